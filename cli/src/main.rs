@@ -1,0 +1,2 @@
+//! The `lexivec` command.
+fn main() {}
