@@ -1,1 +1,20 @@
-//! Placeholder during bring-up.
+//! Questions to a collection: what a request means, which rows a filter admits, how legs are
+//! planned and fused, and how good a ranking is. Pure functions: no file, no clock, no thread.
+
+pub mod bind;
+pub mod catalog;
+mod error;
+pub mod evaluate;
+pub mod explain;
+pub mod filter;
+pub mod fusion;
+pub mod parse;
+pub mod plan;
+pub mod planner;
+pub mod request;
+pub mod topk;
+pub mod value;
+
+pub use error::{Error, Result};
+pub use filter::Filter;
+pub use request::{Fusion, SearchRequest};

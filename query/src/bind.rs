@@ -1,0 +1,261 @@
+//! From what a request says to what it means in one collection.
+
+use crate::catalog::{Catalog, VectorField};
+use crate::error::{Error, Result};
+use crate::request::{Leg, LegOptions, Mode, SearchRequest};
+
+/// Hits each leg brings to a fusion where the caller names no number. On the judged collections we
+/// measure with, 100 a leg loses nothing of nDCG@10 against 1,000.
+pub const DEFAULT_CANDIDATES: usize = 100;
+
+/// A request that names only what the collection has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bound {
+    /// The legs that run, in the order in which their contributions are added.
+    pub legs: Vec<BoundLeg>,
+    /// True when the query vector has to be made from the text.
+    pub embed_text: bool,
+}
+
+/// One leg.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundLeg {
+    /// Which.
+    pub kind: Leg,
+    /// Factor on what it contributes.
+    pub weight: f64,
+    /// Hits it brings.
+    pub window: usize,
+    /// The vector field it searches.
+    pub vector_field: Option<String>,
+}
+
+/// Checks a request against a collection.
+///
+/// # Errors
+/// A limit crossed, a field the collection lacks, a vector of the wrong length, or nothing to
+/// search by.
+pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
+    request.validate()?;
+    let has_text = request.text.is_some();
+    let can_embed = has_text && catalog.has_embedder;
+    let (text, vector) = match request.mode {
+        Mode::Text => (true, false),
+        Mode::Vector => (false, true),
+        Mode::Hybrid => (true, true),
+        Mode::Auto => (has_text, request.vector.is_some() || can_embed),
+    };
+    if !text && !vector {
+        return Err(Error::invalid(
+            "request",
+            "give \"text\", \"vector\" or both",
+        ));
+    }
+    if text && !has_text {
+        return Err(Error::invalid(
+            "text",
+            "the text leg is asked for and no text is given",
+        ));
+    }
+    let page = request.limit + request.offset;
+    let window = |options: &LegOptions, both: bool| match options.candidates {
+        Some(candidates) => candidates.max(page),
+        None if both => DEFAULT_CANDIDATES.max(page),
+        None => page,
+    };
+    let both = text && vector;
+    let mut legs = Vec::new();
+    if text {
+        legs.push(BoundLeg {
+            kind: Leg::Text,
+            weight: request.text_leg.weight,
+            window: window(&request.text_leg, both),
+            vector_field: None,
+        });
+    }
+    if vector {
+        let field = vector_field(request, catalog)?;
+        if request.vector.is_none() && !can_embed {
+            let detail = "the vector leg needs \"vector\", or text and a collection with a model";
+            return Err(Error::invalid("vector", detail));
+        }
+        legs.push(BoundLeg {
+            kind: Leg::Vector,
+            weight: request.vector_leg.weight,
+            window: window(&request.vector_leg, both),
+            vector_field: Some(field.name.clone()),
+        });
+    }
+    Ok(Bound {
+        legs,
+        embed_text: vector && request.vector.is_none(),
+    })
+}
+
+fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a VectorField> {
+    let named = request.vector_field.as_deref();
+    let field = match named {
+        Some(name) => catalog.vector_fields.iter().find(|f| f.name == name),
+        None => catalog.vector_fields.first(),
+    };
+    let Some(field) = field else {
+        return Err(match named {
+            None => Error::invalid("vector", "the collection has no vectors; search by text"),
+            Some(name) => Error::UnknownField {
+                at: "vector_field".to_owned(),
+                kind: "vector",
+                name: name.to_owned(),
+                known: catalog
+                    .vector_fields
+                    .iter()
+                    .map(|f| f.name.clone())
+                    .collect(),
+            },
+        });
+    };
+    match &request.vector {
+        Some(vector) if vector.len() != field.dim => Err(Error::Dimension {
+            field: field.name.clone(),
+            expected: field.dim,
+            found: vector.len(),
+        }),
+        _ => Ok(field),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog(dims: &[usize], has_embedder: bool) -> Catalog {
+        let field = |(i, &dim): (usize, &usize)| VectorField {
+            name: format!("v{i}"),
+            dim,
+        };
+        Catalog {
+            text_fields: vec!["text".to_owned()],
+            vector_fields: dims.iter().enumerate().map(field).collect(),
+            has_embedder,
+        }
+    }
+
+    #[test]
+    fn legs_follow_what_is_given() {
+        use Leg::{Text, Vector};
+        let (plain, embedding) = (catalog(&[2], false), catalog(&[2], true));
+        let v = || vec![1.0, 0.0];
+        for (request, catalog, expected) in [
+            (SearchRequest::text("a"), &plain, vec![(Text, 10)]),
+            (
+                SearchRequest::text("a"),
+                &embedding,
+                vec![(Text, 100), (Vector, 100)],
+            ),
+            (
+                SearchRequest::text("a").mode(Mode::Vector),
+                &embedding,
+                vec![(Vector, 10)],
+            ),
+            (SearchRequest::vector(v()), &plain, vec![(Vector, 10)]),
+            (
+                SearchRequest::hybrid("a", v()),
+                &plain,
+                vec![(Text, 100), (Vector, 100)],
+            ),
+            (
+                SearchRequest::hybrid("a", v()).mode(Mode::Text),
+                &plain,
+                vec![(Text, 10)],
+            ),
+            (
+                SearchRequest::hybrid("a", v()).limit(300),
+                &plain,
+                vec![(Text, 300), (Vector, 300)],
+            ),
+            (
+                SearchRequest::text("a").limit(5).offset(20),
+                &plain,
+                vec![(Text, 25)],
+            ),
+            (
+                SearchRequest::text("a").candidates(50),
+                &plain,
+                vec![(Text, 50)],
+            ),
+        ] {
+            let bound = bind(&request, catalog).expect("bound");
+            let legs: Vec<_> = bound.legs.iter().map(|l| (l.kind, l.window)).collect();
+            assert_eq!(legs, expected, "{request:?}");
+        }
+    }
+
+    #[test]
+    fn faults_are_told() {
+        let (plain, none) = (catalog(&[2, 3], false), catalog(&[], false));
+        let named = |name: &str| {
+            let mut request = SearchRequest::vector(vec![1.0, 0.0]);
+            request.vector_field = Some(name.to_owned());
+            request
+        };
+        for (request, catalog, expected) in [
+            (SearchRequest::default(), &plain, "give \"text\""),
+            (
+                SearchRequest::vector(vec![1.0]),
+                &plain,
+                "1 components, field \"v0\" has 2",
+            ),
+            (named("v1"), &plain, "2 components, field \"v1\" has 3"),
+            (
+                named("w"),
+                &plain,
+                "no vector field \"w\"; it has [\"v0\", \"v1\"]",
+            ),
+            (
+                SearchRequest::vector(vec![1.0]),
+                &none,
+                "the collection has no vectors",
+            ),
+            (
+                SearchRequest::text("a").mode(Mode::Vector),
+                &plain,
+                "needs \"vector\"",
+            ),
+            (
+                SearchRequest::vector(vec![1.0, 1.0]).mode(Mode::Hybrid),
+                &plain,
+                "no text is given",
+            ),
+            (
+                SearchRequest::vector(vec![1.0, f32::NAN]),
+                &plain,
+                "vector[1]",
+            ),
+            (
+                SearchRequest::text("a").limit(10_001),
+                &plain,
+                "10001 is over the limit of 10000",
+            ),
+            (
+                SearchRequest::text("a").limit(1).offset(usize::MAX),
+                &plain,
+                "limit + offset",
+            ),
+            (SearchRequest::text("a").ef(5_000), &plain, "params.ef"),
+            (
+                SearchRequest::text("x".repeat(5_000)),
+                &plain,
+                "bytes of the query text",
+            ),
+            (
+                SearchRequest::text("a").weights(-1.0, 1.0),
+                &plain,
+                "legs.text.weight",
+            ),
+        ] {
+            let error = bind(&request, catalog)
+                .expect_err("must be refused")
+                .to_string();
+            assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+        }
+    }
+}

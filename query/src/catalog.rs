@@ -1,0 +1,21 @@
+//! What a request may name in a collection.
+
+/// The names of a collection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Fields of the inverted index.
+    pub text_fields: Vec<String>,
+    /// Vector fields; the first is the default.
+    pub vector_fields: Vec<VectorField>,
+    /// True where a model turns text into vectors.
+    pub has_embedder: bool,
+}
+
+/// A vector field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorField {
+    /// Its name.
+    pub name: String,
+    /// Components of its vectors.
+    pub dim: usize,
+}

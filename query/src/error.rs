@@ -1,0 +1,59 @@
+//! What can be wrong with a question; always the caller's to mend.
+
+/// Result of every call of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a request, filter or evaluation file is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something is not as it must be.
+    #[error("{at}: {detail}")]
+    Invalid {
+        /// Where, as a path into the request or a line of a file.
+        at: String,
+        /// What is wrong and what would be right.
+        detail: String,
+    },
+    /// A field the collection does not have.
+    #[error("{at}: the collection has no {kind} field {name:?}; it has {known:?}")]
+    UnknownField {
+        /// Where it is named.
+        at: String,
+        /// Text or vector.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The names there are.
+        known: Vec<String>,
+    },
+    /// A query vector of the wrong length.
+    #[error("vector: it has {found} components, field {field:?} has {expected}")]
+    Dimension {
+        /// The vector field.
+        field: String,
+        /// Components of the field.
+        expected: usize,
+        /// Components of the query.
+        found: usize,
+    },
+    /// A limit is crossed.
+    #[error("{what}: {found} is over the limit of {limit}")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// The limit.
+        limit: usize,
+        /// What was asked for.
+        found: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn invalid(at: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid {
+            at: at.into(),
+            detail: detail.into(),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The ledger of a hit: where its score comes from.
+
+use serde::Serialize;
+
+use crate::fusion::Contribution;
+
+/// Every part of a hit's score. The contributions, added from left to right, are the score.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ledger {
+    /// The final score.
+    pub score: f64,
+    /// One for each leg that found the row.
+    pub contributions: Vec<Contribution>,
+    /// The text leg's raw score by terms, when the request asks for an explanation; added from
+    /// left to right they are that score.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<TermScore>,
+}
+
+/// What one term gave to the text leg's raw score.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TermScore {
+    /// The indexed field.
+    pub field: String,
+    /// The term, as analyzed.
+    pub term: String,
+    /// Inverse document frequency over the live rows of the collection.
+    pub idf: f64,
+    /// Occurrences in the row's field.
+    pub tf: u32,
+    /// Tokens of the row's field.
+    pub length: u32,
+    /// What is added to the raw score.
+    pub contribution: f64,
+}
+
+impl Ledger {
+    /// A ledger without terms.
+    pub fn new(score: f64, contributions: Vec<Contribution>) -> Self {
+        Self {
+            score,
+            contributions,
+            terms: Vec::new(),
+        }
+    }
+
+    /// True when the parts add up, to the last bit: the contributions to the score, and the terms,
+    /// if there are any, to the raw score of the text leg.
+    pub fn adds_up(&self) -> bool {
+        let sum = added(self.contributions.iter().map(|c| c.contribution));
+        let text = self
+            .contributions
+            .iter()
+            .find(|c| c.leg == crate::request::Leg::Text);
+        let terms = added(self.terms.iter().map(|t| t.contribution));
+        sum.to_bits() == self.score.to_bits()
+            && (self.terms.is_empty() || text.is_some_and(|t| t.score.to_bits() == terms.to_bits()))
+    }
+}
+
+/// Adds from left to right, starting with the first: a sum that starts at zero would turn -0 to 0.
+fn added(mut parts: impl Iterator<Item = f64>) -> f64 {
+    let first = parts.next().unwrap_or(0.0);
+    parts.fold(first, |sum, part| sum + part)
+}

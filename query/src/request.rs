@@ -1,0 +1,304 @@
+//! What a caller asks for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::filter::Filter;
+
+/// Hits of one answer, and the last place a page may reach. Each leg brings at least as many.
+pub const MAX_WINDOW: usize = 10_000;
+/// Beam of a graph walk; a wider one costs more than the exact scan of most segments.
+pub const MAX_EF: usize = 4_096;
+/// Bytes of a query text.
+pub const MAX_QUERY_BYTES: usize = 4 << 10;
+/// Hits of an answer where the caller names no number.
+pub const DEFAULT_LIMIT: usize = 10;
+/// The rank constant of reciprocal rank fusion: Cormack, Clarke and Buettcher, "Reciprocal rank
+/// fusion outperforms Condorcet and individual rank learning methods", 2009.
+pub const DEFAULT_RRF_K: f64 = 60.0;
+
+/// One of the two ways to find rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leg {
+    /// BM25 over the inverted index.
+    Text,
+    /// Similarity of vectors.
+    Vector,
+}
+
+/// Which legs run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Those the request has something for: text, vector, or text that a model embeds.
+    #[default]
+    Auto,
+    /// The text leg.
+    Text,
+    /// The vector leg.
+    Vector,
+    /// Both.
+    Hybrid,
+}
+
+/// Settings of one leg.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LegOptions {
+    /// Factor on what the leg contributes.
+    pub weight: f64,
+    /// Hits the leg brings to the fusion, if more than the page needs.
+    pub candidates: Option<usize>,
+}
+
+impl Default for LegOptions {
+    fn default() -> Self {
+        Self {
+            weight: 1.0,
+            candidates: None,
+        }
+    }
+}
+
+/// How the legs' lists become one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fusion {
+    /// Each leg contributes weight / (k + rank), rank from 1.
+    Rrf {
+        /// The rank constant.
+        k: f64,
+    },
+    /// The vector leg contributes alpha x score, the text leg (1 - alpha) x score, each also times
+    /// the leg's own weight.
+    Weighted {
+        /// Share of the vector leg, 0 to 1.
+        alpha: f64,
+        /// How scores are made comparable first.
+        normalize: Normalize,
+    },
+}
+
+impl Default for Fusion {
+    fn default() -> Self {
+        Self::Rrf { k: DEFAULT_RRF_K }
+    }
+}
+
+/// How the scores of a leg are made comparable with those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalize {
+    /// To 0..=1 between the leg's lowest and highest score.
+    MinMax,
+    /// To mean 0 and standard deviation 1 (of the leg's list).
+    ZScore,
+    /// Left as they are.
+    None,
+}
+
+/// Exactness against speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Params {
+    /// Beam of graph walks.
+    pub ef: Option<usize>,
+    /// Scan instead of walking a graph.
+    pub exact: bool,
+}
+
+/// A search request. Build one with [`text`](Self::text), [`vector`](Self::vector) or
+/// [`hybrid`](Self::hybrid), then set what differs from the defaults.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SearchRequest {
+    /// Words to look for.
+    pub text: Option<String>,
+    /// Vector to be near to.
+    pub vector: Option<Vec<f32>>,
+    /// Vector field; the collection's first if not named.
+    pub vector_field: Option<String>,
+    /// Predicate that every hit satisfies.
+    pub filter: Filter,
+    /// Hits wanted.
+    pub limit: usize,
+    /// Hits passed over first.
+    pub offset: usize,
+    /// Which legs run.
+    pub mode: Mode,
+    /// Settings of the text leg.
+    pub text_leg: LegOptions,
+    /// Settings of the vector leg.
+    pub vector_leg: LegOptions,
+    /// How the legs become one list.
+    pub fusion: Fusion,
+    /// Exactness against speed.
+    pub params: Params,
+    /// Hits carry their payload.
+    pub with_payload: bool,
+    /// Hits carry their texts.
+    pub with_text: bool,
+    /// Hits carry the scores of their terms, and the answer its plan.
+    pub explain: bool,
+}
+
+impl Default for SearchRequest {
+    fn default() -> Self {
+        Self {
+            text: None,
+            vector: None,
+            vector_field: None,
+            filter: Filter::All,
+            limit: DEFAULT_LIMIT,
+            offset: 0,
+            mode: Mode::Auto,
+            text_leg: LegOptions::default(),
+            vector_leg: LegOptions::default(),
+            fusion: Fusion::default(),
+            params: Params::default(),
+            with_payload: true,
+            with_text: false,
+            explain: false,
+        }
+    }
+}
+
+impl SearchRequest {
+    /// Looks for words; also by vector where the collection has a model.
+    pub fn text(words: impl Into<String>) -> Self {
+        Self {
+            text: Some(words.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Looks for rows near a vector.
+    pub fn vector(vector: Vec<f32>) -> Self {
+        Self {
+            vector: Some(vector),
+            ..Self::default()
+        }
+    }
+
+    /// Looks for both.
+    pub fn hybrid(words: impl Into<String>, vector: Vec<f32>) -> Self {
+        Self {
+            text: Some(words.into()),
+            vector: Some(vector),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the number of hits wanted.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Passes over this many hits first.
+    pub fn offset(mut self, offset: usize) -> Self {
+        self.offset = offset;
+        self
+    }
+
+    /// Sets the predicate that every hit satisfies.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Sets which legs run.
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// Sets how the legs become one list.
+    pub fn fusion(mut self, fusion: Fusion) -> Self {
+        self.fusion = fusion;
+        self
+    }
+
+    /// Sets how many hits each leg brings to the fusion.
+    pub fn candidates(mut self, candidates: usize) -> Self {
+        self.text_leg.candidates = Some(candidates);
+        self.vector_leg.candidates = Some(candidates);
+        self
+    }
+
+    /// Sets the legs' weights.
+    pub fn weights(mut self, text: f64, vector: f64) -> Self {
+        self.text_leg.weight = text;
+        self.vector_leg.weight = vector;
+        self
+    }
+
+    /// Sets the beam of graph walks.
+    pub fn ef(mut self, ef: usize) -> Self {
+        self.params.ef = Some(ef);
+        self
+    }
+
+    /// Scans instead of walking a graph.
+    pub fn exact(mut self) -> Self {
+        self.params.exact = true;
+        self
+    }
+
+    /// Asks for the scores of terms and for the plan.
+    pub fn explain(mut self) -> Self {
+        self.explain = true;
+        self
+    }
+
+    /// Checks every number against its limit.
+    pub fn validate(&self) -> Result<()> {
+        let over = |what: &str, found: usize, limit: usize| match found > limit {
+            true => Err(Error::TooLarge {
+                what: what.to_owned(),
+                limit,
+                found,
+            }),
+            false => Ok(()),
+        };
+        over(
+            "limit + offset",
+            self.limit.saturating_add(self.offset),
+            MAX_WINDOW,
+        )?;
+        over("params.ef", self.params.ef.unwrap_or(0), MAX_EF)?;
+        over(
+            "bytes of the query text",
+            self.text.as_ref().map_or(0, String::len),
+            MAX_QUERY_BYTES,
+        )?;
+        for (name, leg) in [("text", &self.text_leg), ("vector", &self.vector_leg)] {
+            over(
+                &format!("legs.{name}.candidates"),
+                leg.candidates.unwrap_or(0),
+                MAX_WINDOW,
+            )?;
+            if !leg.weight.is_finite() || leg.weight < 0.0 {
+                let at = format!("legs.{name}.weight");
+                return Err(Error::invalid(at, "a finite number from 0 up is expected"));
+            }
+        }
+        match self.fusion {
+            Fusion::Rrf { k } if !k.is_finite() || k < 0.0 => Err(Error::invalid(
+                "fusion.rrf.k",
+                "a finite number from 0 up is expected",
+            )),
+            Fusion::Weighted { alpha, .. } if !(0.0..=1.0).contains(&alpha) => Err(Error::invalid(
+                "fusion.weighted.alpha",
+                "a number from 0 to 1 is expected",
+            )),
+            _ => match self
+                .vector
+                .as_ref()
+                .and_then(|v| v.iter().position(|x| !x.is_finite()))
+            {
+                Some(i) => Err(Error::invalid(
+                    format!("vector[{i}]"),
+                    "it is not a finite number",
+                )),
+                None => Ok(()),
+            },
+        }
+    }
+}
