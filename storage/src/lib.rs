@@ -1,1 +1,22 @@
-//! Placeholder during bring-up.
+//! Bytes and durability of a collection: files, checksums, segments, manifests. Knows nothing of
+//! documents. `FORMAT.md` beside this crate describes every byte it writes.
+
+mod checksum;
+pub mod codec;
+mod directory;
+mod error;
+mod manifest;
+mod mapped;
+mod poison;
+mod segment;
+mod vfs;
+
+pub use directory::{Directory, NextManifest};
+pub use error::{Error, Result};
+pub use manifest::{Manifest, SegmentEntry};
+pub use mapped::Bytes;
+pub use segment::{Section, SegmentFile, SegmentReader, SegmentWriter};
+pub use vfs::disk::{self, DiskVfs};
+pub use vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
+pub use vfs::memory::MemoryVfs;
+pub use vfs::{FileInfo, LockGuard, Vfs, VfsFile};

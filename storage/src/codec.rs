@@ -1,0 +1,118 @@
+//! Fixed-width little-endian values, written and read back with every length checked.
+
+use crate::error::{Error, Result};
+
+/// Writes values one after another.
+#[derive(Default)]
+pub struct Encoder {
+    bytes: Vec<u8>,
+}
+
+macro_rules! integers {
+    ($($name:ident: $type:ty),*) => {
+        impl Encoder {
+            $(
+                #[doc = concat!("Appends a little-endian `", stringify!($type), "`.")]
+                pub fn $name(&mut self, value: $type) {
+                    self.bytes.extend_from_slice(&value.to_le_bytes());
+                }
+            )*
+        }
+        impl<'a> Decoder<'a> {
+            $(
+                #[doc = concat!("Reads a little-endian `", stringify!($type), "`.")]
+                pub fn $name(&mut self) -> Result<$type> {
+                    let bytes = self.take(size_of::<$type>())?;
+                    let mut array = [0; size_of::<$type>()];
+                    array.copy_from_slice(bytes);
+                    Ok(<$type>::from_le_bytes(array))
+                }
+            )*
+        }
+    };
+}
+
+integers!(u8: u8, u16: u16, u32: u32, u64: u64, u128: u128);
+
+impl Encoder {
+    /// Nothing written yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Appends bytes as they are.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends a length (`u32`) and that many bytes; at most 4 GiB, by the limits of what is
+    /// stored this way.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= u32::MAX as usize);
+        self.u32(bytes.len() as u32);
+        self.raw(bytes);
+    }
+
+    /// What was written so far.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What was written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+/// Reads values one after another; running out of bytes is [`Error::Corrupt`].
+pub struct Decoder<'a> {
+    file: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads from these bytes; `file` is named in errors.
+    pub fn new(file: &'a str, bytes: &'a [u8]) -> Self {
+        Self { file, bytes, at: 0 }
+    }
+
+    /// The next `len` bytes.
+    pub fn take(&mut self, len: usize) -> Result<&'a [u8]> {
+        let found = self
+            .at
+            .checked_add(len)
+            .and_then(|end| self.bytes.get(self.at..end));
+        match found {
+            Some(bytes) => {
+                self.at += len;
+                Ok(bytes)
+            }
+            None => Err(self.corrupt(format!("{len} more bytes are expected"))),
+        }
+    }
+
+    /// A length (`u32`) and that many bytes.
+    pub fn bytes(&mut self) -> Result<&'a [u8]> {
+        let len = self.u32()? as usize;
+        self.take(len)
+    }
+
+    /// Bytes not read yet.
+    pub fn remaining(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    /// Refuses bytes beyond the last value.
+    pub fn finish(self) -> Result<()> {
+        match self.remaining() {
+            0 => Ok(()),
+            more => Err(self.corrupt(format!("{more} bytes too many"))),
+        }
+    }
+
+    /// The error of a value that cannot be, at the current place.
+    pub fn corrupt(&self, detail: impl Into<String>) -> Error {
+        Error::corrupt(self.file, self.at, detail)
+    }
+}

@@ -1,0 +1,271 @@
+//! A collection's directory: its lock, its newest manifest, and the commit of the next one.
+//!
+//! The order of a commit: segment files are written and synced (by `SegmentWriter`); the directory
+//! is synced; the manifest is written under a temporary name, synced and renamed; the directory is
+//! synced. Only then are files removed that neither this generation nor the one before it names.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry, generation_of, manifest_name};
+use crate::poison::Poison;
+use crate::vfs::{LockGuard, Vfs};
+
+const LOCK: &str = "LOCK";
+const TEMPORARY_ENDING: &str = ".tmp";
+const SEGMENT_PREFIX: &str = "segment-";
+const SEGMENT_ENDING: &str = ".lxv";
+
+/// What the next generation is to hold.
+#[derive(Clone, Debug, Default)]
+pub struct NextManifest {
+    /// The schema.
+    pub schema: Vec<u8>,
+    /// First log sequence number not in the segments.
+    pub log_start: u64,
+    /// The segments; their files are written and synced.
+    pub segments: Vec<SegmentEntry>,
+}
+
+/// An open directory.
+pub struct Directory {
+    vfs: Arc<dyn Vfs>,
+    manifest: Manifest,
+    /// Files of the generation before this one, kept for readers that are just opening it.
+    previous: HashSet<String>,
+    /// `None` for a handle that only reads.
+    lock: Option<Box<dyn LockGuard>>,
+    poison: Poison,
+}
+
+impl Directory {
+    /// Makes a collection in an empty directory and commits its first generation.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`] if a collection is there, [`Error::Invalid`] if foreign files are.
+    pub fn create(vfs: Arc<dyn Vfs>, schema: Vec<u8>) -> Result<Self> {
+        let files = vfs.list()?;
+        if files.iter().any(|f| generation_of(&f.name).is_some()) {
+            return Err(Error::AlreadyExists {
+                path: vfs.describe(),
+            });
+        }
+        let left_over = |name: &str| name == LOCK || name.ends_with(TEMPORARY_ENDING);
+        if let Some(foreign) = files.iter().find(|f| !left_over(&f.name)) {
+            let detail = format!(
+                "{} holds {:?} and no collection; name an empty directory",
+                vfs.describe(),
+                foreign.name
+            );
+            return Err(Error::Invalid { detail });
+        }
+        let lock = vfs.lock(LOCK)?;
+        let manifest = Manifest {
+            generation: 0,
+            collection: uuid::Uuid::new_v4().as_u128(),
+            log_start: 0,
+            next_file: 1,
+            schema: schema.clone(),
+            segments: Vec::new(),
+        };
+        let (previous, poison) = (HashSet::new(), Poison::default());
+        let mut directory = Self {
+            vfs,
+            manifest,
+            previous,
+            lock: Some(lock),
+            poison,
+        };
+        directory.commit(NextManifest {
+            schema,
+            ..NextManifest::default()
+        })?;
+        Ok(directory)
+    }
+
+    /// Opens a collection for writing: takes its lock, reads its newest manifest and removes files
+    /// that an interrupted write left behind.
+    pub fn open(vfs: Arc<dyn Vfs>) -> Result<Self> {
+        // Not even a lock file is made where there is no collection.
+        newest(vfs.as_ref())?;
+        let lock = vfs.lock(LOCK)?;
+        let manifest = newest(vfs.as_ref())?;
+        let (previous, poison) = (HashSet::new(), Poison::default());
+        let mut directory = Self {
+            vfs,
+            manifest,
+            previous,
+            lock: Some(lock),
+            poison,
+        };
+        directory.read_previous();
+        directory.sweep()?;
+        Ok(directory)
+    }
+
+    /// Opens a collection for reading: without a lock, writing nothing. The writer may remove files
+    /// of this generation once two newer ones are there; a caller that meets
+    /// [`Error::NotFound`] while it maps them calls [`refresh`](Self::refresh) and begins anew.
+    pub fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<Self> {
+        let manifest = newest(vfs.as_ref())?;
+        let (previous, poison) = (HashSet::new(), Poison::default());
+        Ok(Self {
+            vfs,
+            manifest,
+            previous,
+            lock: None,
+            poison,
+        })
+    }
+
+    /// The generation this handle is at.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The files.
+    pub fn vfs(&self) -> &Arc<dyn Vfs> {
+        &self.vfs
+    }
+
+    /// True for a handle that cannot write.
+    pub fn read_only(&self) -> bool {
+        self.lock.is_none()
+    }
+
+    /// Moves a reading handle to the newest generation; true if there was a newer one. A writing
+    /// handle is always at the newest.
+    pub fn refresh(&mut self) -> Result<bool> {
+        if !self.read_only() {
+            return Ok(false);
+        }
+        let manifest = newest(self.vfs.as_ref())?;
+        let newer = manifest.generation > self.manifest.generation;
+        if newer {
+            self.manifest = manifest;
+        }
+        Ok(newer)
+    }
+
+    /// A name for a new segment file.
+    pub fn new_segment_name(&mut self) -> String {
+        let number = self.manifest.next_file;
+        self.manifest.next_file += 1;
+        format!("{SEGMENT_PREFIX}{number:016x}{SEGMENT_ENDING}")
+    }
+
+    /// Commits the next generation: on return it is durable and the one that opens find.
+    ///
+    /// # Errors
+    /// After a failure it is unknown whether the generation is durable; the handle then refuses
+    /// writes ([`Error::Poisoned`]) until the collection is opened again. A full disk is told as
+    /// [`Error::OutOfSpace`] and does not poison, as nothing was renamed yet.
+    pub fn commit(&mut self, next: NextManifest) -> Result<()> {
+        if self.read_only() {
+            return Err(Error::ReadOnly);
+        }
+        self.poison.check()?;
+        let manifest = Manifest {
+            generation: self.manifest.generation + 1,
+            collection: self.manifest.collection,
+            log_start: next.log_start,
+            next_file: self.manifest.next_file,
+            schema: next.schema,
+            segments: next.segments,
+        };
+        manifest.check()?;
+        let synced = self.vfs.sync_dir();
+        self.poison.guard(synced)?;
+        let name = manifest_name(manifest.generation);
+        let temporary = format!("{name}{TEMPORARY_ENDING}");
+        match write_whole(self.vfs.as_ref(), &temporary, &manifest.encode()) {
+            Err(full @ Error::OutOfSpace { .. }) => {
+                // Not renamed, so it never was a generation; the sweep of the next open would
+                // remove it as well.
+                let _ = self.vfs.remove(&temporary);
+                return Err(full);
+            }
+            written => self.poison.guard(written)?,
+        }
+        let renamed = self
+            .vfs
+            .rename(&temporary, &name)
+            .and_then(|()| self.vfs.sync_dir());
+        self.poison.guard(renamed)?;
+
+        self.previous = live_files(&self.manifest);
+        self.manifest = manifest;
+        // The commit is done: files that cannot be removed now are removed by a later sweep.
+        let _ = self.sweep();
+        Ok(())
+    }
+
+    /// Learns which files the generation before this one names. Without them there is nothing to
+    /// keep: no new reader can start from it.
+    fn read_previous(&mut self) {
+        let before = self.manifest.generation.saturating_sub(1);
+        if let Ok(manifest) = read(self.vfs.as_ref(), before) {
+            self.previous = live_files(&manifest);
+        }
+    }
+
+    /// Removes what neither this generation nor the one before it names. Files of other makes are
+    /// left alone.
+    fn sweep(&mut self) -> Result<()> {
+        let live = live_files(&self.manifest);
+        let mut removed = false;
+        for file in self.vfs.list()? {
+            let name = file.name.as_str();
+            let ours = name.ends_with(TEMPORARY_ENDING)
+                || generation_of(name).is_some()
+                || (name.starts_with(SEGMENT_PREFIX) && name.ends_with(SEGMENT_ENDING));
+            if ours && !live.contains(name) && !self.previous.contains(name) {
+                self.vfs.remove(name)?;
+                removed = true;
+            }
+        }
+        if removed { self.vfs.sync_dir() } else { Ok(()) }
+    }
+}
+
+/// The manifest with the highest number. A damaged one is an error and not passed over: without a
+/// log, the generation before it lacks writes that were acknowledged.
+fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
+    loop {
+        let found = vfs
+            .list()?
+            .iter()
+            .filter_map(|f| generation_of(&f.name))
+            .max();
+        let Some(generation) = found else {
+            return Err(Error::NotFound {
+                path: format!("a collection in {}", vfs.describe()),
+            });
+        };
+        match read(vfs, generation) {
+            // Two commits happened since the listing; there is a newer one.
+            Err(Error::NotFound { .. }) => {}
+            read => return read,
+        }
+    }
+}
+
+fn read(vfs: &dyn Vfs, generation: u64) -> Result<Manifest> {
+    let name = manifest_name(generation);
+    Manifest::decode(&name, &vfs.read(&name, MAX_MANIFEST_BYTES)?)
+}
+
+fn write_whole(vfs: &dyn Vfs, name: &str, bytes: &[u8]) -> Result<()> {
+    let mut file = vfs.create(name)?;
+    file.write_all(bytes)?;
+    file.sync()
+}
+
+/// A generation's manifest and the files it names.
+fn live_files(manifest: &Manifest) -> HashSet<String> {
+    let segments = manifest.segments.iter().map(|s| s.file.name.clone());
+    segments
+        .chain([manifest_name(manifest.generation)])
+        .collect()
+}

@@ -1,0 +1,117 @@
+//! What can go wrong with bytes and files.
+
+use std::io;
+
+/// Result of every storage call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// A storage error; each says what, where and what now.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused an operation.
+    #[error("cannot {op} {path}: {source}")]
+    Io {
+        /// What was tried.
+        op: &'static str,
+        /// On which file.
+        path: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The disk, or the quota on it, is full. Nothing was published; free space and try again.
+    #[error("no space left to write {path}; free some and try again")]
+    OutOfSpace {
+        /// The file being written.
+        path: String,
+    },
+    /// Bytes are not what was written. Other files are not concerned.
+    #[error(
+        "{file}{}: damaged at byte {offset}: {detail}; run `lexivec verify DIR` to see the extent",
+        section.as_ref().map(|s| format!(", section {s:?}")).unwrap_or_default()
+    )]
+    Corrupt {
+        /// The file.
+        file: String,
+        /// The section in it, where it has sections.
+        section: Option<String>,
+        /// Byte in the section, or in the file where there is none.
+        offset: u64,
+        /// What is wrong.
+        detail: String,
+    },
+    /// Written by a newer release; nothing was touched.
+    #[error(
+        "{file} has format {}.{}, this release reads up to {}.{}; use a newer release",
+        found.0, found.1, supported.0, supported.1
+    )]
+    NewerFormat {
+        /// The file.
+        file: String,
+        /// Its version.
+        found: (u16, u16),
+        /// The newest version this release reads.
+        supported: (u16, u16),
+    },
+    /// The name is taken.
+    #[error("{path} is already there")]
+    AlreadyExists {
+        /// What is there.
+        path: String,
+    },
+    /// Nothing of this name.
+    #[error("{path} is not there")]
+    NotFound {
+        /// What is missing.
+        path: String,
+    },
+    /// Another handle writes to the collection.
+    #[error(
+        "{path} is open for writing{}; close it, or open read-only",
+        pid.map(|p| format!(" in process {p}")).unwrap_or_default()
+    )]
+    Locked {
+        /// The lock file.
+        path: String,
+        /// Process that holds it, if it could be told.
+        pid: Option<u32>,
+    },
+    /// An earlier write failed in a way that leaves unknown what reached the disk.
+    #[error("writes are refused since {reason}; reopen the collection. Reads go on")]
+    Poisoned {
+        /// What failed.
+        reason: String,
+    },
+    /// The handle was opened for reading.
+    #[error("the collection is open for reading only")]
+    ReadOnly,
+    /// A name or argument was refused.
+    #[error("{detail}")]
+    Invalid {
+        /// What and why.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// Wraps an operating system error, telling apart those a caller can act on.
+    pub(crate) fn io(op: &'static str, path: impl Into<String>, source: io::Error) -> Self {
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { path },
+            io::ErrorKind::AlreadyExists => Self::AlreadyExists { path },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::OutOfSpace { path },
+            _ => Self::Io { op, path, source },
+        }
+    }
+
+    pub(crate) fn corrupt(file: &str, offset: usize, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self::Corrupt {
+            file: file.to_owned(),
+            section: None,
+            offset: offset as u64,
+            detail,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! A manifest: one generation of a collection, the only truth about which files are live.
+
+use crate::checksum::hash;
+use crate::codec::{Decoder, Encoder};
+use crate::error::{Error, Result};
+use crate::segment::SegmentFile;
+
+const MAGIC: &[u8; 8] = b"LXVMANI\0";
+/// Format of manifests, major and minor.
+const VERSION: (u16, u16) = (1, 0);
+/// Bytes of a manifest. A thousand segments of a million rows each, all with deletions, fit.
+pub(crate) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
+/// Segments of a generation.
+const MAX_SEGMENTS: u32 = 65_536;
+/// Bytes of the schema.
+const MAX_SCHEMA_BYTES: usize = 1 << 20;
+const CHECKSUM_BYTES: usize = 16;
+
+const PREFIX: &str = "MANIFEST-";
+const DIGITS: usize = 16;
+
+/// One generation of a collection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its number; each commit adds one.
+    pub generation: u64,
+    /// Identifies the collection.
+    pub collection: u128,
+    /// First log sequence number whose write is not in the segments yet; 0 while there is no log.
+    pub log_start: u64,
+    /// Number of the next file.
+    pub next_file: u64,
+    /// What the collection holds, in the words of the crate above.
+    pub schema: Vec<u8>,
+    /// The segments.
+    pub segments: Vec<SegmentEntry>,
+}
+
+/// A segment of a generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentEntry {
+    /// Its file.
+    pub file: SegmentFile,
+    /// Identifies it.
+    pub segment: u128,
+    /// Rows in it.
+    pub rows: u32,
+    /// Which rows are alive, in the words of the crate above.
+    pub alive: Vec<u8>,
+    /// Counts over the rows alive, in the words of the crate above.
+    pub statistics: Vec<u8>,
+}
+
+impl Manifest {
+    /// The bytes of the manifest; FORMAT.md has their table.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Encoder::new();
+        out.raw(MAGIC);
+        out.u16(VERSION.0);
+        out.u16(VERSION.1);
+        out.u32(self.segments.len() as u32);
+        out.u64(self.generation);
+        out.u128(self.collection);
+        out.u64(self.log_start);
+        out.u64(self.next_file);
+        out.bytes(&self.schema);
+        for entry in &self.segments {
+            out.bytes(entry.file.name.as_bytes());
+            out.u64(entry.file.len);
+            out.u128(entry.file.tail_hash);
+            out.u128(entry.segment);
+            out.u32(entry.rows);
+            out.bytes(&entry.alive);
+            out.bytes(&entry.statistics);
+        }
+        let checksum = hash(out.as_bytes());
+        out.u128(checksum);
+        out.into_bytes()
+    }
+
+    /// Reads the bytes of the manifest in the file of this name.
+    pub fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
+        let mut input = Decoder::new(name, bytes);
+        if input.take(8)? != MAGIC {
+            return Err(Error::corrupt(name, 0, "it is not a manifest"));
+        }
+        // The version before the checksum: a newer format may have another one.
+        let version = (input.u16()?, input.u16()?);
+        if version > VERSION {
+            let file = name.to_owned();
+            return Err(Error::NewerFormat {
+                file,
+                found: version,
+                supported: VERSION,
+            });
+        }
+        let body = bytes.len().saturating_sub(CHECKSUM_BYTES);
+        let (body, stored) = bytes.split_at(body);
+        if version != VERSION || hash(body).to_le_bytes() != *stored {
+            return Err(Error::corrupt(name, 0, "its checksum is wrong"));
+        }
+        let mut input = Decoder::new(name, body);
+        input.take(12)?;
+        let count = input.u32()?;
+        if count > MAX_SEGMENTS {
+            return Err(input.corrupt("too many segments"));
+        }
+        let mut manifest = Self {
+            generation: input.u64()?,
+            collection: input.u128()?,
+            log_start: input.u64()?,
+            next_file: input.u64()?,
+            schema: input.bytes()?.to_vec(),
+            segments: Vec::new(),
+        };
+        for _ in 0..count {
+            manifest.segments.push(read_entry(name, &mut input)?);
+        }
+        input.finish()?;
+        if manifest_name(manifest.generation) != name {
+            return Err(Error::corrupt(
+                name,
+                16,
+                "it is the manifest of another generation",
+            ));
+        }
+        Ok(manifest)
+    }
+
+    /// Refuses what could not be read back.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.segments.len() > MAX_SEGMENTS as usize || self.schema.len() > MAX_SCHEMA_BYTES {
+            let detail = format!(
+                "a generation has at most {MAX_SEGMENTS} segments and a schema of \
+                 {MAX_SCHEMA_BYTES} bytes"
+            );
+            return Err(Error::Invalid { detail });
+        }
+        Ok(())
+    }
+}
+
+fn read_entry(name: &str, input: &mut Decoder<'_>) -> Result<SegmentEntry> {
+    let file = std::str::from_utf8(input.bytes()?)
+        .map_err(|_| Error::corrupt(name, 0, "a file name is not UTF-8"))?
+        .to_owned();
+    let (len, tail_hash) = (input.u64()?, input.u128()?);
+    Ok(SegmentEntry {
+        file: SegmentFile {
+            name: file,
+            len,
+            tail_hash,
+        },
+        segment: input.u128()?,
+        rows: input.u32()?,
+        alive: input.bytes()?.to_vec(),
+        statistics: input.bytes()?.to_vec(),
+    })
+}
+
+/// Name of a generation's manifest; names sort as generations do.
+pub(crate) fn manifest_name(generation: u64) -> String {
+    format!("{PREFIX}{generation:016x}")
+}
+
+/// The generation whose manifest has this name.
+pub(crate) fn generation_of(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(PREFIX).filter(|d| d.len() == DIGITS)?;
+    let generation = u64::from_str_radix(digits, 16).ok()?;
+    (manifest_name(generation) == name).then_some(generation)
+}
+
+pub(crate) fn is_manifest_name(name: &str) -> bool {
+    generation_of(name).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let entry = |i: u64| SegmentEntry {
+            file: SegmentFile {
+                name: format!("segment-{i}.lxv"),
+                len: 100 + i,
+                tail_hash: 7,
+            },
+            segment: 3,
+            rows: 9,
+            alive: vec![1; i as usize],
+            statistics: vec![2, 3],
+        };
+        Manifest {
+            generation: 5,
+            collection: 0xfeed,
+            log_start: 4,
+            next_file: 8,
+            schema: b"{}".to_vec(),
+            segments: vec![entry(0), entry(1)],
+        }
+    }
+
+    #[test]
+    fn round_trip() {
+        let written = manifest();
+        let name = manifest_name(5);
+        assert_eq!(
+            Manifest::decode(&name, &written.encode()).expect("sound"),
+            written
+        );
+        assert!(Manifest::decode(&manifest_name(6), &written.encode()).is_err());
+    }
+
+    #[test]
+    fn every_flipped_bit_and_every_cut_is_noticed() {
+        let (name, bytes) = (manifest_name(5), manifest().encode());
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(Manifest::decode(&name, &damaged).is_err(), "bit {bit}");
+        }
+        for len in 0..bytes.len() {
+            assert!(
+                Manifest::decode(&name, &bytes[..len]).is_err(),
+                "cut to {len}"
+            );
+        }
+        let mut longer = bytes;
+        longer.push(0);
+        assert!(Manifest::decode(&name, &longer).is_err());
+    }
+
+    #[test]
+    fn a_newer_format_is_told_apart_from_damage() {
+        let mut bytes = manifest().encode();
+        bytes[8] = 2;
+        let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
+        assert!(
+            matches!(error, Error::NewerFormat { found: (2, 0), .. }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn names_tell_generations() {
+        assert_eq!(generation_of(&manifest_name(255)), Some(255));
+        for name in [
+            "MANIFEST-",
+            "MANIFEST-00000000000000FF",
+            "MANIFEST-ff",
+            "manifest-1",
+            "x",
+        ] {
+            assert_eq!(generation_of(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Read-only regions of bytes: a mapped file or a heap buffer, shared and cheap to clone.
+//!
+//! The one room for `unsafe` in this crate.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use stable_deref_trait::StableDeref;
+
+/// A read-only region, aligned to eight bytes at its owner's start.
+#[derive(Clone)]
+pub struct Bytes {
+    /// Keeps the memory that `start` points into; never written through.
+    _owner: Owner,
+    start: *const u8,
+    len: usize,
+}
+
+#[derive(Clone)]
+#[allow(dead_code)] // held for its lifetime only
+enum Owner {
+    Mapped(Arc<Mmap>),
+    Heap(Arc<Vec<u64>>),
+}
+
+// SAFETY: the region is never written to, and its owner can be shared and dropped on any thread.
+unsafe impl Send for Bytes {}
+// SAFETY: as above; all access is by shared reference to immutable memory.
+unsafe impl Sync for Bytes {}
+
+impl Bytes {
+    /// Copies bytes to the heap, where they are aligned to eight.
+    pub fn from_slice(bytes: &[u8]) -> Self {
+        let mut words = vec![0u64; bytes.len().div_ceil(8)];
+        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
+        let words = Arc::new(words);
+        Self {
+            start: words.as_ptr().cast(),
+            len: bytes.len(),
+            _owner: Owner::Heap(words),
+        }
+    }
+
+    /// Maps a whole file. Only sealed files are mapped: they are created exclusively, never
+    /// written again and never cut, so the memory does not change or vanish under the map.
+    pub(crate) fn map(file: &File) -> io::Result<Self> {
+        // SAFETY: the file is sealed (see above); that no other program rewrites it is part of
+        // what a collection's directory is documented to need.
+        let map = Arc::new(unsafe { Mmap::map(file) }?);
+        Ok(Self {
+            start: map.as_ptr(),
+            len: map.len(),
+            _owner: Owner::Mapped(map),
+        })
+    }
+
+    /// A part of the region; `None` if it is not within.
+    pub fn slice(&self, range: Range<usize>) -> Option<Self> {
+        let part = self.get(range)?;
+        Some(Self {
+            start: part.as_ptr(),
+            len: part.len(),
+            _owner: self._owner.clone(),
+        })
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `start` and `len` come from a slice of the owner's memory, which lives as long
+        // as `self` and is never written to.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+// SAFETY: the memory belongs to the `Arc` of the owner, so it stays where it is when a `Bytes` is
+// moved, and a clone points to the same place.
+unsafe impl StableDeref for Bytes {}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bytes({})", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_outlives_the_region_it_is_from() {
+        let whole = Bytes::from_slice(b"0123456789");
+        let part = whole.slice(2..5).expect("within");
+        drop(whole);
+        assert_eq!(&*part, b"234");
+        assert!(part.slice(0..4).is_none());
+        assert_eq!(&*part.slice(1..3).expect("within"), b"34");
+        assert_eq!(Bytes::from_slice(b"").len(), 0);
+    }
+}

@@ -1,0 +1,60 @@
+//! A segment file: named sections, each aligned and checksummed in blocks.
+
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use reader::{Section, SegmentReader};
+pub use writer::SegmentWriter;
+
+use crate::error::{Error, Result};
+
+const MAGIC: &[u8; 8] = b"LXVSEGM\0";
+const FOOTER_MAGIC: &[u8; 8] = b"LXVSEGF\0";
+/// Format of segment files, major and minor.
+const VERSION: (u16, u16) = (1, 0);
+/// Bytes of the header, and of the footer.
+const EDGE_BYTES: usize = 64;
+/// Where sections may start: a cache line, and the width of the widest vector register.
+const ALIGNMENT: u64 = 64;
+/// Longest section name, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+/// Sections of one file; 64 vector fields have under ten each.
+const MAX_SECTIONS: u32 = 4_096;
+
+/// What a manifest records of a segment file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentFile {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// XXH3-128 of its tail: block checksums, table of contents and footer, which vouch for every
+    /// other byte.
+    pub tail_hash: u128,
+}
+
+/// The next place where a section may start.
+fn aligned(at: u64) -> u64 {
+    at.next_multiple_of(ALIGNMENT)
+}
+
+/// Refuses versions this release does not read, newer ones with a text of their own.
+fn check_version(file: &str, found: (u16, u16)) -> Result<()> {
+    if found == VERSION {
+        return Ok(());
+    }
+    if found > VERSION {
+        return Err(Error::NewerFormat {
+            file: file.to_owned(),
+            found,
+            supported: VERSION,
+        });
+    }
+    Err(Error::corrupt(
+        file,
+        8,
+        format!("version {}.{} never was", found.0, found.1),
+    ))
+}

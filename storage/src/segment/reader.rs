@@ -1,0 +1,356 @@
+//! Reading a segment file: its tables are checked when it is opened, its blocks when they are
+//! first touched.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use super::{
+    EDGE_BYTES, FOOTER_MAGIC, MAGIC, MAX_NAME_BYTES, MAX_SECTIONS, SegmentFile, aligned,
+    check_version,
+};
+use crate::checksum::{BLOCK_BYTES, crc, hash};
+use crate::codec::Decoder;
+use crate::error::{Error, Result};
+use crate::mapped::Bytes;
+use crate::vfs::Vfs;
+
+/// An open segment file.
+#[derive(Debug)]
+pub struct SegmentReader {
+    file: SegmentFile,
+    bytes: Bytes,
+    sections: Vec<Section>,
+}
+
+impl SegmentReader {
+    /// Opens a file that a manifest names: its length, header, tables and footer are checked.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when any of them is not what was written, [`Error::NewerFormat`] when a
+    /// newer release wrote them.
+    pub fn open(vfs: &dyn Vfs, file: &SegmentFile) -> Result<Self> {
+        let bytes = vfs.map(&file.name, file.len)?;
+        let name = file.name.as_str();
+        let segment = check_header(name, &bytes)?;
+        let (tail, footer) = read_footer(name, &bytes, segment)?;
+        if hash(tail) != file.tail_hash {
+            let detail = "its tables are not those the manifest names";
+            return Err(Error::corrupt(name, footer.table, detail));
+        }
+        let sections = read_tables(name, &bytes, tail, &footer)?;
+        Ok(Self {
+            file: file.clone(),
+            bytes,
+            sections,
+        })
+    }
+
+    /// A section by name.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when there is none: the caller's own files always have it.
+    pub fn section(&self, name: &str) -> Result<Section> {
+        self.find(name).ok_or_else(|| Error::Corrupt {
+            file: self.file.name.clone(),
+            section: Some(name.to_owned()),
+            offset: 0,
+            detail: "there is no such section".to_owned(),
+        })
+    }
+
+    /// A section by name, if there is one.
+    pub fn find(&self, name: &str) -> Option<Section> {
+        self.sections.iter().find(|s| s.name() == name).cloned()
+    }
+
+    /// Names of all sections, in the order in which they lie.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.sections.iter().map(Section::name)
+    }
+
+    /// Checks every block of every section again, and that the bytes between sections are zero.
+    pub fn verify(&self) -> Result<()> {
+        let mut at = EDGE_BYTES;
+        for section in &self.sections {
+            let inner = &section.0;
+            self.check_padding(at, inner.offset)?;
+            for block in 0..inner.crcs.len() {
+                inner.check_block(block)?;
+            }
+            at = inner.offset + inner.bytes.len();
+        }
+        self.check_padding(at, aligned(at as u64) as usize)
+    }
+
+    fn check_padding(&self, from: usize, to: usize) -> Result<()> {
+        match self
+            .bytes
+            .get(from..to)
+            .map(|gap| gap.iter().position(|&b| b != 0))
+        {
+            Some(None) => Ok(()),
+            Some(Some(i)) => Err(Error::corrupt(
+                &self.file.name,
+                from + i,
+                "padding is not zero",
+            )),
+            None => Err(Error::corrupt(&self.file.name, from, "sections overlap")),
+        }
+    }
+}
+
+struct Footer {
+    sections: u32,
+    table: usize,
+    contents: usize,
+}
+
+fn check_header(name: &str, bytes: &[u8]) -> Result<u128> {
+    let mut header = Decoder::new(name, bytes);
+    let fields = header.take(EDGE_BYTES - 4)?;
+    let stored = header.u32()?;
+    let mut header = Decoder::new(name, fields);
+    if header.take(8)? != MAGIC {
+        return Err(Error::corrupt(name, 0, "it is not a segment file"));
+    }
+    // The version before the checksum: a newer format may have another header.
+    check_version(name, (header.u16()?, header.u16()?))?;
+    if crc(fields) != stored {
+        return Err(Error::corrupt(name, 0, "the header's checksum is wrong"));
+    }
+    header.u32()?;
+    header.u128()
+}
+
+/// The tail (block checksums, table of contents, footer) and what the footer says.
+fn read_footer<'a>(name: &str, bytes: &'a [u8], segment: u128) -> Result<(&'a [u8], Footer)> {
+    let at = bytes.len().saturating_sub(EDGE_BYTES);
+    let bad = |detail: &str| Error::corrupt(name, at, detail);
+    let mut footer = Decoder::new(name, bytes.get(at..).unwrap_or_default());
+    if footer.take(8)? != FOOTER_MAGIC {
+        return Err(bad("there is no footer"));
+    }
+    check_version(name, (footer.u16()?, footer.u16()?))?;
+    let sections = footer.u32()?;
+    let (table, contents) = (footer.u64()?, footer.u64()?);
+    let (len, owner) = (footer.u64()?, footer.u128()?);
+    footer.u32()?;
+    let stored = footer.u32()?;
+    if len != bytes.len() as u64 || owner != segment || sections > MAX_SECTIONS {
+        return Err(bad("the footer belongs to another file"));
+    }
+    if table < EDGE_BYTES as u64 || table > contents || contents > at as u64 {
+        return Err(bad("the footer's offsets are impossible"));
+    }
+    let (table, contents) = (table as usize, contents as usize);
+    let checked = bytes.get(table..bytes.len() - 4).unwrap_or_default();
+    if crc(checked) != stored {
+        return Err(bad("the tables' checksum is wrong"));
+    }
+    Ok((
+        &bytes[table..],
+        Footer {
+            sections,
+            table,
+            contents,
+        },
+    ))
+}
+
+fn read_tables(name: &str, bytes: &Bytes, tail: &[u8], footer: &Footer) -> Result<Vec<Section>> {
+    let split = footer.contents - footer.table;
+    let bad = |detail: &str| Error::corrupt(name, footer.contents, detail);
+    let (table, rest) = tail.split_at(split.min(tail.len()));
+    let contents = rest
+        .get(..rest.len().saturating_sub(EDGE_BYTES))
+        .unwrap_or_default();
+    let mut table = Decoder::new(name, table);
+    let mut contents = Decoder::new(name, contents);
+    let mut sections: Vec<Section> = Vec::with_capacity(footer.sections as usize);
+    let mut at = EDGE_BYTES as u64;
+    for _ in 0..footer.sections {
+        let (offset, len) = (contents.u64()?, contents.u64()?);
+        let title = contents.u16()? as usize;
+        let title = std::str::from_utf8(contents.take(title)?)
+            .map_err(|_| bad("a section's name is not UTF-8"))?;
+        let end = offset
+            .checked_add(len)
+            .filter(|&end| end <= footer.table as u64);
+        let Some(end) = end.filter(|_| offset == aligned(at)) else {
+            return Err(bad("a section is not where it has to be"));
+        };
+        if title.is_empty()
+            || title.len() > MAX_NAME_BYTES
+            || sections.iter().any(|s| s.name() == title)
+        {
+            return Err(bad("a section's name is refused"));
+        }
+        let range = offset as usize..end as usize;
+        let body = bytes
+            .slice(range)
+            .ok_or_else(|| bad("a section is not within the file"))?;
+        let crcs = (0..body.len().div_ceil(BLOCK_BYTES))
+            .map(|_| table.u32())
+            .collect::<Result<Vec<u32>>>()?;
+        sections.push(Section::new(name, title, offset as usize, body, crcs));
+        at = end;
+    }
+    table.finish()?;
+    contents.finish()?;
+    if aligned(at) != footer.table as u64 {
+        return Err(bad("there are bytes that belong to no section"));
+    }
+    Ok(sections)
+}
+
+/// A section of an open file; clones share what was verified.
+#[derive(Clone, Debug)]
+pub struct Section(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    file: String,
+    name: String,
+    offset: usize,
+    bytes: Bytes,
+    crcs: Vec<u32>,
+    /// One bit for each block found right.
+    verified: Vec<AtomicU64>,
+    left: AtomicUsize,
+    all: AtomicBool,
+}
+
+impl Section {
+    fn new(file: &str, name: &str, offset: usize, bytes: Bytes, crcs: Vec<u32>) -> Self {
+        let verified = (0..crcs.len().div_ceil(64))
+            .map(|_| AtomicU64::new(0))
+            .collect();
+        Self(Arc::new(Inner {
+            file: file.to_owned(),
+            name: name.to_owned(),
+            offset,
+            bytes,
+            left: AtomicUsize::new(crcs.len()),
+            all: AtomicBool::new(crcs.is_empty()),
+            verified,
+            crcs,
+        }))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.0.bytes.len()
+    }
+
+    /// True for a section without bytes.
+    pub fn is_empty(&self) -> bool {
+        self.0.bytes.is_empty()
+    }
+
+    /// Bytes of the section. The blocks they lie in are verified the first time they are touched.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when a block is damaged or the range is not within the section.
+    #[inline]
+    pub fn get(&self, range: Range<usize>) -> Result<&[u8]> {
+        let inner = &*self.0;
+        let (start, end) = (range.start, range.end);
+        let Some(bytes) = inner.bytes.get(range) else {
+            return Err(inner.outside(start, end));
+        };
+        if !inner.all.load(Ordering::Relaxed) {
+            inner.verify(start, end)?;
+        }
+        Ok(bytes)
+    }
+
+    /// All bytes, every block verified.
+    pub fn all(&self) -> Result<&[u8]> {
+        self.get(0..self.len())
+    }
+
+    /// As [`get`](Self::get), as a handle that outlives the borrow.
+    pub fn bytes_of(&self, range: Range<usize>) -> Result<Bytes> {
+        self.get(range.clone())?;
+        self.0
+            .bytes
+            .slice(range.clone())
+            .ok_or_else(|| self.0.outside(range.start, range.end))
+    }
+
+    /// As [`all`](Self::all), as a handle that outlives the borrow.
+    pub fn bytes(&self) -> Result<Bytes> {
+        self.bytes_of(0..self.len())
+    }
+}
+
+impl Inner {
+    /// Verifies the blocks of a range that were not verified yet.
+    fn verify(&self, start: usize, end: usize) -> Result<()> {
+        if start >= end {
+            return Ok(());
+        }
+        for block in start / BLOCK_BYTES..=(end - 1) / BLOCK_BYTES {
+            let bit = 1 << (block % 64);
+            let known = self
+                .verified
+                .get(block / 64)
+                .map(|w| w.load(Ordering::Relaxed));
+            if known.is_some_and(|word| word & bit == 0) {
+                self.check_block(block)?;
+                self.remember(block, bit);
+            }
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn remember(&self, block: usize, bit: u64) {
+        let Some(word) = self.verified.get(block / 64) else {
+            return;
+        };
+        // Only the first thread to set the bit counts the block.
+        if word.fetch_or(bit, Ordering::Relaxed) & bit == 0
+            && self.left.fetch_sub(1, Ordering::Relaxed) == 1
+        {
+            self.all.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[cold]
+    fn check_block(&self, block: usize) -> Result<()> {
+        let start = block * BLOCK_BYTES;
+        let end = (start + BLOCK_BYTES).min(self.bytes.len());
+        let found = self.bytes.get(start..end).map(crc);
+        if found.is_some() && found == self.crcs.get(block).copied() {
+            return Ok(());
+        }
+        Err(self.corrupt(start, "the block's checksum is wrong"))
+    }
+
+    #[cold]
+    fn outside(&self, start: usize, end: usize) -> Error {
+        self.corrupt(
+            start,
+            format!(
+                "bytes {start}..{end} are not within its {}",
+                self.bytes.len()
+            ),
+        )
+    }
+
+    fn corrupt(&self, offset: usize, detail: impl Into<String>) -> Error {
+        Error::Corrupt {
+            file: self.file.clone(),
+            section: Some(self.name.clone()),
+            offset: offset as u64,
+            detail: detail.into(),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The real file system; with `mapped`, the only place that knows `std::fs`.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+
+use super::{FileInfo, LockGuard, Vfs, VfsFile, check_name, wrong_length};
+use crate::error::{Error, Result};
+use crate::manifest::is_manifest_name;
+use crate::mapped::Bytes;
+
+/// Only the owner may look into a collection.
+const DIRECTORY_MODE: u32 = 0o700;
+/// Sealed files are for nobody to write; the handle that creates one still can.
+const SEALED_MODE: u32 = 0o444;
+const LOCK_MODE: u32 = 0o600;
+
+/// A directory on disk.
+#[derive(Debug)]
+pub struct DiskVfs {
+    root: PathBuf,
+}
+
+impl DiskVfs {
+    /// Opens a directory, made with its parents if it is not there.
+    pub fn create_root(path: &Path) -> Result<Self> {
+        ensure_directory(path)?;
+        Self::open_root(path)
+    }
+
+    /// Opens a directory that is there.
+    pub fn open_root(path: &Path) -> Result<Self> {
+        let meta = fs::metadata(path).map_err(|e| fail("open", path, e))?;
+        if !meta.is_dir() {
+            return Err(fail(
+                "open",
+                path,
+                io::Error::from(io::ErrorKind::NotADirectory),
+            ));
+        }
+        Ok(Self {
+            root: path.to_owned(),
+        })
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf> {
+        check_name(name)?;
+        Ok(self.root.join(name))
+    }
+}
+
+fn fail(op: &'static str, path: &Path, error: io::Error) -> Error {
+    Error::io(op, path.display().to_string(), error)
+}
+
+fn sync_directory(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|d| d.sync_all())
+        .map_err(|e| fail("sync", path, e))
+}
+
+struct DiskFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl VfsFile for DiskFile {
+    fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|e| fail("write", &self.path, e))
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        self.file
+            .sync_all()
+            .map_err(|e| fail("sync", &self.path, e))
+    }
+}
+
+/// The lock goes with the file descriptor, which is closed on drop.
+struct DiskLock {
+    _file: File,
+}
+
+impl LockGuard for DiskLock {}
+
+impl Vfs for DiskVfs {
+    fn create(&self, name: &str) -> Result<Box<dyn VfsFile>> {
+        let path = self.path(name)?;
+        let opened = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(SEALED_MODE)
+            .open(&path);
+        let file = opened.map_err(|e| fail("create", &path, e))?;
+        Ok(Box::new(DiskFile { file, path }))
+    }
+
+    fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
+        let path = self.path(name)?;
+        let file = File::open(&path).map_err(|e| fail("open", &path, e))?;
+        let len = file
+            .metadata()
+            .map_err(|e| fail("inspect", &path, e))?
+            .len();
+        if len != expected_len {
+            return Err(wrong_length(name, len, expected_len));
+        }
+        Bytes::map(&file).map_err(|e| fail("map", &path, e))
+    }
+
+    fn read(&self, name: &str, max_len: u64) -> Result<Vec<u8>> {
+        let path = self.path(name)?;
+        let file = File::open(&path).map_err(|e| fail("open", &path, e))?;
+        let mut bytes = Vec::new();
+        let read = file.take(max_len.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|e| fail("read", &path, e))?;
+        if bytes.len() as u64 > max_len {
+            let detail = format!("it is longer than the {max_len} bytes such a file may have");
+            return Err(Error::corrupt(name, max_len as usize, detail));
+        }
+        Ok(bytes)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (source, target) = (self.path(from)?, self.path(to)?);
+        match renameat_with(CWD, &source, CWD, &target, RenameFlags::NOREPLACE) {
+            Ok(()) => Ok(()),
+            // File systems without that flag: a link never takes an existing name either.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                fs::hard_link(&source, &target).map_err(|e| fail("rename to", &target, e))?;
+                fs::remove_file(&source).map_err(|e| fail("remove", &source, e))
+            }
+            Err(e) => Err(fail("rename to", &target, e.into())),
+        }
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        let path = self.path(name)?;
+        fs::remove_file(&path).map_err(|e| fail("remove", &path, e))
+    }
+
+    fn list(&self) -> Result<Vec<FileInfo>> {
+        let listed = fs::read_dir(&self.root).and_then(|entries| {
+            let mut files = Vec::new();
+            for entry in entries {
+                let entry = entry?;
+                // A file may go between the listing and the look at it.
+                let Ok(meta) = entry.metadata() else { continue };
+                if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
+                    files.push(FileInfo {
+                        name,
+                        len: meta.len(),
+                    });
+                }
+            }
+            files.sort();
+            Ok(files)
+        });
+        listed.map_err(|e| fail("list", &self.root, e))
+    }
+
+    fn sync_dir(&self) -> Result<()> {
+        sync_directory(&self.root)
+    }
+
+    fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>> {
+        let path = self.path(name)?;
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(LOCK_MODE)
+            .open(&path);
+        let mut file = opened.map_err(|e| fail("open", &path, e))?;
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK {
+                return Err(fail("lock", &path, error.into()));
+            }
+            let mut holder = String::new();
+            // The stamp only makes the message better; without it the lock holds all the same.
+            let _ = (&file).take(32).read_to_string(&mut holder);
+            let path = path.display().to_string();
+            return Err(Error::Locked {
+                path,
+                pid: holder.trim().parse().ok(),
+            });
+        }
+        let stamp = format!("{}\n", std::process::id());
+        let stamped = file
+            .set_len(0)
+            .and_then(|()| file.write_all(stamp.as_bytes()));
+        stamped.map_err(|e| fail("write", &path, e))?;
+        Ok(Box::new(DiskLock { _file: file }))
+    }
+
+    fn describe(&self) -> String {
+        self.root.display().to_string()
+    }
+}
+
+/// Makes a directory and its parents, durably; one that is there is left as it is.
+pub fn ensure_directory(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = parent(path);
+    ensure_directory(&parent)?;
+    match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(fail("create", path, e)),
+        _ => sync_directory(&parent),
+    }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// True for a directory that holds a collection.
+pub fn is_collection(path: &Path) -> bool {
+    let Ok(vfs) = DiskVfs::open_root(path) else {
+        return false;
+    };
+    vfs.list()
+        .is_ok_and(|files| files.iter().any(|f| is_manifest_name(&f.name)))
+}
+
+/// Names of the directories in a directory, sorted; those being removed are left out.
+pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
+    let listed = fs::read_dir(path).and_then(|entries| {
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            if let (true, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string())
+                && !name.ends_with(REMOVED_ENDING)
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    });
+    listed.map_err(|e| fail("list", path, e))
+}
+
+/// Ending of a directory that is being removed.
+const REMOVED_ENDING: &str = ".removed";
+
+/// Removes a directory and what is in it. It loses its name first, durably, so that a crash leaves
+/// it there whole or not at all.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    let mut doomed = path.as_os_str().to_owned();
+    doomed.push(REMOVED_ENDING);
+    let doomed = PathBuf::from(doomed);
+    fs::rename(path, &doomed).map_err(|e| fail("remove", path, e))?;
+    sync_directory(&parent(path))?;
+    fs::remove_dir_all(&doomed).map_err(|e| fail("remove", &doomed, e))
+}
+
+/// A directory name nobody else has.
+pub fn fresh_name() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}

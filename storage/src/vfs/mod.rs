@@ -1,0 +1,90 @@
+//! The seam to the file system: everything durable goes through [`Vfs`].
+
+pub mod disk;
+pub(crate) mod faulty;
+pub(crate) mod memory;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use crate::mapped::Bytes;
+
+/// Longest file name, in bytes; what common file systems allow.
+const MAX_NAME_BYTES: usize = 255;
+
+/// The plain files of one directory.
+///
+/// Names are single path components. A file's bytes are durable after [`VfsFile::sync`]; that it
+/// is there under its name (or no longer there) is durable after [`Vfs::sync_dir`]. Closing a file
+/// makes nothing durable.
+pub trait Vfs: Send + Sync + std::fmt::Debug {
+    /// Creates a file that must not be there yet; it is written once and then sealed.
+    fn create(&self, name: &str) -> Result<Box<dyn VfsFile>>;
+
+    /// Maps a sealed file read-only; its length must be the expected one.
+    fn map(&self, name: &str, expected_len: u64) -> Result<Bytes>;
+
+    /// Reads a small file whole; a longer one than `max_len` is refused.
+    fn read(&self, name: &str, max_len: u64) -> Result<Vec<u8>>;
+
+    /// Renames a file; never over another one.
+    fn rename(&self, from: &str, to: &str) -> Result<()>;
+
+    /// Removes a file. Those who have it mapped keep their bytes.
+    fn remove(&self, name: &str) -> Result<()>;
+
+    /// The files there are, by name.
+    fn list(&self) -> Result<Vec<FileInfo>>;
+
+    /// Makes creations, renames and removals so far durable.
+    fn sync_dir(&self) -> Result<()>;
+
+    /// Takes the lock of this name without waiting; it is released when the guard is dropped, and
+    /// by the system when the process ends.
+    fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>>;
+
+    /// The place, for messages.
+    fn describe(&self) -> String;
+}
+
+/// A file being written, from its start to its end.
+pub trait VfsFile: Send {
+    /// Appends bytes.
+    fn write_all(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Makes everything written so far durable.
+    fn sync(&mut self) -> Result<()>;
+}
+
+/// Holds a lock until dropped.
+pub trait LockGuard: Send {}
+
+/// A file of a directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileInfo {
+    /// Its name.
+    pub name: String,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// Refuses names that are not one plain path component.
+fn check_name(name: &str) -> Result<()> {
+    let plain = !name.is_empty()
+        && name.len() <= MAX_NAME_BYTES
+        && name != "."
+        && name != ".."
+        && !name.contains(['/', '\\', '\0']);
+    if plain {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        detail: format!("{name:?} is not a file name"),
+    })
+}
+
+/// The error of a file that is not as long as the manifest says.
+fn wrong_length(name: &str, found: u64, expected: u64) -> Error {
+    let detail = format!("it has {found} bytes, {expected} are expected");
+    Error::corrupt(name, found.min(expected) as usize, detail)
+}
