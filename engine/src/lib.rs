@@ -1,1 +1,47 @@
-//! Placeholder during bring-up.
+//! An embedded hybrid search engine with its own on-disk index.
+//!
+//! A collection is a directory of immutable, memory-mapped segments. Each holds an HNSW graph over
+//! its vectors next to an inverted index over the same rows; a request is answered by both, fused,
+//! with a ledger that says where every score comes from.
+//!
+//! ```
+//! use lexivec::{Collection, Document, Metric, Options, SearchRequest};
+//!
+//! # fn main() -> lexivec::Result<()> {
+//! let collection = Collection::in_memory(Options::new().vector(2, Metric::Cosine))?;
+//! collection.upsert(vec![
+//!     Document::new("a").text("text", "a wing in a slipstream").vector(vec![1.0, 0.0]),
+//!     Document::new("b").text("text", "heat in a boundary layer").vector(vec![0.0, 1.0]),
+//! ])?;
+//! let answer = collection.search(&SearchRequest::hybrid("slipstream", vec![0.9, 0.1]).limit(1))?;
+//! assert_eq!(answer.hits[0].id, "a");
+//! assert!(answer.hits[0].ledger.adds_up());
+//! # Ok(())
+//! # }
+//! ```
+
+#[cfg(target_endian = "big")]
+compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
+
+mod collection;
+mod document;
+mod error;
+mod execute;
+pub mod limits;
+pub mod model;
+mod options;
+pub mod schema;
+mod segment;
+mod text;
+mod vector;
+
+pub use collection::{Collection, Problem, Receipt, SegmentStats, Stats, VerifyReport};
+pub use document::Document;
+pub use error::{Error, ErrorKind, Result};
+pub use execute::{Hit, SearchResponse};
+pub use lexivec_query as query;
+pub use lexivec_query::{Filter, Fusion, SearchRequest};
+pub use lexivec_storage as storage;
+pub use options::Options;
+pub use schema::{Metric, Schema};
+pub use segment::Stage;

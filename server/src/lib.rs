@@ -1,1 +1,100 @@
-//! Placeholder during bring-up.
+//! The HTTP endpoint of lexivec: collections of a directory, served on loopback.
+
+mod accept;
+mod config;
+mod error;
+pub mod limits;
+mod metrics;
+mod routes;
+mod state;
+mod wire;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+pub use config::{Config, DEFAULT_PORT};
+pub use error::StartError;
+
+/// A server that has opened its collections and listens, but does not answer yet.
+pub struct Server {
+    listener: TcpListener,
+    state: Arc<state::State>,
+}
+
+impl Server {
+    /// Opens every collection of the directory and starts to listen.
+    ///
+    /// # Errors
+    /// When the address is refused or taken, or a collection cannot be opened.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        config.check()?;
+        let address = config.bind;
+        let opened = tokio::task::spawn_blocking(move || state::State::open(config));
+        let state = opened.await.map_err(std::io::Error::other)??;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|e| StartError::Bind {
+                address,
+                detail: e.to_string(),
+            })?;
+        Ok(Self {
+            listener,
+            state: Arc::new(state),
+        })
+    }
+
+    /// The address it listens on; tells the port when the one asked for was 0.
+    pub fn address(&self) -> Result<SocketAddr, StartError> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Names of the collections it serves.
+    pub fn collections(&self) -> Vec<String> {
+        self.state
+            .all()
+            .iter()
+            .map(|c| c.schema().name.clone())
+            .collect()
+    }
+
+    /// Answers requests until `stop` resolves, then lets those under way end.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        accept::serve(self.listener, routes::router(self.state), stop).await;
+    }
+
+    /// Answers requests until the process is interrupted or told to end; for a caller without an
+    /// event loop of its own.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start). `ready` is told the address and the collections.
+    pub fn run_blocking(
+        config: Config,
+        ready: impl FnOnce(SocketAddr, Vec<String>),
+    ) -> Result<(), StartError> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let server = Self::start(config).await?;
+            ready(server.address()?, server.collections());
+            server.run(signalled()).await;
+            Ok(())
+        })
+    }
+}
+
+/// Resolves on Ctrl-C or SIGTERM.
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => (),
+        _ = terminate.recv() => (),
+    }
+}

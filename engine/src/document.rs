@@ -1,0 +1,271 @@
+//! A document as the caller gives and gets it, and its checks against the schema.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::limits::{MAX_BATCH_DOCUMENTS, MAX_DOCUMENT_BYTES, MAX_ID_BYTES, MAX_PAYLOAD_DEPTH};
+use crate::schema::{DEFAULT_VECTOR_FIELD, Metric, Schema, VectorField};
+
+/// One row of a collection.
+///
+/// As JSON: `{"id": "a", "title": "…", "text": "…", "vector": [..], "payload": {..}}`, where `text`
+/// may also be an object of named texts and `vectors` an object of named vectors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "DocumentJson")]
+pub struct Document {
+    /// Key of the row, 1 to 512 bytes.
+    pub id: String,
+    /// Texts by field name; a field may be missing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub text: BTreeMap<String, String>,
+    /// Vectors by field name; a field may be missing.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub vectors: BTreeMap<String, Vec<f32>>,
+    /// Free JSON, filterable by dotted path.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub payload: Map<String, Value>,
+}
+
+/// The JSON forms a document may arrive in.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentJson {
+    id: String,
+    title: Option<String>,
+    text: Option<TextJson>,
+    vector: Option<Vec<f32>>,
+    #[serde(default)]
+    vectors: BTreeMap<String, Vec<f32>>,
+    #[serde(default)]
+    payload: Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TextJson {
+    One(String),
+    Named(BTreeMap<String, String>),
+}
+
+impl TryFrom<DocumentJson> for Document {
+    type Error = String;
+
+    fn try_from(json: DocumentJson) -> std::result::Result<Self, String> {
+        let mut text = match json.text {
+            None => BTreeMap::new(),
+            Some(TextJson::One(one)) => BTreeMap::from([("text".to_owned(), one)]),
+            Some(TextJson::Named(named)) => named,
+        };
+        if let Some(title) = json.title
+            && text.insert("title".to_owned(), title).is_some()
+        {
+            return Err("both \"title\" and \"text.title\" are given; keep one".to_owned());
+        }
+        let mut vectors = json.vectors;
+        if let Some(vector) = json.vector
+            && vectors
+                .insert(DEFAULT_VECTOR_FIELD.to_owned(), vector)
+                .is_some()
+        {
+            return Err("both \"vector\" and \"vectors.vector\" are given; keep one".to_owned());
+        }
+        Ok(Self {
+            id: json.id,
+            text,
+            vectors,
+            payload: json.payload,
+        })
+    }
+}
+
+impl Document {
+    /// A document with an id and nothing else.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the text of one field.
+    pub fn text(mut self, field: impl Into<String>, text: impl Into<String>) -> Self {
+        self.text.insert(field.into(), text.into());
+        self
+    }
+
+    /// Sets the default vector.
+    pub fn vector(self, vector: Vec<f32>) -> Self {
+        self.named_vector(DEFAULT_VECTOR_FIELD, vector)
+    }
+
+    /// Sets the vector of one field.
+    pub fn named_vector(mut self, field: impl Into<String>, vector: Vec<f32>) -> Self {
+        self.vectors.insert(field.into(), vector);
+        self
+    }
+
+    /// Sets one key of the payload.
+    pub fn payload(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.payload.insert(key.into(), value.into());
+        self
+    }
+
+    /// All texts in schema order, joined by a space: what the joined field indexes and what an
+    /// embedder reads.
+    pub(crate) fn joined_text(&self, schema: &Schema) -> String {
+        let mut joined = String::new();
+        for field in &schema.text {
+            if let Some(text) = self.text.get(&field.name)
+                && !text.is_empty()
+            {
+                if !joined.is_empty() {
+                    joined.push(' ');
+                }
+                joined.push_str(text);
+            }
+        }
+        joined
+    }
+}
+
+/// Checks a whole batch, so that a bad one is refused before anything is written.
+pub(crate) fn check_batch(schema: &Schema, documents: &[Document]) -> Result<()> {
+    if documents.len() > MAX_BATCH_DOCUMENTS {
+        return Err(Error::invalid(
+            "batch",
+            format!(
+                "{} documents; the limit is {MAX_BATCH_DOCUMENTS}",
+                documents.len()
+            ),
+        ));
+    }
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(documents.len());
+    for (position, document) in documents.iter().enumerate() {
+        let first = seen.insert(&document.id, position);
+        let fault = match first {
+            Some(first) => Some(format!("the same id is also document {first} of the batch")),
+            None => fault_of(schema, document),
+        };
+        if let Some(detail) = fault {
+            let id = document.id.chars().take(64).collect();
+            return Err(Error::Document {
+                position,
+                id,
+                detail,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What is wrong with one document, if anything.
+fn fault_of(schema: &Schema, document: &Document) -> Option<String> {
+    let id = document.id.len();
+    if id == 0 || id > MAX_ID_BYTES {
+        return Some(format!(
+            "the id has {id} bytes; 1 to {MAX_ID_BYTES} are allowed"
+        ));
+    }
+    let mut bytes = id;
+    for (name, text) in &document.text {
+        if !schema.text.iter().any(|f| f.name == *name) {
+            let known: Vec<_> = schema.text.iter().map(|f| f.name.as_str()).collect();
+            return Some(format!(
+                "no text field {name:?}; the collection has {known:?}"
+            ));
+        }
+        bytes += text.len();
+    }
+    for (name, vector) in &document.vectors {
+        match schema.vectors.iter().find(|f| f.name == *name) {
+            None => {
+                let known: Vec<_> = schema.vectors.iter().map(|f| f.name.as_str()).collect();
+                return Some(format!(
+                    "no vector field {name:?}; the collection has {known:?}"
+                ));
+            }
+            Some(field) => {
+                if let Some(fault) = vector_fault(field, vector) {
+                    return Some(fault);
+                }
+            }
+        }
+    }
+    if document
+        .payload
+        .values()
+        .any(|v| deeper_than(v, MAX_PAYLOAD_DEPTH - 1))
+    {
+        return Some(format!(
+            "the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels"
+        ));
+    }
+    bytes += document
+        .payload
+        .iter()
+        .map(|(k, v)| k.len() + json_bytes(v))
+        .sum::<usize>();
+    (bytes > MAX_DOCUMENT_BYTES).then(|| {
+        format!("id, texts and payload have {bytes} bytes; the limit is {MAX_DOCUMENT_BYTES}")
+    })
+}
+
+/// What is wrong with a vector of this field, if anything.
+pub(crate) fn vector_fault(field: &VectorField, vector: &[f32]) -> Option<String> {
+    if vector.len() != field.dim {
+        return Some(format!(
+            "vector {:?} has {} components; the field has {}",
+            field.name,
+            vector.len(),
+            field.dim
+        ));
+    }
+    if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
+        return Some(format!(
+            "vector {:?} has {} at component {at}",
+            field.name, vector[at]
+        ));
+    }
+    let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    if square > f64::from(f32::MAX) {
+        return Some(format!(
+            "vector {:?} is too long: its squared length overflows",
+            field.name
+        ));
+    }
+    let zero = square < f64::from(f32::MIN_POSITIVE);
+    (field.metric == Metric::Cosine && zero).then(|| {
+        format!(
+            "vector {:?} is zero, and a zero vector has no direction for the cosine metric; \
+             leave the vector out, or use dot or l2",
+            field.name
+        )
+    })
+}
+
+fn deeper_than(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels == 0 || items.iter().any(|v| deeper_than(v, levels - 1)),
+        Value::Object(map) => levels == 0 || map.values().any(|v| deeper_than(v, levels - 1)),
+        _ => false,
+    }
+}
+
+/// Length of a value as compact JSON, good to a few bytes of escapes.
+fn json_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 8,
+        Value::String(s) => s.len() + 2,
+        Value::Array(items) => 2 + items.iter().map(|v| json_bytes(v) + 1).sum::<usize>(),
+        Value::Object(map) => {
+            2 + map
+                .iter()
+                .map(|(k, v)| k.len() + 4 + json_bytes(v))
+                .sum::<usize>()
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What can go wrong, told so that the caller knows what, where and what now.
+
+use lexivec_storage as storage;
+
+/// Result of every engine call.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Coarse class of an [`Error`], for exit codes and HTTP statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The caller's input is at fault; nothing was changed.
+    Input,
+    /// The named thing is not there.
+    NotFound,
+    /// The named thing is already there, or held by another process.
+    Conflict,
+    /// Bytes on disk are not what was written.
+    Corrupt,
+    /// The machine failed (disk full, I/O error).
+    Machine,
+}
+
+/// An engine error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// One document of a batch was refused; the batch changed nothing.
+    #[error("document {position} of the batch (id {id:?}): {detail}; nothing was written")]
+    Document {
+        /// Place in the batch, from 0.
+        position: usize,
+        /// Its id, cut to 64 characters.
+        id: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// An option, schema or argument was refused.
+    #[error("{what}: {detail}")]
+    Invalid {
+        /// The argument.
+        what: String,
+        /// What is wrong and what would be right.
+        detail: String,
+    },
+    /// A request was refused.
+    #[error(transparent)]
+    Request(#[from] lexivec_query::Error),
+    /// The collection was made with another model, or with none.
+    #[error("embedder: {0}")]
+    Embedder(String),
+    /// Files, durability, corruption.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// The inverted index failed although its bytes were verified.
+    #[error("text index of {file}: {detail}")]
+    TextIndex {
+        /// The segment file.
+        file: String,
+        /// What tantivy said.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// The class of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Document { .. } | Self::Invalid { .. } | Self::Request(_) => ErrorKind::Input,
+            Self::Embedder(_) => ErrorKind::Input,
+            Self::TextIndex { .. } => ErrorKind::Corrupt,
+            Self::Storage(e) => match e {
+                storage::Error::Corrupt { .. } | storage::Error::NewerFormat { .. } => {
+                    ErrorKind::Corrupt
+                }
+                storage::Error::NotFound { .. } => ErrorKind::NotFound,
+                storage::Error::AlreadyExists { .. } | storage::Error::Locked { .. } => {
+                    ErrorKind::Conflict
+                }
+                storage::Error::Invalid { .. } | storage::Error::ReadOnly => ErrorKind::Input,
+                _ => ErrorKind::Machine,
+            },
+        }
+    }
+
+    pub(crate) fn invalid(what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Invalid {
+            what: what.into(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A structural fault found in bytes whose checksum was right.
+pub(crate) fn corrupt(file: &str, section: &str, detail: impl Into<String>) -> Error {
+    Error::Storage(storage::Error::Corrupt {
+        file: file.to_owned(),
+        section: Some(section.to_owned()),
+        offset: 0,
+        detail: detail.into(),
+    })
+}

@@ -1,0 +1,35 @@
+//! Merging the hits of segments under the one tie rule: score, then id.
+
+use std::cmp::Ordering;
+
+use super::Place;
+use crate::collection::Generation;
+
+/// Orders two rows by id. A row whose id cannot be read (its block is damaged) is told when its
+/// document is loaded; until then its place stands in for the id.
+pub(super) fn by_id(generation: &Generation, a: Place, b: Place) -> Ordering {
+    let id = |(segment, row): Place| {
+        let live = generation.segments.get(segment as usize)?;
+        live.segment.documents.id(row).ok()
+    };
+    match (id(a), id(b)) {
+        (Some(x), Some(y)) => x.cmp(y),
+        _ => a.cmp(&b),
+    }
+}
+
+/// The `window` best of all segments' hits, best first.
+pub(super) fn merge(
+    generation: &Generation,
+    mut hits: Vec<(Place, f64)>,
+    window: usize,
+) -> Vec<(Place, f64)> {
+    if generation.segments.len() > 1 {
+        hits.sort_by(|a, b| {
+            b.1.total_cmp(&a.1)
+                .then_with(|| by_id(generation, a.0, b.0))
+        });
+    }
+    hits.truncate(window);
+    hits
+}

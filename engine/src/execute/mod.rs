@@ -1,0 +1,188 @@
+//! Answering a request: filter, legs, gather, fusion, and documents for the winners only.
+
+mod gather;
+mod text;
+mod vector;
+
+use std::collections::BTreeMap;
+
+use lexivec_query::SearchRequest;
+use lexivec_query::bind::{Bound, bind};
+use lexivec_query::explain::Ledger;
+use lexivec_query::filter::Filter;
+use lexivec_query::fusion::{Fused, LegHits, fuse};
+use lexivec_query::plan::SegmentPlan;
+use lexivec_query::request::Leg;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::collection::Generation;
+use crate::document::vector_fault;
+use crate::error::{Error, Result};
+use crate::model::Embedder;
+use crate::schema::Schema;
+use crate::segment::RowSet;
+use crate::text::TextQuery;
+
+/// A row of a generation: place of its segment, and its number there.
+pub(crate) type Place = (u32, u32);
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SearchResponse {
+    /// Best first; equal scores are ordered by id.
+    pub hits: Vec<Hit>,
+    /// The generation that answered.
+    pub generation: u64,
+    /// True when no leg was approximate.
+    pub exact: bool,
+    /// Live rows the filter admits.
+    pub matching: u64,
+    /// How each segment's vector leg was run, when the request asks for an explanation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Vec<SegmentPlan>>,
+}
+
+/// One document found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Hit {
+    /// The document's id.
+    pub id: String,
+    /// Its score; higher is better. Equal to the sum of the ledger's contributions, exactly.
+    pub score: f64,
+    /// Where the score comes from.
+    pub ledger: Ledger,
+    /// Its texts, when asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<BTreeMap<String, String>>,
+    /// Its payload, unless not wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Map<String, Value>>,
+}
+
+/// Runs a request on a generation.
+pub(crate) fn search(
+    generation: &Generation,
+    schema: &Schema,
+    embedder: Option<&dyn Embedder>,
+    request: &SearchRequest,
+) -> Result<SearchResponse> {
+    let bound = bind(request, &schema.catalog())?;
+    let vector = query_vector(schema, embedder, request, &bound)?;
+    let wanted = wanted_rows(generation, schema, &request.filter)?;
+    let mut text_query = None;
+    let mut plans = Vec::new();
+    let mut legs = Vec::with_capacity(bound.legs.len());
+    for leg in &bound.legs {
+        let hits = match leg.kind {
+            Leg::Text => {
+                let words = request.text.as_deref().unwrap_or_default();
+                let query = text_query.insert(text::query(generation, schema, words)?);
+                text::search(generation, query, &wanted, leg.window)?
+            }
+            Leg::Vector => match &vector {
+                None => Vec::new(),
+                Some(vector) => {
+                    let field = leg.vector_field.as_deref().unwrap_or_default();
+                    let asked = vector::Asked {
+                        field,
+                        vector,
+                        window: leg.window,
+                    };
+                    vector::search(generation, &asked, &request.params, &wanted, &mut plans)?
+                }
+            },
+        };
+        legs.push(LegHits {
+            leg: leg.kind,
+            weight: leg.weight,
+            hits,
+        });
+    }
+    let fused = fuse(&legs, &request.fusion, |a, b| {
+        gather::by_id(generation, *a, *b)
+    });
+    let page = fused.into_iter().skip(request.offset).take(request.limit);
+    let hits = page
+        .map(|fused| hit(generation, schema, request, text_query.as_ref(), fused))
+        .collect::<Result<Vec<_>>>()?;
+    Ok(SearchResponse {
+        hits,
+        generation: generation.number,
+        exact: plans.iter().all(|p| p.strategy.is_exact()),
+        matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
+        plan: request.explain.then_some(plans),
+    })
+}
+
+/// The query vector: given, or made from the text. `None` when the model has nothing to say about
+/// the text; the vector leg is empty then.
+fn query_vector(
+    schema: &Schema,
+    embedder: Option<&dyn Embedder>,
+    request: &SearchRequest,
+    bound: &Bound,
+) -> Result<Option<Vec<f32>>> {
+    let Some(leg) = bound.legs.iter().find(|l| l.kind == Leg::Vector) else {
+        return Ok(None);
+    };
+    if let Some(vector) = &request.vector {
+        let name = leg.vector_field.as_deref().unwrap_or_default();
+        let field = schema.vectors.iter().find(|f| f.name == name);
+        if let Some(fault) = field.and_then(|f| vector_fault(f, vector)) {
+            return Err(Error::invalid("query vector", fault));
+        }
+        return Ok(Some(vector.clone()));
+    }
+    let Some(model) = embedder else {
+        return Err(Error::Embedder(
+            "the text has to be embedded and no model was handed in; hand it in, give a vector, \
+             or ask for the text leg only"
+                .to_owned(),
+        ));
+    };
+    let text = request.text.as_deref().unwrap_or_default();
+    Ok(model.embed(&[text])?.pop().flatten())
+}
+
+/// Live rows the filter admits, per segment.
+fn wanted_rows(generation: &Generation, schema: &Schema, filter: &Filter) -> Result<Vec<RowSet>> {
+    generation
+        .segments
+        .iter()
+        .map(|live| {
+            let payload = |row| live.segment.documents.payload(schema, row);
+            live.segment.columns.matching(filter, &live.alive, payload)
+        })
+        .collect()
+}
+
+fn hit(
+    generation: &Generation,
+    schema: &Schema,
+    request: &SearchRequest,
+    text_query: Option<&TextQuery>,
+    fused: Fused<Place>,
+) -> Result<Hit> {
+    let (segment, row) = fused.key;
+    let Some(live) = generation.segments.get(segment as usize) else {
+        return Err(Error::invalid(
+            "hit",
+            "its segment is not in the generation",
+        ));
+    };
+    let mut ledger = Ledger::new(fused.score, fused.contributions);
+    if let (true, Some(query)) = (request.explain, text_query) {
+        ledger.terms = query.explain(&live.segment.text, row)?;
+    }
+    let document = live.segment.documents.document(schema, row)?;
+    Ok(Hit {
+        id: document.id,
+        score: fused.score,
+        ledger,
+        text: request.with_text.then_some(document.text),
+        payload: request.with_payload.then_some(document.payload),
+    })
+}

@@ -1,0 +1,41 @@
+//! The text leg over all segments of a generation.
+
+use super::{Place, gather};
+use crate::collection::Generation;
+use crate::error::Result;
+use crate::schema::Schema;
+use crate::segment::RowSet;
+use crate::text::TextQuery;
+
+/// Analyzes the words once, with statistics of the whole generation.
+pub(super) fn query(generation: &Generation, schema: &Schema, words: &str) -> Result<TextQuery> {
+    let frequency = |field: usize, term: &str| {
+        let mut sum = 0;
+        for live in &generation.segments {
+            sum += live.segment.text.frequency(field, term, &live.alive)?;
+        }
+        Ok(sum)
+    };
+    TextQuery::new(
+        words,
+        &schema.indexed_fields(),
+        &generation.statistics,
+        frequency,
+    )
+}
+
+/// The `window` best rows by BM25, best first.
+pub(super) fn search(
+    generation: &Generation,
+    query: &TextQuery,
+    wanted: &[RowSet],
+    window: usize,
+) -> Result<Vec<(Place, f64)>> {
+    let mut hits = Vec::new();
+    for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
+        let rank = |row| live.segment.documents.rank(row);
+        let found = query.search(&live.segment.text, rows, window, rank)?;
+        hits.extend(found.into_iter().map(|(row, score)| ((place, row), score)));
+    }
+    Ok(gather::merge(generation, hits, window))
+}

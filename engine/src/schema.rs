@@ -1,0 +1,292 @@
+//! What a collection holds: its text fields, vector fields and embedder, fixed at creation.
+
+use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::limits::{
+    DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M, MAX_NAME_BYTES,
+};
+
+/// Name of the vector field used where none is named.
+pub const DEFAULT_VECTOR_FIELD: &str = "vector";
+/// Name of the searchable field that joins all text fields.
+pub const JOINED_TEXT_FIELD: &str = "text";
+
+/// How two vectors are compared. Scores are higher for closer vectors under every metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// Cosine of the angle; a zero vector is an input error.
+    #[default]
+    Cosine,
+    /// Inner product.
+    Dot,
+    /// Score is minus the squared Euclidean distance.
+    L2,
+}
+
+impl std::str::FromStr for Metric {
+    type Err = Error;
+    fn from_str(s: &str) -> Result<Self> {
+        match s {
+            "cosine" => Ok(Self::Cosine),
+            "dot" => Ok(Self::Dot),
+            "l2" => Ok(Self::L2),
+            other => Err(Error::invalid(
+                "metric",
+                format!("{other:?} is not known; use cosine, dot or l2"),
+            )),
+        }
+    }
+}
+
+/// How text becomes terms, for documents and queries alike.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Analyzer {
+    /// Language of the stop words and of the Snowball stemmer.
+    pub language: Language,
+    /// Leave the language's stop words out.
+    pub stop_words: bool,
+    /// Reduce words to their stems.
+    pub stemming: bool,
+}
+
+impl Default for Analyzer {
+    fn default() -> Self {
+        Self {
+            language: Language::English,
+            stop_words: true,
+            stemming: true,
+        }
+    }
+}
+
+/// A language with stop words and a Snowball stemmer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+#[allow(missing_docs)] // the names say it
+pub enum Language {
+    Danish,
+    Dutch,
+    English,
+    Finnish,
+    French,
+    German,
+    Hungarian,
+    Italian,
+    Norwegian,
+    Portuguese,
+    Russian,
+    Spanish,
+    Swedish,
+}
+
+/// One named text of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextField {
+    /// Name, `[a-z0-9_-]`, at most 63 bytes.
+    pub name: String,
+    /// How its text becomes terms.
+    #[serde(default)]
+    pub analyzer: Analyzer,
+}
+
+/// One named dense vector of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VectorField {
+    /// Name, `[a-z0-9_-]`, at most 63 bytes.
+    pub name: String,
+    /// Components of every vector of this field.
+    pub dim: usize,
+    /// How vectors are compared.
+    #[serde(default)]
+    pub metric: Metric,
+    /// HNSW out-degree on the upper levels (level 0: twice as many). Malkov and Yashunin,
+    /// "Efficient and robust approximate nearest neighbor search using HNSW graphs", 2016.
+    #[serde(default = "default_m")]
+    pub m: usize,
+    /// HNSW beam while building.
+    #[serde(default = "default_ef_construction")]
+    pub ef_construction: usize,
+}
+
+fn default_m() -> usize {
+    16
+}
+
+fn default_ef_construction() -> usize {
+    200
+}
+
+fn default_graph_min_rows() -> usize {
+    DEFAULT_GRAPH_MIN_ROWS
+}
+
+impl VectorField {
+    /// A field with the default graph parameters (m 16, ef_construction 200).
+    pub fn new(name: impl Into<String>, dim: usize, metric: Metric) -> Self {
+        Self {
+            name: name.into(),
+            dim,
+            metric,
+            m: default_m(),
+            ef_construction: default_ef_construction(),
+        }
+    }
+}
+
+/// Which model made the collection's vectors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbedderRecord {
+    /// The model's own name.
+    pub name: String,
+    /// XXH3-128 over the model's files, 32 hexadecimal digits.
+    pub hash: String,
+    /// The vector field it fills.
+    pub field: String,
+}
+
+/// The schema of a collection, stored as JSON in the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schema {
+    /// Name shown to people and used by the server; `[a-z0-9][a-z0-9_-]*`, at most 63 bytes.
+    pub name: String,
+    /// Text fields, in the order in which they are joined.
+    pub text: Vec<TextField>,
+    /// Search all text fields as one (their texts joined by a space); the first field's analyzer
+    /// is the one used. Otherwise each is searched by itself and the scores are added.
+    pub join_text: bool,
+    /// Vector fields; the first is the default.
+    pub vectors: Vec<VectorField>,
+    /// The model that turns text into vectors, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedder: Option<EmbedderRecord>,
+    /// Seed of every random choice made while building.
+    #[serde(default)]
+    pub seed: u64,
+    /// Rows from which a segment gets a graph.
+    #[serde(default = "default_graph_min_rows")]
+    pub graph_min_rows: usize,
+}
+
+impl Schema {
+    /// Fields that the inverted index holds: the joined one, or each.
+    pub(crate) fn indexed_fields(&self) -> Vec<TextField> {
+        match (self.join_text, self.text.first()) {
+            (true, Some(first)) => vec![TextField {
+                name: JOINED_TEXT_FIELD.to_owned(),
+                analyzer: first.analyzer.clone(),
+            }],
+            _ => self.text.clone(),
+        }
+    }
+
+    /// What a request may name.
+    pub(crate) fn catalog(&self) -> Catalog {
+        Catalog {
+            text_fields: self.indexed_fields().into_iter().map(|f| f.name).collect(),
+            vector_fields: self
+                .vectors
+                .iter()
+                .map(|v| CatalogVector {
+                    name: v.name.clone(),
+                    dim: v.dim,
+                })
+                .collect(),
+            has_embedder: self.embedder.is_some(),
+        }
+    }
+
+    /// Checks names, counts and ranges.
+    pub(crate) fn validate(&self) -> Result<()> {
+        check_name("collection name", &self.name)?;
+        if self.text.len() > MAX_FIELDS || self.vectors.len() > MAX_FIELDS {
+            return Err(Error::invalid(
+                "schema",
+                format!("more than {MAX_FIELDS} fields"),
+            ));
+        }
+        for (i, f) in self.text.iter().enumerate() {
+            check_name("text field", &f.name)?;
+            if self.text.iter().take(i).any(|o| o.name == f.name) {
+                return Err(Error::invalid(
+                    "text field",
+                    format!("{:?} is there twice", f.name),
+                ));
+            }
+        }
+        for (i, v) in self.vectors.iter().enumerate() {
+            check_name("vector field", &v.name)?;
+            if self.vectors.iter().take(i).any(|o| o.name == v.name) {
+                return Err(Error::invalid(
+                    "vector field",
+                    format!("{:?} is there twice", v.name),
+                ));
+            }
+            within("dimension", v.dim, 1, MAX_DIMENSION)?;
+            within("m", v.m, 2, MAX_M)?;
+            within(
+                "ef_construction",
+                v.ef_construction,
+                v.m,
+                MAX_EF_CONSTRUCTION,
+            )?;
+        }
+        if let Some(e) = &self.embedder
+            && !self.vectors.iter().any(|v| v.name == e.field)
+        {
+            return Err(Error::invalid(
+                "embedder",
+                format!("no vector field {:?}", e.field),
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|e| Error::invalid("schema", e.to_string()))
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let schema: Self = serde_json::from_slice(bytes)
+            .map_err(|e| crate::error::corrupt("MANIFEST", "schema", e.to_string()))?;
+        schema.validate()?;
+        Ok(schema)
+    }
+}
+
+fn within(what: &str, value: usize, low: usize, high: usize) -> Result<()> {
+    if (low..=high).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        what,
+        format!("{value} is not within {low}..={high}"),
+    ))
+}
+
+/// Checks a collection or field name: `[a-z0-9][a-z0-9_-]*`, at most 63 bytes.
+pub fn check_name(what: &str, name: &str) -> Result<()> {
+    let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
+    let first = name
+        .as_bytes()
+        .first()
+        .is_some_and(|&c| fits(c) && c != b'_' && c != b'-');
+    if first && name.len() <= MAX_NAME_BYTES && name.bytes().all(fits) {
+        return Ok(());
+    }
+    Err(Error::invalid(
+        what,
+        format!(
+            "{name:?} is refused; use 1 to {MAX_NAME_BYTES} of a-z, 0-9, '_', '-', \
+             a letter or digit first"
+        ),
+    ))
+}

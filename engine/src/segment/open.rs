@@ -1,0 +1,92 @@
+//! An open segment: views over its mapped sections, nothing rebuilt in memory.
+
+use std::sync::Arc;
+
+use lexivec_storage::{SegmentEntry, SegmentReader, Vfs};
+
+use super::{RowSet, StoredDocuments};
+use crate::document::Document;
+use crate::error::Result;
+use crate::schema::Schema;
+use crate::text::{Columns, TextIndex};
+use crate::vector::VectorStore;
+use crate::vector::hnsw::Graph;
+
+/// One vector field of a segment.
+pub(crate) struct Vectors {
+    pub(crate) name: String,
+    pub(crate) store: VectorStore,
+    pub(crate) graph: Option<Graph>,
+}
+
+/// A sealed segment. Which of its rows are alive is the generation's to say.
+pub(crate) struct Segment {
+    pub(crate) name: String,
+    pub(crate) rows: u32,
+    pub(crate) documents: StoredDocuments,
+    pub(crate) columns: Columns,
+    pub(crate) text: TextIndex,
+    pub(crate) vectors: Vec<Vectors>,
+    reader: Arc<SegmentReader>,
+}
+
+impl Segment {
+    pub(crate) fn open(vfs: &dyn Vfs, schema: &Schema, entry: &SegmentEntry) -> Result<Self> {
+        let reader = Arc::new(SegmentReader::open(vfs, &entry.file)?);
+        let (name, rows) = (entry.file.name.as_str(), entry.rows);
+        let vectors = schema
+            .vectors
+            .iter()
+            .map(|field| {
+                Ok(Vectors {
+                    name: field.name.clone(),
+                    store: VectorStore::open(&reader, name, field, rows)?,
+                    graph: Graph::open(&reader, name, &field.name, rows)?,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Self {
+            name: name.to_owned(),
+            rows,
+            documents: StoredDocuments::open(&reader, name, rows)?,
+            columns: Columns::open(&reader, name, rows)?,
+            text: TextIndex::open(&reader, name, &schema.indexed_fields(), rows)?,
+            vectors,
+            reader,
+        })
+    }
+
+    pub(crate) fn vectors(&self, field: &str) -> Option<&Vectors> {
+        self.vectors.iter().find(|v| v.name == field)
+    }
+
+    /// A whole row: id, texts, payload and vectors.
+    pub(crate) fn document(&self, schema: &Schema, row: u32) -> Result<Document> {
+        let mut document = self.documents.document(schema, row)?;
+        for field in &self.vectors {
+            if field.store.present.contains(row) {
+                let vector = field.store.vector(row)?.to_vec();
+                document.vectors.insert(field.name.clone(), vector);
+            }
+        }
+        Ok(document)
+    }
+
+    /// Verifies every block of the file, and that every row can be read and found by its id.
+    pub(crate) fn verify(&self, schema: &Schema) -> Result<()> {
+        self.reader.verify()?;
+        for row in 0..self.rows {
+            let document = self.document(schema, row)?;
+            if self.documents.row_of(&document.id)? != Some(row) {
+                let detail = format!("row {row} is not found by its id");
+                return Err(crate::error::corrupt(&self.name, "documents/order", detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every row of the segment.
+    pub(crate) fn all_rows(&self) -> RowSet {
+        RowSet::full(self.rows)
+    }
+}

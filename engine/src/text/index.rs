@@ -1,0 +1,294 @@
+//! The inverted index of one segment: written once by tantivy, read through our sections.
+
+use std::sync::Arc;
+
+use lexivec_storage::{Section, SegmentReader, SegmentWriter};
+use rayon::prelude::*;
+use tantivy::directory::RamDirectory;
+use tantivy::postings::{Postings, SegmentPostings};
+use tantivy::schema::{
+    Field, IndexRecordOption, Schema as TantivySchema, TextFieldIndexing, TextOptions,
+};
+use tantivy::tokenizer::PreTokenizedString;
+use tantivy::{
+    Directory, DocSet, Index, IndexSettings, InvertedIndexReader, SegmentReader as Reader,
+    TantivyDocument, Term,
+};
+
+use super::analyzer::Analysis;
+use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name};
+use super::{SegmentText, tantivy_error};
+use crate::error::{Error, Result, corrupt};
+use crate::schema::TextField;
+use crate::segment::RowSet;
+
+/// Memory tantivy is told it may use for one segment; it never spills here, so this only sizes its
+/// first hash table.
+const WRITER_MEMORY_BYTES: usize = 256 << 20;
+/// Rows analyzed at once while a segment is built; bounds the tokens held in memory.
+const ANALYZE_BATCH: usize = 4_096;
+
+fn tantivy_schema(fields: &[TextField]) -> TantivySchema {
+    let mut schema = TantivySchema::builder();
+    let indexing = TextFieldIndexing::default()
+        .set_index_option(IndexRecordOption::WithFreqsAndPositions)
+        .set_fieldnorms(true);
+    let options = TextOptions::default().set_indexing_options(indexing);
+    for field in fields {
+        schema.add_text_field(&field.name, options.clone());
+    }
+    schema.build()
+}
+
+/// Writes the sections of the text leg: tantivy's files, the exact token counts of every row, and
+/// the largest term frequency of each field. `text(row, field)` gives what is to be indexed.
+pub(crate) fn write_text(
+    out: &mut SegmentWriter,
+    fields: &[TextField],
+    rows: u32,
+    text: &(dyn Fn(u32, usize) -> String + Sync),
+) -> Result<SegmentText> {
+    let failed = |e| tantivy_error("a new segment", e);
+    let ram = RamDirectory::create();
+    let mut writer = Index::builder()
+        .schema(tantivy_schema(fields))
+        .settings(IndexSettings::default())
+        .single_segment_index_writer::<TantivyDocument>(ram.clone(), WRITER_MEMORY_BYTES)
+        .map_err(failed)?;
+    let mut lengths: Vec<Vec<u32>> = vec![Vec::with_capacity(rows as usize); fields.len()];
+    let mut max_frequency = vec![0u32; fields.len()];
+    let analyses: Vec<Analysis> = fields.iter().map(|f| Analysis::new(&f.analyzer)).collect();
+    let all: Vec<u32> = (0..rows).collect();
+    for batch in all.chunks(ANALYZE_BATCH) {
+        let analyzed: Vec<Vec<PreTokenizedString>> = batch
+            .par_iter()
+            .map_init(
+                || analyses.clone(),
+                |analyses, &row| {
+                    let tokens = |(field, analysis): (usize, &mut Analysis)| PreTokenizedString {
+                        tokens: analysis.tokens(&text(row, field)),
+                        text: String::new(),
+                    };
+                    analyses.iter_mut().enumerate().map(tokens).collect()
+                },
+            )
+            .collect();
+        for row in analyzed {
+            let mut document = TantivyDocument::new();
+            for (field, tokens) in row.into_iter().enumerate() {
+                lengths[field].push(tokens.tokens.len() as u32);
+                max_frequency[field] = max_frequency[field].max(most_frequent(&tokens));
+                document.add_pre_tokenized_text(Field::from_field_id(field as u32), tokens);
+            }
+            writer.add_document(document).map_err(failed)?;
+        }
+    }
+    let index = writer.finalize().map_err(failed)?;
+    copy_files(out, &index, &ram)?;
+    for (field, counts) in fields.iter().zip(&lengths) {
+        out.section(&lengths_section(&field.name), bytemuck::cast_slice(counts))?;
+    }
+    let frequencies: Vec<u8> = max_frequency.iter().flat_map(|f| f.to_le_bytes()).collect();
+    out.section(FREQUENCIES, &frequencies)?;
+    Ok(SegmentText {
+        live: rows,
+        tokens: lengths
+            .iter()
+            .map(|l| l.iter().map(|&n| u64::from(n)).sum())
+            .collect(),
+    })
+}
+
+/// Section with the largest term frequency of each indexed field.
+const FREQUENCIES: &str = "text/max-frequency";
+
+fn lengths_section(field: &str) -> String {
+    format!("text/lengths/{field}")
+}
+
+fn most_frequent(tokens: &PreTokenizedString) -> u32 {
+    let mut terms: Vec<&str> = tokens.tokens.iter().map(|t| t.text.as_str()).collect();
+    terms.sort_unstable();
+    terms
+        .chunk_by(|a, b| a == b)
+        .map(<[_]>::len)
+        .max()
+        .unwrap_or(0) as u32
+}
+
+/// Copies tantivy's files into sections, under the one segment id all our segments use.
+fn copy_files(out: &mut SegmentWriter, index: &Index, ram: &RamDirectory) -> Result<()> {
+    let failed = |e| tantivy_error("a new segment", e);
+    let metas = index.load_metas().map_err(failed)?;
+    let Some(meta) = metas.segments.first() else {
+        return Err(Error::TextIndex {
+            file: "a new segment".to_owned(),
+            detail: "tantivy made no segment".to_owned(),
+        });
+    };
+    let mut files: Vec<_> = metas.list_segment_files().into_iter().collect();
+    files.sort_by_key(|f| f.extension().map(std::ffi::OsStr::to_os_string));
+    for path in files {
+        if !ram
+            .exists(&path)
+            .map_err(|e| tantivy_error("a new segment", e))?
+        {
+            continue;
+        }
+        let bytes = ram
+            .open_read(&path)
+            .map_err(|e| tantivy_error("a new segment", e))?
+            .read_bytes()
+            .map_err(|e| tantivy_error("a new segment", e))?;
+        if let Some(name) = section_name(&path) {
+            out.section(&name, &bytes)?;
+        }
+    }
+    let json = ram
+        .atomic_read(std::path::Path::new(META))
+        .map_err(|e| tantivy_error("a new segment", e))?;
+    let id = uuid::Uuid::parse_str(&meta.id().uuid_string()).unwrap_or_default();
+    let json = String::from_utf8_lossy(&json).replace(&id.hyphenated().to_string(), SEGMENT_ID);
+    out.section(&format!("{PREFIX}{META}"), json.as_bytes())?;
+    Ok(())
+}
+
+/// The inverted index of an open segment.
+pub(crate) struct TextIndex {
+    file: String,
+    reader: Reader,
+    lengths: Vec<Section>,
+    max_frequency: Vec<u32>,
+    rows: u32,
+}
+
+impl TextIndex {
+    pub(crate) fn open(
+        segment: &Arc<SegmentReader>,
+        file: &str,
+        fields: &[TextField],
+        rows: u32,
+    ) -> Result<Self> {
+        let failed = |e| tantivy_error(file, e);
+        let index = Index::open(SectionDirectory::new(segment.clone())).map_err(failed)?;
+        let segments = index.searchable_segments().map_err(failed)?;
+        let [one] = segments.as_slice() else {
+            return Err(corrupt(file, PREFIX, "not exactly one tantivy segment"));
+        };
+        let reader = Reader::open(one).map_err(failed)?;
+        if reader.max_doc() != rows || index.schema() != tantivy_schema(fields) {
+            return Err(corrupt(
+                file,
+                PREFIX,
+                "its rows or fields are not those of the segment",
+            ));
+        }
+        let lengths = fields
+            .iter()
+            .map(|f| segment.section(&lengths_section(&f.name)))
+            .collect::<lexivec_storage::Result<Vec<_>>>()?;
+        let frequencies = segment.section(FREQUENCIES)?;
+        let max_frequency: Vec<u32> = frequencies
+            .all()?
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|b| u32::from_le_bytes(*b))
+            .collect();
+        if lengths.iter().any(|l| l.len() != rows as usize * 4)
+            || max_frequency.len() != fields.len()
+        {
+            return Err(corrupt(file, "text/lengths", "not one count for each row"));
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            reader,
+            lengths,
+            max_frequency,
+            rows,
+        })
+    }
+
+    pub(crate) fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    fn inverted(&self, field: usize) -> Result<Arc<InvertedIndexReader>> {
+        self.reader
+            .inverted_index(Field::from_field_id(field as u32))
+            .map_err(|e| tantivy_error(&self.file, e))
+    }
+
+    /// The rows a term occurs in, with its frequency in each; `None` if it occurs in none.
+    pub(crate) fn postings(&self, field: usize, term: &str) -> Result<Option<SegmentPostings>> {
+        let term = Term::from_field_text(Field::from_field_id(field as u32), term);
+        self.inverted(field)?
+            .read_postings(&term, IndexRecordOption::WithFreqs)
+            .map_err(|e| tantivy_error(&self.file, e))
+    }
+
+    /// Live rows a term occurs in.
+    pub(crate) fn frequency(&self, field: usize, term: &str, alive: &RowSet) -> Result<u64> {
+        if alive.is_full() {
+            let key = Term::from_field_text(Field::from_field_id(field as u32), term);
+            let frequency = self
+                .inverted(field)?
+                .doc_freq(&key)
+                .map_err(|e| tantivy_error(&self.file, e))?;
+            return Ok(u64::from(frequency));
+        }
+        let Some(mut postings) = self.postings(field, term)? else {
+            return Ok(0);
+        };
+        let mut live = 0;
+        while postings.doc() < self.rows {
+            live += u64::from(alive.contains(postings.doc()));
+            postings.advance();
+        }
+        Ok(live)
+    }
+
+    /// Tokens of a field of one row, exactly.
+    #[inline]
+    pub(crate) fn length(&self, field: usize, row: u32) -> Result<u32> {
+        let Some(lengths) = self.lengths.get(field) else {
+            return Ok(0);
+        };
+        let at = row as usize * 4;
+        let bytes = lengths.get(at..at + 4)?;
+        Ok(bytes
+            .first_chunk::<4>()
+            .map_or(0, |b| u32::from_le_bytes(*b)))
+    }
+
+    /// No term of this field occurs more often in any row.
+    pub(crate) fn max_frequency(&self, field: usize) -> u32 {
+        self.max_frequency.get(field).copied().unwrap_or(0)
+    }
+
+    /// Live rows and their tokens.
+    pub(crate) fn statistics(&self, alive: &RowSet) -> Result<SegmentText> {
+        let mut tokens = vec![0u64; self.lengths.len()];
+        for (field, sum) in tokens.iter_mut().enumerate() {
+            for row in alive.iter() {
+                *sum += u64::from(self.length(field, row)?);
+            }
+        }
+        Ok(SegmentText {
+            live: alive.count(),
+            tokens,
+        })
+    }
+
+    /// tantivy's reader, so that a test can have its scorer judge ours.
+    #[cfg(test)]
+    pub(super) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+/// Frequency of the current posting.
+#[inline]
+pub(super) fn term_frequency(postings: &SegmentPostings) -> u32 {
+    postings.term_freq()
+}

@@ -1,0 +1,54 @@
+//! The text leg of one segment; the only door to tantivy.
+//!
+//! tantivy brings the inverted index (term dictionary, postings with positions) and the payload
+//! columns. Scoring is ours (`score`): its block-max pruning rests on block maxima computed with
+//! one segment's average length and fixed k1 and b, so under statistics of the whole collection it
+//! may drop a row, and its sums are of floats in an order that depends on the segment's layout.
+
+mod analyzer;
+mod columns;
+mod directory;
+mod index;
+mod score;
+mod statistics;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use columns::{Columns, write_columns};
+pub(crate) use index::{TextIndex, write_text};
+pub(crate) use score::TextQuery;
+pub(crate) use statistics::{SegmentText, Statistics};
+
+use crate::error::Error;
+
+/// Translates a tantivy error: one of ours that came through it is taken out again.
+fn tantivy_error(file: &str, error: impl Into<tantivy::TantivyError>) -> Error {
+    let error = error.into();
+    let io = match &error {
+        tantivy::TantivyError::IoError(io) => Some(io),
+        tantivy::TantivyError::OpenReadError(
+            tantivy::directory::error::OpenReadError::IoError { io_error, .. },
+        ) => Some(io_error),
+        _ => None,
+    };
+    let ours = io
+        .and_then(|io| io.get_ref())
+        .and_then(|inner| inner.downcast_ref::<lexivec_storage::Error>());
+    match ours {
+        Some(lexivec_storage::Error::Corrupt {
+            file,
+            section,
+            offset,
+            detail,
+        }) => Error::Storage(lexivec_storage::Error::Corrupt {
+            file: file.clone(),
+            section: section.clone(),
+            offset: *offset,
+            detail: detail.clone(),
+        }),
+        _ => Error::TextIndex {
+            file: file.to_owned(),
+            detail: error.to_string(),
+        },
+    }
+}

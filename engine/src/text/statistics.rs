@@ -1,0 +1,112 @@
+//! BM25 statistics of the live rows of a generation: the same for every layout of the same rows.
+
+use lexivec_storage::codec::{Decoder, Encoder};
+#[cfg(test)]
+use tantivy::query::Bm25StatisticsProvider;
+#[cfg(test)]
+use tantivy::schema::Field;
+
+use crate::error::{Result, corrupt};
+use crate::limits::MAX_FIELDS;
+
+/// What one segment adds to the statistics: its live rows and their tokens, per indexed field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentText {
+    pub(crate) live: u32,
+    /// Tokens of the live rows, per indexed field.
+    pub(crate) tokens: Vec<u64>,
+}
+
+impl SegmentText {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Encoder::new();
+        out.u32(self.live);
+        out.u32(self.tokens.len() as u32);
+        for &tokens in &self.tokens {
+            out.u64(tokens);
+        }
+        out.into_bytes()
+    }
+
+    pub(crate) fn from_bytes(file: &str, bytes: &[u8], fields: usize) -> Result<Self> {
+        let mut input = Decoder::new(file, bytes);
+        let live = input.u32()?;
+        let count = input.u32()? as usize;
+        if count != fields || count > MAX_FIELDS {
+            return Err(corrupt(file, "statistics", "another number of text fields"));
+        }
+        let tokens = (0..count)
+            .map(|_| input.u64())
+            .collect::<lexivec_storage::Result<Vec<u64>>>()?;
+        Ok(Self { live, tokens })
+    }
+}
+
+/// Statistics of a whole generation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Statistics {
+    pub(crate) live: u64,
+    /// Tokens of the live rows, per indexed field.
+    pub(crate) tokens: Vec<u64>,
+}
+
+impl Statistics {
+    pub(crate) fn sum<'a>(fields: usize, segments: impl Iterator<Item = &'a SegmentText>) -> Self {
+        let mut all = Self {
+            live: 0,
+            tokens: vec![0; fields],
+        };
+        for segment in segments {
+            all.live += u64::from(segment.live);
+            for (sum, tokens) in all.tokens.iter_mut().zip(&segment.tokens) {
+                *sum += tokens;
+            }
+        }
+        all
+    }
+
+    /// Mean tokens of a field over all live rows; 1 where there are none, as nothing is divided
+    /// by it then.
+    pub(crate) fn average_length(&self, field: usize) -> f64 {
+        let tokens = self.tokens.get(field).copied().unwrap_or(0);
+        if tokens == 0 {
+            1.0
+        } else {
+            tokens as f64 / self.live as f64
+        }
+    }
+
+    /// Inverse document frequency of a term that `frequency` live rows have:
+    /// ln(1 + (N - n + 0.5) / (n + 0.5)), as Lucene has it.
+    pub(crate) fn idf(&self, frequency: u64) -> f64 {
+        let (n, all) = (frequency as f64, self.live as f64);
+        (1.0 + (all - n + 0.5) / (n + 0.5)).ln()
+    }
+}
+
+/// The statistics as tantivy asks for them, so that its own scorer can judge ours.
+#[cfg(test)]
+pub(crate) struct Provider<'a> {
+    pub(crate) statistics: &'a Statistics,
+    pub(crate) frequency: &'a dyn Fn(&tantivy::Term) -> tantivy::Result<u64>,
+}
+
+#[cfg(test)]
+impl Bm25StatisticsProvider for Provider<'_> {
+    fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
+        Ok(self
+            .statistics
+            .tokens
+            .get(field.field_id() as usize)
+            .copied()
+            .unwrap_or(0))
+    }
+
+    fn total_num_docs(&self) -> tantivy::Result<u64> {
+        Ok(self.statistics.live)
+    }
+
+    fn doc_freq(&self, term: &tantivy::Term) -> tantivy::Result<u64> {
+        (self.frequency)(term)
+    }
+}

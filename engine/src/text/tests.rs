@@ -1,0 +1,152 @@
+//! The text leg against oracles: tantivy's own scorer, and scoring without pruning.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lexivec_storage::{MemoryVfs, SegmentReader, SegmentWriter};
+use proptest::prelude::*;
+use tantivy::query::{BooleanQuery, EnableScoring, Occur, Query, TermQuery};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{DocSet, Term};
+
+use super::index::{TextIndex, write_text};
+use super::score::TextQuery;
+use super::statistics::{Provider, Statistics};
+use crate::schema::{Analyzer, TextField};
+use crate::segment::RowSet;
+
+/// Rows up to this many tokens have exact lengths in tantivy's one-byte form, so its scores can be
+/// compared with ours.
+const EXACT_TANTIVY_LENGTH: usize = 40;
+
+struct Fixture {
+    fields: Vec<TextField>,
+    index: TextIndex,
+    statistics: Statistics,
+}
+
+fn fixture(texts: &[String]) -> Fixture {
+    let fields = vec![TextField {
+        name: "text".to_owned(),
+        analyzer: Analyzer::default(),
+    }];
+    let vfs = MemoryVfs::default();
+    let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
+    let rows = texts.len() as u32;
+    let text = |row: u32, _| texts[row as usize].clone();
+    let counts = write_text(&mut out, &fields, rows, &text).expect("written");
+    let reader = Arc::new(SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open"));
+    let index = TextIndex::open(&reader, "s", &fields, rows).expect("opened");
+    let statistics = Statistics::sum(1, [&counts].into_iter());
+    Fixture {
+        fields,
+        index,
+        statistics,
+    }
+}
+
+impl Fixture {
+    fn query(&self, words: &str) -> TextQuery {
+        let alive = RowSet::full(self.index.rows());
+        let frequency = |field, term: &str| self.index.frequency(field, term, &alive);
+        TextQuery::new(words, &self.fields, &self.statistics, frequency).expect("a query")
+    }
+
+    /// Every row's score, from the ledger of its terms.
+    fn scores(&self, query: &TextQuery) -> BTreeMap<u32, f64> {
+        (0..self.index.rows())
+            .filter_map(|row| {
+                let terms = query.explain(&self.index, row).expect("explained");
+                let score: f64 = terms.iter().map(|t| t.contribution).sum();
+                (!terms.is_empty()).then_some((row, score))
+            })
+            .collect()
+    }
+}
+
+/// Texts over a few words, so that rows tie, terms repeat and lists differ in length.
+fn texts() -> impl Strategy<Value = Vec<String>> {
+    let word = prop_oneof![
+        8 => Just("wing"), 4 => Just("flow"), 2 => Just("heat"), 1 => Just("shock"),
+    ];
+    let text = prop::collection::vec(word, 0..12).prop_map(|words| words.join(" "));
+    prop::collection::vec(text, 1..120)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn pruning_loses_nothing_and_ties_go_to_the_lower_rank(
+        texts in texts(),
+        k in 1usize..20,
+        keep in prop::collection::vec(any::<bool>(), 120),
+        few in any::<bool>(),
+    ) {
+        let fixture = fixture(&texts);
+        let rows = texts.len() as u32;
+        let query = fixture.query("wing flow shock shock unknown");
+        let mut wanted = RowSet::empty(rows);
+        for row in (0..rows).filter(|&r| keep[r as usize] && (!few || r % 16 == 0)) {
+            wanted.insert(row);
+        }
+        // Ranks run against the rows, so that ties are not decided by the row by chance.
+        let found = query
+            .search(&fixture.index, &wanted, k, |row| Ok(rows - row))
+            .expect("searched");
+        let mut expected: Vec<(u32, f64)> =
+            fixture.scores(&query).into_iter().filter(|(row, _)| wanted.contains(*row)).collect();
+        expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
+        expected.truncate(k);
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn tantivy_gives_the_same_scores_up_to_its_constant(texts in texts()) {
+        let fixture = fixture(&texts);
+        let query = fixture.query("wing flow heat");
+        let ours = fixture.scores(&query);
+        prop_assert!(texts.iter().all(|t| t.split(' ').count() <= EXACT_TANTIVY_LENGTH));
+
+        let field = Field::from_field_id(0);
+        let alive = RowSet::full(fixture.index.rows());
+        let frequency = |term: &Term| {
+            let text = term.value().as_str().unwrap_or_default().to_owned();
+            Ok(fixture.index.frequency(0, &text, &alive).unwrap_or(0))
+        };
+        let provider = Provider { statistics: &fixture.statistics, frequency: &frequency };
+        let terms = ["wing", "flow", "heat"].map(|t| {
+            let term = Term::from_field_text(field, t);
+            let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
+            (Occur::Should, Box::new(query) as Box<dyn Query>)
+        });
+        let schema = fixture.index.reader().schema().clone();
+        let scoring = EnableScoring::Enabled {
+            searcher: &empty_searcher(schema),
+            statistics_provider: &provider,
+        };
+        let weight = BooleanQuery::new(terms.into()).weight(scoring).expect("a weight");
+        let mut scorer = weight.scorer(fixture.index.reader(), 1.0).expect("a scorer");
+        let mut theirs = BTreeMap::new();
+        while scorer.doc() < fixture.index.rows() {
+            theirs.insert(scorer.doc(), f64::from(scorer.score()));
+            scorer.advance();
+        }
+        prop_assert_eq!(ours.len(), theirs.len());
+        for (row, score) in ours {
+            // Lucene dropped the constant factor k1 + 1, tantivy kept it.
+            let theirs = theirs[&row] / 2.2;
+            prop_assert!((score - theirs).abs() <= 1e-5 * score.max(1.0), "{row}: {score} {theirs}");
+        }
+    }
+}
+
+/// tantivy wants a searcher beside the statistics; it does not ask it anything.
+fn empty_searcher(schema: tantivy::schema::Schema) -> tantivy::Searcher {
+    let index = tantivy::Index::create_in_ram(schema);
+    let reader = index
+        .reader_builder()
+        .reload_policy(tantivy::ReloadPolicy::Manual);
+    let reader: tantivy::IndexReader = reader.try_into().expect("a reader");
+    reader.searcher()
+}

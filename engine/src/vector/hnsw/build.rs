@@ -1,0 +1,394 @@
+//! Building the graph: seeded levels, batches searched in parallel, links made in a fixed order.
+//!
+//! Rows are inserted in a seeded random order, in batches that grow with the graph. The rows of a
+//! batch search the graph as it stood before the batch, in parallel; then forward links are
+//! written and reverse links are pruned, group by group. Nothing depends on which thread did what,
+//! so one seed gives one graph under any number of threads.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use rayon::prelude::*;
+
+use super::{MAX_LEVEL, NO_NEIGHBOUR};
+use crate::vector::{Near, VectorRows};
+
+/// A batch is at most this share of the rows already in the graph (1/32): its rows do not see each
+/// other while they search, and at 3 % of the graph the loss of recall is within noise.
+const BATCH_SHARE: usize = 32;
+/// Rows of a batch at the most; enough work for many cores.
+const MAX_BATCH: usize = 2_048;
+/// Lets go of a candidate that is closer to a chosen neighbour than to the node itself.
+const UNMAPPED: u32 = u32::MAX;
+
+/// What decides the shape of a graph.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BuildParameters {
+    pub(crate) m: usize,
+    pub(crate) ef_construction: usize,
+    pub(crate) seed: u64,
+}
+
+/// A graph in memory: fixed-degree lists per level.
+pub(crate) struct BuiltGraph {
+    pub(crate) rows: u32,
+    pub(crate) m: usize,
+    pub(crate) levels: Vec<Level>,
+    /// Entry row; `None` for a graph without rows.
+    pub(crate) entry: Option<u32>,
+}
+
+/// One level: which rows are on it, and `degree` places for neighbours each.
+pub(crate) struct Level {
+    pub(crate) degree: usize,
+    /// Rows on this level, ascending; empty on level 0, where a row is its own slot.
+    pub(crate) members: Vec<u32>,
+    slots: Vec<u32>,
+    pub(crate) links: Vec<u32>,
+}
+
+impl Level {
+    fn new(degree: usize, rows: u32, members: Option<Vec<u32>>) -> Self {
+        let (members, slots) = match members {
+            None => (Vec::new(), Vec::new()),
+            Some(members) => {
+                let mut slots = vec![UNMAPPED; rows as usize];
+                for (slot, &row) in (0u32..).zip(&members) {
+                    slots[row as usize] = slot;
+                }
+                (members, slots)
+            }
+        };
+        let nodes = if slots.is_empty() {
+            rows as usize
+        } else {
+            members.len()
+        };
+        Self {
+            degree,
+            members,
+            slots,
+            links: vec![NO_NEIGHBOUR; nodes * degree],
+        }
+    }
+
+    fn start(&self, row: u32) -> usize {
+        let slot = if self.slots.is_empty() {
+            row
+        } else {
+            self.slots[row as usize]
+        };
+        slot as usize * self.degree
+    }
+
+    pub(crate) fn slot(&self, row: u32) -> u32 {
+        if self.slots.is_empty() {
+            row
+        } else {
+            self.slots[row as usize]
+        }
+    }
+
+    /// Neighbours of a row, as rows.
+    fn neighbours(&self, row: u32) -> &[u32] {
+        let start = self.start(row);
+        let list = &self.links[start..start + self.degree];
+        let used = list
+            .iter()
+            .position(|&n| n == NO_NEIGHBOUR)
+            .unwrap_or(self.degree);
+        &list[..used]
+    }
+
+    fn set(&mut self, row: u32, neighbours: &[u32]) {
+        let start = self.start(row);
+        let list = &mut self.links[start..start + self.degree];
+        list.fill(NO_NEIGHBOUR);
+        list[..neighbours.len()].copy_from_slice(neighbours);
+    }
+}
+
+/// Rows found for one new node, level by level from 0.
+struct Found {
+    row: u32,
+    chosen: Vec<Vec<u32>>,
+}
+
+/// Builds the graph over the rows that have a vector. `progress` is told how many rows are in.
+pub(crate) fn build(
+    vectors: &VectorRows,
+    parameters: BuildParameters,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> BuiltGraph {
+    let rows = vectors.present.rows();
+    let mut random = SplitMix(parameters.seed);
+    let mut order: Vec<u32> = vectors.present.iter().collect();
+    for i in (1..order.len()).rev() {
+        order.swap(i, random.below(i as u64 + 1) as usize);
+    }
+    let tops: Vec<usize> = order.iter().map(|_| random.level(parameters.m)).collect();
+    let mut builder = Builder::new(vectors, parameters, &order, &tops);
+
+    let mut next = 0;
+    while next < order.len() {
+        let share = (next / BATCH_SHARE)
+            .clamp(1, MAX_BATCH)
+            .min(order.len() - next);
+        // A node that raises the graph ends its batch: two that do so at once would not be linked.
+        let height = builder.top();
+        let batch = (next..next + share)
+            .position(|i| height.is_none_or(|h| tops[i] > h))
+            .map_or(share, |raiser| raiser + 1);
+        let nodes: Vec<(u32, usize)> = order[next..next + batch]
+            .iter()
+            .copied()
+            .zip(tops[next..].iter().copied())
+            .collect();
+        builder.insert(&nodes);
+        next += batch;
+        progress(next, order.len());
+    }
+    BuiltGraph {
+        rows,
+        m: parameters.m,
+        levels: builder.levels,
+        entry: builder.entry.map(|e| e.0),
+    }
+}
+
+struct Builder<'a> {
+    vectors: &'a VectorRows,
+    parameters: BuildParameters,
+    levels: Vec<Level>,
+    /// Entry row and its level.
+    entry: Option<(u32, usize)>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(
+        vectors: &'a VectorRows,
+        parameters: BuildParameters,
+        order: &[u32],
+        tops: &[usize],
+    ) -> Self {
+        let rows = vectors.present.rows();
+        let highest = tops.iter().copied().max().unwrap_or(0);
+        let mut levels = vec![Level::new(2 * parameters.m, rows, None)];
+        for level in 1..=highest {
+            let mut members: Vec<u32> = order
+                .iter()
+                .zip(tops)
+                .filter(|&(_, &top)| top >= level)
+                .map(|(&row, _)| row)
+                .collect();
+            members.sort_unstable();
+            levels.push(Level::new(parameters.m, rows, Some(members)));
+        }
+        Self {
+            vectors,
+            parameters,
+            levels,
+            entry: None,
+        }
+    }
+
+    fn top(&self) -> Option<usize> {
+        self.entry.map(|(_, level)| level)
+    }
+
+    fn insert(&mut self, nodes: &[(u32, usize)]) {
+        let found: Vec<Found> = nodes
+            .par_iter()
+            .map_init(
+                || Walk::new(self.vectors.present.rows()),
+                |walk, &(row, top)| self.find(walk, row, top),
+            )
+            .collect();
+        let mut reverse: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.levels.len()];
+        for node in &found {
+            for (level, chosen) in node.chosen.iter().enumerate() {
+                self.levels[level].set(node.row, chosen);
+                reverse[level].extend(chosen.iter().map(|&target| (target, node.row)));
+            }
+        }
+        for (level, mut pairs) in reverse.into_iter().enumerate() {
+            pairs.sort_unstable();
+            let groups: Vec<&[(u32, u32)]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
+            let merged: Vec<(u32, Vec<u32>)> = groups
+                .par_iter()
+                .map(|group| self.merge(level, group))
+                .collect();
+            for (target, neighbours) in merged {
+                self.levels[level].set(target, &neighbours);
+            }
+        }
+        for &(row, top) in nodes {
+            if self.entry.is_none_or(|(_, height)| top > height) {
+                self.entry = Some((row, top));
+            }
+        }
+    }
+
+    /// Neighbours of a new node on each of its levels that the graph already has.
+    fn find(&self, walk: &mut Walk, row: u32, top: usize) -> Found {
+        let Some((entry, height)) = self.entry else {
+            return Found {
+                row,
+                chosen: Vec::new(),
+            };
+        };
+        let mut nearest = Near {
+            score: self.vectors.similarity(row, entry),
+            row: entry,
+        };
+        for level in (top + 1..=height).rev() {
+            nearest = self.descend(row, nearest, level);
+        }
+        let mut chosen = vec![Vec::new(); top.min(height) + 1];
+        let mut entries = vec![nearest];
+        for level in (0..=top.min(height)).rev() {
+            let beam = walk.beam(self, row, &entries, level, self.parameters.ef_construction);
+            chosen[level] = self.select(&beam, self.parameters.m);
+            entries = beam;
+        }
+        Found { row, chosen }
+    }
+
+    /// Greedy steps on one level to the closest row they lead to.
+    fn descend(&self, row: u32, mut nearest: Near, level: usize) -> Near {
+        loop {
+            let before = nearest;
+            for &n in self.levels[level].neighbours(before.row) {
+                nearest = nearest.max(Near {
+                    score: self.vectors.similarity(row, n),
+                    row: n,
+                });
+            }
+            if nearest == before {
+                return nearest;
+            }
+        }
+    }
+
+    /// Chooses up to `most` of the candidates (closest first): one is left out when it is closer
+    /// to one already chosen than to the node itself (algorithm 4 of the paper).
+    fn select(&self, candidates: &[Near], most: usize) -> Vec<u32> {
+        let mut chosen: Vec<u32> = Vec::with_capacity(most);
+        for c in candidates {
+            if chosen.len() == most {
+                break;
+            }
+            if chosen
+                .iter()
+                .all(|&other| self.vectors.similarity(c.row, other) <= c.score)
+            {
+                chosen.push(c.row);
+            }
+        }
+        chosen
+    }
+
+    /// The list of one target after the new nodes that chose it have asked to be in it.
+    fn merge(&self, level: usize, group: &[(u32, u32)]) -> (u32, Vec<u32>) {
+        let target = group.first().map_or(0, |&(target, _)| target);
+        let degree = self.levels[level].degree;
+        let mut list: Vec<u32> = self.levels[level].neighbours(target).to_vec();
+        list.extend(group.iter().map(|&(_, source)| source));
+        if list.len() <= degree {
+            return (target, list);
+        }
+        let mut near: Vec<Near> = list
+            .into_iter()
+            .map(|row| Near {
+                score: self.vectors.similarity(target, row),
+                row,
+            })
+            .collect();
+        near.sort_unstable_by(|a, b| b.cmp(a));
+        (target, self.select(&near, degree))
+    }
+}
+
+/// Scratch of one thread: which rows it has seen in this walk.
+struct Walk {
+    seen: Vec<u32>,
+    epoch: u32,
+}
+
+impl Walk {
+    fn new(rows: u32) -> Self {
+        Self {
+            seen: vec![0; rows as usize],
+            epoch: 0,
+        }
+    }
+
+    /// Beam search on one level: the `ef` closest rows it reaches, best first.
+    fn beam(
+        &mut self,
+        graph: &Builder<'_>,
+        row: u32,
+        entries: &[Near],
+        level: usize,
+        ef: usize,
+    ) -> Vec<Near> {
+        self.epoch += 1;
+        let mut open: BinaryHeap<Near> = BinaryHeap::with_capacity(ef * 2);
+        let mut best: BinaryHeap<Reverse<Near>> = BinaryHeap::with_capacity(ef + 1);
+        for &entry in entries {
+            self.seen[entry.row as usize] = self.epoch;
+            open.push(entry);
+            best.push(Reverse(entry));
+        }
+        while let Some(current) = open.pop() {
+            if best.len() >= ef && best.peek().is_some_and(|worst| current < worst.0) {
+                break;
+            }
+            for &n in graph.levels[level].neighbours(current.row) {
+                if std::mem::replace(&mut self.seen[n as usize], self.epoch) == self.epoch {
+                    continue;
+                }
+                let near = Near {
+                    score: graph.vectors.similarity(row, n),
+                    row: n,
+                };
+                if best.len() < ef || best.peek().is_some_and(|worst| near > worst.0) {
+                    open.push(near);
+                    best.push(Reverse(near));
+                    if best.len() > ef {
+                        best.pop();
+                    }
+                }
+            }
+        }
+        let mut rows: Vec<Near> = best.into_iter().map(|Reverse(near)| near).collect();
+        rows.sort_unstable_by(|a, b| b.cmp(a));
+        rows
+    }
+}
+
+/// The level generator: SplitMix64 (Steele, Lea and Flood, 2014). A few lines of our own, because
+/// the graph a seed gives must stay the same when a dependency changes its generator.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`, by the high half of a product (Lemire, 2019; the bias is below
+    /// 2^-32 for any number of rows we allow).
+    fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// A level: floor(-ln(u) / ln(m)), the paper's choice of m_L = 1 / ln(m).
+    fn level(&mut self, m: usize) -> usize {
+        let u = ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64;
+        ((-u.ln() / (m as f64).ln()) as usize).min(MAX_LEVEL)
+    }
+}

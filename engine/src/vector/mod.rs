@@ -1,0 +1,33 @@
+//! The vector leg of one segment: stored floats, the exact scan and the graph over them.
+
+pub(crate) mod distance;
+mod flat;
+pub(crate) mod hnsw;
+mod store;
+
+pub(crate) use flat::scan;
+pub(crate) use store::{VectorRows, VectorStore, write_vectors};
+
+/// A row and how close it is to the query; higher is closer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Near {
+    pub(crate) score: f32,
+    pub(crate) row: u32,
+}
+
+impl Eq for Near {}
+
+impl Ord for Near {
+    /// Closer is greater; among equals the lower row is, so that every walk is repeatable.
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.score
+            .total_cmp(&other.score)
+            .then_with(|| other.row.cmp(&self.row))
+    }
+}
+
+impl PartialOrd for Near {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}

@@ -1,0 +1,181 @@
+//! Float vectors of one field, row-major in a section, and their inverse lengths under cosine.
+
+use lexivec_storage::{Section, SegmentReader, SegmentWriter};
+
+use super::distance::{inverse_norm, similarity};
+use crate::error::{Result, corrupt};
+use crate::schema::{Metric, VectorField};
+use crate::segment::RowSet;
+
+/// Vectors of one field while a segment is built: `rows x dim` floats, zero where a row has none.
+pub(crate) struct VectorRows {
+    pub(crate) dim: usize,
+    pub(crate) metric: Metric,
+    pub(crate) floats: Vec<f32>,
+    /// One over each row's length; empty unless the metric is cosine.
+    pub(crate) inverse_norms: Vec<f32>,
+    /// Rows that have a vector.
+    pub(crate) present: RowSet,
+}
+
+impl VectorRows {
+    /// Lays the given vectors out; `None` is a row without one.
+    pub(crate) fn new<'a>(
+        field: &VectorField,
+        rows: u32,
+        vectors: impl Iterator<Item = Option<&'a [f32]>>,
+    ) -> Self {
+        let mut floats = Vec::with_capacity(rows as usize * field.dim);
+        let mut present = RowSet::empty(rows);
+        let cosine = field.metric == Metric::Cosine;
+        let mut inverse_norms = Vec::with_capacity(if cosine { rows as usize } else { 0 });
+        for (row, vector) in (0..rows).zip(vectors) {
+            match vector {
+                Some(vector) => {
+                    floats.extend_from_slice(vector);
+                    present.insert(row);
+                }
+                None => floats.resize(floats.len() + field.dim, 0.0),
+            }
+            if cosine {
+                inverse_norms.push(vector.map_or(0.0, inverse_norm));
+            }
+        }
+        Self {
+            dim: field.dim,
+            metric: field.metric,
+            floats,
+            inverse_norms,
+            present,
+        }
+    }
+
+    pub(crate) fn row(&self, row: u32) -> &[f32] {
+        let start = row as usize * self.dim;
+        &self.floats[start..start + self.dim]
+    }
+
+    /// Similarity of two rows.
+    #[inline]
+    pub(crate) fn similarity(&self, a: u32, b: u32) -> f32 {
+        let norm = |row: u32| self.inverse_norms.get(row as usize).copied().unwrap_or(1.0);
+        similarity(self.metric, self.row(a), self.row(b), norm(a) * norm(b))
+    }
+}
+
+/// Writes the sections `vector/<field>/{rows,norms,present}`.
+pub(crate) fn write_vectors(out: &mut SegmentWriter, name: &str, rows: &VectorRows) -> Result<()> {
+    out.section(
+        &format!("vector/{name}/rows"),
+        bytemuck::cast_slice(&rows.floats),
+    )?;
+    if rows.metric == Metric::Cosine {
+        out.section(
+            &format!("vector/{name}/norms"),
+            bytemuck::cast_slice(&rows.inverse_norms),
+        )?;
+    }
+    out.section(&format!("vector/{name}/present"), &rows.present.to_bytes())?;
+    Ok(())
+}
+
+/// Vectors of one field of an open segment.
+pub(crate) struct VectorStore {
+    rows: Section,
+    norms: Option<Section>,
+    file: String,
+    pub(crate) present: RowSet,
+    pub(crate) dim: usize,
+    pub(crate) metric: Metric,
+}
+
+impl VectorStore {
+    pub(crate) fn open(
+        reader: &SegmentReader,
+        file: &str,
+        field: &VectorField,
+        rows: u32,
+    ) -> Result<Self> {
+        let section = |part: &str| reader.section(&format!("vector/{}/{part}", field.name));
+        let floats = section("rows")?;
+        let expected = (rows as usize)
+            .checked_mul(field.dim)
+            .and_then(|n| n.checked_mul(4));
+        if Some(floats.len()) != expected {
+            return Err(corrupt(
+                file,
+                floats.name(),
+                "its length is not rows x dimension x 4",
+            ));
+        }
+        let norms = match field.metric {
+            Metric::Cosine => {
+                let norms = section("norms")?;
+                if norms.len() != rows as usize * 4 {
+                    return Err(corrupt(file, norms.name(), "its length is not rows x 4"));
+                }
+                Some(norms)
+            }
+            _ => None,
+        };
+        let present = section("present")?;
+        let present = RowSet::from_bytes(rows, present.all()?)
+            .ok_or_else(|| corrupt(file, present.name(), "not a row set of this segment"))?;
+        Ok(Self {
+            rows: floats,
+            norms,
+            file: file.to_owned(),
+            present,
+            dim: field.dim,
+            metric: field.metric,
+        })
+    }
+
+    /// The stored vector of a row, exactly as it was given.
+    #[inline]
+    pub(crate) fn vector(&self, row: u32) -> Result<&[f32]> {
+        let width = self.dim * 4;
+        let start = row as usize * width;
+        let bytes = self.rows.get(start..start + width)?;
+        bytemuck::try_cast_slice(bytes)
+            .map_err(|_| corrupt(&self.file, self.rows.name(), "not aligned to floats"))
+    }
+
+    #[inline]
+    fn norm(&self, row: u32) -> Result<f32> {
+        let Some(norms) = &self.norms else {
+            return Ok(1.0);
+        };
+        let start = row as usize * 4;
+        let bytes = norms.get(start..start + 4)?;
+        Ok(bytes
+            .first_chunk::<4>()
+            .map_or(0.0, |b| f32::from_le_bytes(*b)))
+    }
+
+    /// A query made ready to be compared with many rows.
+    pub(crate) fn query<'a>(&'a self, vector: &'a [f32]) -> Query<'a> {
+        Query {
+            store: self,
+            vector,
+            inverse_norm: inverse_norm(vector),
+        }
+    }
+}
+
+/// A query against the rows of one store.
+pub(crate) struct Query<'a> {
+    store: &'a VectorStore,
+    vector: &'a [f32],
+    inverse_norm: f32,
+}
+
+impl Query<'_> {
+    /// Exact similarity of a row to the query.
+    #[inline]
+    pub(crate) fn similarity(&self, row: u32) -> Result<f32> {
+        let stored = self.store.vector(row)?;
+        let norms = self.inverse_norm * self.store.norm(row)?;
+        Ok(similarity(self.store.metric, self.vector, stored, norms))
+    }
+}

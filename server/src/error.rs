@@ -1,0 +1,153 @@
+//! Errors as RFC 9457 problem documents, and what keeps a server from starting.
+
+use std::net::SocketAddr;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use lexivec::ErrorKind;
+use serde::Serialize;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {detail}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        detail: String,
+    },
+    /// A collection cannot be opened.
+    #[error("{path}: {source}")]
+    Open {
+        /// Its directory.
+        path: String,
+        /// Why.
+        source: lexivec::Error,
+    },
+    /// Two directories hold collections of one name.
+    #[error("the name {name:?} belongs to two collections, {first} and {second}; move one away")]
+    TwoOfOneName {
+        /// The name.
+        name: String,
+        /// One directory.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The server's machinery failed.
+    #[error("server: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A problem document. `code` is stable and meant for programs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    #[serde(skip)]
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) detail: String,
+}
+
+pub(crate) type Answer<T> = Result<T, Problem>;
+
+impl Problem {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "The request is not valid",
+            detail,
+        )
+    }
+
+    pub(crate) fn no_collection(name: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "collection_not_found",
+            "No such collection",
+            format!("there is no collection {name:?}"),
+        )
+    }
+
+    pub(crate) fn overloaded(detail: impl Into<String>) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "The server is busy; try again",
+            detail,
+        )
+    }
+}
+
+impl From<lexivec::Error> for Problem {
+    fn from(error: lexivec::Error) -> Self {
+        let detail = error.to_string();
+        match error.kind() {
+            ErrorKind::Input => Self::bad_request(detail),
+            ErrorKind::NotFound => {
+                Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+            }
+            ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail),
+            ErrorKind::Corrupt => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "corrupt",
+                "Stored data is damaged",
+                detail,
+            ),
+            _ => Self::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "machine_failure",
+                "The machine failed",
+                detail,
+            ),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    status: u16,
+    #[serde(flatten)]
+    problem: &'a Problem,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status;
+        let body = Body {
+            r#type: "about:blank",
+            status: status.as_u16(),
+            problem: &self,
+        };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

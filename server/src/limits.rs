@@ -1,0 +1,26 @@
+//! Every limit of the server, named once, with its unit and its reason.
+
+use std::time::Duration;
+
+/// Connections open at once; one more waits in the kernel's queue.
+pub const MAX_CONNECTIONS: usize = 1_024;
+/// Bytes of a request's head.
+pub const MAX_HEADER_BYTES: usize = 16 << 10;
+/// Time a client has to send the head of a request: a slow one must not hold a connection.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of a request's body.
+pub const MAX_BODY_BYTES: usize = 32 << 20;
+/// Time a client has to send the body of a request.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// Bytes of all bodies held at once, over all connections.
+pub const MAX_BODIES_BYTES: usize = 256 << 20;
+/// Time a search may wait for a free place and run; after it the answer is 503.
+pub const SEARCH_DEADLINE: Duration = Duration::from_secs(10);
+/// Searches that may wait for a free place; one more is answered 503 at once.
+pub const MAX_WAITING_SEARCHES: usize = 64;
+/// Documents of one request.
+pub const MAX_DOCUMENTS: usize = 10_000;
+/// Collections of one server.
+pub const MAX_COLLECTIONS: usize = 10_000;
+/// Time that requests under way have to end after a signal to stop.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);

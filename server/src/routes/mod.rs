@@ -1,0 +1,207 @@
+//! The route table, and what every request passes through before and after its route.
+
+mod collections;
+mod documents;
+mod health;
+mod search;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{MatchedPath, Request, State as Shared};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::error::{Answer, Problem};
+use crate::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
+use crate::state::State;
+
+type App = Shared<Arc<State>>;
+
+/// All routes.
+pub(crate) fn router(state: Arc<State>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::health))
+        .route("/livez", get(health::health))
+        .route("/readyz", get(health::health))
+        .route("/metrics", get(health::metrics))
+        .route("/v1/collections", get(collections::list))
+        .route(
+            "/v1/collections/{collection}",
+            get(collections::describe)
+                .put(collections::create)
+                .delete(collections::delete),
+        )
+        .route(
+            "/v1/collections/{collection}/documents",
+            post(documents::write),
+        )
+        .route(
+            "/v1/collections/{collection}/documents/{id}",
+            get(documents::read),
+        )
+        .route("/v1/collections/{collection}/search", post(search::search))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(state.clone(), check_host))
+        .layer(from_fn_with_state(state.clone(), count))
+        .with_state(state)
+}
+
+async fn no_route() -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_route",
+        "No such route",
+        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search]], /healthz, /metrics",
+    )
+}
+
+async fn no_method(method: Method) -> Problem {
+    Problem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        "Method not allowed",
+        format!("this route does not take {method}"),
+    )
+}
+
+async fn count(Shared(state): App, request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let start = Instant::now();
+    let response = next.run(request).await;
+    let seconds = start.elapsed().as_secs_f64();
+    state
+        .metrics
+        .count(&route, response.status().as_u16(), seconds);
+    response
+}
+
+/// Refuses requests for other hosts: a page in the user's browser may have had its own name
+/// pointed at this machine.
+async fn check_host(Shared(state): App, request: Request, next: Next) -> Response {
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|h| h.to_str().ok())
+        .map(without_port)
+        .unwrap_or_default();
+    let loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
+    if loopback || state.config().hosts.contains(&host) {
+        return next.run(request).await;
+    }
+    Problem::new(
+        StatusCode::FORBIDDEN,
+        "host_refused",
+        "Host refused",
+        format!("host {host:?} is not served; start the server with --host-name to allow it"),
+    )
+    .into_response()
+}
+
+fn without_port(host: &str) -> String {
+    let bare = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name,
+        _ => host,
+    };
+    bare.to_ascii_lowercase()
+}
+
+/// Which of the two document forms a body has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum BodyKind {
+    Json,
+    Lines,
+}
+
+/// The kind of a request's body, by its content type; anything else is refused, so that a form on
+/// a foreign page cannot reach the server.
+fn body_kind(headers: &HeaderMap) -> Answer<BodyKind> {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    let essence = value
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    match essence.as_str() {
+        "application/json" => Ok(BodyKind::Json),
+        "application/x-ndjson" | "application/jsonl" => Ok(BodyKind::Lines),
+        other => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "Unsupported media type",
+            format!("content type {other:?}; send application/json or application/x-ndjson"),
+        )),
+    }
+}
+
+/// Reads a body within its limits of size and time, and within the memory all bodies share.
+async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> Answer<Bytes> {
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_encoding",
+            "Unsupported content encoding",
+            "send the body without a content encoding",
+        ));
+    }
+    let too_large = || {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "The body is too large",
+            format!("the limit is {MAX_BODY_BYTES} bytes; send it in parts"),
+        )
+    };
+    let declared = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse::<usize>().ok())
+        .unwrap_or(MAX_BODY_BYTES);
+    if declared > MAX_BODY_BYTES && headers.contains_key(header::CONTENT_LENGTH) {
+        return Err(too_large());
+    }
+    let Ok(_memory) = state.bodies.try_acquire_many(declared as u32) else {
+        return Err(Problem::overloaded(
+            "the bodies of other requests fill the memory for them",
+        ));
+    };
+    let read = Limited::new(body, MAX_BODY_BYTES).collect();
+    match tokio::time::timeout(BODY_DEADLINE, read).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(e)) => Err(Problem::bad_request(format!("the body broke off: {e}"))),
+        Err(_) => Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "body_timeout",
+            "The body came too slowly",
+            format!("it has to be sent within {} s", BODY_DEADLINE.as_secs()),
+        )),
+    }
+}
+
+/// Reads a JSON body.
+async fn read_json<T: DeserializeOwned>(
+    state: &State,
+    headers: &HeaderMap,
+    body: Body,
+) -> Answer<T> {
+    if body_kind(headers)? != BodyKind::Json {
+        return Err(Problem::bad_request("this route takes one JSON document"));
+    }
+    let bytes = read_body(state, headers, body).await?;
+    serde_json::from_slice(&bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
+}

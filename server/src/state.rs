@@ -1,0 +1,208 @@
+//! What all requests share: the collections, the places for searches, the metrics.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::http::StatusCode;
+use lexivec::storage::disk;
+use lexivec::{Collection, Options};
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::error::{Answer, Problem, StartError};
+use crate::limits::{MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_WAITING_SEARCHES, SEARCH_DEADLINE};
+use crate::metrics::Metrics;
+
+/// Shared by all requests of one server.
+pub(crate) struct State {
+    config: Config,
+    /// True when the directory is one collection, which can be neither dropped nor joined.
+    single: bool,
+    collections: RwLock<BTreeMap<String, Served>>,
+    searches: Semaphore,
+    waiting: Semaphore,
+    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) metrics: Metrics,
+}
+
+#[derive(Clone)]
+struct Served {
+    collection: Arc<Collection>,
+    path: PathBuf,
+}
+
+impl State {
+    /// Opens every collection of the directory.
+    pub(crate) fn open(config: Config) -> Result<Self, StartError> {
+        let directory = &config.directory;
+        let fail = |path: &Path| {
+            let path = path.display().to_string();
+            move |source| StartError::Open { path, source }
+        };
+        let single = disk::is_collection(directory);
+        let mut found = BTreeMap::new();
+        let paths = if single {
+            vec![directory.clone()]
+        } else {
+            disk::ensure_directory(directory).map_err(|e| fail(directory)(e.into()))?;
+            let names = disk::subdirectories(directory).map_err(|e| fail(directory)(e.into()))?;
+            names
+                .into_iter()
+                .map(|n| directory.join(n))
+                .filter(|p| disk::is_collection(p))
+                .collect()
+        };
+        for path in paths {
+            let mut collection = Collection::open(&path).map_err(fail(&path))?;
+            if let (Some(_), Some(model)) = (&collection.schema().embedder, &config.embedder) {
+                collection = collection
+                    .with_embedder(model.clone())
+                    .map_err(fail(&path))?;
+            }
+            let name = collection.schema().name.clone();
+            let served = Served {
+                collection: Arc::new(collection),
+                path: path.clone(),
+            };
+            if let Some(other) = found.insert(name.clone(), served) {
+                return Err(StartError::TwoOfOneName {
+                    name,
+                    first: other.path.display().to_string(),
+                    second: path.display().to_string(),
+                });
+            }
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self {
+            config,
+            single,
+            collections: RwLock::new(found),
+            searches: Semaphore::new(2 * cores),
+            waiting: Semaphore::new(MAX_WAITING_SEARCHES),
+            bodies: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
+            metrics: Metrics::new(),
+        })
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The collection of this name.
+    pub(crate) fn collection(&self, name: &str) -> Answer<Arc<Collection>> {
+        let collections = self
+            .collections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        match collections.get(name) {
+            Some(served) => Ok(served.collection.clone()),
+            None => Err(Problem::no_collection(name)),
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Collection>> {
+        let collections = self
+            .collections
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        collections.values().map(|s| s.collection.clone()).collect()
+    }
+
+    /// Creates a collection. Its directory has a name of its own: what a caller names is never a
+    /// path.
+    pub(crate) fn create(&self, name: &str, options: Options) -> Answer<Arc<Collection>> {
+        self.refuse_if_single()?;
+        let mut collections = self
+            .collections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if collections.contains_key(name) {
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                "collection_exists",
+                "The collection exists",
+                format!("there is a collection {name:?} already"),
+            ));
+        }
+        if collections.len() >= MAX_COLLECTIONS {
+            return Err(Problem::bad_request(format!(
+                "the server has {MAX_COLLECTIONS} collections, which is the limit"
+            )));
+        }
+        let path = self.config.directory.join(disk::fresh_name());
+        let collection = Arc::new(Collection::create(&path, options)?);
+        let served = Served {
+            collection: collection.clone(),
+            path,
+        };
+        collections.insert(name.to_owned(), served);
+        Ok(collection)
+    }
+
+    /// Drops a collection and its files. Searches under way keep what they have mapped.
+    pub(crate) fn drop_collection(&self, name: &str) -> Answer<()> {
+        self.refuse_if_single()?;
+        let mut collections = self
+            .collections
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(served) = collections.get(name) else {
+            return Err(Problem::no_collection(name));
+        };
+        disk::remove_tree(&served.path).map_err(lexivec::Error::from)?;
+        collections.remove(name);
+        Ok(())
+    }
+
+    fn refuse_if_single(&self) -> Answer<()> {
+        if !self.single {
+            return Ok(());
+        }
+        Err(Problem::new(
+            StatusCode::CONFLICT,
+            "single_collection",
+            "The server serves one collection",
+            "it was started on a collection's own directory; start it on a directory of \
+             collections to create or drop some",
+        ))
+    }
+
+    /// Runs a search off the event loop, once there is a place for it.
+    pub(crate) async fn search<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let Ok(waiting) = self.waiting.try_acquire() else {
+            return Err(Problem::overloaded("too many searches are waiting"));
+        };
+        let run = async {
+            let place = self.searches.acquire().await;
+            drop(waiting);
+            let answer = blocking(work).await;
+            drop(place);
+            answer
+        };
+        match tokio::time::timeout(SEARCH_DEADLINE, run).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Problem::overloaded(
+                "the search did not end within its deadline",
+            )),
+        }
+    }
+}
+
+/// Runs blocking work on a thread where it may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "The request failed",
+            "the work on this request ended abnormally",
+        )),
+    }
+}

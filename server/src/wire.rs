@@ -1,0 +1,202 @@
+//! JSON of requests and answers: what callers write, turned into what the engine means.
+
+use lexivec::query::filter::Filter;
+use lexivec::query::request::{Fusion, LegOptions, Mode, Normalize, Params, SearchRequest};
+use lexivec::schema::{TextField, VectorField};
+use lexivec::{Metric, Options};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Answer, Problem};
+
+/// Body of `POST /v1/collections/{c}/search`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SearchJson {
+    text: Option<String>,
+    vector: Option<Vec<f32>>,
+    vector_field: Option<String>,
+    filter: Option<Value>,
+    #[serde(alias = "k", alias = "top_k")]
+    limit: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+    mode: Option<ModeJson>,
+    #[serde(default)]
+    legs: LegsJson,
+    fusion: Option<FusionJson>,
+    #[serde(default)]
+    params: ParamsJson,
+    #[serde(default = "yes")]
+    with_payload: bool,
+    #[serde(default)]
+    with_text: bool,
+    #[serde(default)]
+    explain: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ModeJson {
+    Auto,
+    Text,
+    Vector,
+    Hybrid,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LegsJson {
+    #[serde(default)]
+    text: LegJson,
+    #[serde(default)]
+    vector: LegJson,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LegJson {
+    weight: Option<f64>,
+    candidates: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum FusionJson {
+    Rrf {
+        #[serde(default = "rrf_k")]
+        k: f64,
+    },
+    Weighted {
+        alpha: f64,
+        #[serde(default)]
+        normalize: NormalizeJson,
+    },
+}
+
+fn rrf_k() -> f64 {
+    60.0
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum NormalizeJson {
+    #[default]
+    MinMax,
+    ZScore,
+    None,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ParamsJson {
+    ef: Option<usize>,
+    #[serde(default)]
+    exact: bool,
+}
+
+impl SearchJson {
+    /// The request these words mean.
+    pub(crate) fn into_request(self) -> Answer<SearchRequest> {
+        let mut request = SearchRequest::default();
+        request.text = self.text;
+        request.vector = self.vector;
+        request.vector_field = self.vector_field;
+        if let Some(filter) = &self.filter {
+            request.filter =
+                Filter::from_json(filter).map_err(|e| Problem::bad_request(e.to_string()))?;
+        }
+        request.limit = self.limit.unwrap_or(request.limit);
+        request.offset = self.offset;
+        request.mode = match self.mode {
+            None | Some(ModeJson::Auto) => Mode::Auto,
+            Some(ModeJson::Text) => Mode::Text,
+            Some(ModeJson::Vector) => Mode::Vector,
+            Some(ModeJson::Hybrid) => Mode::Hybrid,
+        };
+        request.text_leg = leg(self.legs.text);
+        request.vector_leg = leg(self.legs.vector);
+        request.fusion = match self.fusion {
+            None => request.fusion,
+            Some(FusionJson::Rrf { k }) => Fusion::Rrf { k },
+            Some(FusionJson::Weighted { alpha, normalize }) => Fusion::Weighted {
+                alpha,
+                normalize: match normalize {
+                    NormalizeJson::MinMax => Normalize::MinMax,
+                    NormalizeJson::ZScore => Normalize::ZScore,
+                    NormalizeJson::None => Normalize::None,
+                },
+            },
+        };
+        request.params = Params {
+            ef: self.params.ef,
+            exact: self.params.exact,
+        };
+        request.with_payload = self.with_payload;
+        request.with_text = self.with_text;
+        request.explain = self.explain;
+        Ok(request)
+    }
+}
+
+fn leg(json: LegJson) -> LegOptions {
+    let default = LegOptions::default();
+    LegOptions {
+        weight: json.weight.unwrap_or(default.weight),
+        candidates: json.candidates,
+    }
+}
+
+/// Body of `PUT /v1/collections/{c}`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CreateJson {
+    text: Option<Vec<TextField>>,
+    join_text: Option<bool>,
+    #[serde(default)]
+    vectors: Vec<VectorField>,
+    /// True: the server's model makes the vectors.
+    #[serde(default)]
+    embed: bool,
+    metric: Option<Metric>,
+    seed: Option<u64>,
+}
+
+impl CreateJson {
+    /// The options these words mean.
+    pub(crate) fn into_options(
+        self,
+        name: &str,
+        model: Option<&std::sync::Arc<dyn lexivec::model::Embedder>>,
+    ) -> Answer<Options> {
+        let mut options = Options::new().name(name);
+        if let Some(fields) = self.text {
+            options = options.text_fields(fields);
+        }
+        if let Some(join) = self.join_text {
+            options = options.join_text(join);
+        }
+        for field in self.vectors {
+            options = options.vector_field(field);
+        }
+        if let Some(metric) = self.metric {
+            options = options.metric(metric);
+        }
+        if let Some(seed) = self.seed {
+            options = options.seed(seed);
+        }
+        if self.embed {
+            let Some(model) = model else {
+                return Err(Problem::bad_request(
+                    "\"embed\" is true and the server has no model; start it with --model FOLDER",
+                ));
+            };
+            options = options.embedder(model.clone());
+        }
+        Ok(options)
+    }
+}
