@@ -1,2 +1,22 @@
-//! The `lexivec` command.
-fn main() {}
+//! The `lexivec` command: collections in directories, without a server running.
+
+mod args;
+mod commands;
+mod exit;
+mod input;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(args.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            output::complain(&failure);
+            failure.code()
+        }
+    }
+}

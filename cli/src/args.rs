@@ -1,0 +1,227 @@
+//! The command line, as typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use lexivec::Metric;
+
+/// Embedded hybrid search: BM25 and vectors over one directory.
+#[derive(Parser)]
+#[command(name = "lexivec", version, about, propagate_version = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Make an empty collection.
+    Create(Create),
+    /// Write documents into a collection, made if it is not there.
+    Ingest(Ingest),
+    /// Search a collection.
+    Search(Search),
+    /// Print documents by id.
+    Get(Get),
+    /// Print counts and sizes of a collection.
+    Stats(Plain),
+    /// Score a collection's rankings by judgments.
+    Evaluate(Evaluate),
+    /// Check every byte of a collection; exit 0 sound, 1 damaged, 2 cannot tell.
+    Verify(Plain),
+    /// Serve a collection, or a directory of collections, over HTTP.
+    Serve(Serve),
+}
+
+/// What a new collection is to hold.
+#[derive(clap::Args)]
+pub(crate) struct New {
+    /// Name of a new collection; the directory's name if it fits.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// How vectors of a new collection are compared: cosine, dot or l2.
+    #[arg(long)]
+    pub(crate) metric: Option<Metric>,
+    /// HNSW out-degree of a new collection.
+    #[arg(long)]
+    pub(crate) m: Option<usize>,
+    /// HNSW beam while building, of a new collection.
+    #[arg(long)]
+    pub(crate) ef_construction: Option<usize>,
+    /// Search title and text as separate fields in a new collection, not as one.
+    #[arg(long)]
+    pub(crate) separate_fields: bool,
+    /// Folder of the model that turns text into vectors.
+    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Create {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Components of the vectors; none if not given and no model is.
+    #[arg(long)]
+    pub(crate) dim: Option<usize>,
+    #[command(flatten)]
+    pub(crate) new: New,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("source").required(true).args(["beir", "jsonl", "folder"])))]
+pub(crate) struct Ingest {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// A BEIR folder: its corpus.jsonl.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) beir: Option<PathBuf>,
+    /// A file of one JSON document a line ("id", "title", "text", "vector", "payload"); - is stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jsonl: Option<PathBuf>,
+    /// A folder of Markdown and text files, with those below it.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Vectors of the documents: an .npy file of float32 or float16, rows x components.
+    #[arg(long, value_name = "NPY", requires = "vector_ids")]
+    pub(crate) vectors: Option<PathBuf>,
+    /// Ids of the vectors' rows, one a line.
+    #[arg(long, value_name = "FILE", requires = "vectors")]
+    pub(crate) vector_ids: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) new: New,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// What the request and the collection have something for.
+    Auto,
+    /// BM25.
+    Text,
+    /// Vectors.
+    Vector,
+    /// Both.
+    Hybrid,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Search {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Words to look for.
+    pub(crate) words: Option<String>,
+    /// Vector to be near to, as a JSON array.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) vector: Option<String>,
+    /// Hits wanted.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Hits passed over first.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) offset: usize,
+    /// Which legs run.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) mode: ModeArg,
+    /// Predicate over the payload, as JSON: {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) filter: Option<String>,
+    /// Weighted fusion with this share of the vector leg, instead of reciprocal ranks.
+    #[arg(long)]
+    pub(crate) alpha: Option<f64>,
+    /// Hits each leg brings to the fusion.
+    #[arg(long)]
+    pub(crate) candidates: Option<usize>,
+    /// Width of the beam in graphs.
+    #[arg(long)]
+    pub(crate) ef: Option<usize>,
+    /// Scan instead of walking graphs.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Show scores by terms, and the plan.
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Folder of the model the collection was made with.
+    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Get {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Ids of the documents.
+    #[arg(required = true)]
+    pub(crate) ids: Vec<String>,
+    /// Print JSON, one document a line, with its vectors.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Plain {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Evaluate {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// A BEIR folder: its queries.jsonl and qrels.tsv or qrels/test.tsv.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) beir: PathBuf,
+    /// Which legs run.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) mode: ModeArg,
+    /// Vectors of the queries: an .npy file of float32 or float16, rows x components.
+    #[arg(long, value_name = "NPY", requires = "query_vector_ids")]
+    pub(crate) query_vectors: Option<PathBuf>,
+    /// Ids of the vectors' rows, one a line.
+    #[arg(long, value_name = "FILE", requires = "query_vectors")]
+    pub(crate) query_vector_ids: Option<PathBuf>,
+    /// Scan instead of walking graphs.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Write the rankings as a TREC run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) run: Option<PathBuf>,
+    /// Documents ranked for each query.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) depth: usize,
+    /// Folder of the model the collection was made with.
+    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Serve {
+    /// A collection's directory, or a directory of collections.
+    pub(crate) dir: PathBuf,
+    /// Loopback address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8009", env = "LEXIVEC_BIND")]
+    pub(crate) bind: SocketAddr,
+    /// Host name that requests may carry, besides the loopback ones.
+    #[arg(long = "host-name", value_name = "NAME")]
+    pub(crate) host_names: Vec<String>,
+    /// Folder of the model for collections that were made with one.
+    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print the address as JSON once the server listens.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,62 @@
+//! `create`: an empty collection.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use lexivec::schema::{Analyzer, DEFAULT_VECTOR_FIELD, TextField, VectorField, check_name};
+use lexivec::{Collection, Options};
+
+use super::load_model;
+use crate::args::{Create, New};
+use crate::exit::Outcome;
+use crate::output;
+
+pub(super) fn run(args: &Create) -> Outcome<ExitCode> {
+    let collection = Collection::create(&args.dir, options(&args.new, &args.dir, args.dim)?)?;
+    if args.json {
+        output::json(&collection.stats())?;
+    } else {
+        output::note(&format!(
+            "made {} in {}",
+            collection.schema().name,
+            args.dir.display()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Options of a new collection; `dim` is that of vectors that come from outside.
+pub(super) fn options(new: &New, dir: &Path, dim: Option<usize>) -> Outcome<Options> {
+    let mut options = Options::new().join_text(!new.separate_fields);
+    let field = |name: &str| TextField {
+        name: name.to_owned(),
+        analyzer: Analyzer::default(),
+    };
+    options = options.text_fields(vec![field("title"), field("text")]);
+    let directory = dir
+        .file_name()
+        .map(|n| n.to_string_lossy().to_lowercase())
+        .unwrap_or_default();
+    match &new.name {
+        Some(name) => options = options.name(name),
+        None if check_name("name", &directory).is_ok() => options = options.name(directory),
+        None => {}
+    }
+    // Vectors from outside are the collection's own: the model would make others.
+    let model = if dim.is_none() {
+        load_model(new.model.as_deref())?
+    } else {
+        None
+    };
+    let dim = dim.or(model.as_ref().map(|m| m.dim()));
+    if let Some(dim) = dim {
+        let mut field = VectorField::new(DEFAULT_VECTOR_FIELD, dim, new.metric.unwrap_or_default());
+        field.m = new.m.unwrap_or(field.m);
+        field.ef_construction = new.ef_construction.unwrap_or(field.ef_construction);
+        options = options.vector_field(field);
+    }
+    if let Some(model) = model {
+        options = options.embedder(model);
+    }
+    Ok(options)
+}

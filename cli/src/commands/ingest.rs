@@ -1,0 +1,171 @@
+//! `ingest`: documents from files into a collection, all of them or none.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use lexivec::storage::disk;
+use lexivec::{Collection, Document};
+
+use super::{create, load_model};
+use crate::args::Ingest;
+use crate::exit::{Failure, Outcome};
+use crate::input::vectors::Vectors;
+use crate::input::{beir, folder, lines};
+use crate::output::{self, Progress};
+
+pub(super) fn run(args: &Ingest) -> Outcome<ExitCode> {
+    let start = Instant::now();
+    // Everything is read before the collection is touched: a fault in the input changes nothing.
+    let mut documents = documents(args)?;
+    if documents.is_empty() {
+        return Err(Failure::new(
+            "the input has no documents; nothing was written",
+        ));
+    }
+    let vectors = match (&args.vectors, &args.vector_ids) {
+        (Some(npy), Some(ids)) => Some(Vectors::read(npy, ids)?),
+        _ => None,
+    };
+    if let Some(vectors) = &vectors {
+        attach(&mut documents, vectors)?;
+    }
+    let given = documents
+        .iter()
+        .find_map(|d| d.vectors.values().next())
+        .map(Vec::len);
+    let existing = disk::is_collection(&args.dir);
+    let collection = if existing {
+        open(args)?
+    } else {
+        make(args, vectors.map(|v| v.dim).or(given))?
+    };
+    let written = {
+        let progress = Progress::new();
+        collection.upsert_with(documents, &|stage, done, all| {
+            progress.show(stage, done, all)
+        })
+    };
+    if written.is_err() && !existing {
+        // Made for this ingest and never used: the directory goes as it came.
+        drop(collection);
+        let _ = disk::remove_tree(&args.dir);
+    }
+    let receipt = written?;
+    if args.json {
+        output::json(&receipt)?;
+    } else {
+        output::note(&format!(
+            "wrote {} documents ({} replaced) to {} in {:.1} s",
+            receipt.written,
+            receipt.replaced,
+            args.dir.display(),
+            start.elapsed().as_secs_f64()
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn documents(args: &Ingest) -> Outcome<Vec<Document>> {
+    if let Some(beir) = &args.beir {
+        return beir::corpus(beir);
+    }
+    if let Some(jsonl) = &args.jsonl {
+        return lines::read(jsonl);
+    }
+    let Some(path) = &args.folder else {
+        return Err(Failure::usage("name a source: --beir, --jsonl or --folder"));
+    };
+    let found = folder::read(path)?;
+    if found.passed_over > 0 {
+        output::note(&format!(
+            "passed over {} empty, long or binary files",
+            found.passed_over
+        ));
+    }
+    Ok(found.documents)
+}
+
+fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
+    let mut used = 0;
+    for document in documents.iter_mut() {
+        if let Some(vector) = vectors.get(&document.id) {
+            let field = lexivec::schema::DEFAULT_VECTOR_FIELD.to_owned();
+            document.vectors.insert(field, vector.to_vec());
+            used += 1;
+        }
+    }
+    let all = vectors.ids().count();
+    if used < all {
+        let known: std::collections::HashSet<&str> =
+            documents.iter().map(|d| d.id.as_str()).collect();
+        let stray = vectors
+            .ids()
+            .filter(|id| !known.contains(id))
+            .min()
+            .unwrap_or_default();
+        let detail = format!(
+            "{} of {all} vectors belong to no document, {stray:?} for one; nothing was written",
+            all - used
+        );
+        return Err(Failure::new(detail));
+    }
+    Ok(())
+}
+
+/// Opens the collection that is there; what was asked for a new one must be what it has.
+fn open(args: &Ingest) -> Outcome<Collection> {
+    let collection = Collection::open(&args.dir)?;
+    let schema = collection.schema();
+    let field = schema.vectors.first();
+    let differs = |what: &str, has: String| {
+        Failure::usage(format!(
+            "the collection is there and its {what} is {has}; leave that out"
+        ))
+    };
+    if let (Some(wanted), Some(field)) = (args.new.metric, field)
+        && wanted != field.metric
+    {
+        return Err(differs(
+            "metric",
+            format!("{:?}", field.metric).to_lowercase(),
+        ));
+    }
+    if let (Some(m), Some(field)) = (args.new.m, field)
+        && m != field.m
+    {
+        return Err(differs("m", field.m.to_string()));
+    }
+    if let (Some(ef), Some(field)) = (args.new.ef_construction, field)
+        && ef != field.ef_construction
+    {
+        return Err(differs(
+            "ef-construction",
+            field.ef_construction.to_string(),
+        ));
+    }
+    if args.new.name.as_ref().is_some_and(|n| *n != schema.name) {
+        return Err(differs("name", schema.name.clone()));
+    }
+    if args.new.separate_fields && schema.join_text {
+        return Err(differs("text", "searched as one field".to_owned()));
+    }
+    if schema.embedder.is_none() {
+        return Ok(collection);
+    }
+    match load_model(args.new.model.as_deref())? {
+        None => Ok(collection),
+        Some(model) => Ok(collection.with_embedder(model)?),
+    }
+}
+
+fn make(args: &Ingest, dim: Option<usize>) -> Outcome<Collection> {
+    if args.new.metric.is_some() && dim.is_none() && args.new.model.is_none() {
+        return Err(Failure::usage(
+            "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
+        ));
+    }
+    Ok(Collection::create(
+        &args.dir,
+        create::options(&args.new, &args.dir, dim)?,
+    )?)
+}

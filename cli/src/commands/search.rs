@@ -1,0 +1,92 @@
+//! `search`: hits with their ledgers.
+
+use std::process::ExitCode;
+
+use lexivec::query::explain::Ledger;
+use lexivec::query::request::{Fusion, Normalize};
+use lexivec::{Filter, SearchRequest, SearchResponse};
+
+use super::{mode, open_for_reading};
+use crate::args::{ModeArg, Search};
+use crate::exit::{Failure, Outcome};
+use crate::output;
+
+pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
+    let request = request(args)?;
+    let embeds = request.vector.is_none() && !matches!(args.mode, ModeArg::Text);
+    let collection = open_for_reading(&args.dir, args.model.as_deref(), embeds)?;
+    let response = collection.search(&request)?;
+    if args.json {
+        output::json(&response)?;
+    } else {
+        print(&response)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(args: &Search) -> Outcome<SearchRequest> {
+    let parse = |what: &str, e: serde_json::Error| Failure::usage(format!("{what}: {e}"));
+    let mut request = SearchRequest::default();
+    request.text = args.words.clone();
+    if let Some(vector) = &args.vector {
+        let vector = serde_json::from_str(vector).map_err(|e| parse("--vector", e))?;
+        request.vector = Some(vector);
+    }
+    if let Some(filter) = &args.filter {
+        let filter = serde_json::from_str(filter).map_err(|e| parse("--filter", e))?;
+        request.filter = Filter::from_json(&filter)?;
+    }
+    request.limit = args.limit;
+    request.offset = args.offset;
+    request.mode = mode(args.mode);
+    request.text_leg.candidates = args.candidates;
+    request.vector_leg.candidates = args.candidates;
+    request.params.ef = args.ef;
+    request.params.exact = args.exact;
+    request.explain = args.explain;
+    if let Some(alpha) = args.alpha {
+        request.fusion = Fusion::Weighted {
+            alpha,
+            normalize: Normalize::MinMax,
+        };
+    }
+    Ok(request)
+}
+
+fn print(response: &SearchResponse) -> Outcome<()> {
+    for (place, hit) in response.hits.iter().enumerate() {
+        let title = hit
+            .payload
+            .as_ref()
+            .and_then(|p| p.get("title")?.as_str())
+            .unwrap_or_default();
+        output::line(&format!(
+            "{:>3}. {:.6}  {}  {title}",
+            place + 1,
+            hit.score,
+            hit.id
+        ))?;
+        print_ledger(&hit.ledger)?;
+    }
+    if response.hits.is_empty() {
+        output::note("no hits");
+    }
+    Ok(())
+}
+
+fn print_ledger(ledger: &Ledger) -> Outcome<()> {
+    for part in &ledger.contributions {
+        let leg = format!("{:?}", part.leg).to_lowercase();
+        output::line(&format!(
+            "       {:.6}  {leg} rank {}, score {:.4}",
+            part.contribution, part.rank, part.score
+        ))?;
+    }
+    for term in &ledger.terms {
+        output::line(&format!(
+            "         {:.4}  {}:{}  tf {}, idf {:.3}, length {}",
+            term.contribution, term.field, term.term, term.tf, term.idf, term.length
+        ))?;
+    }
+    Ok(())
+}

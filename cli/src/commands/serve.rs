@@ -1,0 +1,33 @@
+//! `serve`: a collection, or a directory of them, over HTTP on loopback.
+
+use std::process::ExitCode;
+
+use lexivec_server::{Config, Server};
+use serde_json::json;
+
+use super::load_model;
+use crate::args::Serve;
+use crate::exit::{Failure, Outcome};
+use crate::output;
+
+pub(super) fn run(args: &Serve) -> Outcome<ExitCode> {
+    let mut config = Config::new(&args.dir);
+    config.bind = args.bind;
+    config.hosts = args
+        .host_names
+        .iter()
+        .map(|h| h.to_ascii_lowercase())
+        .collect();
+    config.embedder = load_model(args.model.as_deref())?;
+    let served = Server::run_blocking(config, |address, collections| {
+        if args.json {
+            // Without a reader for the line the server serves all the same.
+            let ready = json!({ "address": address.to_string(), "collections": collections });
+            let _ = output::json(&ready);
+        } else {
+            output::note(&format!("serving {collections:?} on http://{address}"));
+        }
+    });
+    served.map_err(|e| Failure::new(e.to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,44 @@
+//! `stats`: counts and sizes.
+
+use std::process::ExitCode;
+
+use lexivec::Collection;
+
+use crate::args::Plain;
+use crate::exit::Outcome;
+use crate::output;
+
+pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
+    let stats = Collection::open_read_only(&args.dir)?.stats();
+    if args.json {
+        output::json(&stats)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::line(&format!(
+        "collection  {} (generation {})",
+        stats.name, stats.generation
+    ))?;
+    output::line(&format!(
+        "documents   {} ({} dead rows)",
+        stats.documents, stats.dead_rows
+    ))?;
+    output::line(&format!("tokens      {}", stats.tokens))?;
+    output::line(&format!("bytes       {}", stats.bytes))?;
+    for field in &stats.schema.vectors {
+        let metric = format!("{:?}", field.metric).to_lowercase();
+        output::line(&format!(
+            "vectors     {}: {} components, {metric}",
+            field.name, field.dim
+        ))?;
+    }
+    if let Some(model) = &stats.schema.embedder {
+        output::line(&format!("model       {} ({})", model.name, model.hash))?;
+    }
+    for segment in &stats.segments {
+        output::line(&format!(
+            "segment     {}: {} rows, {} live, {} bytes, graphs {:?}",
+            segment.file, segment.rows, segment.live, segment.bytes, segment.graphs
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,65 @@
+//! Exit codes: 0 ok, 1 failure or a check that failed, 2 usage, 130 interrupted (by the signal).
+
+use std::fmt;
+use std::process::ExitCode;
+
+use lexivec::ErrorKind;
+
+/// Why a command did not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    usage: bool,
+}
+
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+impl Failure {
+    /// The work could not be done.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            usage: false,
+        }
+    }
+
+    /// The command line does not make sense.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            usage: true,
+        }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(if self.usage { 2 } else { 1 })
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<lexivec::Error> for Failure {
+    fn from(error: lexivec::Error) -> Self {
+        let hint = match error.kind() {
+            ErrorKind::NotFound => "\nmake one with `lexivec create DIR` or `lexivec ingest DIR …`",
+            _ => "",
+        };
+        Self::new(format!("{error}{hint}"))
+    }
+}
+
+impl From<lexivec::storage::Error> for Failure {
+    fn from(error: lexivec::storage::Error) -> Self {
+        lexivec::Error::from(error).into()
+    }
+}
+
+impl From<lexivec::query::Error> for Failure {
+    fn from(error: lexivec::query::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}

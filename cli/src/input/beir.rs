@@ -1,0 +1,73 @@
+//! BEIR folders: `corpus.jsonl`, `queries.jsonl`, `qrels.tsv` or `qrels/test.tsv`.
+
+use std::path::Path;
+
+use lexivec::Document;
+use lexivec::query::evaluate::trec::{Qrels, parse_qrels};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::lines;
+use crate::exit::{Failure, Outcome};
+
+#[derive(Deserialize)]
+struct CorpusLine {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    text: String,
+    /// Whatever else the line has becomes payload.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// A query of the folder.
+#[derive(Deserialize)]
+pub(crate) struct Query {
+    #[serde(rename = "_id")]
+    pub(crate) id: String,
+    pub(crate) text: String,
+}
+
+/// The documents of the folder, in order.
+pub(crate) fn corpus(folder: &Path) -> Outcome<Vec<Document>> {
+    let lines: Vec<CorpusLine> = lines::read(&folder.join("corpus.jsonl"))?;
+    let document = |mut line: CorpusLine| {
+        if let Some(Value::Object(metadata)) = line.rest.remove("metadata") {
+            line.rest.extend(metadata);
+        }
+        let mut document = Document::new(line.id).text("text", line.text);
+        if !line.title.is_empty() {
+            document = document.text("title", line.title);
+        }
+        document.payload = line.rest;
+        document
+    };
+    Ok(lines.into_iter().map(document).collect())
+}
+
+/// The queries of the folder, in order.
+pub(crate) fn queries(folder: &Path) -> Outcome<Vec<Query>> {
+    lines::read(&folder.join("queries.jsonl"))
+}
+
+/// The judgments of the folder.
+pub(crate) fn qrels(folder: &Path) -> Outcome<Qrels> {
+    let paths = [
+        folder.join("qrels.tsv"),
+        folder.join("qrels").join("test.tsv"),
+    ];
+    let Some(path) = paths.iter().find(|p| p.is_file()) else {
+        let detail = format!(
+            "{} has neither qrels.tsv nor qrels/test.tsv",
+            folder.display()
+        );
+        return Err(Failure::new(detail));
+    };
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
+    parse_qrels(&text).map_err(|e| Failure::new(format!("{name}: {e}")))
+}
