@@ -17,18 +17,12 @@ pub(crate) type Outcome<T> = Result<T, Failure>;
 impl Failure {
     /// The work could not be done.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            usage: false,
-        }
+        Self { message: message.into(), usage: false }
     }
 
     /// The command line does not make sense.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            usage: true,
-        }
+        Self { message: message.into(), usage: true }
     }
 
     pub(crate) fn code(&self) -> ExitCode {

@@ -66,28 +66,18 @@ impl TryFrom<DocumentJson> for Document {
         }
         let mut vectors = json.vectors;
         if let Some(vector) = json.vector
-            && vectors
-                .insert(DEFAULT_VECTOR_FIELD.to_owned(), vector)
-                .is_some()
+            && vectors.insert(DEFAULT_VECTOR_FIELD.to_owned(), vector).is_some()
         {
             return Err("both \"vector\" and \"vectors.vector\" are given; keep one".to_owned());
         }
-        Ok(Self {
-            id: json.id,
-            text,
-            vectors,
-            payload: json.payload,
-        })
+        Ok(Self { id: json.id, text, vectors, payload: json.payload })
     }
 }
 
 impl Document {
     /// A document with an id and nothing else.
     pub fn new(id: impl Into<String>) -> Self {
-        Self {
-            id: id.into(),
-            ..Self::default()
-        }
+        Self { id: id.into(), ..Self::default() }
     }
 
     /// Sets the text of one field.
@@ -136,10 +126,7 @@ pub(crate) fn check_batch(schema: &Schema, documents: &[Document]) -> Result<()>
     if documents.len() > MAX_BATCH_DOCUMENTS {
         return Err(Error::invalid(
             "batch",
-            format!(
-                "{} documents; the limit is {MAX_BATCH_DOCUMENTS}",
-                documents.len()
-            ),
+            format!("{} documents; the limit is {MAX_BATCH_DOCUMENTS}", documents.len()),
         ));
     }
     let mut seen: HashMap<&str, usize> = HashMap::with_capacity(documents.len());
@@ -151,11 +138,7 @@ pub(crate) fn check_batch(schema: &Schema, documents: &[Document]) -> Result<()>
         };
         if let Some(detail) = fault {
             let id = document.id.chars().take(64).collect();
-            return Err(Error::Document {
-                position,
-                id,
-                detail,
-            });
+            return Err(Error::Document { position, id, detail });
         }
     }
     Ok(())
@@ -165,17 +148,13 @@ pub(crate) fn check_batch(schema: &Schema, documents: &[Document]) -> Result<()>
 fn fault_of(schema: &Schema, document: &Document) -> Option<String> {
     let id = document.id.len();
     if id == 0 || id > MAX_ID_BYTES {
-        return Some(format!(
-            "the id has {id} bytes; 1 to {MAX_ID_BYTES} are allowed"
-        ));
+        return Some(format!("the id has {id} bytes; 1 to {MAX_ID_BYTES} are allowed"));
     }
     let mut bytes = id;
     for (name, text) in &document.text {
         if !schema.text.iter().any(|f| f.name == *name) {
             let known: Vec<_> = schema.text.iter().map(|f| f.name.as_str()).collect();
-            return Some(format!(
-                "no text field {name:?}; the collection has {known:?}"
-            ));
+            return Some(format!("no text field {name:?}; the collection has {known:?}"));
         }
         bytes += text.len();
     }
@@ -183,9 +162,7 @@ fn fault_of(schema: &Schema, document: &Document) -> Option<String> {
         match schema.vectors.iter().find(|f| f.name == *name) {
             None => {
                 let known: Vec<_> = schema.vectors.iter().map(|f| f.name.as_str()).collect();
-                return Some(format!(
-                    "no vector field {name:?}; the collection has {known:?}"
-                ));
+                return Some(format!("no vector field {name:?}; the collection has {known:?}"));
             }
             Some(field) => {
                 if let Some(fault) = vector_fault(field, vector) {
@@ -194,20 +171,10 @@ fn fault_of(schema: &Schema, document: &Document) -> Option<String> {
             }
         }
     }
-    if document
-        .payload
-        .values()
-        .any(|v| deeper_than(v, MAX_PAYLOAD_DEPTH - 1))
-    {
-        return Some(format!(
-            "the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels"
-        ));
+    if document.payload.values().any(|v| deeper_than(v, MAX_PAYLOAD_DEPTH - 1)) {
+        return Some(format!("the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels"));
     }
-    bytes += document
-        .payload
-        .iter()
-        .map(|(k, v)| k.len() + json_bytes(v))
-        .sum::<usize>();
+    bytes += document.payload.iter().map(|(k, v)| k.len() + json_bytes(v)).sum::<usize>();
     (bytes > MAX_DOCUMENT_BYTES).then(|| {
         format!("id, texts and payload have {bytes} bytes; the limit is {MAX_DOCUMENT_BYTES}")
     })
@@ -224,17 +191,11 @@ pub(crate) fn vector_fault(field: &VectorField, vector: &[f32]) -> Option<String
         ));
     }
     if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
-        return Some(format!(
-            "vector {:?} has {} at component {at}",
-            field.name, vector[at]
-        ));
+        return Some(format!("vector {:?} has {} at component {at}", field.name, vector[at]));
     }
     let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     if square > f64::from(f32::MAX) {
-        return Some(format!(
-            "vector {:?} is too long: its squared length overflows",
-            field.name
-        ));
+        return Some(format!("vector {:?} is too long: its squared length overflows", field.name));
     }
     let zero = square < f64::from(f32::MIN_POSITIVE);
     (field.metric == Metric::Cosine && zero).then(|| {
@@ -262,10 +223,7 @@ fn json_bytes(value: &Value) -> usize {
         Value::String(s) => s.len() + 2,
         Value::Array(items) => 2 + items.iter().map(|v| json_bytes(v) + 1).sum::<usize>(),
         Value::Object(map) => {
-            2 + map
-                .iter()
-                .map(|(k, v)| k.len() + 4 + json_bytes(v))
-                .sum::<usize>()
+            2 + map.iter().map(|(k, v)| k.len() + 4 + json_bytes(v)).sum::<usize>()
         }
     }
 }

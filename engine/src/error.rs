@@ -84,10 +84,7 @@ impl Error {
     }
 
     pub(crate) fn invalid(what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid {
-            what: what.into(),
-            detail: detail.into(),
-        }
+        Self::Invalid { what: what.into(), detail: detail.into() }
     }
 }
 

@@ -25,10 +25,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let field = |name: &str| TextField {
-            name: name.to_owned(),
-            analyzer: Analyzer::default(),
-        };
+        let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
         Self {
             name: "documents".to_owned(),
             text: vec![field("title"), field("text")],

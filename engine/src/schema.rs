@@ -55,11 +55,7 @@ pub struct Analyzer {
 
 impl Default for Analyzer {
     fn default() -> Self {
-        Self {
-            language: Language::English,
-            stop_words: true,
-            stemming: true,
-        }
+        Self { language: Language::English, stop_words: true, stemming: true }
     }
 }
 
@@ -195,10 +191,7 @@ impl Schema {
             vector_fields: self
                 .vectors
                 .iter()
-                .map(|v| CatalogVector {
-                    name: v.name.clone(),
-                    dim: v.dim,
-                })
+                .map(|v| CatalogVector { name: v.name.clone(), dim: v.dim })
                 .collect(),
             has_embedder: self.embedder.is_some(),
         }
@@ -208,44 +201,27 @@ impl Schema {
     pub(crate) fn validate(&self) -> Result<()> {
         check_name("collection name", &self.name)?;
         if self.text.len() > MAX_FIELDS || self.vectors.len() > MAX_FIELDS {
-            return Err(Error::invalid(
-                "schema",
-                format!("more than {MAX_FIELDS} fields"),
-            ));
+            return Err(Error::invalid("schema", format!("more than {MAX_FIELDS} fields")));
         }
         for (i, f) in self.text.iter().enumerate() {
             check_name("text field", &f.name)?;
             if self.text.iter().take(i).any(|o| o.name == f.name) {
-                return Err(Error::invalid(
-                    "text field",
-                    format!("{:?} is there twice", f.name),
-                ));
+                return Err(Error::invalid("text field", format!("{:?} is there twice", f.name)));
             }
         }
         for (i, v) in self.vectors.iter().enumerate() {
             check_name("vector field", &v.name)?;
             if self.vectors.iter().take(i).any(|o| o.name == v.name) {
-                return Err(Error::invalid(
-                    "vector field",
-                    format!("{:?} is there twice", v.name),
-                ));
+                return Err(Error::invalid("vector field", format!("{:?} is there twice", v.name)));
             }
             within("dimension", v.dim, 1, MAX_DIMENSION)?;
             within("m", v.m, 2, MAX_M)?;
-            within(
-                "ef_construction",
-                v.ef_construction,
-                v.m,
-                MAX_EF_CONSTRUCTION,
-            )?;
+            within("ef_construction", v.ef_construction, v.m, MAX_EF_CONSTRUCTION)?;
         }
         if let Some(e) = &self.embedder
             && !self.vectors.iter().any(|v| v.name == e.field)
         {
-            return Err(Error::invalid(
-                "embedder",
-                format!("no vector field {:?}", e.field),
-            ));
+            return Err(Error::invalid("embedder", format!("no vector field {:?}", e.field)));
         }
         Ok(())
     }
@@ -266,19 +242,13 @@ fn within(what: &str, value: usize, low: usize, high: usize) -> Result<()> {
     if (low..=high).contains(&value) {
         return Ok(());
     }
-    Err(Error::invalid(
-        what,
-        format!("{value} is not within {low}..={high}"),
-    ))
+    Err(Error::invalid(what, format!("{value} is not within {low}..={high}")))
 }
 
 /// Checks a collection or field name: `[a-z0-9][a-z0-9_-]*`, at most 63 bytes.
 pub fn check_name(what: &str, name: &str) -> Result<()> {
     let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
-    let first = name
-        .as_bytes()
-        .first()
-        .is_some_and(|&c| fits(c) && c != b'_' && c != b'-');
+    let first = name.as_bytes().first().is_some_and(|&c| fits(c) && c != b'_' && c != b'-');
     if first && name.len() <= MAX_NAME_BYTES && name.bytes().all(fits) {
         return Ok(());
     }

@@ -38,7 +38,7 @@ pub struct BoundLeg {
 pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
     request.validate()?;
     let has_text = request.text.is_some();
-    let can_embed = has_text && catalog.has_embedder;
+    let can_embed = has_text && catalog.has_embedder && !catalog.vector_fields.is_empty();
     let (text, vector) = match request.mode {
         Mode::Text => (true, false),
         Mode::Vector => (false, true),
@@ -46,16 +46,17 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
         Mode::Auto => (has_text, request.vector.is_some() || can_embed),
     };
     if !text && !vector {
-        return Err(Error::invalid(
-            "request",
-            "give \"text\", \"vector\" or both",
-        ));
+        return Err(Error::invalid("request", "give \"text\", \"vector\" or both"));
     }
     if text && !has_text {
-        return Err(Error::invalid(
-            "text",
-            "the text leg is asked for and no text is given",
-        ));
+        return Err(Error::invalid("text", "the text leg is asked for and no text is given"));
+    }
+    if text && catalog.text_fields.is_empty() {
+        return Err(Error::invalid("text", "the collection has no text; search by vector"));
+    }
+    // A name that no leg uses is still checked: a typing error must not pass in silence.
+    if request.vector_field.is_some() {
+        vector_field(request, catalog)?;
     }
     let page = request.limit + request.offset;
     let window = |options: &LegOptions, both: bool| match options.candidates {
@@ -86,10 +87,7 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
             vector_field: Some(field.name.clone()),
         });
     }
-    Ok(Bound {
-        legs,
-        embed_text: vector && request.vector.is_none(),
-    })
+    Ok(Bound { legs, embed_text: vector && request.vector.is_none() })
 }
 
 fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a VectorField> {
@@ -105,11 +103,7 @@ fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a
                 at: "vector_field".to_owned(),
                 kind: "vector",
                 name: name.to_owned(),
-                known: catalog
-                    .vector_fields
-                    .iter()
-                    .map(|f| f.name.clone())
-                    .collect(),
+                known: catalog.vector_fields.iter().map(|f| f.name.clone()).collect(),
             },
         });
     };
@@ -128,10 +122,7 @@ mod tests {
     use super::*;
 
     fn catalog(dims: &[usize], has_embedder: bool) -> Catalog {
-        let field = |(i, &dim): (usize, &usize)| VectorField {
-            name: format!("v{i}"),
-            dim,
-        };
+        let field = |(i, &dim): (usize, &usize)| VectorField { name: format!("v{i}"), dim };
         Catalog {
             text_fields: vec!["text".to_owned()],
             vector_fields: dims.iter().enumerate().map(field).collect(),
@@ -146,42 +137,14 @@ mod tests {
         let v = || vec![1.0, 0.0];
         for (request, catalog, expected) in [
             (SearchRequest::text("a"), &plain, vec![(Text, 10)]),
-            (
-                SearchRequest::text("a"),
-                &embedding,
-                vec![(Text, 100), (Vector, 100)],
-            ),
-            (
-                SearchRequest::text("a").mode(Mode::Vector),
-                &embedding,
-                vec![(Vector, 10)],
-            ),
+            (SearchRequest::text("a"), &embedding, vec![(Text, 100), (Vector, 100)]),
+            (SearchRequest::text("a").mode(Mode::Vector), &embedding, vec![(Vector, 10)]),
             (SearchRequest::vector(v()), &plain, vec![(Vector, 10)]),
-            (
-                SearchRequest::hybrid("a", v()),
-                &plain,
-                vec![(Text, 100), (Vector, 100)],
-            ),
-            (
-                SearchRequest::hybrid("a", v()).mode(Mode::Text),
-                &plain,
-                vec![(Text, 10)],
-            ),
-            (
-                SearchRequest::hybrid("a", v()).limit(300),
-                &plain,
-                vec![(Text, 300), (Vector, 300)],
-            ),
-            (
-                SearchRequest::text("a").limit(5).offset(20),
-                &plain,
-                vec![(Text, 25)],
-            ),
-            (
-                SearchRequest::text("a").candidates(50),
-                &plain,
-                vec![(Text, 50)],
-            ),
+            (SearchRequest::hybrid("a", v()), &plain, vec![(Text, 100), (Vector, 100)]),
+            (SearchRequest::hybrid("a", v()).mode(Mode::Text), &plain, vec![(Text, 10)]),
+            (SearchRequest::hybrid("a", v()).limit(300), &plain, vec![(Text, 300), (Vector, 300)]),
+            (SearchRequest::text("a").limit(5).offset(20), &plain, vec![(Text, 25)]),
+            (SearchRequest::text("a").candidates(50), &plain, vec![(Text, 50)]),
         ] {
             let bound = bind(&request, catalog).expect("bound");
             let legs: Vec<_> = bound.legs.iter().map(|l| (l.kind, l.window)).collect();
@@ -199,62 +162,20 @@ mod tests {
         };
         for (request, catalog, expected) in [
             (SearchRequest::default(), &plain, "give \"text\""),
-            (
-                SearchRequest::vector(vec![1.0]),
-                &plain,
-                "1 components, field \"v0\" has 2",
-            ),
+            (SearchRequest::vector(vec![1.0]), &plain, "1 components, field \"v0\" has 2"),
             (named("v1"), &plain, "2 components, field \"v1\" has 3"),
-            (
-                named("w"),
-                &plain,
-                "no vector field \"w\"; it has [\"v0\", \"v1\"]",
-            ),
-            (
-                SearchRequest::vector(vec![1.0]),
-                &none,
-                "the collection has no vectors",
-            ),
-            (
-                SearchRequest::text("a").mode(Mode::Vector),
-                &plain,
-                "needs \"vector\"",
-            ),
-            (
-                SearchRequest::vector(vec![1.0, 1.0]).mode(Mode::Hybrid),
-                &plain,
-                "no text is given",
-            ),
-            (
-                SearchRequest::vector(vec![1.0, f32::NAN]),
-                &plain,
-                "vector[1]",
-            ),
-            (
-                SearchRequest::text("a").limit(10_001),
-                &plain,
-                "10001 is over the limit of 10000",
-            ),
-            (
-                SearchRequest::text("a").limit(1).offset(usize::MAX),
-                &plain,
-                "limit + offset",
-            ),
+            (named("w"), &plain, "no vector field \"w\"; it has [\"v0\", \"v1\"]"),
+            (SearchRequest::vector(vec![1.0]), &none, "the collection has no vectors"),
+            (SearchRequest::text("a").mode(Mode::Vector), &plain, "needs \"vector\""),
+            (SearchRequest::vector(vec![1.0, 1.0]).mode(Mode::Hybrid), &plain, "no text is given"),
+            (SearchRequest::vector(vec![1.0, f32::NAN]), &plain, "vector[1]"),
+            (SearchRequest::text("a").limit(10_001), &plain, "10001 is over the limit of 10000"),
+            (SearchRequest::text("a").limit(1).offset(usize::MAX), &plain, "limit + offset"),
             (SearchRequest::text("a").ef(5_000), &plain, "params.ef"),
-            (
-                SearchRequest::text("x".repeat(5_000)),
-                &plain,
-                "bytes of the query text",
-            ),
-            (
-                SearchRequest::text("a").weights(-1.0, 1.0),
-                &plain,
-                "legs.text.weight",
-            ),
+            (SearchRequest::text("x".repeat(5_000)), &plain, "bytes of the query text"),
+            (SearchRequest::text("a").weights(-1.0, 1.0), &plain, "legs.text.weight"),
         ] {
-            let error = bind(&request, catalog)
-                .expect_err("must be refused")
-                .to_string();
+            let error = bind(&request, catalog).expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error:?} lacks {expected:?}");
         }
     }

@@ -51,9 +51,6 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn invalid(at: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Invalid {
-            at: at.into(),
-            detail: detail.into(),
-        }
+        Self::Invalid { at: at.into(), detail: detail.into() }
     }
 }

@@ -37,21 +37,14 @@ pub struct TermScore {
 impl Ledger {
     /// A ledger without terms.
     pub fn new(score: f64, contributions: Vec<Contribution>) -> Self {
-        Self {
-            score,
-            contributions,
-            terms: Vec::new(),
-        }
+        Self { score, contributions, terms: Vec::new() }
     }
 
     /// True when the parts add up, to the last bit: the contributions to the score, and the terms,
     /// if there are any, to the raw score of the text leg.
     pub fn adds_up(&self) -> bool {
         let sum = added(self.contributions.iter().map(|c| c.contribution));
-        let text = self
-            .contributions
-            .iter()
-            .find(|c| c.leg == crate::request::Leg::Text);
+        let text = self.contributions.iter().find(|c| c.leg == crate::request::Leg::Text);
         let terms = added(self.terms.iter().map(|t| t.contribution));
         sum.to_bits() == self.score.to_bits()
             && (self.terms.is_empty() || text.is_some_and(|t| t.score.to_bits() == terms.to_bits()))

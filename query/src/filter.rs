@@ -88,9 +88,9 @@ impl Filter {
             Self::Not(part) => !part.matches(payload),
             Self::Eq { path, value } => equals_one(payload, path, std::slice::from_ref(value)),
             Self::In { path, values } => equals_one(payload, path, values),
-            Self::Range { path, lower, upper } => scalars_at(payload, path)
-                .into_iter()
-                .any(|v| above(v, lower) && below(v, upper)),
+            Self::Range { path, lower, upper } => {
+                scalars_at(payload, path).into_iter().any(|v| above(v, lower) && below(v, upper))
+            }
         }
     }
 
@@ -117,8 +117,9 @@ impl Filter {
             Self::And(parts) => list(parts, " and "),
             Self::Or(parts) => list(parts, " or "),
             Self::Not(part) => {
-                out.push_str("not ");
+                out.push_str("not (");
                 part.write(out);
+                out.push(')');
             }
             // Writing to a string does not fail.
             Self::Eq { path, value } => {
@@ -154,9 +155,7 @@ fn equals_one(payload: &Value, path: &str, values: &[Scalar]) -> bool {
         Scalar::Null => found.is_empty(),
         wanted => {
             let wanted = wanted.to_json();
-            found
-                .iter()
-                .any(|v| compare(v, &wanted) == Some(Ordering::Equal))
+            found.iter().any(|v| compare(v, &wanted) == Some(Ordering::Equal))
         }
     })
 }

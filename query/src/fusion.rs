@@ -7,6 +7,7 @@ use std::hash::Hash;
 use serde::Serialize;
 
 use crate::request::{Fusion, Leg, Normalize};
+use crate::topk::descending;
 
 /// The hits of one leg, best first.
 #[derive(Clone, Debug)]
@@ -48,8 +49,8 @@ pub struct Contribution {
     pub contribution: f64,
 }
 
-/// Fuses the legs; best first, ties by `by_id`. A single leg is not fused: the raw scores stand,
-/// times its weight.
+/// Fuses the legs; best first, ties by `by_id`. A single leg is not fused: its raw scores stand,
+/// whatever its weight.
 pub fn fuse<K: Copy + Eq + Hash>(
     legs: &[LegHits<K>],
     fusion: &Fusion,
@@ -66,26 +67,15 @@ pub fn fuse<K: Copy + Eq + Hash>(
             let rank = i + 1;
             let normalized = scale.as_ref().map(|s| s.apply(score));
             let (weight, contribution) = match fusion {
-                _ if legs.len() == 1 => (leg.weight, leg.weight * score),
+                _ if legs.len() == 1 => (1.0, score),
                 Fusion::Rrf { k } => (leg.weight, leg.weight / (k + rank as f64)),
                 Fusion::Weighted { alpha, .. } => {
-                    let share = if leg.leg == Leg::Vector {
-                        *alpha
-                    } else {
-                        1.0 - alpha
-                    };
+                    let share = if leg.leg == Leg::Vector { *alpha } else { 1.0 - alpha };
                     let weight = share * leg.weight;
                     (weight, weight * normalized.unwrap_or(score))
                 }
             };
-            let part = Contribution {
-                leg: leg.leg,
-                rank,
-                score,
-                normalized,
-                weight,
-                contribution,
-            };
+            let part = Contribution { leg: leg.leg, rank, score, normalized, weight, contribution };
             let place = *places.entry(key).or_insert(fused.len());
             match fused.get_mut(place) {
                 Some(row) => {
@@ -93,20 +83,12 @@ pub fn fuse<K: Copy + Eq + Hash>(
                     row.contributions.push(part);
                 }
                 None => {
-                    fused.push(Fused {
-                        key,
-                        score: contribution,
-                        contributions: vec![part],
-                    });
+                    fused.push(Fused { key, score: contribution, contributions: vec![part] });
                 }
             }
         }
     }
-    fused.sort_by(|a, b| {
-        b.score
-            .total_cmp(&a.score)
-            .then_with(|| by_id(&a.key, &b.key))
-    });
+    fused.sort_by(|a, b| descending(a.score, b.score).then_with(|| by_id(&a.key, &b.key)));
     fused
 }
 
@@ -128,30 +110,18 @@ impl Scale {
                 let low = scores().fold(f64::INFINITY, f64::min);
                 let high = scores().fold(f64::NEG_INFINITY, f64::max);
                 // All equally good is as good as the best, not as bad as the worst.
-                Some(Self {
-                    shift: low,
-                    width: high - low,
-                    flat: 1.0,
-                })
+                Some(Self { shift: low, width: high - low, flat: 1.0 })
             }
             Normalize::ZScore => {
                 let mean = scores().sum::<f64>() / count;
                 let variance = scores().map(|s| (s - mean) * (s - mean)).sum::<f64>() / count;
-                Some(Self {
-                    shift: mean,
-                    width: variance.sqrt(),
-                    flat: 0.0,
-                })
+                Some(Self { shift: mean, width: variance.sqrt(), flat: 0.0 })
             }
         }
     }
 
     fn apply(&self, score: f64) -> f64 {
-        if self.width > 0.0 {
-            (score - self.shift) / self.width
-        } else {
-            self.flat
-        }
+        if self.width > 0.0 { (score - self.shift) / self.width } else { self.flat }
     }
 }
 
@@ -161,18 +131,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn leg(leg: Leg, weight: f64, hits: &[(u32, f64)]) -> LegHits<u32> {
-        LegHits {
-            leg,
-            weight,
-            hits: hits.to_vec(),
-        }
+        LegHits { leg, weight, hits: hits.to_vec() }
     }
 
     fn scores(legs: &[LegHits<u32>], fusion: Fusion) -> Vec<(u32, f64)> {
-        fuse(legs, &fusion, u32::cmp)
-            .into_iter()
-            .map(|f| (f.key, f.score))
-            .collect()
+        fuse(legs, &fusion, u32::cmp).into_iter().map(|f| (f.key, f.score)).collect()
     }
 
     #[test]
@@ -183,66 +146,31 @@ mod tests {
         ];
         let rrf = scores(&legs, Fusion::Rrf { k: 60.0 });
         let r = |rank: f64| 1.0 / (60.0 + rank);
-        assert_eq!(
-            rrf,
-            [(3, r(2.0) + r(1.0)), (7, r(1.0)), (9, r(2.0)), (5, r(3.0))]
-        );
+        assert_eq!(rrf, [(3, r(2.0) + r(1.0)), (7, r(1.0)), (9, r(2.0)), (5, r(3.0))]);
 
-        let plain = Fusion::Weighted {
-            alpha: 0.25,
-            normalize: Normalize::None,
-        };
+        let plain = Fusion::Weighted { alpha: 0.25, normalize: Normalize::None };
         assert_eq!(
             scores(&legs, plain),
-            [
-                (7, 3.0),
-                (3, 0.75 * 2.0 + 0.25 * 0.9),
-                (5, 0.75),
-                (9, 0.125)
-            ]
+            [(7, 3.0), (3, 0.75 * 2.0 + 0.25 * 0.9), (5, 0.75), (9, 0.125)]
         );
-        let minmax = Fusion::Weighted {
-            alpha: 0.5,
-            normalize: Normalize::MinMax,
-        };
+        let minmax = Fusion::Weighted { alpha: 0.5, normalize: Normalize::MinMax };
         let third = 0.5 * ((2.0 - 1.0) / 3.0) + 0.5;
-        assert_eq!(
-            scores(&legs, minmax),
-            [(3, third), (7, 0.5), (5, 0.0), (9, 0.0)]
-        );
-        let zscore = Fusion::Weighted {
-            alpha: 0.5,
-            normalize: Normalize::ZScore,
-        };
+        assert_eq!(scores(&legs, minmax), [(3, third), (7, 0.5), (5, 0.0), (9, 0.0)]);
+        let zscore = Fusion::Weighted { alpha: 0.5, normalize: Normalize::ZScore };
         let fused = fuse(&legs, &zscore, u32::cmp);
         let sum: f64 = fused.iter().map(|f| f.score).sum();
-        assert!(
-            sum.abs() < 1e-12,
-            "z-scores of a leg add up to zero, not {sum}"
-        );
+        assert!(sum.abs() < 1e-12, "z-scores of a leg add up to zero, not {sum}");
     }
 
     #[test]
     fn ties_go_to_the_lower_id_and_one_leg_keeps_its_scores() {
-        let tied = [
-            leg(Leg::Text, 1.0, &[(9, 1.0)]),
-            leg(Leg::Vector, 1.0, &[(2, 0.3)]),
-        ];
+        let tied = [leg(Leg::Text, 1.0, &[(9, 1.0)]), leg(Leg::Vector, 1.0, &[(2, 0.3)])];
         let fused = scores(&tied, Fusion::default());
         assert_eq!(fused.iter().map(|f| f.0).collect::<Vec<_>>(), [2, 9]);
-        let one = [leg(Leg::Vector, 1.0, &[(4, 0.8), (1, 0.8), (6, -0.1)])];
-        assert_eq!(
-            scores(&one, Fusion::default()),
-            [(1, 0.8), (4, 0.8), (6, -0.1)]
-        );
-        let flat = [
-            leg(Leg::Text, 1.0, &[(1, 5.0), (2, 5.0)]),
-            leg(Leg::Vector, 1.0, &[(1, 0.5)]),
-        ];
-        let minmax = Fusion::Weighted {
-            alpha: 0.5,
-            normalize: Normalize::MinMax,
-        };
+        let one = [leg(Leg::Vector, 0.0, &[(4, 0.8), (1, 0.8), (6, -0.1)])];
+        assert_eq!(scores(&one, Fusion::default()), [(1, 0.8), (4, 0.8), (6, -0.1)]);
+        let flat = [leg(Leg::Text, 1.0, &[(1, 5.0), (2, 5.0)]), leg(Leg::Vector, 1.0, &[(1, 0.5)])];
+        let minmax = Fusion::Weighted { alpha: 0.5, normalize: Normalize::MinMax };
         assert_eq!(scores(&flat, minmax), [(1, 1.0), (2, 0.5)]);
     }
 

@@ -11,6 +11,8 @@ use crate::filter::{Filter, Scalar};
 pub const MAX_FILTER_NODES: usize = 1_024;
 /// Nesting of a filter; the parser and the evaluators recurse.
 pub const MAX_FILTER_DEPTH: usize = 32;
+/// Bytes of a path; the longest that payload columns are kept under.
+pub const MAX_PATH_BYTES: usize = 1_024;
 /// Values of one `$in`.
 pub const MAX_IN_VALUES: usize = 10_000;
 
@@ -26,13 +28,50 @@ impl Filter {
         let mut parser = Parser { nodes: 0 };
         match json {
             Value::Null => Ok(Self::All),
-            Value::Object(map) => parser.object(map, "filter", 0),
-            other => Err(Error::invalid(
-                "filter",
-                format!("an object is expected, not {other}"),
-            )),
+            Value::Object(map) => {
+                let filter = parser.object(map, "filter", 0)?;
+                filter.check()?;
+                Ok(filter)
+            }
+            _ => Err(Error::invalid("filter", "an object is expected")),
         }
     }
+}
+
+impl Filter {
+    /// Checks a filter, however it was made, against the limits of filters.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut left = vec![(self, 1)];
+        let mut nodes = 0;
+        while let Some((filter, depth)) = left.pop() {
+            nodes += 1;
+            // The notation nests a path's operators one level below the path.
+            within("nesting of the filter", depth, MAX_FILTER_DEPTH + 2)?;
+            within("clauses of the filter", nodes, MAX_FILTER_NODES)?;
+            match filter {
+                Self::All => {}
+                Self::And(parts) | Self::Or(parts) => {
+                    left.extend(parts.iter().map(|p| (p, depth + 1)));
+                }
+                Self::Not(part) => left.push((part, depth + 1)),
+                Self::Eq { path, .. } | Self::Range { path, .. } => {
+                    within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
+                }
+                Self::In { path, values } => {
+                    within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
+                    within("values of $in", values.len(), MAX_IN_VALUES)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within(what: &str, found: usize, limit: usize) -> Result<()> {
+    if found <= limit {
+        return Ok(());
+    }
+    Err(Error::TooLarge { what: what.to_owned(), limit, found })
 }
 
 struct Parser {
@@ -42,19 +81,8 @@ struct Parser {
 impl Parser {
     fn enter(&mut self, depth: usize) -> Result<()> {
         self.nodes += 1;
-        for (what, found, limit) in [
-            ("clauses of the filter", self.nodes, MAX_FILTER_NODES),
-            ("nesting of the filter", depth, MAX_FILTER_DEPTH),
-        ] {
-            if found > limit {
-                return Err(Error::TooLarge {
-                    what: what.to_owned(),
-                    limit,
-                    found,
-                });
-            }
-        }
-        Ok(())
+        within("clauses of the filter", self.nodes, MAX_FILTER_NODES)?;
+        within("nesting of the filter", depth, MAX_FILTER_DEPTH)
     }
 
     fn object(&mut self, map: &Map<String, Value>, at: &str, depth: usize) -> Result<Filter> {
@@ -101,16 +129,10 @@ impl Parser {
     fn field(&mut self, path: &str, value: &Value, at: &str, depth: usize) -> Result<Filter> {
         self.enter(depth)?;
         let Value::Object(operators) = value else {
-            return Ok(Filter::Eq {
-                path: path.to_owned(),
-                value: scalar(value, at)?,
-            });
+            return Ok(Filter::Eq { path: path.to_owned(), value: scalar(value, at)? });
         };
         if operators.is_empty() {
-            return Err(Error::invalid(
-                at,
-                format!("an operator is expected: {KNOWN}"),
-            ));
+            return Err(Error::invalid(at, format!("an operator is expected: {KNOWN}")));
         }
         let mut parts = Vec::new();
         let (mut lower, mut upper) = (Bound::Unbounded, Bound::Unbounded);
@@ -119,17 +141,11 @@ impl Parser {
             match operator.as_str() {
                 "$eq" => {
                     let value = scalar(value, &at)?;
-                    parts.push(Filter::Eq {
-                        path: path.to_owned(),
-                        value,
-                    });
+                    parts.push(Filter::Eq { path: path.to_owned(), value });
                 }
                 "$in" => {
                     let values = values(value, &at)?;
-                    parts.push(Filter::In {
-                        path: path.to_owned(),
-                        values,
-                    });
+                    parts.push(Filter::In { path: path.to_owned(), values });
                 }
                 "$gt" => set(&mut lower, Bound::Excluded(ordered(value, &at)?), &at)?,
                 "$gte" => set(&mut lower, Bound::Included(ordered(value, &at)?), &at)?,
@@ -173,38 +189,21 @@ fn set(bound: &mut Bound<Scalar>, new: Bound<Scalar>, at: &str) -> Result<()> {
 }
 
 fn unknown(at: &str) -> Error {
-    Error::invalid(
-        at,
-        format!("this operator is not known; the operators are {KNOWN}"),
-    )
+    Error::invalid(at, format!("this operator is not known; the operators are {KNOWN}"))
 }
 
 fn values(value: &Value, at: &str) -> Result<Vec<Scalar>> {
     let Value::Array(items) = value else {
         return Err(Error::invalid(at, "an array of values is expected"));
     };
-    if items.len() > MAX_IN_VALUES {
-        let what = format!("values of {at}");
-        return Err(Error::TooLarge {
-            what,
-            limit: MAX_IN_VALUES,
-            found: items.len(),
-        });
-    }
-    items
-        .iter()
-        .enumerate()
-        .map(|(i, v)| scalar(v, &format!("{at}[{i}]")))
-        .collect()
+    within(&format!("values of {at}"), items.len(), MAX_IN_VALUES)?;
+    items.iter().enumerate().map(|(i, v)| scalar(v, &format!("{at}[{i}]"))).collect()
 }
 
 /// A value that has an order: a number, string or boolean.
 fn ordered(value: &Value, at: &str) -> Result<Scalar> {
     match scalar(value, at)? {
-        Scalar::Null => Err(Error::invalid(
-            at,
-            "null has no order; give a number or a string",
-        )),
+        Scalar::Null => Err(Error::invalid(at, "null has no order; give a number or a string")),
         scalar => Ok(scalar),
     }
 }
@@ -219,10 +218,7 @@ fn scalar(value: &Value, at: &str) -> Result<Scalar> {
             (_, Some(u), _) => Scalar::UInt(u),
             (_, _, Some(f)) if f.is_finite() => Scalar::Float(f),
             _ => {
-                return Err(Error::invalid(
-                    at,
-                    format!("{n} is not a number we can hold"),
-                ));
+                return Err(Error::invalid(at, format!("{n} is not a number we can hold")));
             }
         },
         Value::Array(_) | Value::Object(_) => {
@@ -269,22 +265,14 @@ mod tests {
             (json!({"$not": {"absent": 1}}), true),
             (json!({"lang": "en", "year": 1999}), false),
             (json!({"$or": [{"lang": "de"}, {"year": 2021}]}), true),
-            (
-                json!({"$and": [{"lang": "en"}, {"$or": [{"year": 1}, {"tags": "a"}]}]}),
-                true,
-            ),
+            (json!({"$and": [{"lang": "en"}, {"$or": [{"year": 1}, {"tags": "a"}]}]}), true),
             (json!({"lang": {"$gte": "e", "$lt": "f"}}), true),
             (json!({"lang": {"$gte": 1}}), false),
             (json!({"scores": {"$gt": 5, "$lt": 3}}), true),
         ];
         for (json, expected) in cases {
             let filter = parse(json.clone());
-            assert_eq!(
-                filter.matches(&payload),
-                expected,
-                "{json} as {}",
-                filter.to_text()
-            );
+            assert_eq!(filter.matches(&payload), expected, "{json} as {}", filter.to_text());
         }
     }
 
@@ -294,15 +282,9 @@ mod tests {
         let wide = json!({"$or": vec![json!({"a": 1}); 2_000]});
         for (json, expected) in [
             (json!([1]), "filter: an object"),
-            (
-                json!({"a": {"$near": 1}}),
-                "filter.a.$near: this operator is not known",
-            ),
+            (json!({"a": {"$near": 1}}), "filter.a.$near: this operator is not known"),
             (json!({"$nor": []}), "filter.$nor: this operator"),
-            (
-                json!({"$and": [{"a": 1}, {"b": {"$gt": null}}]}),
-                "filter.$and[1].b.$gt: null",
-            ),
+            (json!({"$and": [{"a": 1}, {"b": {"$gt": null}}]}), "filter.$and[1].b.$gt: null"),
             (json!({"$or": []}), "filter.$or: at least one"),
             (json!({"a": [1]}), "filter.a: a number"),
             (json!({"a": {"$in": 3}}), "filter.a.$in: an array"),
@@ -311,12 +293,19 @@ mod tests {
             (json!({"": 1}), "at least one character"),
             (deep, "nesting of the filter"),
             (wide, "clauses of the filter"),
+            (json!({"x".repeat(2_000): 1}), "bytes of a path"),
         ] {
-            let error = Filter::from_json(&json)
-                .expect_err("must be refused")
-                .to_string();
+            let error = Filter::from_json(&json).expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error:?} lacks {expected:?}");
         }
+    }
+
+    #[test]
+    fn a_filter_made_in_code_has_the_same_limits() {
+        let leaf = Filter::Eq { path: "a".to_owned(), value: Scalar::Int(1) };
+        let deep = (0..1_000).fold(leaf.clone(), |inner, _| Filter::Not(Box::new(inner)));
+        assert!(leaf.check().is_ok() && deep.check().is_err());
+        assert!(Filter::And(vec![leaf; MAX_FILTER_NODES]).check().is_err());
     }
 
     fn payloads() -> impl Strategy<Value = Value> {

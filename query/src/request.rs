@@ -52,10 +52,7 @@ pub struct LegOptions {
 
 impl Default for LegOptions {
     fn default() -> Self {
-        Self {
-            weight: 1.0,
-            candidates: None,
-        }
+        Self { weight: 1.0, candidates: None }
     }
 }
 
@@ -162,27 +159,17 @@ impl Default for SearchRequest {
 impl SearchRequest {
     /// Looks for words; also by vector where the collection has a model.
     pub fn text(words: impl Into<String>) -> Self {
-        Self {
-            text: Some(words.into()),
-            ..Self::default()
-        }
+        Self { text: Some(words.into()), ..Self::default() }
     }
 
     /// Looks for rows near a vector.
     pub fn vector(vector: Vec<f32>) -> Self {
-        Self {
-            vector: Some(vector),
-            ..Self::default()
-        }
+        Self { vector: Some(vector), ..Self::default() }
     }
 
     /// Looks for both.
     pub fn hybrid(words: impl Into<String>, vector: Vec<f32>) -> Self {
-        Self {
-            text: Some(words.into()),
-            vector: Some(vector),
-            ..Self::default()
-        }
+        Self { text: Some(words.into()), vector: Some(vector), ..Self::default() }
     }
 
     /// Sets the number of hits wanted.
@@ -250,53 +237,33 @@ impl SearchRequest {
     /// Checks every number against its limit.
     pub fn validate(&self) -> Result<()> {
         let over = |what: &str, found: usize, limit: usize| match found > limit {
-            true => Err(Error::TooLarge {
-                what: what.to_owned(),
-                limit,
-                found,
-            }),
+            true => Err(Error::TooLarge { what: what.to_owned(), limit, found }),
             false => Ok(()),
         };
-        over(
-            "limit + offset",
-            self.limit.saturating_add(self.offset),
-            MAX_WINDOW,
-        )?;
+        over("limit + offset", self.limit.saturating_add(self.offset), MAX_WINDOW)?;
         over("params.ef", self.params.ef.unwrap_or(0), MAX_EF)?;
         over(
             "bytes of the query text",
             self.text.as_ref().map_or(0, String::len),
             MAX_QUERY_BYTES,
         )?;
+        self.filter.check()?;
         for (name, leg) in [("text", &self.text_leg), ("vector", &self.vector_leg)] {
-            over(
-                &format!("legs.{name}.candidates"),
-                leg.candidates.unwrap_or(0),
-                MAX_WINDOW,
-            )?;
+            over(&format!("legs.{name}.candidates"), leg.candidates.unwrap_or(0), MAX_WINDOW)?;
             if !leg.weight.is_finite() || leg.weight < 0.0 {
                 let at = format!("legs.{name}.weight");
                 return Err(Error::invalid(at, "a finite number from 0 up is expected"));
             }
         }
         match self.fusion {
-            Fusion::Rrf { k } if !k.is_finite() || k < 0.0 => Err(Error::invalid(
-                "fusion.rrf.k",
-                "a finite number from 0 up is expected",
-            )),
-            Fusion::Weighted { alpha, .. } if !(0.0..=1.0).contains(&alpha) => Err(Error::invalid(
-                "fusion.weighted.alpha",
-                "a number from 0 to 1 is expected",
-            )),
-            _ => match self
-                .vector
-                .as_ref()
-                .and_then(|v| v.iter().position(|x| !x.is_finite()))
-            {
-                Some(i) => Err(Error::invalid(
-                    format!("vector[{i}]"),
-                    "it is not a finite number",
-                )),
+            Fusion::Rrf { k } if !k.is_finite() || k < 0.0 => {
+                Err(Error::invalid("fusion.rrf.k", "a finite number from 0 up is expected"))
+            }
+            Fusion::Weighted { alpha, .. } if !(0.0..=1.0).contains(&alpha) => {
+                Err(Error::invalid("fusion.weighted.alpha", "a number from 0 to 1 is expected"))
+            }
+            _ => match self.vector.as_ref().and_then(|v| v.iter().position(|x| !x.is_finite())) {
+                Some(i) => Err(Error::invalid(format!("vector[{i}]"), "it is not a finite number")),
                 None => Ok(()),
             },
         }

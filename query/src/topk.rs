@@ -3,6 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+/// Orders two scores, the higher first. The two zeros are one score.
+pub fn descending(a: f64, b: f64) -> Ordering {
+    (b + 0.0).total_cmp(&(a + 0.0))
+}
+
 /// Keeps the `k` best of everything pushed.
 pub struct TopK<K> {
     k: usize,
@@ -18,10 +23,7 @@ struct Entry<K> {
 impl<K: Ord> Ord for Entry<K> {
     /// Worse is greater, so that the heap gives the worst up first.
     fn cmp(&self, other: &Self) -> Ordering {
-        other
-            .score
-            .total_cmp(&self.score)
-            .then_with(|| self.key.cmp(&other.key))
+        descending(self.score, other.score).then_with(|| self.key.cmp(&other.key))
     }
 }
 
@@ -43,10 +45,7 @@ impl<K: Ord> TopK<K> {
     /// Keeps up to `k`.
     pub fn new(k: usize) -> Self {
         // A k far above the rows there are must not reserve memory for them.
-        Self {
-            k,
-            heap: BinaryHeap::with_capacity(k.min(1_024) + 1),
-        }
+        Self { k, heap: BinaryHeap::with_capacity(k.min(1_024) + 1) }
     }
 
     /// Offers one; a NaN is never kept.
@@ -65,20 +64,12 @@ impl<K: Ord> TopK<K> {
 
     /// The worst kept score once `k` are kept: a lower one cannot enter any more.
     pub fn threshold(&self) -> Option<f64> {
-        if self.heap.len() < self.k {
-            None
-        } else {
-            self.heap.peek().map(|e| e.score)
-        }
+        if self.heap.len() < self.k { None } else { self.heap.peek().map(|e| e.score) }
     }
 
     /// What was kept, best first.
     pub fn into_sorted(self) -> Vec<(f64, K)> {
-        self.heap
-            .into_sorted_vec()
-            .into_iter()
-            .map(|e| (e.score, e.key))
-            .collect()
+        self.heap.into_sorted_vec().into_iter().map(|e| (e.score, e.key)).collect()
     }
 }
 
@@ -104,6 +95,14 @@ mod tests {
             all.truncate(k);
             prop_assert_eq!(top.into_sorted(), all);
         }
+    }
+
+    #[test]
+    fn both_zeros_are_one_score() {
+        let mut top = TopK::new(2);
+        top.push(0.0, 2);
+        top.push(-0.0, 1);
+        assert_eq!(top.into_sorted().into_iter().map(|t| t.1).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]

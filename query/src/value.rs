@@ -65,10 +65,7 @@ fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
 }
 
 fn whole(number: &Number) -> Option<i128> {
-    number
-        .as_i64()
-        .map(i128::from)
-        .or_else(|| number.as_u64().map(i128::from))
+    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 
 /// Compares without rounding the integer: first with the float's whole part, then its fraction.
@@ -78,11 +75,7 @@ fn whole_to_float(a: i128, b: f64) -> Option<Ordering> {
     }
     // Any 64-bit integer is far inside the range of i128, so saturation keeps the order.
     let below = b.floor();
-    Some(a.cmp(&(below as i128)).then(if b > below {
-        Ordering::Less
-    } else {
-        Ordering::Equal
-    }))
+    Some(a.cmp(&(below as i128)).then(if b > below { Ordering::Less } else { Ordering::Equal }))
 }
 
 #[cfg(test)]
@@ -96,11 +89,7 @@ mod tests {
             (json!({"a": 1}), "a", vec![json!(1)]),
             (json!({"a": {"b": 1}}), "a.b", vec![json!(1)]),
             (json!({"a.b": 1}), "a.b", vec![json!(1)]),
-            (
-                json!({"a": [{"b": 1}, {"b": [2, 3]}]}),
-                "a.b",
-                vec![json!(1), json!(2), json!(3)],
-            ),
+            (json!({"a": [{"b": 1}, {"b": [2, 3]}]}), "a.b", vec![json!(1), json!(2), json!(3)]),
             (json!({"a": [[1], [2]]}), "a", vec![json!(1), json!(2)]),
             (json!({"a": null}), "a", vec![]),
             (json!({"a": {"b": 1}}), "a", vec![]),

@@ -36,14 +36,8 @@ impl Server {
         let state = opened.await.map_err(std::io::Error::other)??;
         let listener = TcpListener::bind(address)
             .await
-            .map_err(|e| StartError::Bind {
-                address,
-                detail: e.to_string(),
-            })?;
-        Ok(Self {
-            listener,
-            state: Arc::new(state),
-        })
+            .map_err(|e| StartError::Bind { address, detail: e.to_string() })?;
+        Ok(Self { listener, state: Arc::new(state) })
     }
 
     /// The address it listens on; tells the port when the one asked for was 0.
@@ -53,11 +47,7 @@ impl Server {
 
     /// Names of the collections it serves.
     pub fn collections(&self) -> Vec<String> {
-        self.state
-            .all()
-            .iter()
-            .map(|c| c.schema().name.clone())
-            .collect()
+        self.state.all().iter().map(|c| c.schema().name.clone()).collect()
     }
 
     /// Answers requests until `stop` resolves, then lets those under way end.
@@ -74,9 +64,7 @@ impl Server {
         config: Config,
         ready: impl FnOnce(SocketAddr, Vec<String>),
     ) -> Result<(), StartError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(async {
             let server = Self::start(config).await?;
             ready(server.address()?, server.collections());

@@ -5,9 +5,8 @@ use prometheus::{
 };
 
 /// Upper edges of the latency buckets, in seconds: from a warm search to a long write.
-const LATENCY_BUCKETS: [f64; 11] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0,
-];
+const LATENCY_BUCKETS: [f64; 11] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
 
 /// What is counted. Metrics that cannot be made (two of one name, our own mistake) are left out.
 pub(crate) struct Metrics {
@@ -20,10 +19,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let registry = Registry::new();
         let requests = IntCounterVec::new(
-            Opts::new(
-                "lexivec_requests_total",
-                "Requests answered, by route and status.",
-            ),
+            Opts::new("lexivec_requests_total", "Requests answered, by route and status."),
             &["route", "status"],
         )
         .ok()
@@ -38,19 +34,13 @@ impl Metrics {
         )
         .ok()
         .filter(|m| registry.register(Box::new(m.clone())).is_ok());
-        Self {
-            registry,
-            requests,
-            latency,
-        }
+        Self { registry, requests, latency }
     }
 
     /// Counts one answered request. `route` is the pattern, never a caller's text.
     pub(crate) fn count(&self, route: &str, status: u16, seconds: f64) {
         if let Some(requests) = &self.requests {
-            requests
-                .with_label_values(&[route, &status.to_string()])
-                .inc();
+            requests.with_label_values(&[route, &status.to_string()]).inc();
         }
         if let Some(latency) = &self.latency {
             latency.with_label_values(&[route]).observe(seconds);
@@ -64,14 +54,8 @@ impl Metrics {
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
         let mut text = String::from_utf8_lossy(&out).into_owned();
         for (name, help, value) in [
-            (
-                "documents",
-                "Documents that searches can return.",
-                (|s| s.documents) as Gauge,
-            ),
-            ("segments", "Segments searched.", |s| {
-                s.segments.len() as u64
-            }),
+            ("documents", "Documents that searches can return.", (|s| s.documents) as Gauge),
+            ("segments", "Segments searched.", |s| s.segments.len() as u64),
             ("bytes", "Bytes of segment files.", |s| s.bytes),
         ] {
             let name = format!("lexivec_collection_{name}");

@@ -56,15 +56,10 @@ impl State {
         for path in paths {
             let mut collection = Collection::open(&path).map_err(fail(&path))?;
             if let (Some(_), Some(model)) = (&collection.schema().embedder, &config.embedder) {
-                collection = collection
-                    .with_embedder(model.clone())
-                    .map_err(fail(&path))?;
+                collection = collection.with_embedder(model.clone()).map_err(fail(&path))?;
             }
             let name = collection.schema().name.clone();
-            let served = Served {
-                collection: Arc::new(collection),
-                path: path.clone(),
-            };
+            let served = Served { collection: Arc::new(collection), path: path.clone() };
             if let Some(other) = found.insert(name.clone(), served) {
                 return Err(StartError::TwoOfOneName {
                     name,
@@ -91,10 +86,7 @@ impl State {
 
     /// The collection of this name.
     pub(crate) fn collection(&self, name: &str) -> Answer<Arc<Collection>> {
-        let collections = self
-            .collections
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
         match collections.get(name) {
             Some(served) => Ok(served.collection.clone()),
             None => Err(Problem::no_collection(name)),
@@ -102,10 +94,7 @@ impl State {
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Collection>> {
-        let collections = self
-            .collections
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
         collections.values().map(|s| s.collection.clone()).collect()
     }
 
@@ -113,10 +102,7 @@ impl State {
     /// path.
     pub(crate) fn create(&self, name: &str, options: Options) -> Answer<Arc<Collection>> {
         self.refuse_if_single()?;
-        let mut collections = self
-            .collections
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut collections = self.collections.write().unwrap_or_else(PoisonError::into_inner);
         if collections.contains_key(name) {
             return Err(Problem::new(
                 StatusCode::CONFLICT,
@@ -132,10 +118,7 @@ impl State {
         }
         let path = self.config.directory.join(disk::fresh_name());
         let collection = Arc::new(Collection::create(&path, options)?);
-        let served = Served {
-            collection: collection.clone(),
-            path,
-        };
+        let served = Served { collection: collection.clone(), path };
         collections.insert(name.to_owned(), served);
         Ok(collection)
     }
@@ -143,10 +126,7 @@ impl State {
     /// Drops a collection and its files. Searches under way keep what they have mapped.
     pub(crate) fn drop_collection(&self, name: &str) -> Answer<()> {
         self.refuse_if_single()?;
-        let mut collections = self
-            .collections
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut collections = self.collections.write().unwrap_or_else(PoisonError::into_inner);
         let Some(served) = collections.get(name) else {
             return Err(Problem::no_collection(name));
         };
@@ -185,9 +165,7 @@ impl State {
         };
         match tokio::time::timeout(SEARCH_DEADLINE, run).await {
             Ok(answer) => answer,
-            Err(_) => Err(Problem::overloaded(
-                "the search did not end within its deadline",
-            )),
+            Err(_) => Err(Problem::overloaded("the search did not end within its deadline")),
         }
     }
 }

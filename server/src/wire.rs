@@ -132,10 +132,7 @@ impl SearchJson {
                 },
             },
         };
-        request.params = Params {
-            ef: self.params.ef,
-            exact: self.params.exact,
-        };
+        request.params = Params { ef: self.params.ef, exact: self.params.exact };
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;
         request.explain = self.explain;
@@ -145,10 +142,7 @@ impl SearchJson {
 
 fn leg(json: LegJson) -> LegOptions {
     let default = LegOptions::default();
-    LegOptions {
-        weight: json.weight.unwrap_or(default.weight),
-        candidates: json.candidates,
-    }
+    LegOptions { weight: json.weight.unwrap_or(default.weight), candidates: json.candidates }
 }
 
 /// Body of `PUT /v1/collections/{c}`.

@@ -79,10 +79,7 @@ impl<'a> Decoder<'a> {
 
     /// The next `len` bytes.
     pub fn take(&mut self, len: usize) -> Result<&'a [u8]> {
-        let found = self
-            .at
-            .checked_add(len)
-            .and_then(|end| self.bytes.get(self.at..end));
+        let found = self.at.checked_add(len).and_then(|end| self.bytes.get(self.at..end));
         match found {
             Some(bytes) => {
                 self.at += len;

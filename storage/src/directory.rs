@@ -47,9 +47,7 @@ impl Directory {
     pub fn create(vfs: Arc<dyn Vfs>, schema: Vec<u8>) -> Result<Self> {
         let files = vfs.list()?;
         if files.iter().any(|f| generation_of(&f.name).is_some()) {
-            return Err(Error::AlreadyExists {
-                path: vfs.describe(),
-            });
+            return Err(Error::AlreadyExists { path: vfs.describe() });
         }
         let left_over = |name: &str| name == LOCK || name.ends_with(TEMPORARY_ENDING);
         if let Some(foreign) = files.iter().find(|f| !left_over(&f.name)) {
@@ -70,17 +68,8 @@ impl Directory {
             segments: Vec::new(),
         };
         let (previous, poison) = (HashSet::new(), Poison::default());
-        let mut directory = Self {
-            vfs,
-            manifest,
-            previous,
-            lock: Some(lock),
-            poison,
-        };
-        directory.commit(NextManifest {
-            schema,
-            ..NextManifest::default()
-        })?;
+        let mut directory = Self { vfs, manifest, previous, lock: Some(lock), poison };
+        directory.commit(NextManifest { schema, ..NextManifest::default() })?;
         Ok(directory)
     }
 
@@ -92,13 +81,7 @@ impl Directory {
         let lock = vfs.lock(LOCK)?;
         let manifest = newest(vfs.as_ref())?;
         let (previous, poison) = (HashSet::new(), Poison::default());
-        let mut directory = Self {
-            vfs,
-            manifest,
-            previous,
-            lock: Some(lock),
-            poison,
-        };
+        let mut directory = Self { vfs, manifest, previous, lock: Some(lock), poison };
         directory.read_previous();
         directory.sweep()?;
         Ok(directory)
@@ -110,13 +93,7 @@ impl Directory {
     pub fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<Self> {
         let manifest = newest(vfs.as_ref())?;
         let (previous, poison) = (HashSet::new(), Poison::default());
-        Ok(Self {
-            vfs,
-            manifest,
-            previous,
-            lock: None,
-            poison,
-        })
+        Ok(Self { vfs, manifest, previous, lock: None, poison })
     }
 
     /// The generation this handle is at.
@@ -188,10 +165,7 @@ impl Directory {
             }
             written => self.poison.guard(written)?,
         }
-        let renamed = self
-            .vfs
-            .rename(&temporary, &name)
-            .and_then(|()| self.vfs.sync_dir());
+        let renamed = self.vfs.rename(&temporary, &name).and_then(|()| self.vfs.sync_dir());
         self.poison.guard(renamed)?;
 
         self.previous = live_files(&self.manifest);
@@ -233,15 +207,9 @@ impl Directory {
 /// log, the generation before it lacks writes that were acknowledged.
 fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
     loop {
-        let found = vfs
-            .list()?
-            .iter()
-            .filter_map(|f| generation_of(&f.name))
-            .max();
+        let found = vfs.list()?.iter().filter_map(|f| generation_of(&f.name)).max();
         let Some(generation) = found else {
-            return Err(Error::NotFound {
-                path: format!("a collection in {}", vfs.describe()),
-            });
+            return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
         };
         match read(vfs, generation) {
             // Two commits happened since the listing; there is a newer one.
@@ -265,7 +233,5 @@ fn write_whole(vfs: &dyn Vfs, name: &str, bytes: &[u8]) -> Result<()> {
 /// A generation's manifest and the files it names.
 fn live_files(manifest: &Manifest) -> HashSet<String> {
     let segments = manifest.segments.iter().map(|s| s.file.name.clone());
-    segments
-        .chain([manifest_name(manifest.generation)])
-        .collect()
+    segments.chain([manifest_name(manifest.generation)]).collect()
 }

@@ -107,11 +107,6 @@ impl Error {
 
     pub(crate) fn corrupt(file: &str, offset: usize, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        Self::Corrupt {
-            file: file.to_owned(),
-            section: None,
-            offset: offset as u64,
-            detail,
-        }
+        Self::Corrupt { file: file.to_owned(), section: None, offset: offset as u64, detail }
     }
 }

@@ -88,11 +88,7 @@ impl Manifest {
         let version = (input.u16()?, input.u16()?);
         if version > VERSION {
             let file = name.to_owned();
-            return Err(Error::NewerFormat {
-                file,
-                found: version,
-                supported: VERSION,
-            });
+            return Err(Error::NewerFormat { file, found: version, supported: VERSION });
         }
         let body = bytes.len().saturating_sub(CHECKSUM_BYTES);
         let (body, stored) = bytes.split_at(body);
@@ -118,11 +114,7 @@ impl Manifest {
         }
         input.finish()?;
         if manifest_name(manifest.generation) != name {
-            return Err(Error::corrupt(
-                name,
-                16,
-                "it is the manifest of another generation",
-            ));
+            return Err(Error::corrupt(name, 16, "it is the manifest of another generation"));
         }
         Ok(manifest)
     }
@@ -146,11 +138,7 @@ fn read_entry(name: &str, input: &mut Decoder<'_>) -> Result<SegmentEntry> {
         .to_owned();
     let (len, tail_hash) = (input.u64()?, input.u128()?);
     Ok(SegmentEntry {
-        file: SegmentFile {
-            name: file,
-            len,
-            tail_hash,
-        },
+        file: SegmentFile { name: file, len, tail_hash },
         segment: input.u128()?,
         rows: input.u32()?,
         alive: input.bytes()?.to_vec(),
@@ -180,11 +168,7 @@ mod tests {
 
     fn manifest() -> Manifest {
         let entry = |i: u64| SegmentEntry {
-            file: SegmentFile {
-                name: format!("segment-{i}.lxv"),
-                len: 100 + i,
-                tail_hash: 7,
-            },
+            file: SegmentFile { name: format!("segment-{i}.lxv"), len: 100 + i, tail_hash: 7 },
             segment: 3,
             rows: 9,
             alive: vec![1; i as usize],
@@ -204,10 +188,7 @@ mod tests {
     fn round_trip() {
         let written = manifest();
         let name = manifest_name(5);
-        assert_eq!(
-            Manifest::decode(&name, &written.encode()).expect("sound"),
-            written
-        );
+        assert_eq!(Manifest::decode(&name, &written.encode()).expect("sound"), written);
         assert!(Manifest::decode(&manifest_name(6), &written.encode()).is_err());
     }
 
@@ -220,10 +201,7 @@ mod tests {
             assert!(Manifest::decode(&name, &damaged).is_err(), "bit {bit}");
         }
         for len in 0..bytes.len() {
-            assert!(
-                Manifest::decode(&name, &bytes[..len]).is_err(),
-                "cut to {len}"
-            );
+            assert!(Manifest::decode(&name, &bytes[..len]).is_err(), "cut to {len}");
         }
         let mut longer = bytes;
         longer.push(0);
@@ -235,22 +213,13 @@ mod tests {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
-        assert!(
-            matches!(error, Error::NewerFormat { found: (2, 0), .. }),
-            "{error}"
-        );
+        assert!(matches!(error, Error::NewerFormat { found: (2, 0), .. }), "{error}");
     }
 
     #[test]
     fn names_tell_generations() {
         assert_eq!(generation_of(&manifest_name(255)), Some(255));
-        for name in [
-            "MANIFEST-",
-            "MANIFEST-00000000000000FF",
-            "MANIFEST-ff",
-            "manifest-1",
-            "x",
-        ] {
+        for name in ["MANIFEST-", "MANIFEST-00000000000000FF", "MANIFEST-ff", "manifest-1", "x"] {
             assert_eq!(generation_of(name), None, "{name}");
         }
     }

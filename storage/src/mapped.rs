@@ -38,11 +38,7 @@ impl Bytes {
         let mut words = vec![0u64; bytes.len().div_ceil(8)];
         bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
         let words = Arc::new(words);
-        Self {
-            start: words.as_ptr().cast(),
-            len: bytes.len(),
-            _owner: Owner::Heap(words),
-        }
+        Self { start: words.as_ptr().cast(), len: bytes.len(), _owner: Owner::Heap(words) }
     }
 
     /// Maps a whole file. Only sealed files are mapped: they are created exclusively, never
@@ -51,21 +47,13 @@ impl Bytes {
         // SAFETY: the file is sealed (see above); that no other program rewrites it is part of
         // what a collection's directory is documented to need.
         let map = Arc::new(unsafe { Mmap::map(file) }?);
-        Ok(Self {
-            start: map.as_ptr(),
-            len: map.len(),
-            _owner: Owner::Mapped(map),
-        })
+        Ok(Self { start: map.as_ptr(), len: map.len(), _owner: Owner::Mapped(map) })
     }
 
     /// A part of the region; `None` if it is not within.
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
         let part = self.get(range)?;
-        Some(Self {
-            start: part.as_ptr(),
-            len: part.len(),
-            _owner: self._owner.clone(),
-        })
+        Some(Self { start: part.as_ptr(), len: part.len(), _owner: self._owner.clone() })
     }
 }
 

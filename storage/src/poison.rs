@@ -16,9 +16,7 @@ impl Poison {
     pub(crate) fn check(&self) -> Result<()> {
         match &self.reason {
             None => Ok(()),
-            Some(reason) => Err(Error::Poisoned {
-                reason: reason.clone(),
-            }),
+            Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
         }
     }
 

@@ -16,11 +16,7 @@ pub(super) fn run(args: &Create) -> Outcome<ExitCode> {
     if args.json {
         output::json(&collection.stats())?;
     } else {
-        output::note(&format!(
-            "made {} in {}",
-            collection.schema().name,
-            args.dir.display()
-        ));
+        output::note(&format!("made {} in {}", collection.schema().name, args.dir.display()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -28,26 +24,16 @@ pub(super) fn run(args: &Create) -> Outcome<ExitCode> {
 /// Options of a new collection; `dim` is that of vectors that come from outside.
 pub(super) fn options(new: &New, dir: &Path, dim: Option<usize>) -> Outcome<Options> {
     let mut options = Options::new().join_text(!new.separate_fields);
-    let field = |name: &str| TextField {
-        name: name.to_owned(),
-        analyzer: Analyzer::default(),
-    };
+    let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
     options = options.text_fields(vec![field("title"), field("text")]);
-    let directory = dir
-        .file_name()
-        .map(|n| n.to_string_lossy().to_lowercase())
-        .unwrap_or_default();
+    let directory = dir.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
     match &new.name {
         Some(name) => options = options.name(name),
         None if check_name("name", &directory).is_ok() => options = options.name(directory),
         None => {}
     }
     // Vectors from outside are the collection's own: the model would make others.
-    let model = if dim.is_none() {
-        load_model(new.model.as_deref())?
-    } else {
-        None
-    };
+    let model = if dim.is_none() { load_model(new.model.as_deref())? } else { None };
     let dim = dim.or(model.as_ref().map(|m| m.dim()));
     if let Some(dim) = dim {
         let mut field = VectorField::new(DEFAULT_VECTOR_FIELD, dim, new.metric.unwrap_or_default());

@@ -29,15 +29,11 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
         let response = collection
             .search(&request)
             .map_err(|e| Failure::new(format!("query {:?}: {e}", query.id)))?;
-        let hits = response
-            .hits
-            .into_iter()
-            .map(|hit| (hit.id, hit.score))
-            .collect();
+        let hits = response.hits.into_iter().map(|hit| (hit.id, hit.score)).collect();
         run.insert(query.id.clone(), hits);
     }
     if let Some(path) = &args.run {
-        std::fs::write(path, write_run(&run, "lexivec"))
+        std::fs::write(path, write_run(&run, "lexivec")?)
             .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display())))?;
     }
     let summary = evaluate(&run, &qrels);

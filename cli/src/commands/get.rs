@@ -32,9 +32,5 @@ pub(super) fn run(args: &Get) -> Outcome<ExitCode> {
             output::line(&format!("{field}: {} components", vector.len()))?;
         }
     }
-    Ok(if missing {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    Ok(if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

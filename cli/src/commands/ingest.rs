@@ -18,9 +18,7 @@ pub(super) fn run(args: &Ingest) -> Outcome<ExitCode> {
     // Everything is read before the collection is touched: a fault in the input changes nothing.
     let mut documents = documents(args)?;
     if documents.is_empty() {
-        return Err(Failure::new(
-            "the input has no documents; nothing was written",
-        ));
+        return Err(Failure::new("the input has no documents; nothing was written"));
     }
     let vectors = match (&args.vectors, &args.vector_ids) {
         (Some(npy), Some(ids)) => Some(Vectors::read(npy, ids)?),
@@ -29,21 +27,13 @@ pub(super) fn run(args: &Ingest) -> Outcome<ExitCode> {
     if let Some(vectors) = &vectors {
         attach(&mut documents, vectors)?;
     }
-    let given = documents
-        .iter()
-        .find_map(|d| d.vectors.values().next())
-        .map(Vec::len);
+    let given = documents.iter().find_map(|d| d.vectors.values().next()).map(Vec::len);
     let existing = disk::is_collection(&args.dir);
-    let collection = if existing {
-        open(args)?
-    } else {
-        make(args, vectors.map(|v| v.dim).or(given))?
-    };
+    let collection =
+        if existing { open(args)? } else { make(args, vectors.map(|v| v.dim).or(given))? };
     let written = {
         let progress = Progress::new();
-        collection.upsert_with(documents, &|stage, done, all| {
-            progress.show(stage, done, all)
-        })
+        collection.upsert_with(documents, &|stage, done, all| progress.show(stage, done, all))
     };
     if written.is_err() && !existing {
         // Made for this ingest and never used: the directory goes as it came.
@@ -77,10 +67,7 @@ fn documents(args: &Ingest) -> Outcome<Vec<Document>> {
     };
     let found = folder::read(path)?;
     if found.passed_over > 0 {
-        output::note(&format!(
-            "passed over {} empty, long or binary files",
-            found.passed_over
-        ));
+        output::note(&format!("passed over {} empty, long or binary files", found.passed_over));
     }
     Ok(found.documents)
 }
@@ -98,11 +85,7 @@ fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
     if used < all {
         let known: std::collections::HashSet<&str> =
             documents.iter().map(|d| d.id.as_str()).collect();
-        let stray = vectors
-            .ids()
-            .filter(|id| !known.contains(id))
-            .min()
-            .unwrap_or_default();
+        let stray = vectors.ids().filter(|id| !known.contains(id)).min().unwrap_or_default();
         let detail = format!(
             "{} of {all} vectors belong to no document, {stray:?} for one; nothing was written",
             all - used
@@ -118,17 +101,12 @@ fn open(args: &Ingest) -> Outcome<Collection> {
     let schema = collection.schema();
     let field = schema.vectors.first();
     let differs = |what: &str, has: String| {
-        Failure::usage(format!(
-            "the collection is there and its {what} is {has}; leave that out"
-        ))
+        Failure::usage(format!("the collection is there and its {what} is {has}; leave that out"))
     };
     if let (Some(wanted), Some(field)) = (args.new.metric, field)
         && wanted != field.metric
     {
-        return Err(differs(
-            "metric",
-            format!("{:?}", field.metric).to_lowercase(),
-        ));
+        return Err(differs("metric", format!("{:?}", field.metric).to_lowercase()));
     }
     if let (Some(m), Some(field)) = (args.new.m, field)
         && m != field.m
@@ -138,10 +116,7 @@ fn open(args: &Ingest) -> Outcome<Collection> {
     if let (Some(ef), Some(field)) = (args.new.ef_construction, field)
         && ef != field.ef_construction
     {
-        return Err(differs(
-            "ef-construction",
-            field.ef_construction.to_string(),
-        ));
+        return Err(differs("ef-construction", field.ef_construction.to_string()));
     }
     if args.new.name.as_ref().is_some_and(|n| *n != schema.name) {
         return Err(differs("name", schema.name.clone()));
@@ -164,8 +139,5 @@ fn make(args: &Ingest, dim: Option<usize>) -> Outcome<Collection> {
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
         ));
     }
-    Ok(Collection::create(
-        &args.dir,
-        create::options(&args.new, &args.dir, dim)?,
-    )?)
+    Ok(Collection::create(&args.dir, create::options(&args.new, &args.dir, dim)?)?)
 }

@@ -45,27 +45,15 @@ fn request(args: &Search) -> Outcome<SearchRequest> {
     request.params.exact = args.exact;
     request.explain = args.explain;
     if let Some(alpha) = args.alpha {
-        request.fusion = Fusion::Weighted {
-            alpha,
-            normalize: Normalize::MinMax,
-        };
+        request.fusion = Fusion::Weighted { alpha, normalize: Normalize::MinMax };
     }
     Ok(request)
 }
 
 fn print(response: &SearchResponse) -> Outcome<()> {
     for (place, hit) in response.hits.iter().enumerate() {
-        let title = hit
-            .payload
-            .as_ref()
-            .and_then(|p| p.get("title")?.as_str())
-            .unwrap_or_default();
-        output::line(&format!(
-            "{:>3}. {:.6}  {}  {title}",
-            place + 1,
-            hit.score,
-            hit.id
-        ))?;
+        let title = hit.payload.as_ref().and_then(|p| p.get("title")?.as_str()).unwrap_or_default();
+        output::line(&format!("{:>3}. {:.6}  {}  {title}", place + 1, hit.score, hit.id))?;
         print_ledger(&hit.ledger)?;
     }
     if response.hits.is_empty() {

@@ -13,11 +13,7 @@ use crate::output;
 pub(super) fn run(args: &Serve) -> Outcome<ExitCode> {
     let mut config = Config::new(&args.dir);
     config.bind = args.bind;
-    config.hosts = args
-        .host_names
-        .iter()
-        .map(|h| h.to_ascii_lowercase())
-        .collect();
+    config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
     config.embedder = load_model(args.model.as_deref())?;
     let served = Server::run_blocking(config, |address, collections| {
         if args.json {

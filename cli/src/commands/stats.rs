@@ -14,22 +14,13 @@ pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
         output::json(&stats)?;
         return Ok(ExitCode::SUCCESS);
     }
-    output::line(&format!(
-        "collection  {} (generation {})",
-        stats.name, stats.generation
-    ))?;
-    output::line(&format!(
-        "documents   {} ({} dead rows)",
-        stats.documents, stats.dead_rows
-    ))?;
+    output::line(&format!("collection  {} (generation {})", stats.name, stats.generation))?;
+    output::line(&format!("documents   {} ({} dead rows)", stats.documents, stats.dead_rows))?;
     output::line(&format!("tokens      {}", stats.tokens))?;
     output::line(&format!("bytes       {}", stats.bytes))?;
     for field in &stats.schema.vectors {
         let metric = format!("{:?}", field.metric).to_lowercase();
-        output::line(&format!(
-            "vectors     {}: {} components, {metric}",
-            field.name, field.dim
-        ))?;
+        output::line(&format!("vectors     {}: {} components, {metric}", field.name, field.dim))?;
     }
     if let Some(model) = &stats.schema.embedder {
         output::line(&format!("model       {} ({})", model.name, model.hash))?;

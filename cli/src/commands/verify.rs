@@ -29,9 +29,5 @@ pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
             report.problems.len()
         ));
     }
-    Ok(if report.is_sound() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -55,15 +55,9 @@ pub(crate) fn queries(folder: &Path) -> Outcome<Vec<Query>> {
 
 /// The judgments of the folder.
 pub(crate) fn qrels(folder: &Path) -> Outcome<Qrels> {
-    let paths = [
-        folder.join("qrels.tsv"),
-        folder.join("qrels").join("test.tsv"),
-    ];
+    let paths = [folder.join("qrels.tsv"), folder.join("qrels").join("test.tsv")];
     let Some(path) = paths.iter().find(|p| p.is_file()) else {
-        let detail = format!(
-            "{} has neither qrels.tsv nor qrels/test.tsv",
-            folder.display()
-        );
+        let detail = format!("{} has neither qrels.tsv nor qrels/test.tsv", folder.display());
         return Err(Failure::new(detail));
     };
     let name = path.display();

@@ -27,16 +27,9 @@ pub(crate) fn read(folder: &Path) -> Outcome<Found> {
     let mut paths = Vec::new();
     walk(folder, 0, &mut paths)?;
     paths.sort();
-    let mut found = Found {
-        documents: Vec::new(),
-        passed_over: 0,
-    };
+    let mut found = Found { documents: Vec::new(), passed_over: 0 };
     for path in paths {
-        let relative = path
-            .strip_prefix(folder)
-            .unwrap_or(&path)
-            .to_string_lossy()
-            .into_owned();
+        let relative = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
         match fs::read_to_string(&path) {
             Ok(text) if !text.trim().is_empty() && text.len() <= MAX_FILE_BYTES => {
                 let title = title(&text).unwrap_or(&relative).to_owned();
@@ -74,10 +67,7 @@ fn walk(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Outcome<()> {
 
 /// The first heading of a Markdown text.
 fn title(text: &str) -> Option<&str> {
-    let heading = text
-        .lines()
-        .take(50)
-        .find_map(|line| line.strip_prefix('#'))?;
+    let heading = text.lines().take(50).find_map(|line| line.strip_prefix('#'))?;
     let title = heading.trim_start_matches('#').trim();
     (!title.is_empty()).then_some(title)
 }

@@ -25,9 +25,7 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Outcome<Vec<T>> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        let read = (&mut input)
-            .take(MAX_LINE_BYTES)
-            .read_until(b'\n', &mut line);
+        let read = (&mut input).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
         let len = read.map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
         if len == 0 {
             break;

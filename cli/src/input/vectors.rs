@@ -60,15 +60,10 @@ fn read_npy(path: &Path) -> Outcome<(Vec<f32>, usize, usize)> {
     let file = File::open(path).map_err(|e| fail(e.to_string()))?;
     let npy = NpyFile::new(BufReader::new(file)).map_err(|e| fail(e.to_string()))?;
     let &[count, dim] = npy.shape() else {
-        return Err(fail(format!(
-            "its shape is {:?}; rows x components is expected",
-            npy.shape()
-        )));
+        return Err(fail(format!("its shape is {:?}; rows x components is expected", npy.shape())));
     };
     if npy.order() != Order::C {
-        return Err(fail(
-            "it is in Fortran order; save it in C order".to_owned(),
-        ));
+        return Err(fail("it is in Fortran order; save it in C order".to_owned()));
     }
     let width = match npy.dtype() {
         DType::Plain(t) if t.type_char() == TypeChar::Float => t.size_field(),
@@ -81,9 +76,7 @@ fn read_npy(path: &Path) -> Outcome<(Vec<f32>, usize, usize)> {
             halves.into_iter().map(f16::to_f32).collect()
         }
         _ => {
-            return Err(fail(
-                "its numbers are neither float32 nor float16".to_owned(),
-            ));
+            return Err(fail("its numbers are neither float32 nor float16".to_owned()));
         }
     };
     Ok((rows, count as usize, dim as usize))

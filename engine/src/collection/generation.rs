@@ -48,25 +48,13 @@ impl Generation {
                 .ok_or_else(|| corrupt("MANIFEST", name, "not a row set of this segment"))?;
             let text = SegmentText::from_bytes("MANIFEST", &entry.statistics, fields)?;
             if text.live != alive.count() {
-                return Err(corrupt(
-                    "MANIFEST",
-                    name,
-                    "statistics of another set of rows",
-                ));
+                return Err(corrupt("MANIFEST", name, "statistics of another set of rows"));
             }
             texts.push(text);
-            segments.push(LiveSegment {
-                segment,
-                alive: Arc::new(alive),
-                entry: entry.clone(),
-            });
+            segments.push(LiveSegment { segment, alive: Arc::new(alive), entry: entry.clone() });
         }
         let statistics = Statistics::sum(fields, texts.iter());
-        Ok(Self {
-            number: manifest.generation,
-            segments,
-            statistics,
-        })
+        Ok(Self { number: manifest.generation, segments, statistics })
     }
 
     /// The live row with this id.

@@ -85,10 +85,7 @@ impl Collection {
             report.rows += u64::from(entry.rows);
             if let Err(error) = checked {
                 let file = entry.file.name.clone();
-                report.problems.push(Problem {
-                    file,
-                    detail: error.to_string(),
-                });
+                report.problems.push(Problem { file, detail: error.to_string() });
             }
         }
         Ok(report)

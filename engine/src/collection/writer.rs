@@ -57,11 +57,7 @@ impl Collection {
         let current = self.current.load_full();
         let written = documents.len();
         if written == 0 {
-            return Ok(Receipt {
-                generation: current.number,
-                written,
-                replaced: 0,
-            });
+            return Ok(Receipt { generation: current.number, written, replaced: 0 });
         }
         let (alive, replaced) = alive_without(&current, &documents)?;
         let absorbed = absorbable(&current, &alive, written);
@@ -82,19 +78,11 @@ impl Collection {
         segments.push(entry);
         let schema = directory.manifest().schema.clone();
         let log_start = directory.manifest().log_start;
-        directory.commit(NextManifest {
-            schema,
-            log_start,
-            segments,
-        })?;
+        directory.commit(NextManifest { schema, log_start, segments })?;
         let generation = Generation::load(&directory, self.schema(), Some(&current))?;
         let number = generation.number;
         self.current.store(Arc::new(generation));
-        Ok(Receipt {
-            generation: number,
-            written,
-            replaced,
-        })
+        Ok(Receipt { generation: number, written, replaced })
     }
 
     fn write_segment(
@@ -109,11 +97,7 @@ impl Collection {
         key.extend_from_slice(name.as_bytes());
         let segment = xxh3_128(&key);
         let vfs = directory.vfs().clone();
-        let builder = SegmentBuilder {
-            vfs: vfs.as_ref(),
-            schema: self.schema(),
-            progress,
-        };
+        let builder = SegmentBuilder { vfs: vfs.as_ref(), schema: self.schema(), progress };
         match builder.write(&name, segment, documents) {
             Ok((file, text)) => Ok(SegmentEntry {
                 file,
@@ -178,11 +162,8 @@ impl Collection {
 
 /// Alive rows of each segment once these documents are in, and how many rows they replace.
 fn alive_without(current: &Generation, documents: &[Document]) -> Result<(Vec<RowSet>, usize)> {
-    let mut alive: Vec<RowSet> = current
-        .segments
-        .iter()
-        .map(|s| s.alive.as_ref().clone())
-        .collect();
+    let mut alive: Vec<RowSet> =
+        current.segments.iter().map(|s| s.alive.as_ref().clone()).collect();
     let mut replaced = 0;
     for document in documents {
         for (live, rows) in current.segments.iter().zip(&mut alive) {

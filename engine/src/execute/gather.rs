@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use lexivec_query::topk::descending;
+
 use super::Place;
 use crate::collection::Generation;
 
@@ -25,10 +27,7 @@ pub(super) fn merge(
     window: usize,
 ) -> Vec<(Place, f64)> {
     if generation.segments.len() > 1 {
-        hits.sort_by(|a, b| {
-            b.1.total_cmp(&a.1)
-                .then_with(|| by_id(generation, a.0, b.0))
-        });
+        hits.sort_by(|a, b| descending(a.1, b.1).then_with(|| by_id(generation, a.0, b.0)));
     }
     hits.truncate(window);
     hits

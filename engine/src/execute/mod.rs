@@ -86,24 +86,14 @@ pub(crate) fn search(
                 None => Vec::new(),
                 Some(vector) => {
                     let field = leg.vector_field.as_deref().unwrap_or_default();
-                    let asked = vector::Asked {
-                        field,
-                        vector,
-                        window: leg.window,
-                    };
+                    let asked = vector::Asked { field, vector, window: leg.window };
                     vector::search(generation, &asked, &request.params, &wanted, &mut plans)?
                 }
             },
         };
-        legs.push(LegHits {
-            leg: leg.kind,
-            weight: leg.weight,
-            hits,
-        });
+        legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
     }
-    let fused = fuse(&legs, &request.fusion, |a, b| {
-        gather::by_id(generation, *a, *b)
-    });
+    let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
     let page = fused.into_iter().skip(request.offset).take(request.limit);
     let hits = page
         .map(|fused| hit(generation, schema, request, text_query.as_ref(), fused))
@@ -168,10 +158,7 @@ fn hit(
 ) -> Result<Hit> {
     let (segment, row) = fused.key;
     let Some(live) = generation.segments.get(segment as usize) else {
-        return Err(Error::invalid(
-            "hit",
-            "its segment is not in the generation",
-        ));
+        return Err(Error::invalid("hit", "its segment is not in the generation"));
     };
     let mut ledger = Ledger::new(fused.score, fused.contributions);
     if let (true, Some(query)) = (request.explain, text_query) {

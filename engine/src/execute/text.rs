@@ -16,12 +16,7 @@ pub(super) fn query(generation: &Generation, schema: &Schema, words: &str) -> Re
         }
         Ok(sum)
     };
-    TextQuery::new(
-        words,
-        &schema.indexed_fields(),
-        &generation.statistics,
-        frequency,
-    )
+    TextQuery::new(words, &schema.indexed_fields(), &generation.statistics, frequency)
 }
 
 /// The `window` best rows by BM25, best first.

@@ -3,6 +3,7 @@
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy};
 use lexivec_query::planner::plan_vector;
 use lexivec_query::request::Params;
+use lexivec_query::topk::descending;
 
 use super::{Place, gather};
 use crate::collection::Generation;
@@ -72,12 +73,9 @@ fn run(
                 .into_iter()
                 .map(|n| Ok((f64::from(n.score), rank(n.row)?, n.row)))
                 .collect::<Result<Vec<_>>>()?;
-            ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+            ranked.sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
             ranked.truncate(asked.window);
-            return Ok(ranked
-                .into_iter()
-                .map(|(score, _, row)| (row, score))
-                .collect());
+            return Ok(ranked.into_iter().map(|(score, _, row)| (row, score)).collect());
         }
         // The walk ended before it met as many rows as there are: no hit may be missing.
         plan.strategy = Strategy::Exact;

@@ -63,15 +63,10 @@ impl StaticEmbedder {
                 .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
             let mut tensors = file.tensors();
             let Some((name, tensor)) = tensors.pop().filter(|_| tensors.is_empty()) else {
-                return Err(bad(format!(
-                    "{} tensors; one is expected",
-                    tensors.len() + 1
-                )));
+                return Err(bad(format!("{} tensors; one is expected", tensors.len() + 1)));
             };
             if tensor.dtype() != safetensors::Dtype::F16 || tensor.shape().len() != 2 {
-                return Err(bad(format!(
-                    "tensor {name:?} is not a two-dimensional F16 table"
-                )));
+                return Err(bad(format!("tensor {name:?} is not a two-dimensional F16 table")));
             }
             // The tensor's bytes are a slice of the mapped file: where it starts in it.
             (weights.len() - tensor.data().len(), tensor.shape().to_vec())
@@ -88,14 +83,7 @@ impl StaticEmbedder {
             .map_err(|e| Error::Embedder(format!("{tokenizer_name}: {e}")))?;
         let tokenizer = whole_texts(tokenizer)?;
         let name = weights_name.trim_end_matches(".safetensors").to_owned();
-        Ok(Self {
-            name,
-            hash,
-            dim,
-            tokenizer,
-            table,
-            tokens,
-        })
+        Ok(Self { name, hash, dim, tokenizer, table, tokens })
     }
 
     fn embed_one(&self, text: &str) -> Result<Option<Vec<f32>>> {
@@ -112,30 +100,20 @@ impl StaticEmbedder {
         let mut any = false;
         for &token in encoding.get_ids() {
             let token = token as usize;
-            let row = self
-                .table
-                .get(token * width..(token + 1) * width)
-                .filter(|_| token < self.tokens);
+            let row =
+                self.table.get(token * width..(token + 1) * width).filter(|_| token < self.tokens);
             let Some(row) = row else { continue };
             any = true;
             for (s, half) in sum.iter_mut().zip(row.as_chunks::<2>().0) {
                 *s += half::f16::from_le_bytes(*half).to_f32();
             }
         }
-        let norm = sum
-            .iter()
-            .map(|&x| f64::from(x) * f64::from(x))
-            .sum::<f64>()
-            .sqrt();
+        let norm = sum.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
         if !any || norm < f64::from(f32::MIN_POSITIVE) {
             return Ok(None);
         }
         // The mean and the sum have one direction, so only the length is mended.
-        Ok(Some(
-            sum.into_iter()
-                .map(|x| (f64::from(x) / norm) as f32)
-                .collect(),
-        ))
+        Ok(Some(sum.into_iter().map(|x| (f64::from(x) / norm) as f32).collect()))
     }
 }
 
@@ -162,18 +140,11 @@ impl Embedder for StaticEmbedder {
 
 /// The single file of a folder with this ending.
 fn the_one(vfs: &DiskVfs, ending: &str) -> Result<(String, u64)> {
-    let mut found: Vec<_> = vfs
-        .list()?
-        .into_iter()
-        .filter(|f| f.name.ends_with(ending))
-        .collect();
+    let mut found: Vec<_> = vfs.list()?.into_iter().filter(|f| f.name.ends_with(ending)).collect();
     match found.pop() {
         Some(file) if found.is_empty() => {
             if file.len > MAX_MODEL_BYTES {
-                return Err(Error::Embedder(format!(
-                    "{} has {} bytes",
-                    file.name, file.len
-                )));
+                return Err(Error::Embedder(format!("{} has {} bytes", file.name, file.len)));
             }
             Ok((file.name, file.len))
         }

@@ -10,11 +10,7 @@ pub(crate) struct RowSet {
 
 impl RowSet {
     pub(crate) fn empty(rows: u32) -> Self {
-        Self {
-            rows,
-            count: 0,
-            words: vec![0; rows.div_ceil(64) as usize],
-        }
+        Self { rows, count: 0, words: vec![0; rows.div_ceil(64) as usize] }
     }
 
     pub(crate) fn full(rows: u32) -> Self {
@@ -39,9 +35,7 @@ impl RowSet {
 
     #[inline]
     pub(crate) fn contains(&self, row: u32) -> bool {
-        self.words
-            .get(row as usize / 64)
-            .is_some_and(|word| word >> (row % 64) & 1 == 1)
+        self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
     /// Adds a row; one outside the segment is our own mistake and is left out.
@@ -180,12 +174,7 @@ mod tests {
         let bytes = set.to_bytes();
         assert_eq!(RowSet::from_bytes(128, &bytes).map(|s| s.count()), Some(1));
         for (rows, bytes) in [(69, &bytes[..]), (70, &bytes[..9]), (200, &bytes[..])] {
-            assert_eq!(
-                RowSet::from_bytes(rows, bytes),
-                None,
-                "{rows} {}",
-                bytes.len()
-            );
+            assert_eq!(RowSet::from_bytes(rows, bytes), None, "{rows} {}", bytes.len());
         }
     }
 }

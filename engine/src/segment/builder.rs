@@ -60,9 +60,7 @@ impl SegmentBuilder<'_> {
         (self.progress)(Stage::Text, documents.len(), documents.len());
 
         for field in &self.schema.vectors {
-            let vectors = documents
-                .iter()
-                .map(|d| d.vectors.get(&field.name).map(Vec::as_slice));
+            let vectors = documents.iter().map(|d| d.vectors.get(&field.name).map(Vec::as_slice));
             let vectors = VectorRows::new(field, rows, vectors);
             write_vectors(&mut out, &field.name, &vectors)?;
             let present = vectors.present.count() as usize;

@@ -80,11 +80,9 @@ impl StoredDocuments {
             order: segment.section(ORDER)?,
         };
         let n = rows as usize;
-        for (section, expected) in [
-            (&opened.offsets, (n + 1) * 8),
-            (&opened.ranks, n * 4),
-            (&opened.order, n * 4),
-        ] {
+        for (section, expected) in
+            [(&opened.offsets, (n + 1) * 8), (&opened.ranks, n * 4), (&opened.order, n * 4)]
+        {
             if section.len() != expected {
                 return Err(corrupt(file, section.name(), "another number of rows"));
             }
@@ -96,19 +94,11 @@ impl StoredDocuments {
         let at = row as usize * 8;
         let edges = self.offsets.get(at..at + 16)?;
         let edge = |i: usize| {
-            edges
-                .as_chunks::<8>()
-                .0
-                .get(i)
-                .map_or(0, |b| u64::from_le_bytes(*b)) as usize
+            edges.as_chunks::<8>().0.get(i).map_or(0, |b| u64::from_le_bytes(*b)) as usize
         };
         let (start, end) = (edge(0), edge(1));
         if start > end || end > self.data.len() {
-            return Err(corrupt(
-                &self.file,
-                OFFSETS,
-                format!("row {row} has impossible edges"),
-            ));
+            return Err(corrupt(&self.file, OFFSETS, format!("row {row} has impossible edges")));
         }
         Ok(self.data.get(start..end)?)
     }
@@ -176,7 +166,5 @@ impl StoredDocuments {
 fn word(section: &Section, place: u32) -> Result<u32> {
     let at = place as usize * 4;
     let bytes = section.get(at..at + 4)?;
-    Ok(bytes
-        .first_chunk::<4>()
-        .map_or(u32::MAX, |b| u32::from_le_bytes(*b)))
+    Ok(bytes.first_chunk::<4>().map_or(u32::MAX, |b| u32::from_le_bytes(*b)))
 }

@@ -17,9 +17,7 @@ pub(crate) struct Analysis {
 impl Analysis {
     pub(crate) fn new(settings: &Analyzer) -> Self {
         let language = tantivy_language(settings.language);
-        let mut chain = TextAnalyzer::builder(UnicodeWords)
-            .filter(LowerCaser)
-            .dynamic();
+        let mut chain = TextAnalyzer::builder(UnicodeWords).filter(LowerCaser).dynamic();
         if settings.stop_words
             && let Some(stop_words) = StopWordFilter::new(language)
         {
@@ -28,9 +26,7 @@ impl Analysis {
         if settings.stemming {
             chain = chain.filter_dynamic(Stemmer::new(language));
         }
-        Self {
-            chain: chain.build(),
-        }
+        Self { chain: chain.build() }
     }
 
     /// The tokens of a text, with positions and byte offsets into it.
@@ -66,10 +62,7 @@ impl Tokenizer for UnicodeWords {
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> UnicodeWordStream<'a> {
         // `position` starts one before 0 and is advanced with the first word.
-        UnicodeWordStream {
-            words: text.unicode_word_indices(),
-            token: Token::default(),
-        }
+        UnicodeWordStream { words: text.unicode_word_indices(), token: Token::default() }
     }
 }
 
@@ -83,9 +76,7 @@ impl TokenStream for UnicodeWordStream<'_> {
         self.token.position = self.token.position.wrapping_add(1);
         self.token.text.clear();
         // The typographic apostrophe is the same sign to a reader and to the stemmer.
-        self.token
-            .text
-            .extend(word.chars().map(|c| if c == '\u{2019}' { '\'' } else { c }));
+        self.token.text.extend(word.chars().map(|c| if c == '\u{2019}' { '\'' } else { c }));
         true
     }
 
@@ -122,11 +113,7 @@ mod tests {
     use super::*;
 
     fn terms(settings: &Analyzer, text: &str) -> Vec<String> {
-        Analysis::new(settings)
-            .tokens(text)
-            .into_iter()
-            .map(|t| t.text)
-            .collect()
+        Analysis::new(settings).tokens(text).into_iter().map(|t| t.text).collect()
     }
 
     #[test]
@@ -147,26 +134,16 @@ mod tests {
 
     #[test]
     fn each_step_can_be_left_out() {
-        let plain = Analyzer {
-            language: Language::English,
-            stop_words: false,
-            stemming: false,
-        };
+        let plain = Analyzer { language: Language::English, stop_words: false, stemming: false };
         assert_eq!(terms(&plain, "The foxes"), ["the", "foxes"]);
-        let german = Analyzer {
-            language: Language::German,
-            ..Analyzer::default()
-        };
+        let german = Analyzer { language: Language::German, ..Analyzer::default() };
         assert_eq!(terms(&german, "die Häuser"), ["haus"]);
     }
 
     #[test]
     fn positions_count_stop_words_and_offsets_point_into_the_text() {
         let tokens = Analysis::new(&Analyzer::default()).tokens("Flow of the air");
-        assert_eq!(
-            tokens.iter().map(|t| t.position).collect::<Vec<_>>(),
-            [0, 3]
-        );
+        assert_eq!(tokens.iter().map(|t| t.position).collect::<Vec<_>>(), [0, 3]);
         assert_eq!((tokens[1].offset_from, tokens[1].offset_to), (12, 15));
     }
 

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::ops::{Bound, RangeInclusive};
 
 use lexivec_query::filter::{Filter, Scalar};
+use lexivec_query::parse::MAX_PATH_BYTES;
 use lexivec_storage::{SegmentReader, SegmentWriter};
 use serde_json::{Map, Value};
 use tantivy::columnar::{
@@ -25,8 +26,6 @@ const COLUMNS: &str = "payload/columns";
 const RESIDUAL: &str = "payload/residual";
 /// Integers below this are exact as doubles, which is what a column of mixed numbers holds.
 const MAX_EXACT_INTEGER: u64 = 1 << 53;
-/// Longest path kept as a column name, in bytes.
-const MAX_PATH_BYTES: usize = 1_024;
 /// Most columns of a segment. Payloads whose keys are data (ids as keys, say) would otherwise make
 /// one column a row; rows with a path beyond this many are residual.
 const MAX_COLUMNS: usize = 4_096;
@@ -57,9 +56,7 @@ pub(crate) fn write_columns<'a>(
         }
     }
     let mut bytes = Vec::new();
-    columns
-        .serialize(rows, None, &mut bytes)
-        .map_err(|e| tantivy_error("a new segment", e))?;
+    columns.serialize(rows, None, &mut bytes).map_err(|e| tantivy_error("a new segment", e))?;
     out.section(COLUMNS, &bytes)?;
     out.section(RESIDUAL, &residual.to_bytes())?;
     Ok(())
@@ -72,11 +69,7 @@ fn collect<'a>(
     leaves: &mut Vec<(String, &'a Value)>,
 ) -> bool {
     map.iter().all(|(key, value)| {
-        let path = if prefix.is_empty() {
-            key.clone()
-        } else {
-            format!("{prefix}.{key}")
-        };
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
         path.len() <= MAX_PATH_BYTES
             && !key.is_empty()
             && !key.chars().any(char::is_control)
@@ -93,9 +86,9 @@ fn collect_value<'a>(value: &'a Value, path: &str, leaves: &mut Vec<(String, &'a
             leaves.push((path.to_owned(), leaf));
             match leaf {
                 Value::String(s) => s.len() <= MAX_COLUMN_STRING_BYTES,
-                Value::Number(n) if !n.is_f64() => n
-                    .as_i64()
-                    .is_some_and(|i| i.unsigned_abs() < MAX_EXACT_INTEGER),
+                Value::Number(n) if !n.is_f64() => {
+                    n.as_i64().is_some_and(|i| i.unsigned_abs() < MAX_EXACT_INTEGER)
+                }
                 _ => true,
             }
         }
@@ -134,12 +127,7 @@ impl Columns {
         let residual = segment.section(RESIDUAL)?;
         let residual = RowSet::from_bytes(rows, residual.all()?)
             .ok_or_else(|| corrupt(file, RESIDUAL, "not a row set of this segment"))?;
-        Ok(Self {
-            file: file.to_owned(),
-            columns,
-            residual,
-            rows,
-        })
+        Ok(Self { file: file.to_owned(), columns, residual, rows })
     }
 
     /// The rows of `alive` that the filter admits; `payload` reads the stored payload of a row.
@@ -194,10 +182,7 @@ impl Columns {
                 rows
             }
             _ => {
-                return Err(Error::invalid(
-                    "filter",
-                    "this kind of clause is not known here",
-                ));
+                return Err(Error::invalid("filter", "this kind of clause is not known here"));
             }
         })
     }
@@ -224,14 +209,8 @@ impl Columns {
     }
 
     fn open_columns(&self, path: &str) -> Result<Vec<DynamicColumn>> {
-        let handles = self
-            .columns
-            .read_columns(path)
-            .map_err(|e| tantivy_error(&self.file, e))?;
-        handles
-            .iter()
-            .map(|h| h.open().map_err(|e| tantivy_error(&self.file, e)))
-            .collect()
+        let handles = self.columns.read_columns(path).map_err(|e| tantivy_error(&self.file, e))?;
+        handles.iter().map(|h| h.open().map_err(|e| tantivy_error(&self.file, e))).collect()
     }
 
     /// Adds the rows with a value between the bounds; only values of the bounds' own kind are.
@@ -245,10 +224,7 @@ impl Columns {
         for column in self.open_columns(path)? {
             match column {
                 DynamicColumn::Bool(column) => {
-                    for b in [false, true]
-                        .into_iter()
-                        .filter(|&b| admits_bool(b, lower, upper))
-                    {
+                    for b in [false, true].into_iter().filter(|&b| admits_bool(b, lower, upper)) {
                         add_range(&column, b..=b, self.rows, rows);
                     }
                 }

@@ -25,11 +25,7 @@ pub(super) const META: &str = "meta.json";
 /// Section that holds a tantivy file: named by its ending, as there is one segment.
 pub(super) fn section_name(file: &Path) -> Option<String> {
     let name = file.file_name()?.to_str()?;
-    let kind = if name == META {
-        META
-    } else {
-        file.extension()?.to_str()?
-    };
+    let kind = if name == META { META } else { file.extension()?.to_str()? };
     Some(format!("{PREFIX}{kind}"))
 }
 
@@ -78,10 +74,7 @@ impl HasLen for SectionFile {
 impl FileHandle for SectionFile {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         // `bytes_of` verifies the blocks the range touches: tantivy itself checks nothing.
-        self.0
-            .bytes_of(range)
-            .map(OwnedBytes::new)
-            .map_err(io::Error::other)
+        self.0.bytes_of(range).map(OwnedBytes::new).map_err(io::Error::other)
     }
 }
 
@@ -101,13 +94,10 @@ impl Directory for SectionDirectory {
         let Some(section) = self.section(path) else {
             return Err(OpenReadError::FileDoesNotExist(path.to_owned()));
         };
-        section
-            .all()
-            .map(<[u8]>::to_vec)
-            .map_err(|e| OpenReadError::IoError {
-                io_error: Arc::new(io::Error::other(e)),
-                filepath: path.to_owned(),
-            })
+        section.all().map(<[u8]>::to_vec).map_err(|e| OpenReadError::IoError {
+            io_error: Arc::new(io::Error::other(e)),
+            filepath: path.to_owned(),
+        })
     }
 
     fn delete(&self, path: &Path) -> Result<(), DeleteError> {

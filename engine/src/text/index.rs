@@ -92,10 +92,7 @@ pub(crate) fn write_text(
     out.section(FREQUENCIES, &frequencies)?;
     Ok(SegmentText {
         live: rows,
-        tokens: lengths
-            .iter()
-            .map(|l| l.iter().map(|&n| u64::from(n)).sum())
-            .collect(),
+        tokens: lengths.iter().map(|l| l.iter().map(|&n| u64::from(n)).sum()).collect(),
     })
 }
 
@@ -109,11 +106,7 @@ fn lengths_section(field: &str) -> String {
 fn most_frequent(tokens: &PreTokenizedString) -> u32 {
     let mut terms: Vec<&str> = tokens.tokens.iter().map(|t| t.text.as_str()).collect();
     terms.sort_unstable();
-    terms
-        .chunk_by(|a, b| a == b)
-        .map(<[_]>::len)
-        .max()
-        .unwrap_or(0) as u32
+    terms.chunk_by(|a, b| a == b).map(<[_]>::len).max().unwrap_or(0) as u32
 }
 
 /// Copies tantivy's files into sections, under the one segment id all our segments use.
@@ -129,10 +122,7 @@ fn copy_files(out: &mut SegmentWriter, index: &Index, ram: &RamDirectory) -> Res
     let mut files: Vec<_> = metas.list_segment_files().into_iter().collect();
     files.sort_by_key(|f| f.extension().map(std::ffi::OsStr::to_os_string));
     for path in files {
-        if !ram
-            .exists(&path)
-            .map_err(|e| tantivy_error("a new segment", e))?
-        {
+        if !ram.exists(&path).map_err(|e| tantivy_error("a new segment", e))? {
             continue;
         }
         let bytes = ram
@@ -177,36 +167,21 @@ impl TextIndex {
         };
         let reader = Reader::open(one).map_err(failed)?;
         if reader.max_doc() != rows || index.schema() != tantivy_schema(fields) {
-            return Err(corrupt(
-                file,
-                PREFIX,
-                "its rows or fields are not those of the segment",
-            ));
+            return Err(corrupt(file, PREFIX, "its rows or fields are not those of the segment"));
         }
         let lengths = fields
             .iter()
             .map(|f| segment.section(&lengths_section(&f.name)))
             .collect::<lexivec_storage::Result<Vec<_>>>()?;
         let frequencies = segment.section(FREQUENCIES)?;
-        let max_frequency: Vec<u32> = frequencies
-            .all()?
-            .as_chunks::<4>()
-            .0
-            .iter()
-            .map(|b| u32::from_le_bytes(*b))
-            .collect();
+        let max_frequency: Vec<u32> =
+            frequencies.all()?.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
         if lengths.iter().any(|l| l.len() != rows as usize * 4)
             || max_frequency.len() != fields.len()
         {
             return Err(corrupt(file, "text/lengths", "not one count for each row"));
         }
-        Ok(Self {
-            file: file.to_owned(),
-            reader,
-            lengths,
-            max_frequency,
-            rows,
-        })
+        Ok(Self { file: file.to_owned(), reader, lengths, max_frequency, rows })
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -231,10 +206,8 @@ impl TextIndex {
     pub(crate) fn frequency(&self, field: usize, term: &str, alive: &RowSet) -> Result<u64> {
         if alive.is_full() {
             let key = Term::from_field_text(Field::from_field_id(field as u32), term);
-            let frequency = self
-                .inverted(field)?
-                .doc_freq(&key)
-                .map_err(|e| tantivy_error(&self.file, e))?;
+            let frequency =
+                self.inverted(field)?.doc_freq(&key).map_err(|e| tantivy_error(&self.file, e))?;
             return Ok(u64::from(frequency));
         }
         let Some(mut postings) = self.postings(field, term)? else {
@@ -256,9 +229,7 @@ impl TextIndex {
         };
         let at = row as usize * 4;
         let bytes = lengths.get(at..at + 4)?;
-        Ok(bytes
-            .first_chunk::<4>()
-            .map_or(0, |b| u32::from_le_bytes(*b)))
+        Ok(bytes.first_chunk::<4>().map_or(0, |b| u32::from_le_bytes(*b)))
     }
 
     /// No term of this field occurs more often in any row.
@@ -274,10 +245,7 @@ impl TextIndex {
                 *sum += u64::from(self.length(field, row)?);
             }
         }
-        Ok(SegmentText {
-            live: alive.count(),
-            tokens,
-        })
+        Ok(SegmentText { live: alive.count(), tokens })
     }
 
     /// tantivy's reader, so that a test can have its scorer judge ours.

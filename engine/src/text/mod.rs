@@ -35,20 +35,14 @@ fn tantivy_error(file: &str, error: impl Into<tantivy::TantivyError>) -> Error {
         .and_then(|io| io.get_ref())
         .and_then(|inner| inner.downcast_ref::<lexivec_storage::Error>());
     match ours {
-        Some(lexivec_storage::Error::Corrupt {
-            file,
-            section,
-            offset,
-            detail,
-        }) => Error::Storage(lexivec_storage::Error::Corrupt {
-            file: file.clone(),
-            section: section.clone(),
-            offset: *offset,
-            detail: detail.clone(),
-        }),
-        _ => Error::TextIndex {
-            file: file.to_owned(),
-            detail: error.to_string(),
-        },
+        Some(lexivec_storage::Error::Corrupt { file, section, offset, detail }) => {
+            Error::Storage(lexivec_storage::Error::Corrupt {
+                file: file.clone(),
+                section: section.clone(),
+                offset: *offset,
+                detail: detail.clone(),
+            })
+        }
+        _ => Error::TextIndex { file: file.to_owned(), detail: error.to_string() },
     }
 }

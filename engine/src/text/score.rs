@@ -55,9 +55,7 @@ impl TextQuery {
         let mut terms: Vec<QueryTerm> = Vec::new();
         for (field, settings) in fields.iter().enumerate() {
             for token in Analysis::new(&settings.analyzer).tokens(words) {
-                let known = terms
-                    .iter_mut()
-                    .find(|t| t.field == field && t.text == token.text);
+                let known = terms.iter_mut().find(|t| t.field == field && t.text == token.text);
                 if let Some(known) = known {
                     known.count += 1.0;
                     continue;
@@ -74,13 +72,8 @@ impl TextQuery {
                 }
             }
         }
-        let average_lengths = (0..fields.len())
-            .map(|f| statistics.average_length(f))
-            .collect();
-        Ok(Self {
-            terms,
-            average_lengths,
-        })
+        let average_lengths = (0..fields.len()).map(|f| statistics.average_length(f)).collect();
+        Ok(Self { terms, average_lengths })
     }
 
     /// What a term adds to the score of a row with this frequency and length.
@@ -106,30 +99,18 @@ impl TextQuery {
                 // that limit a contribution grows with the frequency.
                 let most = index.max_frequency(term.field);
                 let bound = self.contribution(term, most, most);
-                lists.push(List {
-                    place,
-                    postings,
-                    bound,
-                });
+                lists.push(List { place, postings, bound });
             }
         }
         let mut top = TopK::new(k);
         let total: u64 = lists.iter().map(|l| u64::from(l.postings.doc_freq())).sum();
-        let mut scorer = Scorer {
-            query: self,
-            index,
-            parts: vec![0.0; self.terms.len()],
-        };
+        let mut scorer = Scorer { query: self, index, parts: vec![0.0; self.terms.len()] };
         if u64::from(wanted.count()) * SEEK_COST < total {
             scorer.drive_by_filter(lists, wanted, &rank, &mut top)?;
         } else {
             scorer.drive_by_postings(lists, wanted, &rank, &mut top)?;
         }
-        Ok(top
-            .into_sorted()
-            .into_iter()
-            .map(|(score, (_, row))| (row, score))
-            .collect())
+        Ok(top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect())
     }
 
     /// Every term's share of the score of one row; terms the row lacks are left out.
@@ -278,9 +259,7 @@ impl Scorer<'_> {
     fn take(&mut self, list: &List, row: u32) -> Result<f64> {
         let term = &self.query.terms[list.place];
         let length = self.index.length(term.field, row)?;
-        let part = self
-            .query
-            .contribution(term, term_frequency(&list.postings), length);
+        let part = self.query.contribution(term, term_frequency(&list.postings), length);
         self.parts[list.place] = part;
         Ok(part)
     }

@@ -35,9 +35,8 @@ impl SegmentText {
         if count != fields || count > MAX_FIELDS {
             return Err(corrupt(file, "statistics", "another number of text fields"));
         }
-        let tokens = (0..count)
-            .map(|_| input.u64())
-            .collect::<lexivec_storage::Result<Vec<u64>>>()?;
+        let tokens =
+            (0..count).map(|_| input.u64()).collect::<lexivec_storage::Result<Vec<u64>>>()?;
         Ok(Self { live, tokens })
     }
 }
@@ -52,10 +51,7 @@ pub(crate) struct Statistics {
 
 impl Statistics {
     pub(crate) fn sum<'a>(fields: usize, segments: impl Iterator<Item = &'a SegmentText>) -> Self {
-        let mut all = Self {
-            live: 0,
-            tokens: vec![0; fields],
-        };
+        let mut all = Self { live: 0, tokens: vec![0; fields] };
         for segment in segments {
             all.live += u64::from(segment.live);
             for (sum, tokens) in all.tokens.iter_mut().zip(&segment.tokens) {
@@ -69,11 +65,7 @@ impl Statistics {
     /// by it then.
     pub(crate) fn average_length(&self, field: usize) -> f64 {
         let tokens = self.tokens.get(field).copied().unwrap_or(0);
-        if tokens == 0 {
-            1.0
-        } else {
-            tokens as f64 / self.live as f64
-        }
+        if tokens == 0 { 1.0 } else { tokens as f64 / self.live as f64 }
     }
 
     /// Inverse document frequency of a term that `frequency` live rows have:
@@ -94,12 +86,7 @@ pub(crate) struct Provider<'a> {
 #[cfg(test)]
 impl Bm25StatisticsProvider for Provider<'_> {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
-        Ok(self
-            .statistics
-            .tokens
-            .get(field.field_id() as usize)
-            .copied()
-            .unwrap_or(0))
+        Ok(self.statistics.tokens.get(field.field_id() as usize).copied().unwrap_or(0))
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {

@@ -26,10 +26,7 @@ struct Fixture {
 }
 
 fn fixture(texts: &[String]) -> Fixture {
-    let fields = vec![TextField {
-        name: "text".to_owned(),
-        analyzer: Analyzer::default(),
-    }];
+    let fields = vec![TextField { name: "text".to_owned(), analyzer: Analyzer::default() }];
     let vfs = MemoryVfs::default();
     let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
     let rows = texts.len() as u32;
@@ -38,11 +35,7 @@ fn fixture(texts: &[String]) -> Fixture {
     let reader = Arc::new(SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open"));
     let index = TextIndex::open(&reader, "s", &fields, rows).expect("opened");
     let statistics = Statistics::sum(1, [&counts].into_iter());
-    Fixture {
-        fields,
-        index,
-        statistics,
-    }
+    Fixture { fields, index, statistics }
 }
 
 impl Fixture {
@@ -144,9 +137,7 @@ proptest! {
 /// tantivy wants a searcher beside the statistics; it does not ask it anything.
 fn empty_searcher(schema: tantivy::schema::Schema) -> tantivy::Searcher {
     let index = tantivy::Index::create_in_ram(schema);
-    let reader = index
-        .reader_builder()
-        .reload_policy(tantivy::ReloadPolicy::Manual);
+    let reader = index.reader_builder().reload_policy(tantivy::ReloadPolicy::Manual);
     let reader: tantivy::IndexReader = reader.try_into().expect("a reader");
     reader.searcher()
 }

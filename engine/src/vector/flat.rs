@@ -24,9 +24,5 @@ pub(crate) fn scan(
             top.push(score, (rank(row)?, row));
         }
     }
-    Ok(top
-        .into_sorted()
-        .into_iter()
-        .map(|(score, (_, row))| (row, score))
-        .collect())
+    Ok(top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect())
 }

@@ -20,9 +20,7 @@ impl Eq for Near {}
 impl Ord for Near {
     /// Closer is greater; among equals the lower row is, so that every walk is repeatable.
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.score
-            .total_cmp(&other.score)
-            .then_with(|| other.row.cmp(&self.row))
+        self.score.total_cmp(&other.score).then_with(|| other.row.cmp(&self.row))
     }
 }
 

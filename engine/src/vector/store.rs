@@ -41,13 +41,7 @@ impl VectorRows {
                 inverse_norms.push(vector.map_or(0.0, inverse_norm));
             }
         }
-        Self {
-            dim: field.dim,
-            metric: field.metric,
-            floats,
-            inverse_norms,
-            present,
-        }
+        Self { dim: field.dim, metric: field.metric, floats, inverse_norms, present }
     }
 
     pub(crate) fn row(&self, row: u32) -> &[f32] {
@@ -65,15 +59,9 @@ impl VectorRows {
 
 /// Writes the sections `vector/<field>/{rows,norms,present}`.
 pub(crate) fn write_vectors(out: &mut SegmentWriter, name: &str, rows: &VectorRows) -> Result<()> {
-    out.section(
-        &format!("vector/{name}/rows"),
-        bytemuck::cast_slice(&rows.floats),
-    )?;
+    out.section(&format!("vector/{name}/rows"), bytemuck::cast_slice(&rows.floats))?;
     if rows.metric == Metric::Cosine {
-        out.section(
-            &format!("vector/{name}/norms"),
-            bytemuck::cast_slice(&rows.inverse_norms),
-        )?;
+        out.section(&format!("vector/{name}/norms"), bytemuck::cast_slice(&rows.inverse_norms))?;
     }
     out.section(&format!("vector/{name}/present"), &rows.present.to_bytes())?;
     Ok(())
@@ -98,15 +86,9 @@ impl VectorStore {
     ) -> Result<Self> {
         let section = |part: &str| reader.section(&format!("vector/{}/{part}", field.name));
         let floats = section("rows")?;
-        let expected = (rows as usize)
-            .checked_mul(field.dim)
-            .and_then(|n| n.checked_mul(4));
+        let expected = (rows as usize).checked_mul(field.dim).and_then(|n| n.checked_mul(4));
         if Some(floats.len()) != expected {
-            return Err(corrupt(
-                file,
-                floats.name(),
-                "its length is not rows x dimension x 4",
-            ));
+            return Err(corrupt(file, floats.name(), "its length is not rows x dimension x 4"));
         }
         let norms = match field.metric {
             Metric::Cosine => {
@@ -148,18 +130,12 @@ impl VectorStore {
         };
         let start = row as usize * 4;
         let bytes = norms.get(start..start + 4)?;
-        Ok(bytes
-            .first_chunk::<4>()
-            .map_or(0.0, |b| f32::from_le_bytes(*b)))
+        Ok(bytes.first_chunk::<4>().map_or(0.0, |b| f32::from_le_bytes(*b)))
     }
 
     /// A query made ready to be compared with many rows.
     pub(crate) fn query<'a>(&'a self, vector: &'a [f32]) -> Query<'a> {
-        Query {
-            store: self,
-            vector,
-            inverse_norm: inverse_norm(vector),
-        }
+        Query { store: self, vector, inverse_norm: inverse_norm(vector) }
     }
 }
 

@@ -18,22 +18,14 @@ fn relevant(judgments: &Judgments) -> usize {
 }
 
 fn hits(ranking: &[&str], judgments: &Judgments, k: usize) -> usize {
-    ranking
-        .iter()
-        .take(k)
-        .filter(|d| grade(judgments, d) > 0)
-        .count()
+    ranking.iter().take(k).filter(|d| grade(judgments, d) > 0).count()
 }
 
 /// Normalised discounted cumulative gain of the first `k`: linear gain, discount log2(rank + 1)
 /// (Järvelin and Kekäläinen, 2002). 0 where nothing is relevant.
 pub fn ndcg_at(ranking: &[&str], judgments: &Judgments, k: usize) -> f64 {
     let gain = |grades: &mut dyn Iterator<Item = i64>| -> f64 {
-        grades
-            .take(k)
-            .enumerate()
-            .map(|(i, g)| g as f64 / ((i + 2) as f64).log2())
-            .sum()
+        grades.take(k).enumerate().map(|(i, g)| g as f64 / ((i + 2) as f64).log2()).sum()
     };
     let mut ideal: Vec<i64> = judgments.values().copied().filter(|&g| g > 0).collect();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
@@ -54,20 +46,12 @@ pub fn recall_at(ranking: &[&str], judgments: &Judgments, k: usize) -> f64 {
 
 /// Share of relevant documents among the first `k` places.
 pub fn precision_at(ranking: &[&str], judgments: &Judgments, k: usize) -> f64 {
-    if k == 0 {
-        0.0
-    } else {
-        hits(ranking, judgments, k) as f64 / k as f64
-    }
+    if k == 0 { 0.0 } else { hits(ranking, judgments, k) as f64 / k as f64 }
 }
 
 /// 1 if one of the first `k` is relevant.
 pub fn hit_rate_at(ranking: &[&str], judgments: &Judgments, k: usize) -> f64 {
-    if hits(ranking, judgments, k) > 0 {
-        1.0
-    } else {
-        0.0
-    }
+    if hits(ranking, judgments, k) > 0 { 1.0 } else { 0.0 }
 }
 
 /// Mean of the precisions at the relevant documents, over all that are relevant.
@@ -125,12 +109,8 @@ pub struct Summary {
 pub fn evaluate(run: &Run, qrels: &Qrels) -> Summary {
     let mut summary = Summary::default();
     for (query, judgments) in qrels.iter().filter(|(_, j)| relevant(j) > 0) {
-        let ranking: Vec<&str> = run
-            .get(query)
-            .into_iter()
-            .flatten()
-            .map(|(document, _)| document.as_str())
-            .collect();
+        let ranking: Vec<&str> =
+            run.get(query).into_iter().flatten().map(|(document, _)| document.as_str()).collect();
         let scores = Scores {
             ndcg_at_10: ndcg_at(&ranking, judgments, 10),
             recall_at_100: recall_at(&ranking, judgments, 100),
@@ -171,25 +151,16 @@ mod tests {
         let ideal = 3.0 / log(2.0) + 2.0 / log(3.0) + 1.0 / log(4.0);
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} is not {b}");
         close(ndcg_at(&ranking, &judgments, 10), gained / ideal);
-        close(
-            ndcg_at(&ranking, &judgments, 2),
-            3.0 / log(3.0) / (3.0 + 2.0 / log(3.0)),
-        );
+        close(ndcg_at(&ranking, &judgments, 2), 3.0 / log(3.0) / (3.0 + 2.0 / log(3.0)));
         close(recall_at(&ranking, &judgments, 2), 1.0 / 3.0);
         close(recall_at(&ranking, &judgments, 100), 2.0 / 3.0);
         close(precision_at(&ranking, &judgments, 5), 2.0 / 5.0);
         close(hit_rate_at(&ranking, &judgments, 1), 0.0);
         close(hit_rate_at(&ranking, &judgments, 2), 1.0);
-        close(
-            average_precision(&ranking, &judgments),
-            (1.0 / 2.0 + 2.0 / 4.0) / 3.0,
-        );
+        close(average_precision(&ranking, &judgments), (1.0 / 2.0 + 2.0 / 4.0) / 3.0);
         close(reciprocal_rank(&ranking, &judgments), 0.5);
         let none = judged(&[("a", 0)]);
-        close(
-            ndcg_at(&["a"], &none, 10) + recall_at(&["a"], &none, 10),
-            0.0,
-        );
+        close(ndcg_at(&["a"], &none, 10) + recall_at(&["a"], &none, 10), 0.0);
     }
 
     #[test]
@@ -204,9 +175,6 @@ mod tests {
             ("9".to_owned(), vec![("a".to_owned(), 1.0)]),
         ]);
         let summary = evaluate(&run, &qrels);
-        assert_eq!(
-            (summary.queries, summary.mean.map, summary.mean.mrr),
-            (2, 0.5, 0.5)
-        );
+        assert_eq!((summary.queries, summary.mean.map, summary.mean.mrr), (2, 0.5, 0.5));
     }
 }

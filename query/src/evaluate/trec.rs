@@ -1,6 +1,6 @@
 //! Judgments and runs in TREC's and BEIR's text forms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use crate::error::{Error, Result};
@@ -17,8 +17,13 @@ pub type Run = BTreeMap<String, Vec<(String, f64)>>;
 /// Names the first line that has neither form.
 pub fn parse_qrels(text: &str) -> Result<Qrels> {
     let mut qrels = Qrels::new();
-    for (i, line) in text.lines().enumerate() {
-        let columns: Vec<&str> = line.split_whitespace().collect();
+    let mut first = true;
+    for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        // A tab separates where there is one: BEIR ids may hold spaces.
+        let columns: Vec<&str> = match line.contains('\t') {
+            true => line.split('\t').map(str::trim).collect(),
+            false => line.split_whitespace().collect(),
+        };
         let (query, document, grade) = match columns.as_slice() {
             [] => continue,
             [query, document, grade] => (query, document, grade),
@@ -29,16 +34,19 @@ pub fn parse_qrels(text: &str) -> Result<Qrels> {
             }
         };
         let Ok(grade) = grade.parse::<i64>() else {
-            if i == 0 && columns.len() == 3 {
-                continue; // the header
+            // A header's last column is a word; a fraction is a grade we do not take.
+            if std::mem::take(&mut first) && columns.len() == 3 && grade.parse::<f64>().is_err() {
+                continue;
             }
             let detail = format!("the grade {grade:?} is not a whole number");
             return Err(Error::invalid(format!("qrels line {}", i + 1), detail));
         };
-        qrels
-            .entry((*query).to_owned())
-            .or_default()
-            .insert((*document).to_owned(), grade);
+        first = false;
+        let judged = qrels.entry((*query).to_owned()).or_default();
+        if judged.insert((*document).to_owned(), grade).is_some_and(|before| before != grade) {
+            let detail = format!("document {document:?} has two grades for query {query:?}");
+            return Err(Error::invalid(format!("qrels line {}", i + 1), detail));
+        }
     }
     Ok(qrels)
 }
@@ -50,6 +58,7 @@ pub fn parse_qrels(text: &str) -> Result<Qrels> {
 /// Names the first line that has another form.
 pub fn parse_run(text: &str) -> Result<Run> {
     let mut run = Run::new();
+    let mut seen = BTreeSet::new();
     for (i, line) in text.lines().enumerate() {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let at = || format!("run line {}", i + 1);
@@ -58,19 +67,17 @@ pub fn parse_run(text: &str) -> Result<Run> {
             [query, _, document, _, score, _] => (query, document, score),
             _ => return Err(Error::invalid(at(), "six columns are expected")),
         };
-        let score: f64 = score
-            .parse()
-            .map_err(|_| Error::invalid(at(), format!("the score {score:?} is not a number")))?;
-        run.entry((*query).to_owned())
-            .or_default()
-            .push(((*document).to_owned(), score));
+        let score: f64 =
+            score.parse().ok().filter(|s: &f64| s.is_finite()).ok_or_else(|| {
+                Error::invalid(at(), format!("the score {score:?} is not a number"))
+            })?;
+        if !seen.insert((query.to_string(), document.to_string())) {
+            return Err(Error::invalid(at(), format!("document {document:?} is there twice")));
+        }
+        run.entry((*query).to_owned()).or_default().push(((*document).to_owned(), score));
     }
     for hits in run.values_mut() {
-        hits.sort_by(|a, b| {
-            (b.1 as f32)
-                .total_cmp(&(a.1 as f32))
-                .then_with(|| b.0.cmp(&a.0))
-        });
+        hits.sort_by(|a, b| (b.1 as f32).total_cmp(&(a.1 as f32)).then_with(|| b.0.cmp(&a.0)));
     }
     Ok(run)
 }
@@ -81,17 +88,26 @@ pub fn parse_run(text: &str) -> Result<Run> {
 /// in their own ways. So that every one of them sees our order, a score is written as the nearest
 /// single-precision number, or as the next lower one than the line before where it would not be
 /// lower by itself.
-pub fn write_run(run: &Run, tag: &str) -> String {
+///
+/// # Errors
+/// Names the first id that the form cannot hold: one that is empty or has white space in it.
+pub fn write_run(run: &Run, tag: &str) -> Result<String> {
     let mut text = String::new();
     for (query, hits) in run {
         let mut last = f32::INFINITY;
         for (i, (document, score)) in hits.iter().enumerate() {
+            for id in [query, document] {
+                if id.is_empty() || id.contains(char::is_whitespace) {
+                    let detail = format!("{id:?} has white space, which separates the columns");
+                    return Err(Error::invalid("run", detail));
+                }
+            }
             last = (*score as f32).min(last.next_down());
             // Writing to a string does not fail.
             let _ = writeln!(text, "{query} Q0 {document} {} {last} {tag}", i + 1);
         }
     }
-    text
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -102,7 +118,7 @@ mod tests {
     fn both_forms_of_judgments_are_read() {
         let beir = "query-id\tcorpus-id\tscore\n1\ta\t2\n1\tb\t0\n2\tc\t1\n";
         let trec = "1 0 a 2\n1 0 b 0\n\n2 0 c 1\n";
-        let bare = "1 a 2\n1 b 0\n2 c 1";
+        let bare = "\u{feff}1 a 2\n1 b 0\n2 c 1";
         let expected = parse_qrels(beir).expect("judgments");
         assert_eq!(expected["1"]["a"], 2);
         assert_eq!(expected.len(), 2);
@@ -113,6 +129,8 @@ mod tests {
             ("1 a 2\n1 b", "qrels line 2: 2 columns"),
             ("1 a 2\n1 b x", "qrels line 2: the grade \"x\""),
             ("1 0 a x", "qrels line 1: the grade"),
+            ("1\ta\t1.0", "qrels line 1: the grade"),
+            ("1 a 1\n1 a 2", "qrels line 2: document \"a\" has two grades"),
         ] {
             let error = parse_qrels(text).expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error}");
@@ -126,14 +144,14 @@ mod tests {
             .map(|(d, s)| (d.to_owned(), s))
             .collect();
         let run = Run::from([("q".to_owned(), hits.clone())]);
-        let read = parse_run(&write_run(&run, "lexivec")).expect("a run");
+        let read = parse_run(&write_run(&run, "lexivec").expect("written")).expect("a run");
         let order: Vec<&str> = read["q"].iter().map(|h| h.0.as_str()).collect();
         assert_eq!(order, ["b", "a", "z", "y"]);
-        assert!(
-            read["q"]
-                .windows(2)
-                .all(|w| (w[0].1 as f32) > (w[1].1 as f32))
-        );
-        assert!(parse_run("q Q0 a 1 x tag").is_err() && parse_run("q a 1").is_err());
+        assert!(read["q"].windows(2).all(|w| (w[0].1 as f32) > (w[1].1 as f32)));
+        for refused in ["q Q0 a 1 x tag", "q a 1", "q Q0 a 1 NaN t", "q Q0 a 1 2 t\nq Q0 a 2 1 t"] {
+            assert!(parse_run(refused).is_err(), "{refused:?}");
+        }
+        let spaced = Run::from([("q".to_owned(), vec![("a b".to_owned(), 1.0)])]);
+        assert!(write_run(&spaced, "lexivec").is_err());
     }
 }

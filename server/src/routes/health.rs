@@ -15,9 +15,6 @@ pub(super) async fn health() -> Json<Value> {
 
 pub(super) async fn metrics(Shared(state): App) -> impl IntoResponse {
     let stats: Vec<_> = state.all().iter().map(|c| c.stats()).collect();
-    let kind = [(
-        header::CONTENT_TYPE,
-        "text/plain; version=0.0.4; charset=utf-8",
-    )];
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, state.metrics.render(&stats))
 }

@@ -34,18 +34,10 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/collections", get(collections::list))
         .route(
             "/v1/collections/{collection}",
-            get(collections::describe)
-                .put(collections::create)
-                .delete(collections::delete),
+            get(collections::describe).put(collections::create).delete(collections::delete),
         )
-        .route(
-            "/v1/collections/{collection}/documents",
-            post(documents::write),
-        )
-        .route(
-            "/v1/collections/{collection}/documents/{id}",
-            get(documents::read),
-        )
+        .route("/v1/collections/{collection}/documents", post(documents::write))
+        .route("/v1/collections/{collection}/documents/{id}", get(documents::read))
         .route("/v1/collections/{collection}/search", post(search::search))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
@@ -80,9 +72,7 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let response = next.run(request).await;
     let seconds = start.elapsed().as_secs_f64();
-    state
-        .metrics
-        .count(&route, response.status().as_u16(), seconds);
+    state.metrics.count(&route, response.status().as_u16(), seconds);
     response
 }
 
@@ -126,16 +116,8 @@ enum BodyKind {
 /// The kind of a request's body, by its content type; anything else is refused, so that a form on
 /// a foreign page cannot reach the server.
 fn body_kind(headers: &HeaderMap) -> Answer<BodyKind> {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
-    let essence = value
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
+    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
         "application/json" => Ok(BodyKind::Json),
         "application/x-ndjson" | "application/jsonl" => Ok(BodyKind::Lines),
@@ -175,9 +157,7 @@ async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> Answer<Byt
         return Err(too_large());
     }
     let Ok(_memory) = state.bodies.try_acquire_many(declared as u32) else {
-        return Err(Problem::overloaded(
-            "the bodies of other requests fill the memory for them",
-        ));
+        return Err(Problem::overloaded("the bodies of other requests fill the memory for them"));
     };
     let read = Limited::new(body, MAX_BODY_BYTES).collect();
     match tokio::time::timeout(BODY_DEADLINE, read).await {

@@ -17,11 +17,7 @@ pub(super) async fn search(
     body: Body,
 ) -> Answer<Json<SearchResponse>> {
     let collection = state.collection(&name)?;
-    let request = read_json::<SearchJson>(&state, &headers, body)
-        .await?
-        .into_request()?;
-    let answer = state
-        .search(move || Ok(collection.search(&request)?))
-        .await?;
+    let request = read_json::<SearchJson>(&state, &headers, body).await?.into_request()?;
+    let answer = state.search(move || Ok(collection.search(&request)?)).await?;
     Ok(Json(answer))
 }

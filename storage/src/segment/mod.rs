@@ -46,15 +46,7 @@ fn check_version(file: &str, found: (u16, u16)) -> Result<()> {
         return Ok(());
     }
     if found > VERSION {
-        return Err(Error::NewerFormat {
-            file: file.to_owned(),
-            found,
-            supported: VERSION,
-        });
+        return Err(Error::NewerFormat { file: file.to_owned(), found, supported: VERSION });
     }
-    Err(Error::corrupt(
-        file,
-        8,
-        format!("version {}.{} never was", found.0, found.1),
-    ))
+    Err(Error::corrupt(file, 8, format!("version {}.{} never was", found.0, found.1)))
 }

@@ -39,11 +39,7 @@ impl SegmentReader {
             return Err(Error::corrupt(name, footer.table, detail));
         }
         let sections = read_tables(name, &bytes, tail, &footer)?;
-        Ok(Self {
-            file: file.clone(),
-            bytes,
-            sections,
-        })
+        Ok(Self { file: file.clone(), bytes, sections })
     }
 
     /// A section by name.
@@ -84,17 +80,9 @@ impl SegmentReader {
     }
 
     fn check_padding(&self, from: usize, to: usize) -> Result<()> {
-        match self
-            .bytes
-            .get(from..to)
-            .map(|gap| gap.iter().position(|&b| b != 0))
-        {
+        match self.bytes.get(from..to).map(|gap| gap.iter().position(|&b| b != 0)) {
             Some(None) => Ok(()),
-            Some(Some(i)) => Err(Error::corrupt(
-                &self.file.name,
-                from + i,
-                "padding is not zero",
-            )),
+            Some(Some(i)) => Err(Error::corrupt(&self.file.name, from + i, "padding is not zero")),
             None => Err(Error::corrupt(&self.file.name, from, "sections overlap")),
         }
     }
@@ -148,23 +136,14 @@ fn read_footer<'a>(name: &str, bytes: &'a [u8], segment: u128) -> Result<(&'a [u
     if crc(checked) != stored {
         return Err(bad("the tables' checksum is wrong"));
     }
-    Ok((
-        &bytes[table..],
-        Footer {
-            sections,
-            table,
-            contents,
-        },
-    ))
+    Ok((&bytes[table..], Footer { sections, table, contents }))
 }
 
 fn read_tables(name: &str, bytes: &Bytes, tail: &[u8], footer: &Footer) -> Result<Vec<Section>> {
     let split = footer.contents - footer.table;
     let bad = |detail: &str| Error::corrupt(name, footer.contents, detail);
     let (table, rest) = tail.split_at(split.min(tail.len()));
-    let contents = rest
-        .get(..rest.len().saturating_sub(EDGE_BYTES))
-        .unwrap_or_default();
+    let contents = rest.get(..rest.len().saturating_sub(EDGE_BYTES)).unwrap_or_default();
     let mut table = Decoder::new(name, table);
     let mut contents = Decoder::new(name, contents);
     let mut sections: Vec<Section> = Vec::with_capacity(footer.sections as usize);
@@ -174,9 +153,7 @@ fn read_tables(name: &str, bytes: &Bytes, tail: &[u8], footer: &Footer) -> Resul
         let title = contents.u16()? as usize;
         let title = std::str::from_utf8(contents.take(title)?)
             .map_err(|_| bad("a section's name is not UTF-8"))?;
-        let end = offset
-            .checked_add(len)
-            .filter(|&end| end <= footer.table as u64);
+        let end = offset.checked_add(len).filter(|&end| end <= footer.table as u64);
         let Some(end) = end.filter(|_| offset == aligned(at)) else {
             return Err(bad("a section is not where it has to be"));
         };
@@ -187,9 +164,7 @@ fn read_tables(name: &str, bytes: &Bytes, tail: &[u8], footer: &Footer) -> Resul
             return Err(bad("a section's name is refused"));
         }
         let range = offset as usize..end as usize;
-        let body = bytes
-            .slice(range)
-            .ok_or_else(|| bad("a section is not within the file"))?;
+        let body = bytes.slice(range).ok_or_else(|| bad("a section is not within the file"))?;
         let crcs = (0..body.len().div_ceil(BLOCK_BYTES))
             .map(|_| table.u32())
             .collect::<Result<Vec<u32>>>()?;
@@ -223,9 +198,7 @@ struct Inner {
 
 impl Section {
     fn new(file: &str, name: &str, offset: usize, bytes: Bytes, crcs: Vec<u32>) -> Self {
-        let verified = (0..crcs.len().div_ceil(64))
-            .map(|_| AtomicU64::new(0))
-            .collect();
+        let verified = (0..crcs.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Self(Arc::new(Inner {
             file: file.to_owned(),
             name: name.to_owned(),
@@ -278,10 +251,7 @@ impl Section {
     /// As [`get`](Self::get), as a handle that outlives the borrow.
     pub fn bytes_of(&self, range: Range<usize>) -> Result<Bytes> {
         self.get(range.clone())?;
-        self.0
-            .bytes
-            .slice(range.clone())
-            .ok_or_else(|| self.0.outside(range.start, range.end))
+        self.0.bytes.slice(range.clone()).ok_or_else(|| self.0.outside(range.start, range.end))
     }
 
     /// As [`all`](Self::all), as a handle that outlives the borrow.
@@ -298,10 +268,7 @@ impl Inner {
         }
         for block in start / BLOCK_BYTES..=(end - 1) / BLOCK_BYTES {
             let bit = 1 << (block % 64);
-            let known = self
-                .verified
-                .get(block / 64)
-                .map(|w| w.load(Ordering::Relaxed));
+            let known = self.verified.get(block / 64).map(|w| w.load(Ordering::Relaxed));
             if known.is_some_and(|word| word & bit == 0) {
                 self.check_block(block)?;
                 self.remember(block, bit);
@@ -336,13 +303,7 @@ impl Inner {
 
     #[cold]
     fn outside(&self, start: usize, end: usize) -> Error {
-        self.corrupt(
-            start,
-            format!(
-                "bytes {start}..{end} are not within its {}",
-                self.bytes.len()
-            ),
-        )
+        self.corrupt(start, format!("bytes {start}..{end} are not within its {}", self.bytes.len()))
     }
 
     fn corrupt(&self, offset: usize, detail: impl Into<String>) -> Error {

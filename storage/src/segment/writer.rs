@@ -80,11 +80,7 @@ impl SegmentWriter {
             return Err(Error::Invalid { detail });
         }
         self.pad()?;
-        self.sections.push(Written {
-            name: name.to_owned(),
-            offset: self.at,
-            len: 0,
-        });
+        self.sections.push(Written { name: name.to_owned(), offset: self.at, len: 0 });
         self.open = true;
         Ok(())
     }
@@ -158,11 +154,7 @@ impl SegmentWriter {
         self.put(&tail)?;
         self.flush()?;
         self.file.sync()?;
-        Ok(SegmentFile {
-            name: self.name,
-            len,
-            tail_hash: hash(&tail),
-        })
+        Ok(SegmentFile { name: self.name, len, tail_hash: hash(&tail) })
     }
 
     fn pad(&mut self) -> Result<()> {

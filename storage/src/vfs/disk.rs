@@ -35,15 +35,9 @@ impl DiskVfs {
     pub fn open_root(path: &Path) -> Result<Self> {
         let meta = fs::metadata(path).map_err(|e| fail("open", path, e))?;
         if !meta.is_dir() {
-            return Err(fail(
-                "open",
-                path,
-                io::Error::from(io::ErrorKind::NotADirectory),
-            ));
+            return Err(fail("open", path, io::Error::from(io::ErrorKind::NotADirectory)));
         }
-        Ok(Self {
-            root: path.to_owned(),
-        })
+        Ok(Self { root: path.to_owned() })
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {
@@ -57,9 +51,7 @@ fn fail(op: &'static str, path: &Path, error: io::Error) -> Error {
 }
 
 fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path)
-        .and_then(|d| d.sync_all())
-        .map_err(|e| fail("sync", path, e))
+    File::open(path).and_then(|d| d.sync_all()).map_err(|e| fail("sync", path, e))
 }
 
 struct DiskFile {
@@ -69,15 +61,11 @@ struct DiskFile {
 
 impl VfsFile for DiskFile {
     fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|e| fail("write", &self.path, e))
+        self.file.write_all(bytes).map_err(|e| fail("write", &self.path, e))
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.file
-            .sync_all()
-            .map_err(|e| fail("sync", &self.path, e))
+        self.file.sync_all().map_err(|e| fail("sync", &self.path, e))
     }
 }
 
@@ -91,11 +79,7 @@ impl LockGuard for DiskLock {}
 impl Vfs for DiskVfs {
     fn create(&self, name: &str) -> Result<Box<dyn VfsFile>> {
         let path = self.path(name)?;
-        let opened = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(SEALED_MODE)
-            .open(&path);
+        let opened = OpenOptions::new().write(true).create_new(true).mode(SEALED_MODE).open(&path);
         let file = opened.map_err(|e| fail("create", &path, e))?;
         Ok(Box::new(DiskFile { file, path }))
     }
@@ -103,10 +87,7 @@ impl Vfs for DiskVfs {
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
         let path = self.path(name)?;
         let file = File::open(&path).map_err(|e| fail("open", &path, e))?;
-        let len = file
-            .metadata()
-            .map_err(|e| fail("inspect", &path, e))?
-            .len();
+        let len = file.metadata().map_err(|e| fail("inspect", &path, e))?.len();
         if len != expected_len {
             return Err(wrong_length(name, len, expected_len));
         }
@@ -152,10 +133,7 @@ impl Vfs for DiskVfs {
                 // A file may go between the listing and the look at it.
                 let Ok(meta) = entry.metadata() else { continue };
                 if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
-                    files.push(FileInfo {
-                        name,
-                        len: meta.len(),
-                    });
+                    files.push(FileInfo { name, len: meta.len() });
                 }
             }
             files.sort();
@@ -186,15 +164,10 @@ impl Vfs for DiskVfs {
             // The stamp only makes the message better; without it the lock holds all the same.
             let _ = (&file).take(32).read_to_string(&mut holder);
             let path = path.display().to_string();
-            return Err(Error::Locked {
-                path,
-                pid: holder.trim().parse().ok(),
-            });
+            return Err(Error::Locked { path, pid: holder.trim().parse().ok() });
         }
         let stamp = format!("{}\n", std::process::id());
-        let stamped = file
-            .set_len(0)
-            .and_then(|()| file.write_all(stamp.as_bytes()));
+        let stamped = file.set_len(0).and_then(|()| file.write_all(stamp.as_bytes()));
         stamped.map_err(|e| fail("write", &path, e))?;
         Ok(Box::new(DiskLock { _file: file }))
     }
@@ -229,8 +202,7 @@ pub fn is_collection(path: &Path) -> bool {
     let Ok(vfs) = DiskVfs::open_root(path) else {
         return false;
     };
-    vfs.list()
-        .is_ok_and(|files| files.iter().any(|f| is_manifest_name(&f.name)))
+    vfs.list().is_ok_and(|files| files.iter().any(|f| is_manifest_name(&f.name)))
 }
 
 /// Names of the directories in a directory, sorted; those being removed are left out.

@@ -118,10 +118,7 @@ impl FaultyVfs {
     /// A disk as a power cut after the first `cut` operations may leave it.
     pub fn crash_image(&self, cut: usize, policy: CrashPolicy, seed: u64) -> MemoryVfs {
         let trace = self.trace.lock();
-        let mut image = Image {
-            random: seed ^ 0x5851_f42d_4c95_7f2d,
-            ..Image::default()
-        };
+        let mut image = Image { random: seed ^ 0x5851_f42d_4c95_7f2d, ..Image::default() };
         for op in trace.ops.iter().take(cut) {
             image.apply(op);
         }
@@ -201,12 +198,7 @@ impl Vfs for FaultyVfs {
             trace.files
         };
         self.record(Op::Create(name.to_owned(), id));
-        Ok(Box::new(FaultyFile {
-            inner,
-            disk: self.clone(),
-            id,
-            name: name.to_owned(),
-        }))
+        Ok(Box::new(FaultyFile { inner, disk: self.clone(), id, name: name.to_owned() }))
     }
 
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {

@@ -30,19 +30,13 @@ impl MemoryVfs {
 
     /// The bytes of every file, so that a test can damage them and make a directory of the rest.
     pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
-        self.files
-            .lock()
-            .iter()
-            .map(|(n, c)| (n.clone(), c.lock().clone()))
-            .collect()
+        self.files.lock().iter().map(|(n, c)| (n.clone(), c.lock().clone())).collect()
     }
 
     fn file(&self, name: &str) -> Result<Content> {
         check_name(name)?;
         let found = self.files.lock().get(name).cloned();
-        found.ok_or_else(|| Error::NotFound {
-            path: name.to_owned(),
-        })
+        found.ok_or_else(|| Error::NotFound { path: name.to_owned() })
     }
 }
 
@@ -77,9 +71,7 @@ impl Vfs for MemoryVfs {
         check_name(name)?;
         let mut files = self.files.lock();
         if files.contains_key(name) {
-            return Err(Error::AlreadyExists {
-                path: name.to_owned(),
-            });
+            return Err(Error::AlreadyExists { path: name.to_owned() });
         }
         let content = Content::default();
         files.insert(name.to_owned(), content.clone());
@@ -107,14 +99,10 @@ impl Vfs for MemoryVfs {
         check_name(to)?;
         let mut files = self.files.lock();
         if files.contains_key(to) {
-            return Err(Error::AlreadyExists {
-                path: to.to_owned(),
-            });
+            return Err(Error::AlreadyExists { path: to.to_owned() });
         }
         match files.remove(from) {
-            None => Err(Error::NotFound {
-                path: from.to_owned(),
-            }),
+            None => Err(Error::NotFound { path: from.to_owned() }),
             Some(content) => {
                 files.insert(to.to_owned(), content);
                 Ok(())
@@ -124,9 +112,7 @@ impl Vfs for MemoryVfs {
 
     fn remove(&self, name: &str) -> Result<()> {
         match self.files.lock().remove(name) {
-            None => Err(Error::NotFound {
-                path: name.to_owned(),
-            }),
+            None => Err(Error::NotFound { path: name.to_owned() }),
             Some(_) => Ok(()),
         }
     }
@@ -146,15 +132,9 @@ impl Vfs for MemoryVfs {
     fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>> {
         if !self.locks.lock().insert(name.to_owned()) {
             let pid = Some(std::process::id());
-            return Err(Error::Locked {
-                path: name.to_owned(),
-                pid,
-            });
+            return Err(Error::Locked { path: name.to_owned(), pid });
         }
-        Ok(Box::new(MemoryLock {
-            locks: self.locks.clone(),
-            name: name.to_owned(),
-        }))
+        Ok(Box::new(MemoryLock { locks: self.locks.clone(), name: name.to_owned() }))
     }
 
     fn describe(&self) -> String {

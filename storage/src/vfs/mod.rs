@@ -78,9 +78,7 @@ fn check_name(name: &str) -> Result<()> {
     if plain {
         return Ok(());
     }
-    Err(Error::Invalid {
-        detail: format!("{name:?} is not a file name"),
-    })
+    Err(Error::Invalid { detail: format!("{name:?} is not a file name") })
 }
 
 /// The error of a file that is not as long as the manifest says.

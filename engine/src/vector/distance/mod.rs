@@ -22,11 +22,7 @@ pub(crate) fn squared_l2(a: &[f32], b: &[f32]) -> f32 {
 /// One over the Euclidean length, 0 for a zero vector.
 pub(crate) fn inverse_norm(a: &[f32]) -> f32 {
     let square: f64 = a.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    if square > 0.0 {
-        (1.0 / square.sqrt()) as f32
-    } else {
-        0.0
-    }
+    if square > 0.0 { (1.0 / square.sqrt()) as f32 } else { 0.0 }
 }
 
 /// Similarity of two vectors given one over their lengths (read under cosine only).

@@ -59,44 +59,24 @@ impl Level {
                 (members, slots)
             }
         };
-        let nodes = if slots.is_empty() {
-            rows as usize
-        } else {
-            members.len()
-        };
-        Self {
-            degree,
-            members,
-            slots,
-            links: vec![NO_NEIGHBOUR; nodes * degree],
-        }
+        let nodes = if slots.is_empty() { rows as usize } else { members.len() };
+        Self { degree, members, slots, links: vec![NO_NEIGHBOUR; nodes * degree] }
     }
 
     fn start(&self, row: u32) -> usize {
-        let slot = if self.slots.is_empty() {
-            row
-        } else {
-            self.slots[row as usize]
-        };
+        let slot = if self.slots.is_empty() { row } else { self.slots[row as usize] };
         slot as usize * self.degree
     }
 
     pub(crate) fn slot(&self, row: u32) -> u32 {
-        if self.slots.is_empty() {
-            row
-        } else {
-            self.slots[row as usize]
-        }
+        if self.slots.is_empty() { row } else { self.slots[row as usize] }
     }
 
     /// Neighbours of a row, as rows.
     fn neighbours(&self, row: u32) -> &[u32] {
         let start = self.start(row);
         let list = &self.links[start..start + self.degree];
-        let used = list
-            .iter()
-            .position(|&n| n == NO_NEIGHBOUR)
-            .unwrap_or(self.degree);
+        let used = list.iter().position(|&n| n == NO_NEIGHBOUR).unwrap_or(self.degree);
         &list[..used]
     }
 
@@ -131,29 +111,19 @@ pub(crate) fn build(
 
     let mut next = 0;
     while next < order.len() {
-        let share = (next / BATCH_SHARE)
-            .clamp(1, MAX_BATCH)
-            .min(order.len() - next);
+        let share = (next / BATCH_SHARE).clamp(1, MAX_BATCH).min(order.len() - next);
         // A node that raises the graph ends its batch: two that do so at once would not be linked.
         let height = builder.top();
         let batch = (next..next + share)
             .position(|i| height.is_none_or(|h| tops[i] > h))
             .map_or(share, |raiser| raiser + 1);
-        let nodes: Vec<(u32, usize)> = order[next..next + batch]
-            .iter()
-            .copied()
-            .zip(tops[next..].iter().copied())
-            .collect();
+        let nodes: Vec<(u32, usize)> =
+            order[next..next + batch].iter().copied().zip(tops[next..].iter().copied()).collect();
         builder.insert(&nodes);
         next += batch;
         progress(next, order.len());
     }
-    BuiltGraph {
-        rows,
-        m: parameters.m,
-        levels: builder.levels,
-        entry: builder.entry.map(|e| e.0),
-    }
+    BuiltGraph { rows, m: parameters.m, levels: builder.levels, entry: builder.entry.map(|e| e.0) }
 }
 
 struct Builder<'a> {
@@ -184,12 +154,7 @@ impl<'a> Builder<'a> {
             members.sort_unstable();
             levels.push(Level::new(parameters.m, rows, Some(members)));
         }
-        Self {
-            vectors,
-            parameters,
-            levels,
-            entry: None,
-        }
+        Self { vectors, parameters, levels, entry: None }
     }
 
     fn top(&self) -> Option<usize> {
@@ -214,10 +179,8 @@ impl<'a> Builder<'a> {
         for (level, mut pairs) in reverse.into_iter().enumerate() {
             pairs.sort_unstable();
             let groups: Vec<&[(u32, u32)]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
-            let merged: Vec<(u32, Vec<u32>)> = groups
-                .par_iter()
-                .map(|group| self.merge(level, group))
-                .collect();
+            let merged: Vec<(u32, Vec<u32>)> =
+                groups.par_iter().map(|group| self.merge(level, group)).collect();
             for (target, neighbours) in merged {
                 self.levels[level].set(target, &neighbours);
             }
@@ -232,15 +195,9 @@ impl<'a> Builder<'a> {
     /// Neighbours of a new node on each of its levels that the graph already has.
     fn find(&self, walk: &mut Walk, row: u32, top: usize) -> Found {
         let Some((entry, height)) = self.entry else {
-            return Found {
-                row,
-                chosen: Vec::new(),
-            };
+            return Found { row, chosen: Vec::new() };
         };
-        let mut nearest = Near {
-            score: self.vectors.similarity(row, entry),
-            row: entry,
-        };
+        let mut nearest = Near { score: self.vectors.similarity(row, entry), row: entry };
         for level in (top + 1..=height).rev() {
             nearest = self.descend(row, nearest, level);
         }
@@ -259,10 +216,7 @@ impl<'a> Builder<'a> {
         loop {
             let before = nearest;
             for &n in self.levels[level].neighbours(before.row) {
-                nearest = nearest.max(Near {
-                    score: self.vectors.similarity(row, n),
-                    row: n,
-                });
+                nearest = nearest.max(Near { score: self.vectors.similarity(row, n), row: n });
             }
             if nearest == before {
                 return nearest;
@@ -278,10 +232,7 @@ impl<'a> Builder<'a> {
             if chosen.len() == most {
                 break;
             }
-            if chosen
-                .iter()
-                .all(|&other| self.vectors.similarity(c.row, other) <= c.score)
-            {
+            if chosen.iter().all(|&other| self.vectors.similarity(c.row, other) <= c.score) {
                 chosen.push(c.row);
             }
         }
@@ -299,10 +250,7 @@ impl<'a> Builder<'a> {
         }
         let mut near: Vec<Near> = list
             .into_iter()
-            .map(|row| Near {
-                score: self.vectors.similarity(target, row),
-                row,
-            })
+            .map(|row| Near { score: self.vectors.similarity(target, row), row })
             .collect();
         near.sort_unstable_by(|a, b| b.cmp(a));
         (target, self.select(&near, degree))
@@ -317,10 +265,7 @@ struct Walk {
 
 impl Walk {
     fn new(rows: u32) -> Self {
-        Self {
-            seen: vec![0; rows as usize],
-            epoch: 0,
-        }
+        Self { seen: vec![0; rows as usize], epoch: 0 }
     }
 
     /// Beam search on one level: the `ef` closest rows it reaches, best first.
@@ -348,10 +293,7 @@ impl Walk {
                 if std::mem::replace(&mut self.seen[n as usize], self.epoch) == self.epoch {
                     continue;
                 }
-                let near = Near {
-                    score: graph.vectors.similarity(row, n),
-                    row: n,
-                };
+                let near = Near { score: graph.vectors.similarity(row, n), row: n };
                 if best.len() < ef || best.peek().is_some_and(|worst| near > worst.0) {
                     open.push(near);
                     best.push(Reverse(near));

@@ -21,10 +21,7 @@ pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGra
     }
     out.section(&format!("vector/{field}/graph"), &head.into_bytes())?;
     let level0 = graph.levels.first().map_or(&[][..], |l| &l.links);
-    out.section(
-        &format!("vector/{field}/graph/0"),
-        bytemuck::cast_slice(level0),
-    )?;
+    out.section(&format!("vector/{field}/graph/0"), bytemuck::cast_slice(level0))?;
 
     out.begin(&format!("vector/{field}/graph/upper"))?;
     for (i, level) in upper.iter().enumerate() {
@@ -36,13 +33,7 @@ pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGra
         let links: Vec<u32> = level
             .links
             .iter()
-            .map(|&row| {
-                if row == NO_NEIGHBOUR {
-                    row
-                } else {
-                    level.slot(row)
-                }
-            })
+            .map(|&row| if row == NO_NEIGHBOUR { row } else { level.slot(row) })
             .collect();
         out.write(bytemuck::cast_slice(&links))?;
     }
@@ -106,15 +97,7 @@ impl Graph {
         if entry != NO_NEIGHBOUR && entry >= rows {
             return Err(bad("the entry is not a row"));
         }
-        let mut graph = Self {
-            file: file.to_owned(),
-            rows,
-            m,
-            entry: None,
-            level0,
-            upper,
-            levels,
-        };
+        let mut graph = Self { file: file.to_owned(), rows, m, entry: None, level0, upper, levels };
         if entry != NO_NEIGHBOUR {
             graph.entry = Some(graph.entry_slot(entry)?);
         }
@@ -134,13 +117,7 @@ impl Graph {
         members
             .binary_search(&entry)
             .map(|slot| slot as u32)
-            .map_err(|_| {
-                corrupt(
-                    &self.file,
-                    self.upper.name(),
-                    "the entry is not on its level",
-                )
-            })
+            .map_err(|_| corrupt(&self.file, self.upper.name(), "the entry is not on its level"))
     }
 
     fn words<'a>(&self, section: &'a Section, start: usize, count: usize) -> Result<&'a [u32]> {
@@ -177,22 +154,14 @@ impl Graph {
     }
 
     fn one(&self, at: usize) -> Result<u32> {
-        Ok(self
-            .words(&self.upper, at, 1)?
-            .first()
-            .copied()
-            .unwrap_or(NO_NEIGHBOUR))
+        Ok(self.words(&self.upper, at, 1)?.first().copied().unwrap_or(NO_NEIGHBOUR))
     }
 
     fn below(&self, value: u32, limit: u32) -> Result<u32> {
         if value < limit {
             return Ok(value);
         }
-        Err(corrupt(
-            &self.file,
-            self.upper.name(),
-            "a number in it is out of range",
-        ))
+        Err(corrupt(&self.file, self.upper.name(), "a number in it is out of range"))
     }
 
     #[inline]
@@ -200,11 +169,7 @@ impl Graph {
         let used = list.iter().position(|&n| n >= limit).unwrap_or(list.len());
         match list.get(used) {
             None | Some(&NO_NEIGHBOUR) => Ok(&list[..used]),
-            Some(_) => Err(corrupt(
-                &self.file,
-                section.name(),
-                "a neighbour is not a row",
-            )),
+            Some(_) => Err(corrupt(&self.file, section.name(), "a neighbour is not a row")),
         }
     }
 }

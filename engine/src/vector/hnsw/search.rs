@@ -56,10 +56,7 @@ pub(crate) fn search(
     };
     for (i, &level) in graph.levels.iter().enumerate().rev() {
         let row = graph.row_of(level, slot)?;
-        let mut nearest = Near {
-            score: query.similarity(row)?,
-            row: slot,
-        };
+        let mut nearest = Near { score: query.similarity(row)?, row: slot };
         loop {
             let before = nearest;
             for &n in graph.upper_neighbours(level, before.row)? {
@@ -79,10 +76,7 @@ pub(crate) fn search(
 
     SEEN.with_borrow_mut(|seen| {
         seen.start(graph.rows);
-        let entry = Near {
-            score: query.similarity(slot)?,
-            row: slot,
-        };
+        let entry = Near { score: query.similarity(slot)?, row: slot };
         let mut open = BinaryHeap::with_capacity(ef * 2);
         let mut best: BinaryHeap<Reverse<Near>> = BinaryHeap::with_capacity(ef + 1);
         seen.first(slot);
@@ -98,10 +92,7 @@ pub(crate) fn search(
                 if !seen.first(n) {
                     continue;
                 }
-                let near = Near {
-                    score: query.similarity(n)?,
-                    row: n,
-                };
+                let near = Near { score: query.similarity(n)?, row: n };
                 if best.len() >= ef && best.peek().is_some_and(|worst| near <= worst.0) {
                     continue;
                 }
