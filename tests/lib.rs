@@ -1,1 +1,60 @@
-//! Integration tests live in `it/`.
+//! What several test binaries share: where the test data and the built command are.
+
+use std::path::{Path, PathBuf};
+
+/// A random source for tests (SplitMix64), so that a seed repeats a run.
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.number() % bound as u64) as usize
+    }
+
+    /// A number from -1 to 1.
+    pub fn unit(&mut self) -> f32 {
+        (self.number() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+
+    /// A vector of such numbers.
+    pub fn vector(&mut self, dim: usize) -> Vec<f32> {
+        (0..dim).map(|_| self.unit()).collect()
+    }
+}
+
+/// The folder of real test collections: `LEXIVEC_TEST_DATA`, or `shared/data` beside the checkout.
+/// Where it is not there the caller's test is left out, and says so; under CI it fails.
+#[allow(clippy::print_stderr, clippy::panic)] // telling is the purpose
+pub fn test_data(part: &str) -> Option<PathBuf> {
+    let root = match std::env::var_os("LEXIVEC_TEST_DATA") {
+        Some(root) => PathBuf::from(root),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
+    };
+    let path = root.join(part);
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "CI needs the test data {}", path.display());
+    eprintln!("LEFT OUT: a test that needs {}; set LEXIVEC_TEST_DATA", path.display());
+    None
+}
+
+/// The built `lexivec` command, beside this test's own binary.
+///
+/// # Panics
+/// When it was not built.
+#[allow(clippy::panic)] // a test cannot go on without it
+pub fn command() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    let built = own.ancestors().nth(2).map(|dir| dir.join("lexivec")).filter(|p| p.exists());
+    built.unwrap_or_else(|| panic!("build the command first: cargo build -p lexivec-cli"))
+}

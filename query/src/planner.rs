@@ -5,7 +5,7 @@ use crate::request::Params;
 
 /// Beam where the caller names none. On 100,000 sentence vectors of 384 components it gives a
 /// recall@10 of 0.99 or more; see benches/RESULTS.md.
-pub const DEFAULT_EF: usize = 192;
+pub const DEFAULT_EF: usize = 256;
 /// Rows a walk compares with for each place of its beam, as a share of the graph's degree: most
 /// neighbours of a visited row have been seen before. Counted on real graphs of degree 32.
 const NEW_NEIGHBOURS: f64 = 0.45;

@@ -1,0 +1,250 @@
+//! The server over real connections.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+
+use lexivec_server::{Config, Server};
+use serde_json::{Value, json};
+
+/// A server on a free port, stopped when dropped.
+struct Running {
+    address: SocketAddr,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(directory: &Path) -> Self {
+        let mut config = Config::new(directory);
+        config.bind = "127.0.0.1:0".parse().expect("an address");
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (ready, address) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            runtime.block_on(async {
+                let server = Server::start(config).await.expect("started");
+                ready.send(server.address().expect("an address")).expect("sent");
+                server.run(async { drop(stopped.await) }).await;
+            });
+        });
+        let address = address.recv().expect("the server listens");
+        Self { address, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Status, content type and body of an answer.
+    fn call(&self, method: &str, path: &str, kind: &str, body: &str) -> (u16, String, String) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .header("content-type", kind)
+            .body(body.to_owned())
+            .expect("a request");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
+        let config = agent.configure_request(request).allow_non_standard_methods(true).build();
+        let mut answer = agent.run(config).expect("an answer");
+        let kind =
+            answer.headers().get("content-type").map(|v| v.to_str().expect("text").to_owned());
+        let body = answer.body_mut().read_to_string().expect("a body");
+        (answer.status().as_u16(), kind.unwrap_or_default(), body)
+    }
+
+    fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, _, answer) = self.call(method, path, "application/json", &text);
+        (status, serde_json::from_str(&answer).unwrap_or(Value::Null))
+    }
+
+    /// Sends bytes as they are and gives what comes back.
+    fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).expect("connected");
+        stream.write_all(bytes).expect("sent");
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+#[test]
+fn a_collection_from_its_creation_to_its_end() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let root = scratch.path().join("root");
+    {
+        let server = Running::start(&root);
+        assert_eq!(
+            server.json("GET", "/v1/collections", &json!(null)).1,
+            json!({"collections": []})
+        );
+        let vectors = json!({"vectors": [{"name": "vector", "dim": 2, "metric": "l2"}]});
+        let (status, made) = server.json("PUT", "/v1/collections/wings", &vectors);
+        assert_eq!((status, &made["name"]), (201, &json!("wings")));
+        assert_eq!(server.json("PUT", "/v1/collections/wings", &vectors).0, 409);
+
+        let documents = json!([
+            {"id": "a", "title": "one", "text": "a wing", "vector": [0, 0], "payload": {"n": 1}},
+            {"id": "b/ü", "text": "a wing and a flow", "vector": [1, 1], "payload": {"n": 2}},
+        ]);
+        let path = "/v1/collections/wings/documents";
+        let (status, receipt) = server.json("POST", path, &documents);
+        assert_eq!((status, &receipt["written"]), (200, &json!(2)));
+        let lines = "{\"id\":\"c\",\"text\":\"flow\"}\n\n{\"id\":\"d\",\"text\":\"heat\"}\n";
+        let (status, kind, answer) = server.call("POST", path, "application/x-ndjson", lines);
+        assert_eq!(
+            (status, kind.as_str(), answer.lines().count()),
+            (200, "application/x-ndjson", 2)
+        );
+
+        let search = "/v1/collections/wings/search";
+        let (status, found) = server.json("POST", search, &json!({"text": "wing", "top_k": 5}));
+        assert_eq!((status, found["hits"].as_array().map(Vec::len)), (200, Some(2)));
+        assert_eq!(found["hits"][0]["id"], "a");
+        let hybrid = json!({"text": "flow", "vector": [1, 1], "filter": {"n": {"$gte": 2}},
+            "fusion": {"weighted": {"alpha": 0.5}}, "explain": true, "with_text": true});
+        let found = server.json("POST", search, &hybrid).1;
+        let hit = &found["hits"][0];
+        assert_eq!(
+            (&hit["id"], &hit["text"]["text"]),
+            (&json!("b/ü"), &json!("a wing and a flow"))
+        );
+        assert_eq!(hit["ledger"]["contributions"].as_array().map(Vec::len), Some(2));
+        assert_eq!(found["hits"].as_array().map(Vec::len), Some(1));
+
+        let (status, row) = server.json("GET", &format!("{path}/b%2F%C3%BC"), &json!(null));
+        assert_eq!((status, &row["payload"]["n"]), (200, &json!(2)));
+        assert_eq!(server.json("GET", &format!("{path}/zzz"), &json!(null)).0, 404);
+        let metrics = server.call("GET", "/metrics", "", "").2;
+        assert!(
+            metrics.contains("lexivec_collection_documents{collection=\"wings\"} 4"),
+            "{metrics}"
+        );
+        assert!(
+            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 2")
+        );
+    }
+    let server = Running::start(&root);
+    assert_eq!(server.json("GET", "/v1/collections/wings", &json!(null)).1["documents"], 4);
+    assert_eq!(server.call("DELETE", "/v1/collections/wings", "", "").0, 204);
+    assert_eq!(server.json("GET", "/v1/collections/wings", &json!(null)).0, 404);
+    assert_eq!(std::fs::read_dir(&root).expect("listed").count(), 0, "the files are gone");
+}
+
+#[test]
+fn faults_are_problem_documents_and_change_nothing() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let server = Running::start(scratch.path());
+    let one = json!({"vectors": [{"name": "vector", "dim": 2}]});
+    assert_eq!(server.json("PUT", "/v1/collections/c", &one).0, 201);
+    let (docs, search) = ("/v1/collections/c/documents", "/v1/collections/c/search");
+    let json_kind = "application/json";
+    let many: Vec<Value> = (0..10_001).map(|i| json!({"id": i.to_string()})).collect();
+    let many = Value::Array(many).to_string();
+    let large = "x".repeat((32 << 20) + 1);
+    for (method, path, kind, body, status, code) in [
+        ("PUT", "/v1/collections/No.Good", json_kind, "{}", 400, "invalid_request"),
+        ("PUT", "/v1/collections/..%2Fup", json_kind, "{}", 400, "invalid_request"),
+        (
+            "PUT",
+            "/v1/collections/d",
+            json_kind,
+            "{\"vectors\":[{\"name\":\"v\",\"dim\":0}]}",
+            400,
+            "invalid_request",
+        ),
+        ("PUT", "/v1/collections/d", json_kind, "{\"embed\":true}", 400, "invalid_request"),
+        ("PUT", "/v1/collections/d", json_kind, "{\"unknown\":1}", 400, "invalid_request"),
+        ("GET", "/v1/collections/none", "", "", 404, "collection_not_found"),
+        ("POST", "/v1/collections/none/search", json_kind, "{}", 404, "collection_not_found"),
+        ("POST", docs, "text/plain", "{}", 415, "unsupported_media_type"),
+        ("POST", docs, json_kind, "{oops", 400, "invalid_request"),
+        ("POST", docs, json_kind, "[{\"id\":\"a\"},{\"id\":7}]", 400, "invalid_request"),
+        ("POST", docs, json_kind, "{\"id\":\"a\",\"vector\":[1]}", 400, "invalid_request"),
+        (
+            "POST",
+            docs,
+            "application/x-ndjson",
+            "{\"id\":\"a\"}\n{\"id\":\n",
+            400,
+            "invalid_request",
+        ),
+        ("POST", docs, json_kind, &many, 400, "invalid_request"),
+        ("POST", docs, json_kind, &large, 413, "body_too_large"),
+        ("POST", search, json_kind, "{}", 400, "invalid_request"),
+        ("POST", search, json_kind, "{\"text\":\"a\",\"limit\":10001}", 400, "invalid_request"),
+        (
+            "POST",
+            search,
+            json_kind,
+            "{\"text\":\"a\",\"filter\":{\"a\":{\"$near\":1}}}",
+            400,
+            "invalid_request",
+        ),
+        ("POST", search, json_kind, "{\"text\":\"a\",\"ef\":3}", 400, "invalid_request"),
+        ("POST", search, json_kind, "{\"vector\":[1,2,3]}", 400, "invalid_request"),
+        ("GET", "/v1/nothing", "", "", 404, "no_such_route"),
+        ("DELETE", docs, "", "", 405, "method_not_allowed"),
+    ] {
+        let (found, kind, answer) = server.call(method, path, kind, body);
+        let what = format!("{method} {path} {}: {answer}", &body[..body.len().min(60)]);
+        assert_eq!((found, kind.as_str()), (status, "application/problem+json"), "{what}");
+        let problem: Value = serde_json::from_str(&answer).expect("JSON");
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&json!(code), &json!(status)),
+            "{what}"
+        );
+        assert!(problem["detail"].as_str().is_some_and(|d| !d.is_empty()), "{what}");
+    }
+    let stats = server.json("GET", "/v1/collections/c", &json!(null)).1;
+    assert_eq!((&stats["documents"], &stats["generation"]), (&json!(0), &json!(1)));
+}
+
+#[test]
+fn other_hosts_broken_requests_and_open_addresses_are_refused() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let server = Running::start(scratch.path());
+    let get =
+        |head: &str| server.raw(format!("GET /healthz HTTP/1.1\r\n{head}\r\n\r\n").as_bytes());
+    let close = "connection: close";
+    assert!(get(&format!("host: localhost:99\r\n{close}")).starts_with("HTTP/1.1 200"));
+    assert!(get(&format!("host: evil.example\r\n{close}")).starts_with("HTTP/1.1 403"));
+    assert!(get(close).starts_with("HTTP/1.1 403"));
+    assert!(server.raw(b"NONSENSE\r\n\r\n").starts_with("HTTP/1.1 400"));
+    let head =
+        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(20_000));
+    assert!(server.raw(head.as_bytes()).starts_with("HTTP/1.1 431"));
+    assert!(get(&format!("host: localhost\r\n{close}")).starts_with("HTTP/1.1 200"), "still alive");
+
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let mut open = Config::new(scratch.path().join("other"));
+    open.bind = "0.0.0.0:0".parse().expect("an address");
+    let error = runtime.block_on(Server::start(open)).err().expect("refused").to_string();
+    assert!(error.contains("only loopback addresses"), "{error}");
+    let mut taken = Config::new(scratch.path().join("other"));
+    taken.bind = server.address;
+    assert!(runtime.block_on(Server::start(taken)).is_err());
+}
+
+#[test]
+fn one_collections_directory_is_served_alone() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let dir = scratch.path().join("courses");
+    let row = lexivec::Document::new("a").text("text", "wing");
+    let options = lexivec::Options::new().name("courses");
+    lexivec::Collection::create(&dir, options).expect("made").upsert(vec![row]).expect("written");
+    let server = Running::start(&dir);
+    let found = server.json("POST", "/v1/collections/courses/search", &json!({"text": "wing"})).1;
+    assert_eq!(found["hits"][0]["id"], "a");
+    for (method, path) in [("PUT", "/v1/collections/x"), ("DELETE", "/v1/collections/courses")] {
+        let (status, problem) = server.json(method, path, &json!({}));
+        assert_eq!((status, &problem["code"]), (409, &json!("single_collection")), "{method}");
+    }
+}

@@ -1,0 +1,37 @@
+//! Integration tests: the engine, the command and the server as their users meet them.
+
+mod answers;
+mod bad_input;
+mod corpora;
+mod corruption;
+mod embedder;
+mod graph;
+mod http;
+mod metrics;
+mod processes;
+mod tidy;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs the command.
+fn lexivec(args: &[&str]) -> Output {
+    Command::new(lexivec_tests::command())
+        .args(args)
+        .env_remove("LEXIVEC_MODEL")
+        .output()
+        .expect("the command runs")
+}
+
+/// Runs the command, which must succeed, and gives what it printed.
+fn lexivec_ok(args: &[&str]) -> String {
+    let output = lexivec(args);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{args:?}: {}\n{stderr}", output.status);
+    String::from_utf8(output.stdout).expect("UTF-8 output")
+}
+
+/// A path as an argument.
+fn arg(path: &Path) -> &str {
+    path.to_str().expect("a UTF-8 path")
+}

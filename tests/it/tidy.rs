@@ -1,0 +1,96 @@
+//! House rules that a machine can hold.
+
+use std::path::{Path, PathBuf};
+
+/// Code lines of a file at the most; tests beside it are counted with it.
+const MAX_FILE_LINES: usize = 600;
+/// Folders with source of the product and its tests.
+const CRATES: [&str; 7] = ["storage", "query", "engine", "server", "cli", "tests", "benches"];
+
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut paths: Vec<PathBuf> = CRATES.iter().map(|c| root.join(c)).collect();
+    let mut sources = Vec::new();
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            if path.file_name().is_none_or(|n| n != "target") {
+                let entries = std::fs::read_dir(&path).expect("listed");
+                paths.extend(entries.map(|e| e.expect("an entry").path()));
+            }
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let name = path.strip_prefix(&root).expect("below").to_string_lossy().into_owned();
+            sources.push((name, std::fs::read_to_string(&path).expect("read")));
+        }
+    }
+    assert!(sources.len() > 50, "the sources were not found");
+    sources
+}
+
+/// Files among the sources that break a rule.
+fn breaking(rule: impl Fn(&str, &str) -> bool) -> Vec<String> {
+    sources().into_iter().filter(|(n, t)| rule(n, t)).map(|(n, _)| n).collect()
+}
+
+#[test]
+fn every_file_says_what_it_owns_and_is_not_too_long() {
+    assert_eq!(breaking(|_, text| !text.starts_with("//! ")), [""; 0]);
+    let code = |text: &str| {
+        text.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("//")).count()
+    };
+    assert_eq!(breaking(|_, text| code(text) > MAX_FILE_LINES), [""; 0]);
+    let bucket = |name: &str| {
+        ["common", "utils", "types", "helpers", "manager"].iter().any(|b| name.contains(b))
+    };
+    assert_eq!(breaking(|name, _| bucket(name)), [""; 0]);
+}
+
+#[test]
+fn each_thing_stays_in_its_room() {
+    let own = file!().trim_start_matches("tests/");
+    let outside = |rooms: &'static [&'static str], word: &'static str| {
+        breaking(move |name, text| {
+            let room = rooms.iter().any(|r| name.starts_with(r)) || name.ends_with(own);
+            !room && text.lines().any(|l| !l.trim_start().starts_with("//") && l.contains(word))
+        })
+    };
+    assert_eq!(
+        outside(
+            &[
+                "storage/src/mapped.rs",
+                "engine/src/vector/distance/x86",
+                "engine/src/vector/distance/neon",
+            ],
+            "unsafe "
+        ),
+        [""; 0]
+    );
+    assert_eq!(outside(&["engine/src/text/"], "tantivy::"), [""; 0]);
+    let files = &["storage/src/vfs/disk.rs", "storage/src/mapped.rs", "cli/", "tests/", "benches/"];
+    assert_eq!(outside(files, "std::fs"), [""; 0]);
+    assert_eq!(outside(&["server/", "tests/it/http.rs"], "axum"), [""; 0]);
+    assert_eq!(outside(&["cli/"], "clap::"), [""; 0]);
+    assert_eq!(outside(&["storage/src/mapped.rs"], "memmap2"), [""; 0]);
+}
+
+#[test]
+fn crates_depend_only_along_the_arrows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for (name, allowed) in [
+        ("storage", &[][..]),
+        ("query", &[]),
+        ("engine", &["lexivec-storage", "lexivec-query"]),
+        ("server", &["lexivec"]),
+        ("cli", &["lexivec", "lexivec-server"]),
+    ] {
+        let manifest = std::fs::read_to_string(root.join(name).join("Cargo.toml")).expect("read");
+        let dependencies = manifest
+            .lines()
+            .skip_while(|l| *l != "[dependencies]")
+            .take_while(|l| *l != "[dev-dependencies]")
+            .filter(|l| l.starts_with("lexivec"))
+            .map(|l| l.split(['.', ' ', '=']).next().unwrap_or_default());
+        for dependency in dependencies {
+            assert!(allowed.contains(&dependency), "{name} must not depend on {dependency}");
+        }
+    }
+}
