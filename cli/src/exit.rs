@@ -42,7 +42,8 @@ impl From<lexivec::Error> for Failure {
             ErrorKind::NotFound => "\nmake one with `lexivec create DIR` or `lexivec ingest DIR …`",
             _ => "",
         };
-        Self::new(format!("{error}{hint}"))
+        let usage = matches!(error, lexivec::Error::Request(_));
+        Self { message: format!("{error}{hint}"), usage }
     }
 }
 
@@ -54,6 +55,6 @@ impl From<lexivec::storage::Error> for Failure {
 
 impl From<lexivec::query::Error> for Failure {
     fn from(error: lexivec::query::Error) -> Self {
-        Self::new(error.to_string())
+        Self::usage(error.to_string())
     }
 }

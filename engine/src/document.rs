@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 use crate::limits::{MAX_BATCH_DOCUMENTS, MAX_DOCUMENT_BYTES, MAX_ID_BYTES, MAX_PAYLOAD_DEPTH};
+use crate::model::Embedder;
 use crate::schema::{DEFAULT_VECTOR_FIELD, Metric, Schema, VectorField};
 
 /// One row of a collection.
@@ -194,7 +195,8 @@ pub(crate) fn vector_fault(field: &VectorField, vector: &[f32]) -> Option<String
         return Some(format!("vector {:?} has {} at component {at}", field.name, vector[at]));
     }
     let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    if square > f64::from(f32::MAX) {
+    // Two vectors this long are at most the largest float apart, squared.
+    if square > f64::from(f32::MAX) / 4.0 {
         return Some(format!("vector {:?} is too long: its squared length overflows", field.name));
     }
     let zero = square < f64::from(f32::MIN_POSITIVE);
@@ -205,6 +207,16 @@ pub(crate) fn vector_fault(field: &VectorField, vector: &[f32]) -> Option<String
             field.name
         )
     })
+}
+
+/// Refuses what a model made if it is no vector of the field it is for.
+pub(crate) fn check_embedded(schema: &Schema, model: &dyn Embedder, vector: &[f32]) -> Result<()> {
+    let name = schema.embedder.as_ref().map(|r| r.field.as_str());
+    let field = schema.vectors.iter().find(|f| Some(f.name.as_str()) == name);
+    match field.and_then(|f| vector_fault(f, vector)) {
+        None => Ok(()),
+        Some(fault) => Err(Error::Embedder(format!("model {}: {fault}", model.name()))),
+    }
 }
 
 fn deeper_than(value: &Value, levels: usize) -> bool {

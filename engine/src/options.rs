@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::document::{Document, check_batch};
 use crate::error::{Error, Result};
 use crate::limits::DEFAULT_GRAPH_MIN_ROWS;
 use crate::model::Embedder;
@@ -96,6 +97,15 @@ impl Options {
     pub fn graph_min_rows(mut self, rows: usize) -> Self {
         self.graph_min_rows = rows;
         self
+    }
+
+    /// Checks documents against the collection these options would make.
+    ///
+    /// # Errors
+    /// As [`Collection::upsert`](crate::Collection::upsert) would, and those of the options.
+    pub fn check(&self, documents: &[Document]) -> Result<()> {
+        let (schema, _) = self.clone().into_schema()?;
+        check_batch(&schema, documents)
     }
 
     /// The schema these options describe, checked, and the embedder.

@@ -13,7 +13,7 @@ pub const MAX_FILTER_NODES: usize = 1_024;
 pub const MAX_FILTER_DEPTH: usize = 32;
 /// Bytes of a path; the longest that payload columns are kept under.
 pub const MAX_PATH_BYTES: usize = 1_024;
-/// Values of one `$in`.
+/// Values of all `$in` of a filter.
 pub const MAX_IN_VALUES: usize = 10_000;
 
 const KNOWN: &str = "$eq $in $gt $gte $lt $lte $and $or $not";
@@ -42,7 +42,7 @@ impl Filter {
     /// Checks a filter, however it was made, against the limits of filters.
     pub(crate) fn check(&self) -> Result<()> {
         let mut left = vec![(self, 1)];
-        let mut nodes = 0;
+        let (mut nodes, mut values) = (0, 0);
         while let Some((filter, depth)) = left.pop() {
             nodes += 1;
             // The notation nests a path's operators one level below the path.
@@ -57,9 +57,10 @@ impl Filter {
                 Self::Eq { path, .. } | Self::Range { path, .. } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
                 }
-                Self::In { path, values } => {
+                Self::In { path, values: some } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
-                    within("values of $in", values.len(), MAX_IN_VALUES)?;
+                    values += some.len();
+                    within("values of all $in", values, MAX_IN_VALUES)?;
                 }
             }
         }

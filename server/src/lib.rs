@@ -65,12 +65,15 @@ impl Server {
         ready: impl FnOnce(SocketAddr, Vec<String>),
     ) -> Result<(), StartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(async {
+        let ended = runtime.block_on(async {
             let server = Self::start(config).await?;
             ready(server.address()?, server.collections());
             server.run(signalled()).await;
             Ok(())
-        })
+        });
+        // Work that outlives the drain is not waited for; a write it cuts off is wholly absent.
+        runtime.shutdown_timeout(limits::DRAIN_DEADLINE);
+        ended
     }
 }
 

@@ -18,6 +18,8 @@ pub const MAX_BODIES_BYTES: usize = 256 << 20;
 pub const SEARCH_DEADLINE: Duration = Duration::from_secs(10);
 /// Searches that may wait for a free place; one more is answered 503 at once.
 pub const MAX_WAITING_SEARCHES: usize = 64;
+/// Writes that run or wait for their turn; one more is answered 503 at once.
+pub const MAX_WAITING_WRITES: usize = 16;
 /// Documents of one request.
 pub const MAX_DOCUMENTS: usize = 10_000;
 /// Collections of one server.

@@ -11,7 +11,9 @@ use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::error::{Answer, Problem, StartError};
-use crate::limits::{MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_WAITING_SEARCHES, SEARCH_DEADLINE};
+use crate::limits::{
+    MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_WAITING_SEARCHES, MAX_WAITING_WRITES, SEARCH_DEADLINE,
+};
 use crate::metrics::Metrics;
 
 /// Shared by all requests of one server.
@@ -20,8 +22,9 @@ pub(crate) struct State {
     /// True when the directory is one collection, which can be neither dropped nor joined.
     single: bool,
     collections: RwLock<BTreeMap<String, Served>>,
-    searches: Semaphore,
+    searches: Arc<Semaphore>,
     waiting: Semaphore,
+    writes: Semaphore,
     pub(crate) bodies: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
 }
@@ -46,6 +49,7 @@ impl State {
             vec![directory.clone()]
         } else {
             disk::ensure_directory(directory).map_err(|e| fail(directory)(e.into()))?;
+            disk::sweep_removed(directory).map_err(|e| fail(directory)(e.into()))?;
             let names = disk::subdirectories(directory).map_err(|e| fail(directory)(e.into()))?;
             names
                 .into_iter()
@@ -73,8 +77,9 @@ impl State {
             config,
             single,
             collections: RwLock::new(found),
-            searches: Semaphore::new(2 * cores),
+            searches: Arc::new(Semaphore::new(2 * cores)),
             waiting: Semaphore::new(MAX_WAITING_SEARCHES),
+            writes: Semaphore::new(MAX_WAITING_WRITES),
             bodies: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
             metrics: Metrics::new(),
         })
@@ -126,13 +131,27 @@ impl State {
     /// Drops a collection and its files. Searches under way keep what they have mapped.
     pub(crate) fn drop_collection(&self, name: &str) -> Answer<()> {
         self.refuse_if_single()?;
-        let mut collections = self.collections.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(served) = collections.get(name) else {
+        let taken = self.change(|all| all.remove(name));
+        let Some(served) = taken else {
             return Err(Problem::no_collection(name));
         };
-        disk::remove_tree(&served.path).map_err(lexivec::Error::from)?;
-        collections.remove(name);
-        Ok(())
+        // Outside the lock, as it takes time. If the directory still has its name, nothing was
+        // removed and the collection is served on; else a later start sweeps what is left.
+        match disk::remove_tree(&served.path) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if disk::is_collection(&served.path) {
+                    self.change(|all| {
+                        all.entry(name.to_owned()).or_insert(served);
+                    });
+                }
+                Err(lexivec::Error::from(error).into())
+            }
+        }
+    }
+
+    fn change<T>(&self, with: impl FnOnce(&mut BTreeMap<String, Served>) -> T) -> T {
+        with(&mut self.collections.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn refuse_if_single(&self) -> Answer<()> {
@@ -157,16 +176,33 @@ impl State {
             return Err(Problem::overloaded("too many searches are waiting"));
         };
         let run = async {
-            let place = self.searches.acquire().await;
+            let place = self.searches.clone().acquire_owned().await;
             drop(waiting);
-            let answer = blocking(work).await;
-            drop(place);
-            answer
+            // The place is given back when the work ends, not when its caller stops waiting.
+            blocking(move || {
+                let answer = work();
+                drop(place);
+                answer
+            })
+            .await
         };
         match tokio::time::timeout(SEARCH_DEADLINE, run).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::overloaded("the search did not end within its deadline")),
         }
+    }
+}
+
+impl State {
+    /// Runs a write off the event loop, unless too many wait already.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let Ok(_place) = self.writes.try_acquire() else {
+            return Err(Problem::overloaded("too many writes are waiting"));
+        };
+        blocking(work).await
     }
 }
 

@@ -113,3 +113,53 @@ impl<'a> Decoder<'a> {
         Error::corrupt(self.file, self.at, detail)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip_is_little_endian() {
+        let mut out = Encoder::new();
+        out.u8(1);
+        out.u16(0x0203);
+        out.u32(0x0405_0607);
+        out.u64(8);
+        out.u128(u128::MAX - 1);
+        out.bytes(b"text");
+        out.raw(b"raw");
+        assert_eq!(out.as_bytes()[..7], [1, 3, 2, 7, 6, 5, 4]);
+        let bytes = out.into_bytes();
+        let mut input = Decoder::new("file", &bytes);
+        assert_eq!(input.u8().expect("there"), 1);
+        assert_eq!(input.u16().expect("there"), 0x0203);
+        assert_eq!(input.u32().expect("there"), 0x0405_0607);
+        assert_eq!(input.u64().expect("there"), 8);
+        assert_eq!(input.u128().expect("there"), u128::MAX - 1);
+        assert_eq!(input.bytes().expect("there"), b"text");
+        assert_eq!(input.remaining(), 3);
+        assert_eq!(input.take(3).expect("there"), b"raw");
+        input.finish().expect("all was read");
+    }
+
+    #[test]
+    fn lengths_beyond_the_end_are_damage_at_a_known_place() {
+        let mut out = Encoder::new();
+        out.u16(0);
+        out.u32(u32::MAX);
+        let bytes = out.into_bytes();
+        let mut input = Decoder::new("file", &bytes);
+        input.u16().expect("there");
+        let error = input.bytes().expect_err("4 GiB are not there");
+        assert!(matches!(error, Error::Corrupt { offset: 6, .. }), "{error}");
+        assert!(input.take(usize::MAX).is_err());
+        assert!(input.u8().is_err());
+    }
+
+    #[test]
+    fn bytes_left_over_are_damage() {
+        let mut input = Decoder::new("file", b"ab");
+        input.u8().expect("there");
+        assert!(matches!(input.finish(), Err(Error::Corrupt { offset: 1, .. })));
+    }
+}

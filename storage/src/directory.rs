@@ -12,13 +12,19 @@ use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry, generation_of,
 use crate::poison::Poison;
 use crate::vfs::{LockGuard, Vfs};
 
+#[cfg(test)]
+mod tests;
+
 const LOCK: &str = "LOCK";
 const TEMPORARY_ENDING: &str = ".tmp";
 const SEGMENT_PREFIX: &str = "segment-";
 const SEGMENT_ENDING: &str = ".lxv";
+/// Times a reader looks for the newest manifest while commits remove those it found. Each miss
+/// takes two whole commits between two system calls, so more misses mean a broken directory.
+const NEWEST_ATTEMPTS: usize = 64;
 
 /// What the next generation is to hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NextManifest {
     /// The schema.
     pub schema: Vec<u8>,
@@ -45,20 +51,13 @@ impl Directory {
     /// # Errors
     /// [`Error::AlreadyExists`] if a collection is there, [`Error::Invalid`] if foreign files are.
     pub fn create(vfs: Arc<dyn Vfs>, schema: Vec<u8>) -> Result<Self> {
-        let files = vfs.list()?;
-        if files.iter().any(|f| generation_of(&f.name).is_some()) {
-            return Err(Error::AlreadyExists { path: vfs.describe() });
-        }
-        let left_over = |name: &str| name == LOCK || name.ends_with(TEMPORARY_ENDING);
-        if let Some(foreign) = files.iter().find(|f| !left_over(&f.name)) {
-            let detail = format!(
-                "{} holds {:?} and no collection; name an empty directory",
-                vfs.describe(),
-                foreign.name
-            );
-            return Err(Error::Invalid { detail });
-        }
+        // Not even a lock file is made in a directory that is somebody else's.
+        left_overs(vfs.as_ref())?;
         let lock = vfs.lock(LOCK)?;
+        // Again, as another handle may have made the collection before it let the lock go.
+        for name in left_overs(vfs.as_ref())? {
+            vfs.remove(&name)?;
+        }
         let manifest = Manifest {
             generation: 0,
             collection: uuid::Uuid::new_v4().as_u128(),
@@ -82,7 +81,10 @@ impl Directory {
         let manifest = newest(vfs.as_ref())?;
         let (previous, poison) = (HashSet::new(), Poison::default());
         let mut directory = Self { vfs, manifest, previous, lock: Some(lock), poison };
-        directory.read_previous();
+        directory.read_previous()?;
+        // A process killed between rename and sync leaves a generation that is seen and not yet
+        // durable: made so before anything builds on it.
+        directory.vfs.sync_dir()?;
         directory.sweep()?;
         Ok(directory)
     }
@@ -125,6 +127,20 @@ impl Directory {
         Ok(newer)
     }
 
+    /// Begins a write: refused on a reading handle, after a failure, and after a write that panicked.
+    /// Ended by [`end_write`](Self::end_write).
+    pub fn begin_write(&mut self) -> Result<()> {
+        if self.read_only() {
+            return Err(Error::ReadOnly);
+        }
+        self.poison.begin()
+    }
+
+    /// Ends a write. A `failure` after which it is unknown what is on disk refuses all later ones.
+    pub fn end_write(&mut self, failure: Option<String>) {
+        self.poison.end(failure);
+    }
+
     /// A name for a new segment file.
     pub fn new_segment_name(&mut self) -> String {
         let number = self.manifest.next_file;
@@ -135,9 +151,10 @@ impl Directory {
     /// Commits the next generation: on return it is durable and the one that opens find.
     ///
     /// # Errors
-    /// After a failure it is unknown whether the generation is durable; the handle then refuses
-    /// writes ([`Error::Poisoned`]) until the collection is opened again. A full disk is told as
-    /// [`Error::OutOfSpace`] and does not poison, as nothing was renamed yet.
+    /// [`Error::Invalid`] if the generation is beyond the limits of a manifest; nothing was written.
+    /// After any other failure it is unknown whether the generation is durable; the handle then
+    /// refuses writes ([`Error::Poisoned`]) until the collection is opened again. A disk too full
+    /// for the manifest is told as [`Error::OutOfSpace`] and does not poison, as nothing was renamed.
     pub fn commit(&mut self, next: NextManifest) -> Result<()> {
         if self.read_only() {
             return Err(Error::ReadOnly);
@@ -168,30 +185,49 @@ impl Directory {
         let renamed = self.vfs.rename(&temporary, &name).and_then(|()| self.vfs.sync_dir());
         self.poison.guard(renamed)?;
 
-        self.previous = live_files(&self.manifest);
+        let before = std::mem::replace(&mut self.previous, live_files(&self.manifest));
         self.manifest = manifest;
-        // The commit is done: files that cannot be removed now are removed by a later sweep.
-        let _ = self.sweep();
+        self.retire(&before);
         Ok(())
     }
 
-    /// Learns which files the generation before this one names. Without them there is nothing to
-    /// keep: no new reader can start from it.
-    fn read_previous(&mut self) {
-        let before = self.manifest.generation.saturating_sub(1);
-        if let Ok(manifest) = read(self.vfs.as_ref(), before) {
-            self.previous = live_files(&manifest);
+    /// Removes the files of an older generation that no kept one names. Nothing else: a segment file
+    /// that no generation names may be one that is being written. The commit is done by now, so
+    /// what cannot be removed is left to the sweep of the next open.
+    fn retire(&self, older: &HashSet<String>) {
+        let live = live_files(&self.manifest);
+        let mut removed = false;
+        for name in older {
+            if !live.contains(name) && !self.previous.contains(name) {
+                removed |= self.vfs.remove(name).is_ok();
+            }
+        }
+        if removed {
+            let _ = self.vfs.sync_dir();
         }
     }
 
-    /// Removes what neither this generation nor the one before it names. Files of other makes are
-    /// left alone.
-    fn sweep(&mut self) -> Result<()> {
+    /// Learns which files the generation before this one names. Where it is gone or damaged there is
+    /// nothing to keep: no reader can start from it.
+    fn read_previous(&mut self) -> Result<()> {
+        let before = self.manifest.generation.saturating_sub(1);
+        match read(self.vfs.as_ref(), before) {
+            Ok(manifest) => self.previous = live_files(&manifest),
+            Err(Error::NotFound { .. } | Error::Corrupt { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Removes what neither this generation nor the one before it names; only at open, when nothing
+    /// is being written. Files of other makes are left alone.
+    fn sweep(&self) -> Result<()> {
         let live = live_files(&self.manifest);
         let mut removed = false;
         for file in self.vfs.list()? {
             let name = file.name.as_str();
-            let ours = name.ends_with(TEMPORARY_ENDING)
+            let unfinished = name.strip_suffix(TEMPORARY_ENDING).and_then(generation_of);
+            let ours = unfinished.is_some()
                 || generation_of(name).is_some()
                 || (name.starts_with(SEGMENT_PREFIX) && name.ends_with(SEGMENT_ENDING));
             if ours && !live.contains(name) && !self.previous.contains(name) {
@@ -206,7 +242,7 @@ impl Directory {
 /// The manifest with the highest number. A damaged one is an error and not passed over: without a
 /// log, the generation before it lacks writes that were acknowledged.
 fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
-    loop {
+    for _ in 0..NEWEST_ATTEMPTS {
         let found = vfs.list()?.iter().filter_map(|f| generation_of(&f.name)).max();
         let Some(generation) = found else {
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
@@ -217,6 +253,30 @@ fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
             read => return read,
         }
     }
+    Err(Error::NotFound { path: format!("a manifest that stays in {}", vfs.describe()) })
+}
+
+/// What an interrupted creation left in a directory that holds nothing else.
+fn left_overs(vfs: &dyn Vfs) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for file in vfs.list()? {
+        let name = file.name;
+        if generation_of(&name).is_some() {
+            return Err(Error::AlreadyExists {
+                path: format!("a collection in {}", vfs.describe()),
+            });
+        }
+        let unfinished = name.strip_suffix(TEMPORARY_ENDING).and_then(generation_of);
+        if unfinished.is_some() {
+            names.push(name);
+        } else if name != LOCK {
+            let place = vfs.describe();
+            let detail =
+                format!("{place} holds {name:?} and no collection; name an empty directory");
+            return Err(Error::Invalid { detail });
+        }
+    }
+    Ok(names)
 }
 
 fn read(vfs: &dyn Vfs, generation: u64) -> Result<Manifest> {

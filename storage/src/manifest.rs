@@ -15,6 +15,12 @@ const MAX_SEGMENTS: u32 = 65_536;
 /// Bytes of the schema.
 const MAX_SCHEMA_BYTES: usize = 1 << 20;
 const CHECKSUM_BYTES: usize = 16;
+/// Bytes of a manifest besides its segments and its schema.
+const FIXED_BYTES: u64 = 76;
+/// Bytes of a segment's entry besides its name, alive set and statistics.
+const ENTRY_BYTES: u64 = 56;
+/// Largest generation and file number: one a nanosecond for a century. Adding one never overflows.
+const MAX_NUMBER: u64 = 1 << 62;
 
 const PREFIX: &str = "MANIFEST-";
 const DIGITS: usize = 16;
@@ -113,6 +119,9 @@ impl Manifest {
             manifest.segments.push(read_entry(name, &mut input)?);
         }
         input.finish()?;
+        if manifest.generation > MAX_NUMBER || manifest.next_file > MAX_NUMBER {
+            return Err(Error::corrupt(name, 16, "its numbers are impossible"));
+        }
         if manifest_name(manifest.generation) != name {
             return Err(Error::corrupt(name, 16, "it is the manifest of another generation"));
         }
@@ -128,7 +137,23 @@ impl Manifest {
             );
             return Err(Error::Invalid { detail });
         }
+        let bytes = self.encoded_bytes();
+        if bytes > MAX_MANIFEST_BYTES {
+            let detail = format!(
+                "the manifest would have {bytes} bytes, at most {MAX_MANIFEST_BYTES} are allowed; \
+                 merge segments"
+            );
+            return Err(Error::Invalid { detail });
+        }
         Ok(())
+    }
+
+    /// The length of [`encode`](Self::encode)'s answer.
+    fn encoded_bytes(&self) -> u64 {
+        let entry = |e: &SegmentEntry| {
+            ENTRY_BYTES + (e.file.name.len() + e.alive.len() + e.statistics.len()) as u64
+        };
+        FIXED_BYTES + self.schema.len() as u64 + self.segments.iter().map(entry).sum::<u64>()
     }
 }
 
@@ -190,6 +215,42 @@ mod tests {
         let name = manifest_name(5);
         assert_eq!(Manifest::decode(&name, &written.encode()).expect("sound"), written);
         assert!(Manifest::decode(&manifest_name(6), &written.encode()).is_err());
+    }
+
+    #[test]
+    fn the_length_is_known_before_it_is_encoded() {
+        let mut manifest = manifest();
+        assert_eq!(manifest.encoded_bytes(), manifest.encode().len() as u64);
+        manifest.segments.clear();
+        assert_eq!(manifest.encoded_bytes(), manifest.encode().len() as u64);
+    }
+
+    #[test]
+    fn what_could_not_be_read_back_is_refused() {
+        let mut schema = manifest();
+        schema.schema = vec![0; MAX_SCHEMA_BYTES + 1];
+        let mut alive = manifest();
+        alive.segments[0].alive = vec![0; MAX_MANIFEST_BYTES as usize];
+        let mut segments = manifest();
+        segments.segments = vec![segments.segments[0].clone(); MAX_SEGMENTS as usize + 1];
+        manifest().check().expect("within the limits");
+        for beyond in [schema, alive, segments] {
+            let error = beyond.check().expect_err("beyond a limit");
+            assert!(matches!(error, Error::Invalid { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_would_overflow_are_damage() {
+        let mut last = manifest();
+        last.generation = u64::MAX;
+        let mut file = manifest();
+        file.next_file = u64::MAX;
+        for hostile in [last, file] {
+            let name = manifest_name(hostile.generation);
+            let error = Manifest::decode(&name, &hostile.encode()).expect_err("refused");
+            assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use memmap2::Mmap;
 use stable_deref_trait::StableDeref;
 
-/// A read-only region, aligned to eight bytes at its owner's start.
+/// A read-only region, aligned to 64 bytes at its owner's start.
 #[derive(Clone)]
 pub struct Bytes {
     /// Keeps the memory that `start` points into; never written through.
@@ -24,8 +24,20 @@ pub struct Bytes {
 #[allow(dead_code)] // held for its lifetime only
 enum Owner {
     Mapped(Arc<Mmap>),
-    Heap(Arc<Vec<u64>>),
+    Heap(Arc<Vec<Line>>),
 }
+
+/// A cache line: what sections of a file are aligned to, so that it holds in memory as well.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; LINE_BYTES]);
+
+const LINE_BYTES: usize = 64;
+
+// SAFETY: an array of bytes as long as its alignment: no padding, and zero is a value.
+unsafe impl bytemuck::Zeroable for Line {}
+// SAFETY: as above; every bit pattern is a value.
+unsafe impl bytemuck::Pod for Line {}
 
 // SAFETY: the region is never written to, and its owner can be shared and dropped on any thread.
 unsafe impl Send for Bytes {}
@@ -33,12 +45,17 @@ unsafe impl Send for Bytes {}
 unsafe impl Sync for Bytes {}
 
 impl Bytes {
-    /// Copies bytes to the heap, where they are aligned to eight.
+    /// Copies bytes to the heap, where they are aligned to 64.
     pub fn from_slice(bytes: &[u8]) -> Self {
-        let mut words = vec![0u64; bytes.len().div_ceil(8)];
-        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        let words = Arc::new(words);
-        Self { start: words.as_ptr().cast(), len: bytes.len(), _owner: Owner::Heap(words) }
+        let mut lines = vec![Line([0; LINE_BYTES]); bytes.len().div_ceil(LINE_BYTES)];
+        bytemuck::cast_slice_mut::<Line, u8>(&mut lines)[..bytes.len()].copy_from_slice(bytes);
+        let lines = Arc::new(lines);
+        Self { start: lines.as_ptr().cast(), len: bytes.len(), _owner: Owner::Heap(lines) }
+    }
+
+    /// As [`from_slice`](Self::from_slice), of bytes that are no longer needed.
+    pub fn from_vec(bytes: Vec<u8>) -> Self {
+        Self::from_slice(&bytes)
     }
 
     /// Maps a whole file. Only sealed files are mapped: they are created exclusively, never
@@ -91,5 +108,15 @@ mod tests {
         assert!(part.slice(0..4).is_none());
         assert_eq!(&*part.slice(1..3).expect("within"), b"34");
         assert_eq!(Bytes::from_slice(b"").len(), 0);
+    }
+
+    #[test]
+    fn the_heap_is_aligned_as_files_are() {
+        for len in [1, 63, 64, 65, 1000] {
+            let written: Vec<u8> = (0..len).map(|i| i as u8).collect();
+            let bytes = Bytes::from_vec(written.clone());
+            assert_eq!(bytes.as_ptr().align_offset(64), 0, "{len} bytes");
+            assert_eq!(&*bytes, written);
+        }
     }
 }

@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 #[derive(Debug, Default)]
 pub(crate) struct Poison {
     reason: Option<String>,
+    /// A write is under way; still so at the next one if it panicked.
+    writing: bool,
 }
 
 impl Poison {
@@ -17,6 +19,22 @@ impl Poison {
         match &self.reason {
             None => Ok(()),
             Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
+        }
+    }
+
+    /// Begins a write; refused if the one before it never ended.
+    pub(crate) fn begin(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.writing, true) && self.reason.is_none() {
+            self.reason = Some("a write that ended abnormally".to_owned());
+        }
+        self.check()
+    }
+
+    /// Ends a write, for good or with a failure that leaves unknown what is on disk.
+    pub(crate) fn end(&mut self, failure: Option<String>) {
+        self.writing = false;
+        if self.reason.is_none() {
+            self.reason = failure;
         }
     }
 

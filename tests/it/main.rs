@@ -1,4 +1,5 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
 
 mod answers;
 mod bad_input;

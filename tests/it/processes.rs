@@ -58,8 +58,8 @@ fn a_reader_keeps_its_generation_until_it_asks_for_the_newest() {
 fn readers_open_and_answer_while_a_writer_commits() {
     let scratch = tempfile::tempdir().expect("a directory");
     let writer = small(scratch.path());
+    let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let done = std::sync::atomic::AtomicBool::new(false);
         let readers: Vec<_> = (0..3)
             .map(|_| {
                 scope.spawn(|| {

@@ -2,6 +2,7 @@
 //! operation, and one operation after another made to fail.
 //!
 //! `LEXIVEC_STATES` and `LEXIVEC_SEED` make a longer or another run.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -23,6 +23,9 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
     };
     let embeds = vectors.is_none() && mode(args.mode) != Mode::Text;
     let collection = open_for_reading(&args.dir, args.model.as_deref(), embeds)?;
+    if !queries.iter().any(|q| qrels.contains_key(&q.id)) {
+        return Err(Failure::new("no query of queries.jsonl is judged"));
+    }
     let mut run = Run::new();
     for query in queries.iter().filter(|q| qrels.contains_key(&q.id)) {
         let request = request(args, query, vectors.as_ref())?;

@@ -29,17 +29,15 @@ pub(super) fn run(args: &Ingest) -> Outcome<ExitCode> {
     }
     let given = documents.iter().find_map(|d| d.vectors.values().next()).map(Vec::len);
     let existing = disk::is_collection(&args.dir);
-    let collection =
-        if existing { open(args)? } else { make(args, vectors.map(|v| v.dim).or(given))? };
+    let collection = if existing {
+        open(args)?
+    } else {
+        make(args, vectors.map(|v| v.dim).or(given), &documents)?
+    };
     let written = {
         let progress = Progress::new();
         collection.upsert_with(documents, &|stage, done, all| progress.show(stage, done, all))
     };
-    if written.is_err() && !existing {
-        // Made for this ingest and never used: the directory goes as it came.
-        drop(collection);
-        let _ = disk::remove_tree(&args.dir);
-    }
     let receipt = written?;
     if args.json {
         output::json(&receipt)?;
@@ -103,6 +101,10 @@ fn open(args: &Ingest) -> Outcome<Collection> {
     let differs = |what: &str, has: String| {
         Failure::usage(format!("the collection is there and its {what} is {has}; leave that out"))
     };
+    let about_vectors = args.new.metric.is_some() || args.new.m.is_some();
+    if field.is_none() && (about_vectors || args.new.ef_construction.is_some()) {
+        return Err(Failure::usage("the collection is there and has no vectors; leave that out"));
+    }
     if let (Some(wanted), Some(field)) = (args.new.metric, field)
         && wanted != field.metric
     {
@@ -133,11 +135,14 @@ fn open(args: &Ingest) -> Outcome<Collection> {
     }
 }
 
-fn make(args: &Ingest, dim: Option<usize>) -> Outcome<Collection> {
+fn make(args: &Ingest, dim: Option<usize>, documents: &[Document]) -> Outcome<Collection> {
     if args.new.metric.is_some() && dim.is_none() && args.new.model.is_none() {
         return Err(Failure::usage(
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
         ));
     }
-    Ok(Collection::create(&args.dir, create::options(&args.new, &args.dir, dim)?)?)
+    let options = create::options(&args.new, &args.dir, dim)?;
+    // Before the directory is made: refused documents leave nothing behind.
+    options.check(documents)?;
+    Ok(Collection::create(&args.dir, options)?)
 }

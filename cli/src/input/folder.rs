@@ -4,14 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use lexivec::Document;
-use lexivec::limits::MAX_DOCUMENT_BYTES;
+use lexivec::limits::{MAX_DOCUMENT_BYTES, MAX_ID_BYTES};
 
 use crate::exit::{Failure, Outcome};
 
 /// Endings of files that are read, in lower case.
 const ENDINGS: [&str; 3] = ["md", "markdown", "txt"];
 /// Bytes of a file that are read, so that path and title fit beside them.
-const MAX_FILE_BYTES: usize = MAX_DOCUMENT_BYTES / 4 * 3;
+const MAX_FILE_BYTES: u64 = MAX_DOCUMENT_BYTES as u64 / 4 * 3;
+/// Bytes of a title, which is stored twice.
+const MAX_TITLE_BYTES: usize = 256;
 /// Deepest folder that is read; a loop of links must end.
 const MAX_DEPTH: usize = 32;
 
@@ -30,8 +32,11 @@ pub(crate) fn read(folder: &Path) -> Outcome<Found> {
     let mut found = Found { documents: Vec::new(), passed_over: 0 };
     for path in paths {
         let relative = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-        match fs::read_to_string(&path) {
-            Ok(text) if !text.trim().is_empty() && text.len() <= MAX_FILE_BYTES => {
+        let fits = fs::metadata(&path).is_ok_and(|m| m.len() <= MAX_FILE_BYTES)
+            && relative.len() <= MAX_ID_BYTES;
+        let text = if fits { fs::read_to_string(&path).ok() } else { None };
+        match text {
+            Some(text) if !text.trim().is_empty() => {
                 let title = title(&text).unwrap_or(&relative).to_owned();
                 let document = Document::new(relative.clone())
                     .text("title", title.clone())
@@ -69,5 +74,6 @@ fn walk(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Outcome<()> {
 fn title(text: &str) -> Option<&str> {
     let heading = text.lines().take(50).find_map(|line| line.strip_prefix('#'))?;
     let title = heading.trim_start_matches('#').trim();
+    let title = &title[..title.floor_char_boundary(MAX_TITLE_BYTES)];
     (!title.is_empty()).then_some(title)
 }

@@ -58,6 +58,7 @@ impl Vectors {
 fn read_npy(path: &Path) -> Outcome<(Vec<f32>, usize, usize)> {
     let fail = |detail: String| Failure::new(format!("{}: {detail}", path.display()));
     let file = File::open(path).map_err(|e| fail(e.to_string()))?;
+    let len = file.metadata().map_err(|e| fail(e.to_string()))?.len();
     let npy = NpyFile::new(BufReader::new(file)).map_err(|e| fail(e.to_string()))?;
     let &[count, dim] = npy.shape() else {
         return Err(fail(format!("its shape is {:?}; rows x components is expected", npy.shape())));
@@ -69,6 +70,11 @@ fn read_npy(path: &Path) -> Outcome<(Vec<f32>, usize, usize)> {
         DType::Plain(t) if t.type_char() == TypeChar::Float => t.size_field(),
         _ => 0,
     };
+    // The header is only believed if the file is as long as it says.
+    let bytes = count.checked_mul(dim).and_then(|n| n.checked_mul(width as u64));
+    if dim == 0 || width > 0 && bytes.is_none_or(|bytes| bytes > len) {
+        return Err(fail(format!("{count} x {dim} numbers do not fit its {len} bytes")));
+    }
     let rows: Vec<f32> = match width {
         4 => npy.into_vec::<f32>().map_err(|e| fail(e.to_string()))?,
         2 => {

@@ -34,7 +34,6 @@ impl Generation {
         let manifest = directory.manifest();
         let fields = schema.indexed_fields().len();
         let mut segments = Vec::with_capacity(manifest.segments.len());
-        let mut texts = Vec::with_capacity(manifest.segments.len());
         for entry in &manifest.segments {
             let open = known
                 .and_then(|g| g.segments.iter().find(|s| s.entry.file == entry.file))
@@ -50,11 +49,20 @@ impl Generation {
             if text.live != alive.count() {
                 return Err(corrupt("MANIFEST", name, "statistics of another set of rows"));
             }
-            texts.push(text);
             segments.push(LiveSegment { segment, alive: Arc::new(alive), entry: entry.clone() });
         }
+        Self::of(manifest.generation, schema, segments)
+    }
+
+    /// A generation of segments that are open already.
+    pub(crate) fn of(number: u64, schema: &Schema, segments: Vec<LiveSegment>) -> Result<Self> {
+        let fields = schema.indexed_fields().len();
+        let texts = segments
+            .iter()
+            .map(|s| SegmentText::from_bytes("MANIFEST", &s.entry.statistics, fields))
+            .collect::<Result<Vec<_>>>()?;
         let statistics = Statistics::sum(fields, texts.iter());
-        Ok(Self { number: manifest.generation, segments, statistics })
+        Ok(Self { number, segments, statistics })
     }
 
     /// The live row with this id.

@@ -44,7 +44,14 @@ impl Collection {
     pub fn create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         // Options are checked before a directory is made.
         options.clone().into_schema()?;
-        Self::create_on(Arc::new(DiskVfs::create_root(path.as_ref())?), options)
+        let path = path.as_ref();
+        if path.is_dir() && !storage::disk::subdirectories(path)?.is_empty() {
+            return Err(Error::invalid(
+                path.display().to_string(),
+                "it holds folders and no collection; name an empty directory",
+            ));
+        }
+        Self::create_on(Arc::new(DiskVfs::create_root(path)?), options)
     }
 
     /// Creates a collection that lives in memory only.
@@ -118,7 +125,18 @@ impl Collection {
                     embedder.hash()
                 )));
             }
-            Some(_) => self.embedder = Some(embedder),
+            Some(record) => {
+                let field = self.schema.vectors.iter().find(|f| f.name == record.field);
+                if field.is_none_or(|f| f.dim != embedder.dim()) {
+                    return Err(Error::Embedder(format!(
+                        "model {} makes vectors of {} components, field {:?} has others",
+                        embedder.name(),
+                        embedder.dim(),
+                        record.field
+                    )));
+                }
+                self.embedder = Some(embedder);
+            }
         }
         Ok(self)
     }

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, DiskVfs, Vfs};
+use lexivec_storage::{Directory, DiskVfs, Error as StorageError, SegmentEntry, Vfs};
 use serde::Serialize;
 
 use super::Collection;
-use crate::error::Result;
+use crate::error::{Error, Result, corrupt};
+use crate::limits::OPEN_RETRIES;
 use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
 
@@ -55,39 +56,72 @@ impl Collection {
 
     /// As [`verify`](Self::verify), on any [`Vfs`].
     pub fn verify_on(vfs: Arc<dyn Vfs>) -> Result<VerifyReport> {
-        let directory = Directory::open_read_only(vfs.clone())?;
-        let manifest = directory.manifest();
-        let schema = Schema::from_bytes(&manifest.schema)?;
-        let mut report = VerifyReport {
-            generation: manifest.generation,
-            files: 0,
-            rows: 0,
-            problems: Vec::new(),
-        };
-        let mut ids = HashSet::new();
-        for entry in &manifest.segments {
-            report.files += 1;
-            let checked = Segment::open(vfs.as_ref(), &schema, entry).and_then(|segment| {
-                segment.verify(&schema)?;
-                let alive = RowSet::from_bytes(entry.rows, &entry.alive)
-                    .unwrap_or_else(|| segment.all_rows());
-                for row in alive.iter() {
-                    let id = segment.documents.id(row)?;
-                    if !ids.insert(id.to_owned()) {
-                        report.problems.push(Problem {
-                            file: entry.file.name.clone(),
-                            detail: format!("id {id:?} is alive in two segments"),
-                        });
-                    }
-                }
-                Ok(())
-            });
-            report.rows += u64::from(entry.rows);
-            if let Err(error) = checked {
-                let file = entry.file.name.clone();
-                report.problems.push(Problem { file, detail: error.to_string() });
+        let mut directory = Directory::open_read_only(vfs)?;
+        // A writer may remove files while they are opened; what is open stays.
+        let mut retries = 0;
+        loop {
+            let opened = open_all(&directory)?;
+            let gone = |(_, segment): &(SegmentEntry, Result<Segment>)| {
+                matches!(segment, Err(Error::Storage(StorageError::NotFound { .. })))
+            };
+            if opened.iter().any(gone) && retries < OPEN_RETRIES && directory.refresh()? {
+                retries += 1;
+                continue;
             }
+            return check(&directory, opened);
         }
-        Ok(report)
     }
+}
+
+type Opened = Vec<(SegmentEntry, Result<Segment>)>;
+
+fn open_all(directory: &Directory) -> Result<Opened> {
+    let schema = Schema::from_bytes(&directory.manifest().schema)?;
+    let open = |entry: &SegmentEntry| {
+        (entry.clone(), Segment::open(directory.vfs().as_ref(), &schema, entry))
+    };
+    Ok(directory.manifest().segments.iter().map(open).collect())
+}
+
+fn check(directory: &Directory, opened: Opened) -> Result<VerifyReport> {
+    let schema = Schema::from_bytes(&directory.manifest().schema)?;
+    let mut report = VerifyReport {
+        generation: directory.manifest().generation,
+        files: opened.len(),
+        rows: 0,
+        problems: Vec::new(),
+    };
+    let mut ids = HashSet::new();
+    for (entry, segment) in opened {
+        report.rows += u64::from(entry.rows);
+        let checked = segment.and_then(|s| check_segment(&schema, &entry, &s, &mut ids));
+        if let Err(error) = checked {
+            let file = entry.file.name;
+            report.problems.push(Problem { file, detail: error.to_string() });
+        }
+    }
+    Ok(report)
+}
+
+/// Checks one segment: its bytes, its rows, and what the manifest says of them.
+fn check_segment(
+    schema: &Schema,
+    entry: &SegmentEntry,
+    segment: &Segment,
+    ids: &mut HashSet<String>,
+) -> Result<()> {
+    segment.verify(schema)?;
+    let bad = |detail: String| corrupt("MANIFEST", &entry.file.name, detail);
+    let alive = RowSet::from_bytes(entry.rows, &entry.alive)
+        .ok_or_else(|| bad("its alive set is not of this segment".to_owned()))?;
+    if segment.text.statistics(&alive)?.to_bytes() != entry.statistics {
+        return Err(bad("its statistics are not those of its rows".to_owned()));
+    }
+    for row in alive.iter() {
+        let id = segment.documents.id(row)?;
+        if !ids.insert(id.to_owned()) {
+            return Err(bad(format!("id {id:?} is alive in two segments")));
+        }
+    }
+    Ok(())
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, NextManifest, SegmentEntry};
+use lexivec_storage::{Directory, Error as StorageError, NextManifest, SegmentEntry};
 use serde::Serialize;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Collection;
 use super::generation::{Generation, LiveSegment};
-use crate::document::{Document, check_batch};
-use crate::error::{Error, Result};
+use crate::document::{Document, check_batch, check_embedded};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::ABSORB_MAX_ROWS;
-use crate::segment::{RowSet, SegmentBuilder, Stage};
+use crate::segment::{RowSet, Segment, SegmentBuilder, Stage};
 
 /// Texts handed to an embedder at once; sizes progress reports, not results.
 const EMBED_BATCH: usize = 1_024;
@@ -48,17 +48,34 @@ impl Collection {
         progress: &(dyn Fn(Stage, usize, usize) + Sync),
     ) -> Result<Receipt> {
         if self.is_read_only() {
-            return Err(Error::Storage(lexivec_storage::Error::ReadOnly));
+            return Err(Error::Storage(StorageError::ReadOnly));
         }
         check_batch(self.schema(), &documents)?;
         self.embed(&mut documents, progress)?;
-
+        if documents.is_empty() {
+            return Ok(Receipt { generation: self.generation(), written: 0, replaced: 0 });
+        }
         let mut directory = self.directory.lock();
+        directory.begin_write()?;
+        let done = self.write_batch(&mut directory, documents, progress);
+        // After a full disk the write is wholly undone; after other failures of the machine nobody
+        // knows what it keeps.
+        let unknown = done.as_ref().err().filter(|e| {
+            let full = matches!(e, Error::Storage(StorageError::OutOfSpace { .. }));
+            e.kind() == ErrorKind::Machine && !full
+        });
+        directory.end_write(unknown.map(ToString::to_string));
+        done
+    }
+
+    fn write_batch(
+        &self,
+        directory: &mut Directory,
+        mut documents: Vec<Document>,
+        progress: &(dyn Fn(Stage, usize, usize) + Sync),
+    ) -> Result<Receipt> {
         let current = self.current.load_full();
         let written = documents.len();
-        if written == 0 {
-            return Ok(Receipt { generation: current.number, written, replaced: 0 });
-        }
         let (alive, replaced) = alive_without(&current, &documents)?;
         let absorbed = absorbable(&current, &alive, written);
         for &place in &absorbed {
@@ -68,29 +85,41 @@ impl Collection {
                 }
             }
         }
-        let entry = self.write_segment(&mut directory, &documents, progress)?;
         let mut segments = Vec::with_capacity(current.segments.len() + 1);
-        for (place, (live, rows)) in current.segments.iter().zip(&alive).enumerate() {
+        for (place, (live, rows)) in current.segments.iter().zip(alive).enumerate() {
             if rows.count() > 0 && !absorbed.contains(&place) {
-                segments.push(entry_with(live, rows)?);
+                segments.push(with_rows(live, rows)?);
             }
         }
-        segments.push(entry);
-        let schema = directory.manifest().schema.clone();
-        let log_start = directory.manifest().log_start;
-        directory.commit(NextManifest { schema, log_start, segments })?;
-        let generation = Generation::load(&directory, self.schema(), Some(&current))?;
-        let number = generation.number;
+        let new = self.write_segment(directory, &documents, progress)?;
+        let name = new.entry.file.name.clone();
+        segments.push(new);
+        // Everything that can fail is done before the commit: what is durable is then also seen.
+        let number = directory.manifest().generation + 1;
+        let generation = Generation::of(number, self.schema(), segments)?;
+        let next = NextManifest {
+            schema: directory.manifest().schema.clone(),
+            log_start: directory.manifest().log_start,
+            segments: generation.segments.iter().map(|s| s.entry.clone()).collect(),
+        };
+        if let Err(error) = directory.commit(next) {
+            if matches!(error, StorageError::OutOfSpace { .. } | StorageError::Invalid { .. }) {
+                // Nothing was renamed, so the new file is nobody's.
+                let _ = directory.vfs().remove(&name);
+            }
+            return Err(error.into());
+        }
         self.current.store(Arc::new(generation));
         Ok(Receipt { generation: number, written, replaced })
     }
 
+    /// Writes and opens a segment of these documents.
     fn write_segment(
         &self,
         directory: &mut Directory,
         documents: &[Document],
         progress: &(dyn Fn(Stage, usize, usize) + Sync),
-    ) -> Result<SegmentEntry> {
+    ) -> Result<LiveSegment> {
         let name = directory.new_segment_name();
         // Not random: the same writes into the same collection give the same bytes.
         let mut key = directory.manifest().collection.to_le_bytes().to_vec();
@@ -98,21 +127,23 @@ impl Collection {
         let segment = xxh3_128(&key);
         let vfs = directory.vfs().clone();
         let builder = SegmentBuilder { vfs: vfs.as_ref(), schema: self.schema(), progress };
-        match builder.write(&name, segment, documents) {
-            Ok((file, text)) => Ok(SegmentEntry {
+        let opened = builder.write(&name, segment, documents).and_then(|(file, text)| {
+            let entry = SegmentEntry {
                 file,
                 segment,
                 rows: documents.len() as u32,
                 alive: Vec::new(),
                 statistics: text.to_bytes(),
-            }),
-            Err(error) => {
-                // The half-written file belongs to no generation; if it cannot go now, the next
-                // open sweeps it.
-                let _ = vfs.remove(&name);
-                Err(error)
-            }
+            };
+            let segment = Arc::new(Segment::open(vfs.as_ref(), self.schema(), &entry)?);
+            let alive = Arc::new(segment.all_rows());
+            Ok(LiveSegment { segment, alive, entry })
+        });
+        if opened.is_err() {
+            // The file belongs to no generation; if it cannot go now, the next open sweeps it.
+            let _ = vfs.remove(&name);
         }
+        opened
     }
 
     /// Fills the embedder's vector field of every document that has text and no vector there.
@@ -148,8 +179,18 @@ impl Collection {
                 .map(|d| d.joined_text(&self.schema))
                 .collect();
             let views: Vec<&str> = texts.iter().map(String::as_str).collect();
-            for (&i, vector) in batch.iter().zip(model.embed(&views)?) {
+            let vectors = model.embed(&views)?;
+            if vectors.len() != batch.len() {
+                return Err(Error::Embedder(format!(
+                    "model {} gave {} vectors for {} texts",
+                    model.name(),
+                    vectors.len(),
+                    batch.len()
+                )));
+            }
+            for (&i, vector) in batch.iter().zip(vectors) {
                 if let (Some(document), Some(vector)) = (documents.get_mut(i), vector) {
+                    check_embedded(self.schema(), model.as_ref(), &vector)?;
                     document.vectors.insert(record.field.clone(), vector);
                 }
             }
@@ -205,12 +246,13 @@ fn absorbable(current: &Generation, alive: &[RowSet], written: usize) -> Vec<usi
     places
 }
 
-/// The manifest entry of a kept segment with these rows alive.
-fn entry_with(live: &LiveSegment, rows: &RowSet) -> Result<SegmentEntry> {
-    let mut entry = live.entry.clone();
-    if *rows != *live.alive {
-        entry.alive = rows.to_bytes();
-        entry.statistics = live.segment.text.statistics(rows)?.to_bytes();
+/// A kept segment with these rows alive.
+fn with_rows(live: &LiveSegment, rows: RowSet) -> Result<LiveSegment> {
+    let mut kept = live.clone();
+    if rows != *live.alive {
+        kept.entry.alive = rows.to_bytes();
+        kept.entry.statistics = live.segment.text.statistics(&rows)?.to_bytes();
+        kept.alive = Arc::new(rows);
     }
-    Ok(entry)
+    Ok(kept)
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::collection::Generation;
-use crate::document::vector_fault;
+use crate::document::{check_embedded, vector_fault};
 use crate::error::{Error, Result};
 use crate::model::Embedder;
 use crate::schema::Schema;
@@ -134,7 +134,11 @@ fn query_vector(
         ));
     };
     let text = request.text.as_deref().unwrap_or_default();
-    Ok(model.embed(&[text])?.pop().flatten())
+    let vector = model.embed(&[text])?.pop().flatten();
+    if let Some(vector) = &vector {
+        check_embedded(schema, model, vector)?;
+    }
+    Ok(vector)
 }
 
 /// Live rows the filter admits, per segment.

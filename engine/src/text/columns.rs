@@ -187,22 +187,54 @@ impl Columns {
         })
     }
 
+    /// Rows with one of the values at the path: one pass over each column, however many values.
     fn any_of(&self, path: &str, values: &[Scalar]) -> Result<RowSet> {
         let mut rows = RowSet::empty(self.rows);
-        for value in values {
-            match value {
-                Scalar::Null => {
-                    let mut absent = RowSet::empty(self.rows);
-                    for column in self.open_columns(path)? {
-                        add_present(&column, self.rows, &mut absent);
+        let columns = self.open_columns(path)?;
+        if values.contains(&Scalar::Null) {
+            for column in &columns {
+                add_present(column, self.rows, &mut rows);
+            }
+            rows.complement();
+        }
+        // A number equals a double of the columns only if it is one.
+        let numbers: HashSet<u64> = values
+            .iter()
+            .filter_map(doubles_around)
+            .filter(|(low, high)| low == high)
+            .map(|(number, _)| (number + 0.0).to_bits())
+            .collect();
+        for column in columns {
+            match column {
+                DynamicColumn::Bool(column) => {
+                    let wanted = |b: bool| values.contains(&Scalar::Bool(b));
+                    add_where(&column, self.rows, &mut rows, wanted);
+                }
+                DynamicColumn::I64(column) => {
+                    let wanted = |i: i64| numbers.contains(&(i as f64).to_bits());
+                    add_where(&column, self.rows, &mut rows, wanted);
+                }
+                DynamicColumn::U64(column) => {
+                    let wanted = |u: u64| numbers.contains(&(u as f64).to_bits());
+                    add_where(&column, self.rows, &mut rows, wanted);
+                }
+                DynamicColumn::F64(column) => {
+                    let wanted = |f: f64| numbers.contains(&(f + 0.0).to_bits());
+                    add_where(&column, self.rows, &mut rows, wanted);
+                }
+                DynamicColumn::Str(column) => {
+                    let mut ords = HashSet::new();
+                    for value in values {
+                        if let Scalar::Str(text) = value {
+                            let found = column.dictionary().term_ord(text);
+                            ords.extend(found.map_err(|e| tantivy_error(&self.file, e))?);
+                        }
                     }
-                    absent.complement();
-                    rows.unite(&absent);
+                    if !ords.is_empty() {
+                        add_where(column.ords(), self.rows, &mut rows, |o| ords.contains(&o));
+                    }
                 }
-                value => {
-                    let bound = Bound::Included(value.clone());
-                    self.range(path, &bound, &bound, &mut rows)?;
-                }
+                _ => return Err(corrupt(&self.file, COLUMNS, "a column of an unknown kind")),
             }
         }
         Ok(rows)
@@ -304,6 +336,19 @@ fn add_range<T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static>(
     column.get_docids_for_value_range(range, 0..count, &mut found);
     for row in found {
         rows.insert(row);
+    }
+}
+
+fn add_where<T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static>(
+    column: &Column<T>,
+    count: u32,
+    rows: &mut RowSet,
+    wanted: impl Fn(T) -> bool,
+) {
+    for row in 0..count {
+        if column.values_for_doc(row).any(&wanted) {
+            rows.insert(row);
+        }
     }
 }
 

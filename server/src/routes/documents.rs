@@ -5,9 +5,9 @@ use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lexivec::Document;
+use lexivec::{Document, Error};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{App, BodyKind, body_kind, read_body};
 use crate::error::{Answer, Problem};
@@ -18,9 +18,8 @@ use crate::state::blocking;
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Documents {
-    List(Vec<serde_json::Value>),
-    Named { documents: Vec<serde_json::Value> },
-    One(serde_json::Value),
+    List(Vec<Value>),
+    One(Map<String, Value>),
 }
 
 /// Writes all documents of the body, or none.
@@ -32,53 +31,71 @@ pub(super) async fn write(
 ) -> Answer<Response> {
     let collection = state.collection(&name)?;
     let kind = body_kind(&headers)?;
-    let bytes = read_body(&state, &headers, body).await?;
-    let (documents, receipt) = blocking(move || {
-        let documents = match kind {
-            BodyKind::Json => from_json(&bytes)?,
-            BodyKind::Lines => from_lines(&bytes)?,
+    let held = read_body(&state, &headers, body).await?;
+    let work = move || {
+        let numbered = match kind {
+            BodyKind::Json => from_json(&held.bytes)?,
+            BodyKind::Lines => from_lines(&held.bytes)?,
         };
-        if documents.len() > MAX_DOCUMENTS {
+        if numbered.len() > MAX_DOCUMENTS {
             return Err(Problem::bad_request(format!(
                 "{} documents; the limit of one request is {MAX_DOCUMENTS}",
-                documents.len()
+                numbered.len()
             )));
         }
+        let (lines, documents): (Vec<usize>, Vec<Document>) = numbered.into_iter().unzip();
         let ids: Vec<String> = documents.iter().map(|d| d.id.clone()).collect();
-        let receipt = collection.upsert(documents)?;
-        Ok((ids, receipt))
-    })
-    .await?;
+        match collection.upsert(documents) {
+            Ok(receipt) => Ok((lines, ids, receipt)),
+            // A document is known to its sender by its line.
+            Err(Error::Document { position, id, detail }) if kind == BodyKind::Lines => {
+                let line = lines.get(position).copied().unwrap_or_default();
+                let detail = format!("line {line} (id {id:?}): {detail}; nothing was written");
+                Err(Problem::bad_request(detail))
+            }
+            Err(error) => Err(error.into()),
+        }
+    };
+    let (lines, ids, receipt) = state.write(work).await?;
     if kind == BodyKind::Json {
         return Ok(Json(receipt).into_response());
     }
-    let mut lines = String::new();
-    for (place, id) in documents.iter().enumerate() {
-        let line =
-            json!({ "line": place + 1, "id": id, "generation": receipt.generation }).to_string();
-        lines.push_str(&line);
-        lines.push('\n');
+    let mut answer = String::new();
+    for (line, id) in lines.iter().zip(ids) {
+        let told = json!({ "line": line, "id": id, "generation": receipt.generation });
+        answer.push_str(&told.to_string());
+        answer.push('\n');
     }
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
 }
 
-fn from_json(bytes: &[u8]) -> Answer<Vec<Document>> {
+/// Documents of a JSON body, numbered from 0.
+fn from_json(bytes: &[u8]) -> Answer<Vec<(usize, Document)>> {
     let body: Documents = serde_json::from_slice(bytes)
         .map_err(|e| Problem::bad_request(format!("the body: {e}")))?;
     let values = match body {
-        Documents::List(values) | Documents::Named { documents: values } => values,
-        Documents::One(value) => vec![value],
+        Documents::List(values) => values,
+        Documents::One(mut map) => match map.remove("documents") {
+            Some(Value::Array(values)) if map.is_empty() => values,
+            Some(_) => {
+                let detail = "\"documents\" is an array, with no other key beside it";
+                return Err(Problem::bad_request(detail));
+            }
+            None => vec![Value::Object(map)],
+        },
     };
     let parse = |(place, value)| {
         serde_json::from_value(value)
+            .map(|document| (place, document))
             .map_err(|e| Problem::bad_request(format!("document {place} of the body: {e}")))
     };
     values.into_iter().enumerate().map(parse).collect()
 }
 
-fn from_lines(bytes: &[u8]) -> Answer<Vec<Document>> {
+/// Documents of a body of lines, numbered by their lines from 1.
+fn from_lines(bytes: &[u8]) -> Answer<Vec<(usize, Document)>> {
     let parse = |(line, bytes): (usize, &[u8])| {
-        serde_json::from_slice(bytes).map_err(|e| {
+        serde_json::from_slice(bytes).map(|document| (line + 1, document)).map_err(|e| {
             Problem::bad_request(format!("line {}: {e}; nothing was written", line + 1))
         })
     };

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::{Answer, Problem};
 use crate::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
@@ -70,10 +71,22 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let start = Instant::now();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if status.is_client_error() && !is_problem(&response) {
+        // The framework's own refusals, as of a path that is not UTF-8.
+        let detail = "the request's path or head cannot be read";
+        response = Problem::new(status, "invalid_request", "The request is not valid", detail)
+            .into_response();
+    }
     let seconds = start.elapsed().as_secs_f64();
     state.metrics.count(&route, response.status().as_u16(), seconds);
     response
+}
+
+fn is_problem(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|k| k == "application/problem+json")
 }
 
 /// Refuses requests for other hosts: a page in the user's browser may have had its own name
@@ -130,8 +143,14 @@ fn body_kind(headers: &HeaderMap) -> Answer<BodyKind> {
     }
 }
 
+/// A body, and the share of the memory for bodies that it takes as long as it is held.
+struct Held {
+    bytes: Bytes,
+    _memory: OwnedSemaphorePermit,
+}
+
 /// Reads a body within its limits of size and time, and within the memory all bodies share.
-async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> Answer<Bytes> {
+async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> Answer<Held> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -156,12 +175,12 @@ async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> Answer<Byt
     if declared > MAX_BODY_BYTES && headers.contains_key(header::CONTENT_LENGTH) {
         return Err(too_large());
     }
-    let Ok(_memory) = state.bodies.try_acquire_many(declared as u32) else {
+    let Ok(memory) = state.bodies.clone().try_acquire_many_owned(declared as u32) else {
         return Err(Problem::overloaded("the bodies of other requests fill the memory for them"));
     };
     let read = Limited::new(body, MAX_BODY_BYTES).collect();
     match tokio::time::timeout(BODY_DEADLINE, read).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Ok(body)) => Ok(Held { bytes: body.to_bytes(), _memory: memory }),
         Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(e)) => Err(Problem::bad_request(format!("the body broke off: {e}"))),
         Err(_) => Err(Problem::new(
@@ -182,6 +201,6 @@ async fn read_json<T: DeserializeOwned>(
     if body_kind(headers)? != BodyKind::Json {
         return Err(Problem::bad_request("this route takes one JSON document"));
     }
-    let bytes = read_body(state, headers, body).await?;
-    serde_json::from_slice(&bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
+    let held = read_body(state, headers, body).await?;
+    serde_json::from_slice(&held.bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
 }

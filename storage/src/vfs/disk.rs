@@ -205,6 +205,12 @@ pub fn is_collection(path: &Path) -> bool {
     vfs.list().is_ok_and(|files| files.iter().any(|f| is_manifest_name(&f.name)))
 }
 
+/// True for a directory without anything in it.
+pub fn is_empty(path: &Path) -> Result<bool> {
+    let mut entries = fs::read_dir(path).map_err(|e| fail("list", path, e))?;
+    Ok(entries.next().is_none())
+}
+
 /// Names of the directories in a directory, sorted; those being removed are left out.
 pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
     let listed = fs::read_dir(path).and_then(|entries| {
@@ -232,9 +238,28 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     let mut doomed = path.as_os_str().to_owned();
     doomed.push(REMOVED_ENDING);
     let doomed = PathBuf::from(doomed);
+    // What an interrupted removal of the same name left would be in the way.
+    match fs::remove_dir_all(&doomed) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail("remove", &doomed, e)),
+        _ => {}
+    }
     fs::rename(path, &doomed).map_err(|e| fail("remove", path, e))?;
     sync_directory(&parent(path))?;
     fs::remove_dir_all(&doomed).map_err(|e| fail("remove", &doomed, e))
+}
+
+/// Removes what interrupted removals left in a directory.
+pub fn sweep_removed(path: &Path) -> Result<()> {
+    let listed = fs::read_dir(path).and_then(|entries| {
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().ends_with(REMOVED_ENDING) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
+    });
+    listed.map_err(|e| fail("sweep", path, e))
 }
 
 /// A directory name nobody else has.

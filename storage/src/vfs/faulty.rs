@@ -19,6 +19,9 @@ use crate::mapped::Bytes;
 /// Bytes that a disk writes or does not write as one.
 const SECTOR_BYTES: usize = 512;
 
+/// What a sync is called in errors.
+const SYNC: &str = "sync";
+
 /// What becomes of operations that were not synced before the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashPolicy {
@@ -41,6 +44,8 @@ pub enum Fault {
     Enospc,
     /// Half of the bytes are written, then the device fails.
     ShortWrite,
+    /// The device fails at a sync, and only then.
+    SyncEio,
 }
 
 /// Syncs to be ignored, so that a test can show that it notices a missing one.
@@ -53,6 +58,9 @@ pub enum IgnoredSync {
     Files,
     /// Syncs of the directory do nothing.
     Directory,
+    /// The sync of this number (from 0, files and directory counted together) does nothing: shows
+    /// of each single one whether it is needed.
+    Nth(usize),
 }
 
 type FileId = usize;
@@ -69,10 +77,14 @@ enum Op {
 
 #[derive(Debug, Default)]
 struct Trace {
+    /// What was durable before the first operation.
+    base: BTreeMap<String, Vec<u8>>,
     ops: Vec<Op>,
     files: FileId,
     /// Operations tried, failed ones too.
     tried: usize,
+    /// Syncs that did not fail, ignored ones too.
+    syncs: usize,
     fault: Option<(usize, Fault, bool)>,
     ignored: IgnoredSync,
 }
@@ -88,6 +100,18 @@ impl FaultyVfs {
     /// An empty disk on which everything works.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A disk that holds these files durably: what is left by a crash, to crash again.
+    pub fn over(files: &MemoryVfs) -> Self {
+        let base = files.contents();
+        let trace = Trace { base: base.clone(), ..Trace::default() };
+        Self { live: MemoryVfs::with_files(base), trace: Arc::new(Mutex::new(trace)) }
+    }
+
+    /// Syncs so far, ignored ones included: the numbers [`IgnoredSync::Nth`] takes.
+    pub fn syncs(&self) -> usize {
+        self.trace.lock().syncs
     }
 
     /// Writing operations so far, syncs included.
@@ -118,7 +142,8 @@ impl FaultyVfs {
     /// A disk as a power cut after the first `cut` operations may leave it.
     pub fn crash_image(&self, cut: usize, policy: CrashPolicy, seed: u64) -> MemoryVfs {
         let trace = self.trace.lock();
-        let mut image = Image { random: seed ^ 0x5851_f42d_4c95_7f2d, ..Image::default() };
+        // Of the cut too: with one sequence of coins for all cuts, few seeds meet few cases.
+        let mut image = Image::of(&trace.base, seed ^ (cut as u64).rotate_left(32));
         for op in trace.ops.iter().take(cut) {
             image.apply(op);
         }
@@ -126,18 +151,29 @@ impl FaultyVfs {
     }
 
     /// Counts an operation; tells the fault it is to meet.
-    fn step(&self) -> Option<Fault> {
+    fn step(&self, op: &'static str) -> Option<Fault> {
         let mut trace = self.trace.lock();
         let number = trace.tried;
         trace.tried += 1;
         let (at, fault, persistent) = trace.fault?;
-        (number == at || (persistent && number > at)).then_some(fault)
+        let met = number == at || (persistent && number > at);
+        (met && (fault != Fault::SyncEio || op == SYNC)).then_some(fault)
     }
 
     fn pass(&self, op: &'static str, name: &str) -> Result<()> {
-        match self.step() {
+        match self.step(op) {
             None => Ok(()),
             Some(fault) => Err(injected(fault, op, name)),
+        }
+    }
+
+    /// Records a sync of this kind unless it is to be ignored.
+    fn sync(&self, kind: IgnoredSync, op: Op) {
+        let mut trace = self.trace.lock();
+        let number = IgnoredSync::Nth(trace.syncs);
+        trace.syncs += 1;
+        if trace.ignored != kind && trace.ignored != number {
+            trace.ops.push(op);
         }
     }
 
@@ -149,7 +185,7 @@ impl FaultyVfs {
 fn injected(fault: Fault, op: &'static str, name: &str) -> Error {
     let source = match fault {
         Fault::Enospc => io::Error::from(io::ErrorKind::StorageFull),
-        Fault::Eio | Fault::ShortWrite => io::Error::other("injected fault"),
+        Fault::Eio | Fault::ShortWrite | Fault::SyncEio => io::Error::other("injected fault"),
     };
     Error::io(op, name, source)
 }
@@ -163,7 +199,7 @@ struct FaultyFile {
 
 impl VfsFile for FaultyFile {
     fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = match self.disk.step() {
+        let written = match self.disk.step("write") {
             None => bytes,
             Some(Fault::ShortWrite) => {
                 let half = &bytes[..bytes.len() / 2];
@@ -179,11 +215,8 @@ impl VfsFile for FaultyFile {
     }
 
     fn sync(&mut self) -> Result<()> {
-        self.disk.pass("sync", &self.name)?;
-        let ignored = self.disk.trace.lock().ignored;
-        if ignored != IgnoredSync::Files {
-            self.disk.record(Op::Sync(self.id));
-        }
+        self.disk.pass(SYNC, &self.name)?;
+        self.disk.sync(IgnoredSync::Files, Op::Sync(self.id));
         Ok(())
     }
 }
@@ -231,11 +264,8 @@ impl Vfs for FaultyVfs {
     }
 
     fn sync_dir(&self) -> Result<()> {
-        self.pass("sync", "the directory")?;
-        let ignored = self.trace.lock().ignored;
-        if ignored != IgnoredSync::Directory {
-            self.record(Op::SyncDir);
-        }
+        self.pass(SYNC, "the directory")?;
+        self.sync(IgnoredSync::Directory, Op::SyncDir);
         Ok(())
     }
 
@@ -260,6 +290,17 @@ struct Image {
 }
 
 impl Image {
+    fn of(base: &BTreeMap<String, Vec<u8>>, seed: u64) -> Self {
+        let mut image = Self { random: seed, ..Self::default() };
+        // Files of the trace are numbered from 1 up, these from the other end.
+        for (i, (name, bytes)) in base.iter().enumerate() {
+            let id = FileId::MAX - i;
+            image.names.insert(name.clone(), id);
+            image.files.insert(id, (bytes.clone(), Vec::new()));
+        }
+        image
+    }
+
     fn apply(&mut self, op: &Op) {
         match op {
             Op::Write(id, bytes) => self.files.entry(*id).or_default().1.push(bytes.clone()),

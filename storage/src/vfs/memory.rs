@@ -96,6 +96,7 @@ impl Vfs for MemoryVfs {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
+        check_name(from)?;
         check_name(to)?;
         let mut files = self.files.lock();
         if files.contains_key(to) {
@@ -111,6 +112,7 @@ impl Vfs for MemoryVfs {
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        check_name(name)?;
         match self.files.lock().remove(name) {
             None => Err(Error::NotFound { path: name.to_owned() }),
             Some(_) => Ok(()),
@@ -130,6 +132,7 @@ impl Vfs for MemoryVfs {
     }
 
     fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>> {
+        check_name(name)?;
         if !self.locks.lock().insert(name.to_owned()) {
             let pid = Some(std::process::id());
             return Err(Error::Locked { path: name.to_owned(), pid });
