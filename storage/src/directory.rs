@@ -5,6 +5,7 @@
 //! synced. Only then are files removed that neither this generation nor the one before it names.
 
 use std::collections::HashSet;
+use std::io;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -183,6 +184,13 @@ impl Directory {
             written => self.poison.guard(written)?,
         }
         let renamed = self.vfs.rename(&temporary, &name).and_then(|()| self.vfs.sync_dir());
+        // From here on a full disk is no clean refusal either: the name may be there or not.
+        let renamed = renamed.map_err(|error| match error {
+            Error::OutOfSpace { path } => {
+                Error::Io { op: "publish", path, source: io::ErrorKind::StorageFull.into() }
+            }
+            error => error,
+        });
         self.poison.guard(renamed)?;
 
         let before = std::mem::replace(&mut self.previous, live_files(&self.manifest));
@@ -243,8 +251,13 @@ impl Directory {
 /// log, the generation before it lacks writes that were acknowledged.
 fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
     for _ in 0..NEWEST_ATTEMPTS {
-        let found = vfs.list()?.iter().filter_map(|f| generation_of(&f.name)).max();
-        let Some(generation) = found else {
+        let files = vfs.list()?;
+        let Some(generation) = files.iter().filter_map(|f| generation_of(&f.name)).max() else {
+            // A listing is no snapshot: made while a writer commits, it may miss the manifest that
+            // went and the one that came.
+            if files.iter().any(|f| f.name.starts_with(SEGMENT_PREFIX)) {
+                continue;
+            }
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
         };
         match read(vfs, generation) {

@@ -97,10 +97,10 @@ fn one_seed_gives_one_graph_and_one_answer() {
         let truth: Vec<_> = queries.iter().map(|q| search(&collections[0], q, None)).collect();
         let found = collections
             .each_ref()
-            .map(|c| queries.iter().map(|q| search(c, q, Some(200))).collect::<Vec<_>>());
+            .map(|c| queries.iter().map(|q| search(c, q, Some(60))).collect::<Vec<_>>());
         assert_eq!(found[0], found[1]);
         let recall = recall(&found[0], &truth);
-        assert!(recall >= 0.95, "{metric:?}: recall {recall}");
+        assert!(recall >= 0.9, "{metric:?}: recall {recall}");
     }
 }
 
@@ -108,14 +108,14 @@ fn one_seed_gives_one_graph_and_one_answer() {
 fn equal_vectors_are_all_found() {
     // Many rows at one place must not hide each other, nor the rest of the graph.
     let mut random = Random(4);
-    let mut rows: Vec<Vec<f32>> = (0..500).map(|_| random.vector(8)).collect();
+    let mut rows: Vec<Vec<f32>> = (0..1_500).map(|_| random.vector(8)).collect();
     let one = rows[0].clone();
-    rows.extend(std::iter::repeat_n(one.clone(), 700));
+    rows.extend(std::iter::repeat_n(one.clone(), 1_500));
     let collection = collection(&MemoryVfs::default(), &rows, Metric::L2);
-    let found = search(&collection, &one, Some(200));
+    let found = search(&collection, &one, Some(60));
     assert_eq!(found[0], 0, "ties go to the lower id");
-    let answer = collection.search(&SearchRequest::vector(one).limit(10).ef(100)).expect("found");
+    let answer = collection.search(&SearchRequest::vector(one).limit(10).ef(60)).expect("found");
     assert!(answer.hits.iter().all(|h| h.score == 0.0), "all ten are at the query's place");
     let far: Vec<f32> = rows[400].clone();
-    assert_eq!(search(&collection, &far, Some(200))[0], 400);
+    assert_eq!(search(&collection, &far, Some(60))[0], 400);
 }

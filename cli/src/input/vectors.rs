@@ -71,7 +71,7 @@ fn read_npy(path: &Path) -> Outcome<(Vec<f32>, usize, usize)> {
         _ => 0,
     };
     // The header is only believed if the file is as long as it says.
-    let bytes = count.checked_mul(dim).and_then(|n| n.checked_mul(width as u64));
+    let bytes = count.checked_mul(dim).and_then(|n| n.checked_mul(width));
     if dim == 0 || width > 0 && bytes.is_none_or(|bytes| bytes > len) {
         return Err(fail(format!("{count} x {dim} numbers do not fit its {len} bytes")));
     }

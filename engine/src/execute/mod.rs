@@ -165,7 +165,9 @@ fn hit(
         return Err(Error::invalid("hit", "its segment is not in the generation"));
     };
     let mut ledger = Ledger::new(fused.score, fused.contributions);
-    if let (true, Some(query)) = (request.explain, text_query) {
+    // Terms of a row that the text leg did not bring are no part of its score.
+    let from_text = ledger.contributions.iter().any(|c| c.leg == Leg::Text);
+    if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
         ledger.terms = query.explain(&live.segment.text, row)?;
     }
     let document = live.segment.documents.document(schema, row)?;

@@ -1,14 +1,17 @@
-//! The text leg against oracles: tantivy's own scorer, and scoring without pruning.
+//! The text leg against oracles: tantivy's own scorer, scoring without pruning, the predicate.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lexivec_query::filter::Filter;
 use lexivec_storage::{MemoryVfs, SegmentReader, SegmentWriter};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 use tantivy::query::{BooleanQuery, EnableScoring, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Term};
 
+use super::columns::{Columns, write_columns};
 use super::index::{TextIndex, write_text};
 use super::score::TextQuery;
 use super::statistics::{Provider, Statistics};
@@ -140,4 +143,81 @@ fn empty_searcher(schema: tantivy::schema::Schema) -> tantivy::Searcher {
     let reader = index.reader_builder().reload_policy(tantivy::ReloadPolicy::Manual);
     let reader: tantivy::IndexReader = reader.try_into().expect("a reader");
     reader.searcher()
+}
+
+/// Payloads of few keys and few values of every kind, some beyond what columns hold.
+fn payloads() -> impl Strategy<Value = serde_json::Map<String, Value>> {
+    let number = prop_oneof![
+        (-4i64..5).prop_map(Value::from),
+        (-4i64..5).prop_map(|i| Value::from(i as f64 / 2.0)),
+        Just(json!(9_007_199_254_740_993_i64)),
+        Just(json!(9_007_199_254_740_992.0)),
+        Just(json!(u64::MAX)),
+        Just(json!(-0.0)),
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        number.boxed(),
+        "[ab]{0,2}".prop_map(Value::from),
+        Just(Value::from("l".repeat(9_000))),
+    ];
+    let value = prop_oneof![
+        3 => leaf.clone(),
+        1 => prop::collection::vec(leaf.clone(), 0..3).prop_map(Value::from),
+        1 => prop::collection::btree_map("[xy]", leaf, 0..2)
+            .prop_map(|m| Value::Object(m.into_iter().collect())),
+    ];
+    prop::collection::btree_map("[xy]|x\\.y", value, 0..4).prop_map(|m| m.into_iter().collect())
+}
+
+fn operands() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (-4i64..5).prop_map(Value::from),
+        (-8i64..9).prop_map(|i| Value::from(i as f64 / 4.0)),
+        Just(json!(9_007_199_254_740_993_i64)),
+        Just(json!(9_007_199_254_740_992_i64)),
+        Just(json!(u64::MAX)),
+        any::<bool>().prop_map(Value::from),
+        "[ab]{0,2}".prop_map(Value::from),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn columns_admit_what_the_predicate_admits(
+        payloads in prop::collection::vec(payloads(), 1..40),
+        operand in operands(),
+        other in operands(),
+        path in prop_oneof![Just("x"), Just("y"), Just("x.y"), Just("x.x")],
+    ) {
+        let rows = payloads.len() as u32;
+        let vfs = MemoryVfs::default();
+        let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
+        write_columns(&mut out, rows, payloads.iter()).expect("written");
+        let reader = SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open");
+        let columns = Columns::open(&reader, "s", rows).expect("opened");
+        for said in [
+            json!({path: operand}),
+            json!({path: null}),
+            json!({path: {"$in": [operand, other, null]}}),
+            json!({path: {"$in": [operand, other]}}),
+            json!({path: {"$gt": operand}}),
+            json!({path: {"$gte": operand, "$lt": other}}),
+            json!({path: {"$lte": operand}}),
+            json!({path: {"$not": {"$lt": operand}}}),
+            json!({"$or": [{path: operand}, {"x": {"$gt": other}}]}),
+        ] {
+            let filter = Filter::from_json(&said).expect("a filter");
+            let payload = |row: u32| Ok(Value::Object(payloads[row as usize].clone()));
+            let alive = RowSet::full(rows);
+            let found = columns.matching(&filter, &alive, payload).expect("evaluated");
+            let expected: Vec<u32> = (0..rows)
+                .filter(|&row| filter.matches(&Value::Object(payloads[row as usize].clone())))
+                .collect();
+            prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{}", said);
+        }
+    }
 }
