@@ -6,11 +6,11 @@ VENV := .venv
 MODEL := models/wordllama-256
 REGISTRY := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 DEMO := demo-index
-LEXIVEC := $(or $(CARGO_TARGET_DIR),$(shell $(CARGO) metadata --format-version 1 --no-deps 2>/dev/null | sed 's/.*"target_directory":"\([^"]*\)".*/\1/'),target)/release/lexivec
+LEXIVEC := $(CARGO) run --quiet --release -p lexivec-cli --
 STATES ?= 200000
 SEED ?= 1
 
-.PHONY: demo model test lint compare crash-states clean-demo
+.PHONY: demo model test lint compare crash-states
 
 ## Builds the command, fetches a model, indexes the READMEs of all crates, answers three queries.
 demo: model
