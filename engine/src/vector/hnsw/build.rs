@@ -224,18 +224,24 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Chooses up to `most` of the candidates (closest first): one is left out when it is closer
-    /// to one already chosen than to the node itself (algorithm 4 of the paper).
+    /// Chooses `most` of the candidates (closest first): first those that are not closer to one
+    /// already chosen than to the node itself, then, for the places that are left, the closest of
+    /// the others (algorithm 4 of the paper, with its `keepPrunedConnections`).
     fn select(&self, candidates: &[Near], most: usize) -> Vec<u32> {
         let mut chosen: Vec<u32> = Vec::with_capacity(most);
+        let mut pruned: Vec<u32> = Vec::new();
         for c in candidates {
             if chosen.len() == most {
                 break;
             }
             if chosen.iter().all(|&other| self.vectors.similarity(c.row, other) <= c.score) {
                 chosen.push(c.row);
+            } else {
+                pruned.push(c.row);
             }
         }
+        let left = most - chosen.len();
+        chosen.extend(pruned.into_iter().take(left));
         chosen
     }
 
