@@ -1,4 +1,5 @@
 //! What the benchmarks share: the data set, and time on the processor.
+#![forbid(unsafe_code)]
 
 use std::fs::File;
 use std::io::{self, BufReader};

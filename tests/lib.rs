@@ -1,4 +1,5 @@
 //! What several test binaries share: where the test data and the built command are.
+#![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 

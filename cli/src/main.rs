@@ -1,4 +1,5 @@
 //! The `lexivec` command: collections in directories, without a server running.
+#![forbid(unsafe_code)]
 
 mod args;
 mod commands;

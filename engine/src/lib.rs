@@ -19,6 +19,7 @@
 //! # Ok(())
 //! # }
 //! ```
+#![forbid(unsafe_code)]
 
 #[cfg(target_endian = "big")]
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");

@@ -1,6 +1,6 @@
 //! Every limit of the engine, named once, with its unit and its reason.
 
-/// Longest document id, in bytes. Ids are keys that every hit, log frame and tie compares.
+/// Longest document id, in bytes. Ids are keys that every hit carries and every tie compares.
 pub const MAX_ID_BYTES: usize = 512;
 /// Largest document (id, texts and payload together), in bytes.
 pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;

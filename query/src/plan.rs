@@ -5,7 +5,7 @@ use serde::Serialize;
 /// Counts of one segment, after the filter was evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentFacts {
-    /// Rows in the segment.
+    /// Rows in the segment that have a vector.
     pub rows: u32,
     /// Rows alive.
     pub live: u32,

@@ -1,4 +1,5 @@
 //! The HTTP endpoint of lexivec: collections of a directory, served on loopback.
+#![forbid(unsafe_code)]
 
 mod accept;
 mod config;

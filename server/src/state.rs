@@ -24,7 +24,7 @@ pub(crate) struct State {
     collections: RwLock<BTreeMap<String, Served>>,
     searches: Arc<Semaphore>,
     waiting: Semaphore,
-    writes: Semaphore,
+    writes: Arc<Semaphore>,
     pub(crate) bodies: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
 }
@@ -79,7 +79,7 @@ impl State {
             collections: RwLock::new(found),
             searches: Arc::new(Semaphore::new(2 * cores)),
             waiting: Semaphore::new(MAX_WAITING_SEARCHES),
-            writes: Semaphore::new(MAX_WAITING_WRITES),
+            writes: Arc::new(Semaphore::new(MAX_WAITING_WRITES)),
             bodies: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
             metrics: Metrics::new(),
         })
@@ -199,10 +199,15 @@ impl State {
         &self,
         work: impl FnOnce() -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
-        let Ok(_place) = self.writes.try_acquire() else {
+        let Ok(place) = self.writes.clone().try_acquire_owned() else {
             return Err(Problem::overloaded("too many writes are waiting"));
         };
-        blocking(work).await
+        blocking(move || {
+            let answer = work();
+            drop(place);
+            answer
+        })
+        .await
     }
 }
 

@@ -235,9 +235,8 @@ impl Directory {
         for file in self.vfs.list()? {
             let name = file.name.as_str();
             let unfinished = name.strip_suffix(TEMPORARY_ENDING).and_then(generation_of);
-            let ours = unfinished.is_some()
-                || generation_of(name).is_some()
-                || (name.starts_with(SEGMENT_PREFIX) && name.ends_with(SEGMENT_ENDING));
+            let ours =
+                unfinished.is_some() || generation_of(name).is_some() || is_segment_name(name);
             if ours && !live.contains(name) && !self.previous.contains(name) {
                 self.vfs.remove(name)?;
                 removed = true;
@@ -245,6 +244,12 @@ impl Directory {
         }
         if removed { self.vfs.sync_dir() } else { Ok(()) }
     }
+}
+
+/// True for a name that [`Directory::new_segment_name`] gives.
+fn is_segment_name(name: &str) -> bool {
+    let digits = name.strip_prefix(SEGMENT_PREFIX).and_then(|n| n.strip_suffix(SEGMENT_ENDING));
+    digits.is_some_and(|d| d.len() == 16 && d.bytes().all(|c| c.is_ascii_hexdigit()))
 }
 
 /// The manifest with the highest number. A damaged one is an error and not passed over: without a
@@ -255,7 +260,7 @@ fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
         let Some(generation) = files.iter().filter_map(|f| generation_of(&f.name)).max() else {
             // A listing is no snapshot: made while a writer commits, it may miss the manifest that
             // went and the one that came.
-            if files.iter().any(|f| f.name.starts_with(SEGMENT_PREFIX)) {
+            if files.iter().any(|f| is_segment_name(&f.name)) {
                 continue;
             }
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
@@ -298,7 +303,14 @@ fn read(vfs: &dyn Vfs, generation: u64) -> Result<Manifest> {
 }
 
 fn write_whole(vfs: &dyn Vfs, name: &str, bytes: &[u8]) -> Result<()> {
-    let mut file = vfs.create(name)?;
+    let mut file = match vfs.create(name) {
+        // Left by an attempt that found the disk full.
+        Err(Error::AlreadyExists { .. }) => {
+            vfs.remove(name)?;
+            vfs.create(name)?
+        }
+        created => created?,
+    };
     file.write_all(bytes)?;
     file.sync()
 }

@@ -115,7 +115,11 @@ fn one_seed_gives_one_graph_and_one_answer() {
     let rows: Vec<Vec<f32>> = (0..3_000).map(|_| random.vector(16)).collect();
     for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
         let disks = [MemoryVfs::default(), MemoryVfs::default()];
-        let collections = disks.each_ref().map(|disk| collection(disk, &rows, metric));
+        // Once on the pool of all cores, once on a single thread.
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+        let [first, second] = &disks;
+        let collections =
+            [collection(first, &rows, metric), one.install(|| collection(second, &rows, metric))];
         let segments = disks.map(|disk| {
             let files = disk.contents().into_iter();
             let segment = files.filter(|(name, _)| name.starts_with("segment")).map(|(_, b)| b);

@@ -179,10 +179,12 @@ impl Collection {
     /// Moves a read-only handle to the newest generation; true if there was a newer one.
     pub fn refresh(&self) -> Result<bool> {
         let mut directory = self.directory.lock();
-        if !directory.refresh()? {
+        directory.refresh()?;
+        let current = self.current.load_full();
+        // Compared with what is served, not with what was seen: an earlier load may have failed.
+        if directory.manifest().generation == current.number {
             return Ok(false);
         }
-        let current = self.current.load_full();
         let generation = load_newest(&mut directory, &self.schema, Some(&current))?;
         self.current.store(Arc::new(generation));
         Ok(true)

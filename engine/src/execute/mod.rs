@@ -126,6 +126,13 @@ fn query_vector(
         }
         return Ok(Some(vector.clone()));
     }
+    let asked = leg.vector_field.as_deref();
+    if let Some(record) = schema.embedder.as_ref().filter(|r| Some(r.field.as_str()) != asked) {
+        return Err(Error::invalid(
+            "vector_field",
+            format!("text is embedded for field {:?} only; give a vector for others", record.field),
+        ));
+    }
     let Some(model) = embedder else {
         return Err(Error::Embedder(
             "the text has to be embedded and no model was handed in; hand it in, give a vector, \

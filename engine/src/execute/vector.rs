@@ -35,7 +35,7 @@ pub(super) fn search(
         let mut rows = rows.clone();
         rows.intersect(&vectors.store.present);
         let facts = SegmentFacts {
-            rows: segment.rows,
+            rows: vectors.store.present.count(),
             live: live.alive.count(),
             matching: rows.count(),
             has_graph: vectors.graph.is_some(),

@@ -118,12 +118,17 @@ impl StoredDocuments {
         let mut record = Decoder::new(&self.file, self.record(row)?);
         let mut document = Document::new(self.text(record.bytes()?)?);
         for field in &schema.text {
-            if record.u8()? == 1 {
-                let text = self.text(record.bytes()?)?;
-                document.text.insert(field.name.clone(), text.to_owned());
+            match record.u8()? {
+                0 => {}
+                1 => {
+                    let text = self.text(record.bytes()?)?;
+                    document.text.insert(field.name.clone(), text.to_owned());
+                }
+                _ => return Err(corrupt(&self.file, DATA, "a text is neither there nor absent")),
             }
         }
         document.payload = self.parse(record.bytes()?)?;
+        record.finish()?;
         Ok(document)
     }
 
@@ -141,6 +146,11 @@ impl StoredDocuments {
     #[inline]
     pub(crate) fn rank(&self, row: u32) -> Result<u32> {
         word(&self.ranks, row)
+    }
+
+    /// The row whose id has this place.
+    pub(crate) fn row_at(&self, rank: u32) -> Result<Option<u32>> {
+        if rank < self.rows { word(&self.order, rank).map(Some) } else { Ok(None) }
     }
 
     /// The row with this id, alive or not.

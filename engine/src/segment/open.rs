@@ -77,7 +77,10 @@ impl Segment {
         self.reader.verify()?;
         for row in 0..self.rows {
             let document = self.document(schema, row)?;
-            if self.documents.row_of(&document.id)? != Some(row) {
+            let rank = self.documents.rank(row)?;
+            if self.documents.row_of(&document.id)? != Some(row)
+                || self.documents.row_at(rank)? != Some(row)
+            {
                 let detail = format!("row {row} is not found by its id");
                 return Err(crate::error::corrupt(&self.name, "documents/order", detail));
             }

@@ -137,7 +137,10 @@ fn copy_files(out: &mut SegmentWriter, index: &Index, ram: &RamDirectory) -> Res
     let json = ram
         .atomic_read(std::path::Path::new(META))
         .map_err(|e| tantivy_error("a new segment", e))?;
-    let id = uuid::Uuid::parse_str(&meta.id().uuid_string()).unwrap_or_default();
+    let id = uuid::Uuid::parse_str(&meta.id().uuid_string()).map_err(|e| Error::TextIndex {
+        file: "a new segment".to_owned(),
+        detail: format!("tantivy's segment id: {e}"),
+    })?;
     let json = String::from_utf8_lossy(&json).replace(&id.hyphenated().to_string(), SEGMENT_ID);
     out.section(&format!("{PREFIX}{META}"), json.as_bytes())?;
     Ok(())

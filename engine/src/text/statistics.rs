@@ -37,6 +37,7 @@ impl SegmentText {
         }
         let tokens =
             (0..count).map(|_| input.u64()).collect::<lexivec_storage::Result<Vec<u64>>>()?;
+        input.finish()?;
         Ok(Self { live, tokens })
     }
 }

@@ -9,10 +9,17 @@ pub(crate) use flat::scan;
 pub(crate) use store::{VectorRows, VectorStore, write_vectors};
 
 /// A row and how close it is to the query; higher is closer.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Near {
     pub(crate) score: f32,
     pub(crate) row: u32,
+}
+
+// By the total order, so that a walk ends whatever floats a file holds.
+impl PartialEq for Near {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
 }
 
 impl Eq for Near {}

@@ -248,12 +248,14 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     fs::remove_dir_all(&doomed).map_err(|e| fail("remove", &doomed, e))
 }
 
-/// Removes what interrupted removals left in a directory.
+/// Removes what interrupted removals of directories with a [`fresh_name`] left in a directory.
 pub fn sweep_removed(path: &Path) -> Result<()> {
     let listed = fs::read_dir(path).and_then(|entries| {
         for entry in entries {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().ends_with(REMOVED_ENDING) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let ours = name.strip_suffix(REMOVED_ENDING).is_some_and(is_fresh_name);
+            if ours && entry.file_type()?.is_dir() {
                 fs::remove_dir_all(entry.path())?;
             }
         }
@@ -262,7 +264,12 @@ pub fn sweep_removed(path: &Path) -> Result<()> {
     listed.map_err(|e| fail("sweep", path, e))
 }
 
-/// A directory name nobody else has.
+/// True for a name that [`fresh_name`] gives.
+fn is_fresh_name(name: &str) -> bool {
+    name.len() == 32 && name.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
+
+/// A directory name nobody else has: 32 hexadecimal digits.
 pub fn fresh_name() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

@@ -18,7 +18,7 @@ use crate::vector::{Near, VectorRows};
 const BATCH_SHARE: usize = 32;
 /// Rows of a batch at the most; enough work for many cores.
 const MAX_BATCH: usize = 2_048;
-/// Lets go of a candidate that is closer to a chosen neighbour than to the node itself.
+/// Marks a row that is not on a level.
 const UNMAPPED: u32 = u32::MAX;
 
 /// What decides the shape of a graph.
@@ -205,7 +205,7 @@ impl<'a> Builder<'a> {
         let mut entries = vec![nearest];
         for level in (0..=top.min(height)).rev() {
             let beam = walk.beam(self, row, &entries, level, self.parameters.ef_construction);
-            chosen[level] = self.select(&beam, self.parameters.m);
+            chosen[level] = self.select(&beam, self.levels[level].degree);
             entries = beam;
         }
         Found { row, chosen }

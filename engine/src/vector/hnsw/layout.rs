@@ -89,6 +89,7 @@ impl Graph {
             levels.push(UpperLevel { start, members });
             start += members * (2 + m) * 4;
         }
+        decoder.finish()?;
         let level0 = reader.section(&format!("vector/{field}/graph/0"))?;
         let upper = reader.section(&format!("vector/{field}/graph/upper"))?;
         if level0.len() != rows as usize * 2 * m * 4 || upper.len() != start {
