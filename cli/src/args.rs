@@ -8,7 +8,7 @@ use lexivec::Metric;
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
 #[derive(Parser)]
-#[command(name = "lexivec", version, about, propagate_version = true)]
+#[command(name = "lexivec", version, propagate_version = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,

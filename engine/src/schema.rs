@@ -1,9 +1,10 @@
 //! What a collection holds: its text fields, vector fields and embedder, fixed at creation.
 
 use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
+use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, corrupt};
 use crate::limits::{
     DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M, MAX_NAME_BYTES,
 };
@@ -230,9 +231,10 @@ impl Schema {
         serde_json::to_vec(self).map_err(|e| Error::invalid("schema", e.to_string()))
     }
 
-    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let schema: Self = serde_json::from_slice(bytes)
-            .map_err(|e| crate::error::corrupt("MANIFEST", "schema", e.to_string()))?;
+    /// The schema a manifest carries.
+    pub(crate) fn of(manifest: &Manifest) -> Result<Self> {
+        let schema: Self = serde_json::from_slice(&manifest.schema)
+            .map_err(|e| corrupt(&manifest.file_name(), "schema", e.to_string()))?;
         schema.validate()?;
         Ok(schema)
     }

@@ -58,6 +58,11 @@ pub struct SegmentEntry {
 }
 
 impl Manifest {
+    /// Name of the file that holds it.
+    pub fn file_name(&self) -> String {
+        manifest_name(self.generation)
+    }
+
     /// The bytes of the manifest; FORMAT.md has their table.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::new();

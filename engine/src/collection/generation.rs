@@ -32,6 +32,7 @@ impl Generation {
         known: Option<&Self>,
     ) -> Result<Self> {
         let manifest = directory.manifest();
+        let file = manifest.file_name();
         let fields = schema.indexed_fields().len();
         let mut segments = Vec::with_capacity(manifest.segments.len());
         for entry in &manifest.segments {
@@ -44,10 +45,10 @@ impl Generation {
             };
             let name = &entry.file.name;
             let alive = RowSet::from_bytes(entry.rows, &entry.alive)
-                .ok_or_else(|| corrupt("MANIFEST", name, "not a row set of this segment"))?;
-            let text = SegmentText::from_bytes("MANIFEST", &entry.statistics, fields)?;
+                .ok_or_else(|| corrupt(&file, name, "not a row set of this segment"))?;
+            let text = SegmentText::from_bytes(&file, &entry.statistics, fields)?;
             if text.live != alive.count() {
-                return Err(corrupt("MANIFEST", name, "statistics of another set of rows"));
+                return Err(corrupt(&file, name, "statistics of another set of rows"));
             }
             segments.push(LiveSegment { segment, alive: Arc::new(alive), entry: entry.clone() });
         }
@@ -59,7 +60,7 @@ impl Generation {
         let fields = schema.indexed_fields().len();
         let texts = segments
             .iter()
-            .map(|s| SegmentText::from_bytes("MANIFEST", &s.entry.statistics, fields))
+            .map(|s| SegmentText::from_bytes(&s.entry.file.name, &s.entry.statistics, fields))
             .collect::<Result<Vec<_>>>()?;
         let statistics = Statistics::sum(fields, texts.iter());
         Ok(Self { number, segments, statistics })

@@ -92,7 +92,7 @@ impl Collection {
         mut directory: Directory,
         embedder: Option<Arc<dyn Embedder>>,
     ) -> Result<Self> {
-        let schema = Schema::from_bytes(&directory.manifest().schema)?;
+        let schema = Schema::of(directory.manifest())?;
         let generation = load_newest(&mut directory, &schema, None)?;
         Ok(Self {
             schema,

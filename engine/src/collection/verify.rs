@@ -76,7 +76,7 @@ impl Collection {
 type Opened = Vec<(SegmentEntry, Result<Segment>)>;
 
 fn open_all(directory: &Directory) -> Result<Opened> {
-    let schema = Schema::from_bytes(&directory.manifest().schema)?;
+    let schema = Schema::of(directory.manifest())?;
     let open = |entry: &SegmentEntry| {
         (entry.clone(), Segment::open(directory.vfs().as_ref(), &schema, entry))
     };
@@ -84,17 +84,18 @@ fn open_all(directory: &Directory) -> Result<Opened> {
 }
 
 fn check(directory: &Directory, opened: Opened) -> Result<VerifyReport> {
-    let schema = Schema::from_bytes(&directory.manifest().schema)?;
+    let schema = Schema::of(directory.manifest())?;
     let mut report = VerifyReport {
         generation: directory.manifest().generation,
         files: opened.len(),
         rows: 0,
         problems: Vec::new(),
     };
+    let manifest = directory.manifest().file_name();
     let mut ids = HashSet::new();
     for (entry, segment) in opened {
         report.rows += u64::from(entry.rows);
-        let checked = segment.and_then(|s| check_segment(&schema, &entry, &s, &mut ids));
+        let checked = segment.and_then(|s| check_segment(&schema, &manifest, &entry, &s, &mut ids));
         if let Err(error) = checked {
             let file = entry.file.name;
             report.problems.push(Problem { file, detail: error.to_string() });
@@ -106,12 +107,13 @@ fn check(directory: &Directory, opened: Opened) -> Result<VerifyReport> {
 /// Checks one segment: its bytes, its rows, and what the manifest says of them.
 fn check_segment(
     schema: &Schema,
+    manifest: &str,
     entry: &SegmentEntry,
     segment: &Segment,
     ids: &mut HashSet<String>,
 ) -> Result<()> {
     segment.verify(schema)?;
-    let bad = |detail: String| corrupt("MANIFEST", &entry.file.name, detail);
+    let bad = |detail: String| corrupt(manifest, &entry.file.name, detail);
     let alive = RowSet::from_bytes(entry.rows, &entry.alive)
         .ok_or_else(|| bad("its alive set is not of this segment".to_owned()))?;
     if segment.text.statistics(&alive)?.to_bytes() != entry.statistics {
