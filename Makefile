@@ -33,7 +33,7 @@ $(MODEL)/tokenizer.json:
 
 ## Passes all tests. Those that want real collections print LEFT OUT where there are none.
 test: $(VENV)/ready
-	$(CARGO) build --workspace
+	$(CARGO) build --workspace --all-targets
 	LEXIVEC_PYTHON=$(CURDIR)/$(VENV)/bin/python $(CARGO) test --workspace
 
 # The judge of our metrics; used by tests only.
