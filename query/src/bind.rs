@@ -13,8 +13,6 @@ pub const DEFAULT_CANDIDATES: usize = 100;
 pub struct Bound {
     /// The legs that run, in the order in which their contributions are added.
     pub legs: Vec<BoundLeg>,
-    /// True when the query vector has to be made from the text.
-    pub embed_text: bool,
 }
 
 /// One leg.
@@ -87,7 +85,7 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
             vector_field: Some(field.name.clone()),
         });
     }
-    Ok(Bound { legs, embed_text: vector && request.vector.is_none() })
+    Ok(Bound { legs })
 }
 
 fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a VectorField> {

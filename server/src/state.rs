@@ -178,22 +178,14 @@ impl State {
         let run = async {
             let place = self.searches.clone().acquire_owned().await;
             drop(waiting);
-            // The place is given back when the work ends, not when its caller stops waiting.
-            blocking(move || {
-                let answer = work();
-                drop(place);
-                answer
-            })
-            .await
+            blocking(holding(place, work)).await
         };
         match tokio::time::timeout(SEARCH_DEADLINE, run).await {
             Ok(answer) => answer,
             Err(_) => Err(Problem::overloaded("the search did not end within its deadline")),
         }
     }
-}
 
-impl State {
     /// Runs a write off the event loop, unless too many wait already.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
@@ -202,12 +194,16 @@ impl State {
         let Ok(place) = self.writes.clone().try_acquire_owned() else {
             return Err(Problem::overloaded("too many writes are waiting"));
         };
-        blocking(move || {
-            let answer = work();
-            drop(place);
-            answer
-        })
-        .await
+        blocking(holding(place, work)).await
+    }
+}
+
+/// Work that keeps a place until it ends, whoever still waits for it.
+fn holding<P, T>(place: P, work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+    move || {
+        let answer = work();
+        drop(place);
+        answer
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use lexivec::storage::disk;
 use lexivec::{Collection, Document};
 
-use super::{create, load_model};
+use super::{create, with_model};
 use crate::args::Ingest;
 use crate::exit::{Failure, Outcome};
 use crate::input::vectors::Vectors;
@@ -34,11 +34,10 @@ pub(super) fn run(args: &Ingest) -> Outcome<ExitCode> {
     } else {
         make(args, vectors.map(|v| v.dim).or(given), &documents)?
     };
-    let written = {
+    let receipt = {
         let progress = Progress::new();
-        collection.upsert_with(documents, &|stage, done, all| progress.show(stage, done, all))
+        collection.upsert_with(documents, &|stage, done, all| progress.show(stage, done, all))?
     };
-    let receipt = written?;
     if args.json {
         output::json(&receipt)?;
     } else {
@@ -129,10 +128,7 @@ fn open(args: &Ingest) -> Outcome<Collection> {
     if schema.embedder.is_none() {
         return Ok(collection);
     }
-    match load_model(args.new.model.as_deref())? {
-        None => Ok(collection),
-        Some(model) => Ok(collection.with_embedder(model)?),
-    }
+    with_model(collection, args.new.model.as_deref())
 }
 
 fn make(args: &Ingest, dim: Option<usize>, documents: &[Document]) -> Outcome<Collection> {

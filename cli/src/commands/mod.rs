@@ -47,6 +47,11 @@ fn open_for_reading(dir: &Path, model: Option<&Path>, embeds: bool) -> Outcome<C
     if collection.schema().embedder.is_none() || !embeds {
         return Ok(collection);
     }
+    with_model(collection, model)
+}
+
+/// Hands the model of a folder in, if one is named.
+fn with_model(collection: Collection, model: Option<&Path>) -> Outcome<Collection> {
     match load_model(model)? {
         None => Ok(collection),
         Some(model) => Ok(collection.with_embedder(model)?),

@@ -120,10 +120,7 @@ impl TextQuery {
             let Some(mut postings) = index.postings(term.field, &term.text)? else {
                 continue;
             };
-            if postings.doc() < row {
-                postings.seek(row);
-            }
-            if postings.doc() == row {
+            if reach(&mut postings, row) {
                 let (tf, length) = (term_frequency(&postings), index.length(term.field, row)?);
                 parts.push(TermScore {
                     field: term.field_name.clone(),
@@ -137,6 +134,16 @@ impl TextQuery {
         }
         Ok(parts)
     }
+}
+
+/// Moves postings on to a row; true if the term occurs in it.
+#[inline]
+fn reach(postings: &mut SegmentPostings, row: u32) -> bool {
+    // A seek must not go back.
+    if postings.doc() < row {
+        postings.seek(row);
+    }
+    postings.doc() == row
 }
 
 /// The postings of one term, and the most it can add to any score.
@@ -168,10 +175,7 @@ impl Scorer<'_> {
             let mut any = false;
             self.parts.fill(0.0);
             for list in &mut lists {
-                if list.postings.doc() < row {
-                    list.postings.seek(row);
-                }
-                if list.postings.doc() == row {
+                if reach(&mut list.postings, row) {
                     any = true;
                     self.take(list, row)?;
                 }
@@ -246,10 +250,7 @@ impl Scorer<'_> {
             if (sum + bounds[i]) * BOUND_SLACK < threshold {
                 return Ok(false);
             }
-            if list.postings.doc() < row {
-                list.postings.seek(row);
-            }
-            if list.postings.doc() == row {
+            if reach(&mut list.postings, row) {
                 sum += self.take(list, row)?;
             }
         }
