@@ -11,15 +11,17 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry, generation_of, manifest_name};
 use crate::poison::Poison;
+use crate::segment::{is_segment_name, segment_name};
 use crate::vfs::{LockGuard, Vfs};
+use crate::wal::log_number;
 
 #[cfg(test)]
 mod tests;
 
 const LOCK: &str = "LOCK";
-const TEMPORARY_ENDING: &str = ".tmp";
-const SEGMENT_PREFIX: &str = "segment-";
-const SEGMENT_ENDING: &str = ".lxv";
+pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
+/// A file of nothing but space, given up when the disk is full so that deletes find some.
+const RESERVE: &str = "RESERVE";
 /// Times a reader looks for the newest manifest while commits remove those it found. Each miss
 /// takes two whole commits between two system calls, so more misses mean a broken directory.
 const NEWEST_ATTEMPTS: usize = 64;
@@ -31,6 +33,8 @@ pub struct NextManifest {
     pub schema: Vec<u8>,
     /// First log sequence number not in the segments.
     pub log_start: u64,
+    /// Number of the first log file that may hold it.
+    pub log_file: u64,
     /// The segments; their files are written and synced.
     pub segments: Vec<SegmentEntry>,
 }
@@ -39,11 +43,18 @@ pub struct NextManifest {
 pub struct Directory {
     vfs: Arc<dyn Vfs>,
     manifest: Manifest,
-    /// Files of the generation before this one, kept for readers that are just opening it.
+    /// Files of the generation before this one, kept for readers that are just opening it, and to
+    /// fall back to.
     previous: HashSet<String>,
+    /// First log file of the generation before this one.
+    previous_log_file: u64,
+    /// Highest generation whose manifest is there, readable or not.
+    highest: u64,
+    /// Why the newest manifest was passed over, if it was.
+    damage: Option<Error>,
     /// `None` for a handle that only reads.
     lock: Option<Box<dyn LockGuard>>,
-    poison: Poison,
+    poison: Arc<Poison>,
 }
 
 impl Directory {
@@ -62,14 +73,15 @@ impl Directory {
         let manifest = Manifest {
             generation: 0,
             collection: uuid::Uuid::new_v4().as_u128(),
-            log_start: 0,
+            log_start: 1,
+            log_file: 0,
             next_file: 1,
             schema: schema.clone(),
             segments: Vec::new(),
         };
-        let (previous, poison) = (HashSet::new(), Poison::default());
-        let mut directory = Self { vfs, manifest, previous, lock: Some(lock), poison };
-        directory.commit(NextManifest { schema, ..NextManifest::default() })?;
+        let found = Newest { manifest, highest: 0, damage: None };
+        let mut directory = Self::of(vfs, found, Some(lock));
+        directory.commit(NextManifest { schema, log_start: 1, ..NextManifest::default() })?;
         Ok(directory)
     }
 
@@ -79,9 +91,8 @@ impl Directory {
         // Not even a lock file is made where there is no collection.
         newest(vfs.as_ref())?;
         let lock = vfs.lock(LOCK)?;
-        let manifest = newest(vfs.as_ref())?;
-        let (previous, poison) = (HashSet::new(), Poison::default());
-        let mut directory = Self { vfs, manifest, previous, lock: Some(lock), poison };
+        let found = newest(vfs.as_ref())?;
+        let mut directory = Self::of(vfs, found, Some(lock));
         directory.read_previous()?;
         // A process killed between rename and sync leaves a generation that is seen and not yet
         // durable: made so before anything builds on it.
@@ -94,9 +105,21 @@ impl Directory {
     /// of this generation once two newer ones are there; a caller that meets
     /// [`Error::NotFound`] while it maps them calls [`refresh`](Self::refresh) and begins anew.
     pub fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<Self> {
-        let manifest = newest(vfs.as_ref())?;
-        let (previous, poison) = (HashSet::new(), Poison::default());
-        Ok(Self { vfs, manifest, previous, lock: None, poison })
+        let found = newest(vfs.as_ref())?;
+        Ok(Self::of(vfs, found, None))
+    }
+
+    fn of(vfs: Arc<dyn Vfs>, found: Newest, lock: Option<Box<dyn LockGuard>>) -> Self {
+        Self {
+            vfs,
+            previous: HashSet::new(),
+            previous_log_file: found.manifest.log_file,
+            manifest: found.manifest,
+            highest: found.highest,
+            damage: found.damage,
+            lock,
+            poison: Arc::new(Poison::default()),
+        }
     }
 
     /// The generation this handle is at.
@@ -120,33 +143,47 @@ impl Directory {
         if !self.read_only() {
             return Ok(false);
         }
-        let manifest = newest(self.vfs.as_ref())?;
-        let newer = manifest.generation > self.manifest.generation;
+        let found = newest(self.vfs.as_ref())?;
+        let newer = found.manifest.generation > self.manifest.generation;
         if newer {
-            self.manifest = manifest;
+            self.manifest = found.manifest;
+            self.damage = found.damage;
         }
         Ok(newer)
     }
 
-    /// Begins a write: refused on a reading handle, after a failure, and after a write that panicked.
-    /// Ended by [`end_write`](Self::end_write).
-    pub fn begin_write(&mut self) -> Result<()> {
-        if self.read_only() {
-            return Err(Error::ReadOnly);
-        }
-        self.poison.begin()
+    /// What all writers of this directory share: after a failed sync none may go on.
+    pub fn poison(&self) -> &Arc<Poison> {
+        &self.poison
     }
 
-    /// Ends a write. A `failure` after which it is unknown what is on disk refuses all later ones.
-    pub fn end_write(&mut self, failure: Option<String>) {
-        self.poison.end(failure);
+    /// Why the newest manifest was passed over and the one before it taken, if that is so. The log
+    /// holds what the newest one added.
+    pub fn damage(&self) -> Option<&Error> {
+        self.damage.as_ref()
+    }
+
+    /// Sees to it that there is a reserve of `bytes`. Without space for one there is none; the next
+    /// call tries again.
+    pub fn keep_reserve(&self, bytes: u64) {
+        if bytes > 0
+            && let Err(Error::OutOfSpace { .. }) = self.vfs.create_log(RESERVE, bytes)
+        {
+            // What was made of it would only look like a reserve.
+            let _ = self.vfs.remove(RESERVE);
+        }
+    }
+
+    /// Gives the reserve up, so that the next small write finds space; true if there was one.
+    pub fn release_reserve(&self) -> bool {
+        self.vfs.remove(RESERVE).is_ok()
     }
 
     /// A name for a new segment file.
     pub fn new_segment_name(&mut self) -> String {
         let number = self.manifest.next_file;
         self.manifest.next_file += 1;
-        format!("{SEGMENT_PREFIX}{number:016x}{SEGMENT_ENDING}")
+        segment_name(number)
     }
 
     /// Commits the next generation: on return it is durable and the one that opens find.
@@ -162,9 +199,10 @@ impl Directory {
         }
         self.poison.check()?;
         let manifest = Manifest {
-            generation: self.manifest.generation + 1,
+            generation: self.highest.max(self.manifest.generation) + 1,
             collection: self.manifest.collection,
             log_start: next.log_start,
+            log_file: next.log_file,
             next_file: self.manifest.next_file,
             schema: next.schema,
             segments: next.segments,
@@ -194,20 +232,30 @@ impl Directory {
         self.poison.guard(renamed)?;
 
         let before = std::mem::replace(&mut self.previous, live_files(&self.manifest));
+        let log_file = std::mem::replace(&mut self.previous_log_file, self.manifest.log_file);
+        self.highest = manifest.generation;
         self.manifest = manifest;
-        self.retire(&before);
+        self.damage = None;
+        self.retire(&before, log_file);
         Ok(())
     }
 
     /// Removes the files of an older generation that no kept one names. Nothing else: a segment file
     /// that no generation names may be one that is being written. The commit is done by now, so
     /// what cannot be removed is left to the sweep of the next open.
-    fn retire(&self, older: &HashSet<String>) {
+    fn retire(&self, older: &HashSet<String>, older_log_file: u64) {
         let live = live_files(&self.manifest);
         let mut removed = false;
         for name in older {
             if !live.contains(name) && !self.previous.contains(name) {
                 removed |= self.vfs.remove(name).is_ok();
+            }
+        }
+        if older_log_file < self.previous_log_file {
+            let files = self.vfs.list().unwrap_or_default();
+            let retired = |name: &str| log_number(name).is_some_and(|n| n < self.previous_log_file);
+            for file in files.iter().filter(|f| retired(&f.name)) {
+                removed |= self.vfs.remove(&file.name).is_ok();
             }
         }
         if removed {
@@ -220,7 +268,10 @@ impl Directory {
     fn read_previous(&mut self) -> Result<()> {
         let before = self.manifest.generation.saturating_sub(1);
         match read(self.vfs.as_ref(), before) {
-            Ok(manifest) => self.previous = live_files(&manifest),
+            Ok(manifest) => {
+                self.previous = live_files(&manifest);
+                self.previous_log_file = manifest.log_file;
+            }
             Err(Error::NotFound { .. } | Error::Corrupt { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -230,13 +281,19 @@ impl Directory {
     /// Removes what neither this generation nor the one before it names; only at open, when nothing
     /// is being written. Files of other makes are left alone.
     fn sweep(&self) -> Result<()> {
+        if self.damage.is_some() {
+            // What a manifest that cannot be read names is not known.
+            return Ok(());
+        }
         let live = live_files(&self.manifest);
         let mut removed = false;
         for file in self.vfs.list()? {
             let name = file.name.as_str();
-            let unfinished = name.strip_suffix(TEMPORARY_ENDING).and_then(generation_of);
-            let ours =
-                unfinished.is_some() || generation_of(name).is_some() || is_segment_name(name);
+            let retired = log_number(name).is_some_and(|number| number < self.previous_log_file);
+            let ours = is_unfinished(name)
+                || retired
+                || generation_of(name).is_some()
+                || is_segment_name(name);
             if ours && !live.contains(name) && !self.previous.contains(name) {
                 self.vfs.remove(name)?;
                 removed = true;
@@ -246,15 +303,22 @@ impl Directory {
     }
 }
 
-/// True for a name that [`Directory::new_segment_name`] gives.
-fn is_segment_name(name: &str) -> bool {
-    let digits = name.strip_prefix(SEGMENT_PREFIX).and_then(|n| n.strip_suffix(SEGMENT_ENDING));
-    digits.is_some_and(|d| d.len() == 16 && d.bytes().all(|c| c.is_ascii_hexdigit()))
+/// True for a manifest or a log file that was not finished.
+fn is_unfinished(name: &str) -> bool {
+    name.strip_suffix(TEMPORARY_ENDING)
+        .is_some_and(|name| generation_of(name).is_some() || log_number(name).is_some())
 }
 
-/// The manifest with the highest number. A damaged one is an error and not passed over: without a
-/// log, the generation before it lacks writes that were acknowledged.
-fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
+/// The generation an open begins with.
+struct Newest {
+    manifest: Manifest,
+    highest: u64,
+    damage: Option<Error>,
+}
+
+/// The manifest with the highest number; if it is damaged the one before it, since when the log
+/// holds every write. One of a newer format is never passed over.
+fn newest(vfs: &dyn Vfs) -> Result<Newest> {
     for _ in 0..NEWEST_ATTEMPTS {
         let files = vfs.list()?;
         let Some(generation) = files.iter().filter_map(|f| generation_of(&f.name)).max() else {
@@ -265,11 +329,16 @@ fn newest(vfs: &dyn Vfs) -> Result<Manifest> {
             }
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
         };
-        match read(vfs, generation) {
+        let (manifest, damage) = match read(vfs, generation) {
             // Two commits happened since the listing; there is a newer one.
-            Err(Error::NotFound { .. }) => {}
-            read => return read,
-        }
+            Err(Error::NotFound { .. }) => continue,
+            Err(damage @ Error::Corrupt { .. }) => match read(vfs, generation.saturating_sub(1)) {
+                Ok(before) => (before, Some(damage)),
+                Err(_) => return Err(damage),
+            },
+            read => (read?, None),
+        };
+        return Ok(Newest { manifest, highest: generation, damage });
     }
     Err(Error::NotFound { path: format!("a manifest that stays in {}", vfs.describe()) })
 }
@@ -284,8 +353,7 @@ fn left_overs(vfs: &dyn Vfs) -> Result<Vec<String>> {
                 path: format!("a collection in {}", vfs.describe()),
             });
         }
-        let unfinished = name.strip_suffix(TEMPORARY_ENDING).and_then(generation_of);
-        if unfinished.is_some() {
+        if is_unfinished(&name) {
             names.push(name);
         } else if name != LOCK {
             let place = vfs.describe();

@@ -82,6 +82,32 @@ pub enum Error {
         /// What failed.
         reason: String,
     },
+    /// A sync failed under this write. It may be there or not once the collection is opened again.
+    #[error("it is unknown whether the write is on disk: {reason}; reopen the collection to see")]
+    DurabilityUnknown {
+        /// What failed.
+        reason: String,
+    },
+    /// The handle came into this process by a fork.
+    #[error(
+        "the collection was opened by process {opener}, of which this one is a fork; open it anew \
+         here, read-only as long as the other one writes"
+    )]
+    Forked {
+        /// The process that opened it.
+        opener: u32,
+    },
+    /// A file system that does not keep the promises durability rests on.
+    #[error(
+        "{path} is on {kind}, where locks, syncs or maps may not hold; use a local disk, or allow it \
+         (`--unsafe-filesystem`) at the risk of the data"
+    )]
+    UnsafeFilesystem {
+        /// The directory.
+        path: String,
+        /// What it is on.
+        kind: &'static str,
+    },
     /// The handle was opened for reading.
     #[error("the collection is open for reading only")]
     ReadOnly,

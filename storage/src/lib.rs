@@ -10,6 +10,7 @@ mod mapped;
 mod poison;
 mod segment;
 mod vfs;
+mod wal;
 
 pub use directory::{Directory, NextManifest};
 pub use error::{Error, Result};
@@ -19,4 +20,6 @@ pub use segment::{Section, SegmentFile, SegmentReader, SegmentWriter};
 pub use vfs::disk::{self, DiskVfs};
 pub use vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 pub use vfs::memory::MemoryVfs;
-pub use vfs::{FileInfo, LockGuard, Vfs, VfsFile};
+pub use poison::Poison;
+pub use vfs::{FileInfo, LockGuard, LogFile, Vfs, VfsFile};
+pub use wal::{Frame, LOG_FILE_BYTES, Log, LogContent, Torn, read_log};

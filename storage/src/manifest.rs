@@ -1,13 +1,17 @@
 //! A manifest: one generation of a collection, the only truth about which files are live.
 
+use std::collections::HashSet;
+
 use crate::checksum::hash;
 use crate::codec::{Decoder, Encoder};
 use crate::error::{Error, Result};
-use crate::segment::SegmentFile;
+use crate::segment::{SegmentFile, is_segment_name};
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
-const VERSION: (u16, u16) = (1, 0);
+const VERSION: (u16, u16) = (1, 1);
+/// The format before there was a log; still read.
+const VERSION_WITHOUT_LOG: (u16, u16) = (1, 0);
 /// Bytes of a manifest. A thousand segments of a million rows each, all with deletions, fit.
 pub(crate) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
 /// Segments of a generation.
@@ -16,7 +20,7 @@ const MAX_SEGMENTS: u32 = 65_536;
 const MAX_SCHEMA_BYTES: usize = 1 << 20;
 const CHECKSUM_BYTES: usize = 16;
 /// Bytes of a manifest besides its segments and its schema.
-const FIXED_BYTES: u64 = 76;
+const FIXED_BYTES: u64 = 84;
 /// Bytes of a segment's entry besides its name, alive set and statistics.
 const ENTRY_BYTES: u64 = 56;
 /// Largest generation and file number: one a nanosecond for a century. Adding one never overflows.
@@ -32,8 +36,11 @@ pub struct Manifest {
     pub generation: u64,
     /// Identifies the collection.
     pub collection: u128,
-    /// First log sequence number whose write is not in the segments yet; 0 while there is no log.
+    /// First log sequence number whose write is not in the segments yet; 0 means 1, the first of
+    /// all.
     pub log_start: u64,
+    /// Number of the first log file that may hold that write.
+    pub log_file: u64,
     /// Number of the next file.
     pub next_file: u64,
     /// What the collection holds, in the words of the crate above.
@@ -74,6 +81,7 @@ impl Manifest {
         out.u128(self.collection);
         out.u64(self.log_start);
         out.u64(self.next_file);
+        out.u64(self.log_file);
         out.bytes(&self.schema);
         for entry in &self.segments {
             out.bytes(entry.file.name.as_bytes());
@@ -103,7 +111,8 @@ impl Manifest {
         }
         let body = bytes.len().saturating_sub(CHECKSUM_BYTES);
         let (body, stored) = bytes.split_at(body);
-        if version != VERSION || hash(body).to_le_bytes() != *stored {
+        let known = version == VERSION || version == VERSION_WITHOUT_LOG;
+        if !known || hash(body).to_le_bytes() != *stored {
             return Err(Error::corrupt(name, 0, "its checksum is wrong"));
         }
         let mut input = Decoder::new(name, body);
@@ -117,14 +126,22 @@ impl Manifest {
             collection: input.u128()?,
             log_start: input.u64()?,
             next_file: input.u64()?,
+            log_file: if version == VERSION_WITHOUT_LOG { 0 } else { input.u64()? },
             schema: input.bytes()?.to_vec(),
             segments: Vec::new(),
         };
+        let mut names = HashSet::new();
         for _ in 0..count {
-            manifest.segments.push(read_entry(name, &mut input)?);
+            let entry = read_entry(name, &mut input)?;
+            if !names.insert(entry.file.name.clone()) {
+                return Err(input.corrupt("a segment is named twice"));
+            }
+            manifest.segments.push(entry);
         }
         input.finish()?;
-        if manifest.generation > MAX_NUMBER || manifest.next_file > MAX_NUMBER {
+        let numbers =
+            [manifest.generation, manifest.next_file, manifest.log_start, manifest.log_file];
+        if numbers.iter().any(|&number| number > MAX_NUMBER) {
             return Err(Error::corrupt(name, 16, "its numbers are impossible"));
         }
         if manifest_name(manifest.generation) != name {
@@ -164,7 +181,9 @@ impl Manifest {
 
 fn read_entry(name: &str, input: &mut Decoder<'_>) -> Result<SegmentEntry> {
     let file = std::str::from_utf8(input.bytes()?)
-        .map_err(|_| Error::corrupt(name, 0, "a file name is not UTF-8"))?
+        .ok()
+        .filter(|file| is_segment_name(file))
+        .ok_or_else(|| Error::corrupt(name, 0, "a segment has no name of a segment file"))?
         .to_owned();
     let (len, tail_hash) = (input.u64()?, input.u128()?);
     Ok(SegmentEntry {
@@ -195,10 +214,11 @@ pub(crate) fn is_manifest_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::segment::segment_name;
 
     fn manifest() -> Manifest {
         let entry = |i: u64| SegmentEntry {
-            file: SegmentFile { name: format!("segment-{i}.lxv"), len: 100 + i, tail_hash: 7 },
+            file: SegmentFile { name: segment_name(i), len: 100 + i, tail_hash: 7 },
             segment: 3,
             rows: 9,
             alive: vec![1; i as usize],
@@ -208,6 +228,7 @@ mod tests {
             generation: 5,
             collection: 0xfeed,
             log_start: 4,
+            log_file: 2,
             next_file: 8,
             schema: b"{}".to_vec(),
             segments: vec![entry(0), entry(1)],
@@ -279,7 +300,35 @@ mod tests {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
-        assert!(matches!(error, Error::NewerFormat { found: (2, 0), .. }), "{error}");
+        assert!(matches!(error, Error::NewerFormat { found: (2, 1), .. }), "{error}");
+    }
+
+    #[test]
+    fn names_of_other_files_are_refused() {
+        let named = |names: [&str; 2]| {
+            let mut manifest = manifest();
+            for (entry, name) in manifest.segments.iter_mut().zip(names) {
+                entry.file.name = name.to_owned();
+            }
+            Manifest::decode(&manifest_name(5), &manifest.encode())
+        };
+        let (one, two) = (segment_name(1), segment_name(2));
+        named([&one, &two]).expect("sound");
+        for names in [[one.as_str(), &one], [&one, "LOCK"], [&one, "../x"], ["segment-1.lxv", &two]] {
+            assert!(matches!(named(names), Err(Error::Corrupt { .. })), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_without_a_log_is_read() {
+        let mut old = manifest();
+        (old.log_file, old.log_start) = (0, 0);
+        let mut bytes = old.encode();
+        bytes.truncate(bytes.len() - CHECKSUM_BYTES);
+        bytes[10] = 0;
+        bytes.drain(56..64);
+        bytes.extend_from_slice(&hash(&bytes).to_le_bytes());
+        assert_eq!(Manifest::decode(&manifest_name(5), &bytes).expect("read"), old);
     }
 
     #[test]

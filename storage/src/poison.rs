@@ -3,48 +3,83 @@
 //! A second sync after a failed one may succeed without the data having reached the disk (Rebello
 //! et al., "Can Applications Recover from fsync Failures?", 2020), so it is not tried.
 
+use parking_lot::Mutex;
+
 use crate::error::{Error, Result};
 
-/// Remembers the first failure that makes further writes unsafe.
+/// Remembers the first failure that makes further writes unsafe; shared by all that write to one
+/// directory.
 #[derive(Debug, Default)]
-pub(crate) struct Poison {
-    reason: Option<String>,
-    /// A write is under way; still so at the next one if it panicked.
-    writing: bool,
+pub struct Poison {
+    reason: Mutex<Option<String>>,
 }
 
 impl Poison {
     /// Refuses if an earlier step failed.
-    pub(crate) fn check(&self) -> Result<()> {
-        match &self.reason {
+    ///
+    /// # Errors
+    /// [`Error::Poisoned`] with the first failure.
+    pub fn check(&self) -> Result<()> {
+        match &*self.reason.lock() {
             None => Ok(()),
             Some(reason) => Err(Error::Poisoned { reason: reason.clone() }),
         }
     }
 
-    /// Begins a write; refused if the one before it never ended.
-    pub(crate) fn begin(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.writing, true) && self.reason.is_none() {
-            self.reason = Some("a write that ended abnormally".to_owned());
-        }
-        self.check()
-    }
-
-    /// Ends a write, for good or with a failure that leaves unknown what is on disk.
-    pub(crate) fn end(&mut self, failure: Option<String>) {
-        self.writing = false;
-        if self.reason.is_none() {
-            self.reason = failure;
-        }
+    /// Refuses all writes from now on; the first reason is kept.
+    pub fn fail(&self, reason: impl Into<String>) {
+        self.reason.lock().get_or_insert_with(|| reason.into());
     }
 
     /// Passes a result on, and remembers a failure.
-    pub(crate) fn guard<T>(&mut self, result: Result<T>) -> Result<T> {
-        if let Err(error) = &result
-            && self.reason.is_none()
-        {
-            self.reason = Some(error.to_string());
+    pub(crate) fn guard<T>(&self, result: Result<T>) -> Result<T> {
+        if let Err(error) = &result {
+            self.fail(error.to_string());
         }
         result
+    }
+
+    /// Watches over a write: one that panics leaves its state half changed, and ends all later ones.
+    pub fn watch(&self) -> Watch<'_> {
+        Watch { poison: self }
+    }
+}
+
+/// Ends with the write it watches over.
+pub struct Watch<'a> {
+    poison: &'a Poison,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.poison.fail("a write that ended abnormally");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_failure_is_kept() {
+        let poison = Poison::default();
+        poison.check().expect("nothing failed");
+        poison.fail("one");
+        poison.fail("two");
+        assert!(poison.check().is_err_and(|e| e.to_string().contains("since one")));
+    }
+
+    #[test]
+    fn a_write_that_panics_ends_later_ones() {
+        let poison = Poison::default();
+        drop(poison.watch());
+        poison.check().expect("it ended well");
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _watch = poison.watch();
+            panic!("a fault");
+        }));
+        assert!(panicked.is_err() && poison.check().is_err());
     }
 }

@@ -43,7 +43,8 @@ fn entry(file: SegmentFile, segment: u128) -> SegmentEntry {
 
 /// Creates, grows, merges, reopens and deletes; `log` tells what was tried up to a failure.
 fn workload(disk: &FaultyVfs, log: &mut Vec<Tried>) -> Result<()> {
-    let mut next = NextManifest { schema: b"one".to_vec(), ..NextManifest::default() };
+    let mut next =
+        NextManifest { schema: b"one".to_vec(), log_start: 1, ..NextManifest::default() };
     log.push(Tried { generation: 1, next: next.clone(), began: disk.ops(), acknowledged: None });
     let mut directory = Directory::create(Arc::new(disk.clone()), next.schema.clone())?;
     acknowledge(disk, log);
@@ -117,6 +118,7 @@ fn recover(vfs: Arc<dyn Vfs>, log: &[Tried], cut: usize) -> std::result::Result<
     let held = NextManifest {
         schema: found.schema.clone(),
         log_start: found.log_start,
+        log_file: found.log_file,
         segments: found.segments.clone(),
     };
     if held != tried.next {
@@ -186,8 +188,8 @@ fn a_power_cut_anywhere_loses_nothing_acknowledged() {
 /// A collection made and one segment committed: a sync of the directory, the manifest, the
 /// directory; the segment; the directory, the manifest, the directory.
 fn one_segment(disk: &FaultyVfs) -> Vec<Tried> {
-    let mut log =
-        vec![Tried { generation: 1, next: NextManifest::default(), began: 0, acknowledged: None }];
+    let first = NextManifest { log_start: 1, ..NextManifest::default() };
+    let mut log = vec![Tried { generation: 1, next: first, began: 0, acknowledged: None }];
     let vfs = Arc::new(disk.clone());
     let mut directory = Directory::create(vfs, Vec::new()).expect("no fault was injected");
     acknowledge(disk, &mut log);
@@ -380,6 +382,9 @@ impl Vfs for Raced {
     fn read(&self, name: &str, max_len: u64) -> Result<Vec<u8>> {
         self.0.read(name, max_len)
     }
+    fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn crate::vfs::LogFile>> {
+        self.0.create_log(name, len)
+    }
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         self.0.rename(from, to)
     }
@@ -471,8 +476,31 @@ fn with_newest(change: impl Fn(&mut Vec<u8>)) -> MemoryVfs {
 }
 
 #[test]
-fn a_damaged_or_newer_newest_manifest_is_refused_and_nothing_touched() {
-    let damaged = with_newest(|bytes| bytes[20] ^= 1);
+fn a_damaged_newest_manifest_is_passed_over_and_kept() {
+    let vfs = with_newest(|bytes| bytes[20] ^= 1);
+    let before = vfs.contents();
+    let reader = Directory::open_read_only(Arc::new(vfs.clone())).expect("opened");
+    assert_eq!(reader.manifest().generation, 1);
+    assert!(matches!(reader.damage(), Some(Error::Corrupt { .. })));
+    let mut writer = Directory::open(Arc::new(vfs.clone())).expect("opened");
+    assert!(writer.damage().is_some());
+    let kept = |vfs: &MemoryVfs| before.iter().all(|(name, b)| vfs.contents().get(name) == Some(b));
+    assert!(kept(&vfs), "nothing is removed or rewritten");
+    // The damaged one keeps its number.
+    writer.commit(NextManifest::default()).expect("committed");
+    assert_eq!(writer.manifest().generation, 3);
+    assert!(writer.damage().is_none() && kept(&vfs));
+    drop(writer);
+    let again = Directory::open(Arc::new(vfs.clone())).expect("opened");
+    assert!(again.damage().is_none());
+    assert_eq!(again.manifest().generation, 3);
+}
+
+#[test]
+fn what_cannot_be_passed_over_is_refused_and_nothing_touched() {
+    let mut only = with_newest(|bytes| bytes[20] ^= 1).contents();
+    only.remove(&manifest_name(1));
+    let damaged = MemoryVfs::with_files(only);
     let newer = with_newest(|bytes| bytes[8] = 9);
     let is_damage: fn(&Error) -> bool = |e| matches!(e, Error::Corrupt { .. });
     let is_newer: fn(&Error) -> bool = |e| matches!(e, Error::NewerFormat { .. });
@@ -522,6 +550,7 @@ fn on_disk_a_collection_is_there_again() {
     let next = NextManifest {
         schema: b"schema".to_vec(),
         log_start: 3,
+        log_file: 1,
         segments: vec![build(&mut writer, 1).expect("built")],
     };
     writer.commit(next).expect("committed");

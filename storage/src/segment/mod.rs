@@ -35,6 +35,21 @@ pub struct SegmentFile {
     pub tail_hash: u128,
 }
 
+const NAME_PREFIX: &str = "segment-";
+const NAME_ENDING: &str = ".lxv";
+
+/// Name of the segment file with this number.
+pub(crate) fn segment_name(number: u64) -> String {
+    format!("{NAME_PREFIX}{number:016x}{NAME_ENDING}")
+}
+
+/// True for a name that [`segment_name`] gives.
+pub(crate) fn is_segment_name(name: &str) -> bool {
+    let digits = name.strip_prefix(NAME_PREFIX).and_then(|n| n.strip_suffix(NAME_ENDING));
+    let number = digits.filter(|d| d.len() == 16).and_then(|d| u64::from_str_radix(d, 16).ok());
+    number.is_some_and(|number| segment_name(number) == name)
+}
+
 /// The next place where a section may start.
 fn aligned(at: u64) -> u64 {
     at.next_multiple_of(ALIGNMENT)

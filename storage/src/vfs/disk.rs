@@ -2,12 +2,14 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::fs::{
+    CWD, FallocateFlags, FlockOperation, RenameFlags, fallocate, flock, renameat_with, statfs, statvfs,
+};
 
-use super::{FileInfo, LockGuard, Vfs, VfsFile, check_name, wrong_length};
+use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
 use crate::error::{Error, Result};
 use crate::manifest::is_manifest_name;
 use crate::mapped::Bytes;
@@ -17,6 +19,20 @@ const DIRECTORY_MODE: u32 = 0o700;
 /// Sealed files are for nobody to write; the handle that creates one still can.
 const SEALED_MODE: u32 = 0o444;
 const LOCK_MODE: u32 = 0o600;
+/// Logs are written in place by their owner.
+const LOG_MODE: u32 = 0o600;
+
+/// File systems whose locks, syncs or maps do not hold across machines or layers, by the magic
+/// number of statfs(2) (linux/magic.h).
+const UNSAFE_FILESYSTEMS: [(u32, &str); 7] = [
+    (0x6969, "NFS"),
+    (0x517b, "SMB"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x0102_1997, "9p"),
+    (0x6573_5546, "FUSE"),
+    (0x0bd0_0bd0, "Lustre"),
+];
 
 /// A directory on disk.
 #[derive(Debug)]
@@ -38,6 +54,18 @@ impl DiskVfs {
             return Err(fail("open", path, io::Error::from(io::ErrorKind::NotADirectory)));
         }
         Ok(Self { root: path.to_owned() })
+    }
+
+    /// Refuses a network or user-space file system: what durability rests on may not hold there.
+    pub fn check_filesystem(&self) -> Result<()> {
+        let found = statfs(&self.root).map_err(|e| fail("inspect", &self.root, e.into()))?;
+        let magic = found.f_type as u32;
+        match UNSAFE_FILESYSTEMS.iter().find(|(known, _)| *known == magic) {
+            None => Ok(()),
+            Some((_, kind)) => {
+                Err(Error::UnsafeFilesystem { path: self.root.display().to_string(), kind })
+            }
+        }
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {
@@ -69,6 +97,22 @@ impl VfsFile for DiskFile {
     }
 }
 
+struct DiskLog {
+    file: File,
+    path: PathBuf,
+}
+
+impl LogFile for DiskLog {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.file.write_all_at(bytes, offset).map_err(|e| fail("write", &self.path, e))
+    }
+
+    fn sync(&self) -> Result<()> {
+        // The length was made durable with the file; only bytes change.
+        self.file.sync_data().map_err(|e| fail("sync", &self.path, e))
+    }
+}
+
 /// The lock goes with the file descriptor, which is closed on drop.
 struct DiskLock {
     _file: File,
@@ -82,6 +126,20 @@ impl Vfs for DiskVfs {
         let opened = OpenOptions::new().write(true).create_new(true).mode(SEALED_MODE).open(&path);
         let file = opened.map_err(|e| fail("create", &path, e))?;
         Ok(Box::new(DiskFile { file, path }))
+    }
+
+    fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
+        let path = self.path(name)?;
+        let opened = OpenOptions::new().write(true).create_new(true).mode(LOG_MODE).open(&path);
+        let file = opened.map_err(|e| fail("create", &path, e))?;
+        let reserved = match fallocate(&file, FallocateFlags::empty(), 0, len) {
+            // File systems that cannot reserve: the length alone, then.
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(len),
+            reserved => reserved.map_err(io::Error::from),
+        };
+        // The length is synced here, as writes are followed by a sync of bytes alone.
+        reserved.and_then(|()| file.sync_all()).map_err(|e| fail("reserve", &path, e))?;
+        Ok(Box::new(DiskLog { file, path }))
     }
 
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
@@ -174,6 +232,29 @@ impl Vfs for DiskVfs {
 
     fn describe(&self) -> String {
         self.root.display().to_string()
+    }
+
+    fn free_bytes(&self) -> Result<Option<u64>> {
+        let found = statvfs(&self.root).map_err(|e| fail("inspect", &self.root, e.into()))?;
+        Ok(Some(found.f_bavail.saturating_mul(found.f_frsize)))
+    }
+
+    fn root(&self) -> Option<&Path> {
+        Some(&self.root)
+    }
+
+    fn adopt(&self, source: &dyn Vfs, file: &FileInfo) -> Result<()> {
+        let target = self.path(&file.name)?;
+        if let Some(root) = source.root()
+            && fs::hard_link(root.join(&file.name), &target).is_ok()
+        {
+            return Ok(());
+        }
+        // Another file system, or one without links.
+        let bytes = source.map(&file.name, file.len)?;
+        let mut copy = self.create(&file.name)?;
+        copy.write_all(&bytes)?;
+        copy.sync()
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::memory::MemoryVfs;
-use super::{FileInfo, LockGuard, Vfs, VfsFile};
+use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile};
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
 
@@ -46,6 +46,8 @@ pub enum Fault {
     ShortWrite,
     /// The device fails at a sync, and only then.
     SyncEio,
+    /// The call was interrupted before it did anything.
+    Eintr,
 }
 
 /// Syncs to be ignored, so that a test can show that it notices a missing one.
@@ -68,7 +70,8 @@ type FileId = usize;
 #[derive(Clone, Debug)]
 enum Op {
     Create(String, FileId),
-    Write(FileId, Vec<u8>),
+    /// Where, and what.
+    Write(FileId, u64, Vec<u8>),
     Sync(FileId),
     Rename(String, String),
     Remove(String),
@@ -87,6 +90,8 @@ struct Trace {
     syncs: usize,
     fault: Option<(usize, Fault, bool)>,
     ignored: IgnoredSync,
+    /// Bytes the disk holds; no limit if there is none.
+    capacity: Option<u64>,
 }
 
 /// A simulated disk; clones share it.
@@ -134,6 +139,21 @@ impl FaultyVfs {
         self.trace.lock().fault = None;
     }
 
+    /// Makes the disk this large; a write beyond it finds it full.
+    pub fn limit(&self, capacity: Option<u64>) {
+        self.trace.lock().capacity = capacity;
+    }
+
+    /// Refuses a write for which the disk has no room.
+    fn make_room(&self, bytes: u64, name: &str) -> Result<()> {
+        let Some(capacity) = self.trace.lock().capacity else { return Ok(()) };
+        let used: u64 = self.live.list()?.iter().map(|f| f.len).sum();
+        if used + bytes <= capacity {
+            return Ok(());
+        }
+        Err(injected(Fault::Enospc, "write", name))
+    }
+
     /// Lets some syncs do nothing from now on.
     pub fn ignore_syncs(&self, ignored: IgnoredSync) {
         self.trace.lock().ignored = ignored;
@@ -177,6 +197,15 @@ impl FaultyVfs {
         }
     }
 
+    /// A number for a file just created.
+    fn created(&self, name: &str) -> FileId {
+        let mut trace = self.trace.lock();
+        trace.files += 1;
+        let id = trace.files;
+        trace.ops.push(Op::Create(name.to_owned(), id));
+        id
+    }
+
     fn record(&self, op: Op) {
         self.trace.lock().ops.push(op);
     }
@@ -185,6 +214,7 @@ impl FaultyVfs {
 fn injected(fault: Fault, op: &'static str, name: &str) -> Error {
     let source = match fault {
         Fault::Enospc => io::Error::from(io::ErrorKind::StorageFull),
+        Fault::Eintr => io::Error::from(io::ErrorKind::Interrupted),
         Fault::Eio | Fault::ShortWrite | Fault::SyncEio => io::Error::other("injected fault"),
     };
     Error::io(op, name, source)
@@ -195,23 +225,59 @@ struct FaultyFile {
     disk: FaultyVfs,
     id: FileId,
     name: String,
+    len: u64,
+}
+
+impl FaultyFile {
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.inner.write_all(bytes)?;
+        self.disk.record(Op::Write(self.id, self.len, bytes.to_vec()));
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+struct FaultyLog {
+    inner: Box<dyn LogFile>,
+    disk: FaultyVfs,
+    id: FileId,
+    name: String,
+}
+
+impl LogFile for FaultyLog {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let (bytes, fault) = match self.disk.step("write") {
+            None => (bytes, None),
+            Some(Fault::ShortWrite) => (&bytes[..bytes.len() / 2], Some(Fault::ShortWrite)),
+            Some(fault) => (&bytes[..0], Some(fault)),
+        };
+        if !bytes.is_empty() {
+            self.inner.write_at(offset, bytes)?;
+            self.disk.record(Op::Write(self.id, offset, bytes.to_vec()));
+        }
+        fault.map_or(Ok(()), |fault| Err(injected(fault, "write", &self.name)))
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.disk.pass(SYNC, &self.name)?;
+        self.disk.sync(IgnoredSync::Files, Op::Sync(self.id));
+        Ok(())
+    }
 }
 
 impl VfsFile for FaultyFile {
     fn write_all(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = match self.disk.step("write") {
-            None => bytes,
-            Some(Fault::ShortWrite) => {
-                let half = &bytes[..bytes.len() / 2];
-                self.inner.write_all(half)?;
-                self.disk.record(Op::Write(self.id, half.to_vec()));
-                return Err(injected(Fault::ShortWrite, "write", &self.name));
+        match self.disk.step("write") {
+            None => {
+                self.disk.make_room(bytes.len() as u64, &self.name)?;
+                self.put(bytes)
             }
-            Some(fault) => return Err(injected(fault, "write", &self.name)),
-        };
-        self.inner.write_all(written)?;
-        self.disk.record(Op::Write(self.id, written.to_vec()));
-        Ok(())
+            Some(Fault::ShortWrite) => {
+                self.put(&bytes[..bytes.len() / 2])?;
+                Err(injected(Fault::ShortWrite, "write", &self.name))
+            }
+            Some(fault) => Err(injected(fault, "write", &self.name)),
+        }
     }
 
     fn sync(&mut self) -> Result<()> {
@@ -225,13 +291,20 @@ impl Vfs for FaultyVfs {
     fn create(&self, name: &str) -> Result<Box<dyn VfsFile>> {
         self.pass("create", name)?;
         let inner = self.live.create(name)?;
-        let id = {
-            let mut trace = self.trace.lock();
-            trace.files += 1;
-            trace.files
-        };
-        self.record(Op::Create(name.to_owned(), id));
-        Ok(Box::new(FaultyFile { inner, disk: self.clone(), id, name: name.to_owned() }))
+        let (disk, id, name) = (self.clone(), self.created(name), name.to_owned());
+        Ok(Box::new(FaultyFile { inner, disk, id, name, len: 0 }))
+    }
+
+    fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
+        self.pass("create", name)?;
+        self.make_room(len, name)?;
+        let inner = self.live.create_log(name, len)?;
+        let (disk, id, name) = (self.clone(), self.created(name), name.to_owned());
+        self.record(Op::Write(id, 0, vec![0; len as usize]));
+        let log = FaultyLog { inner, disk, id, name };
+        // As on a real disk, where the length has to be durable before bytes alone are synced.
+        log.sync()?;
+        Ok(Box::new(log))
     }
 
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
@@ -278,11 +351,14 @@ impl Vfs for FaultyVfs {
     }
 }
 
+/// A write that was not synced: where, and what.
+type Pending = (u64, Vec<u8>);
+
 /// The state of the disk while its trace is replayed.
 #[derive(Default)]
 struct Image {
     /// Synced bytes of each file, and writes since.
-    files: BTreeMap<FileId, (Vec<u8>, Vec<Vec<u8>>)>,
+    files: BTreeMap<FileId, (Vec<u8>, Vec<Pending>)>,
     /// Directory as last synced, and operations since.
     names: BTreeMap<String, FileId>,
     pending: Vec<Op>,
@@ -303,10 +379,12 @@ impl Image {
 
     fn apply(&mut self, op: &Op) {
         match op {
-            Op::Write(id, bytes) => self.files.entry(*id).or_default().1.push(bytes.clone()),
+            Op::Write(id, at, bytes) => {
+                self.files.entry(*id).or_default().1.push((*at, bytes.clone()));
+            }
             Op::Sync(id) => {
                 let (durable, pending) = self.files.entry(*id).or_default();
-                pending.drain(..).for_each(|bytes| durable.extend(bytes));
+                pending.drain(..).for_each(|(at, bytes)| put(durable, at as usize, &bytes));
             }
             Op::SyncDir => {
                 for op in std::mem::take(&mut self.pending) {
@@ -345,36 +423,46 @@ impl Image {
     fn survivor(
         &mut self,
         mut bytes: Vec<u8>,
-        pending: Vec<Vec<u8>>,
+        pending: Vec<Pending>,
         policy: CrashPolicy,
     ) -> Vec<u8> {
         let last = pending.len();
-        for (i, write) in pending.into_iter().enumerate() {
+        for (i, (at, write)) in pending.into_iter().enumerate() {
+            let at = at as usize;
             match policy {
                 CrashPolicy::DropUnsynced => {}
                 CrashPolicy::Torn if i + 1 == last => {
                     let sectors = (write.len() / SECTOR_BYTES) as u64 + 1;
                     let kept = (self.next() % sectors) as usize * SECTOR_BYTES;
-                    bytes.extend_from_slice(&write[..kept.min(write.len())]);
+                    put(&mut bytes, at, &write[..kept.min(write.len())]);
                 }
-                CrashPolicy::KeepAll | CrashPolicy::Torn => bytes.extend(write),
-                CrashPolicy::Random => {
-                    for sector in write.chunks(SECTOR_BYTES) {
-                        match self.coin() {
-                            true => bytes.extend_from_slice(sector),
-                            // The length was recorded and the sector never written.
-                            false => bytes.resize(bytes.len() + sector.len(), 0),
-                        }
-                    }
-                    if self.coin() {
-                        let kept = self.next() as usize % (bytes.len() + 1);
-                        let durable = bytes.len() - write.len();
-                        bytes.truncate(kept.max(durable));
-                    }
-                }
+                CrashPolicy::KeepAll | CrashPolicy::Torn => put(&mut bytes, at, &write),
+                CrashPolicy::Random => self.scatter(&mut bytes, at, &write),
             }
         }
         bytes
+    }
+
+    /// Writes some sectors of a write, by the seed. Sectors are those of the file, so that a write
+    /// that begins in the middle of one is torn where a disk would tear it.
+    fn scatter(&mut self, bytes: &mut Vec<u8>, at: usize, write: &[u8]) {
+        let before = bytes.len();
+        let mut place = at;
+        while place < at + write.len() {
+            let next = (place / SECTOR_BYTES + 1) * SECTOR_BYTES;
+            let end = next.min(at + write.len());
+            match self.coin() {
+                true => put(bytes, place, &write[place - at..end - at]),
+                // The length was recorded and the sector never written.
+                false if bytes.len() < end => bytes.resize(end, 0),
+                false => {}
+            }
+            place = end;
+        }
+        if bytes.len() > before && self.coin() {
+            let kept = self.next() as usize % (bytes.len() + 1);
+            bytes.truncate(kept.max(before));
+        }
     }
 
     fn coin(&mut self) -> bool {
@@ -389,6 +477,14 @@ impl Image {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+}
+
+/// Writes into a file, longer afterwards if need be.
+fn put(file: &mut Vec<u8>, at: usize, bytes: &[u8]) {
+    if file.len() < at + bytes.len() {
+        file.resize(at + bytes.len(), 0);
+    }
+    file[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
 /// Carries out one directory operation; one whose file a lost operation left missing does nothing.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{FileInfo, LockGuard, Vfs, VfsFile, check_name, wrong_length};
+use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
 
@@ -53,6 +53,27 @@ impl VfsFile for MemoryFile {
     }
 }
 
+impl LogFile for MemoryFile {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let mut content = self.0.lock();
+        let place = (offset as usize).checked_add(bytes.len()).map(|end| offset as usize..end);
+        match place.and_then(|place| content.get_mut(place)) {
+            Some(target) => target.copy_from_slice(bytes),
+            None => return Err(beyond(offset, bytes.len(), content.len())),
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The error of a write beyond the end of a log file: a mistake of ours.
+fn beyond(offset: u64, bytes: usize, len: usize) -> Error {
+    Error::Invalid { detail: format!("{bytes} bytes at {offset} of a log file of {len}") }
+}
+
 struct MemoryLock {
     locks: Arc<Mutex<BTreeSet<String>>>,
     name: String,
@@ -74,6 +95,17 @@ impl Vfs for MemoryVfs {
             return Err(Error::AlreadyExists { path: name.to_owned() });
         }
         let content = Content::default();
+        files.insert(name.to_owned(), content.clone());
+        Ok(Box::new(MemoryFile(content)))
+    }
+
+    fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
+        check_name(name)?;
+        let mut files = self.files.lock();
+        if files.contains_key(name) {
+            return Err(Error::AlreadyExists { path: name.to_owned() });
+        }
+        let content = Arc::new(Mutex::new(vec![0; len as usize]));
         files.insert(name.to_owned(), content.clone());
         Ok(Box::new(MemoryFile(content)))
     }

@@ -1,5 +1,7 @@
 //! The seam to the file system: everything durable goes through [`Vfs`].
 
+use std::path::Path;
+
 pub mod disk;
 pub(crate) mod faulty;
 pub(crate) mod memory;
@@ -20,6 +22,10 @@ const MAX_NAME_BYTES: usize = 255;
 pub trait Vfs: Send + Sync + std::fmt::Debug {
     /// Creates a file that must not be there yet; it is written once and then sealed.
     fn create(&self, name: &str) -> Result<Box<dyn VfsFile>>;
+
+    /// Creates a file of `len` zeros that must not be there yet, to be written at any place. Its
+    /// space is taken at once where the file system can, so that a later write finds room.
+    fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>>;
 
     /// Maps a sealed file read-only; its length must be the expected one.
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes>;
@@ -45,6 +51,25 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
 
     /// The place, for messages.
     fn describe(&self) -> String;
+
+    /// Bytes that can still be written, where that can be told.
+    fn free_bytes(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// The directory on disk, where there is one.
+    fn root(&self) -> Option<&Path> {
+        None
+    }
+
+    /// Takes a sealed file of another place over, under its name: as a link where that can be done,
+    /// otherwise as a synced copy.
+    fn adopt(&self, source: &dyn Vfs, file: &FileInfo) -> Result<()> {
+        let bytes = source.map(&file.name, file.len)?;
+        let mut copy = self.create(&file.name)?;
+        copy.write_all(&bytes)?;
+        copy.sync()
+    }
 }
 
 /// A file being written, from its start to its end.
@@ -54,6 +79,15 @@ pub trait VfsFile: Send {
 
     /// Makes everything written so far durable.
     fn sync(&mut self) -> Result<()>;
+}
+
+/// A file of fixed length, written at any place. Writes and syncs may run at once.
+pub trait LogFile: Send + Sync {
+    /// Writes bytes at this offset, within the length of the file.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()>;
+
+    /// Makes everything written so far durable.
+    fn sync(&self) -> Result<()>;
 }
 
 /// Holds a lock until dropped.

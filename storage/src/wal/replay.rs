@@ -1,0 +1,145 @@
+//! Reading the log: the frames from a number on, and whether its end is torn or damaged.
+
+use super::frame::{FRAME_ALIGNMENT, Frame, HEADER_BYTES, Header, Home, Kind, frame_at};
+use super::{MAX_LOG_FILE_BYTES, log_name, log_number};
+use crate::error::{Error, Result};
+use crate::vfs::Vfs;
+
+/// What the log holds from a number on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogContent {
+    /// The writes, in order and without a gap.
+    pub frames: Vec<Frame>,
+    /// Number of the next write.
+    pub next_lsn: u64,
+    /// Numbers of the files read.
+    pub files: Vec<u64>,
+    /// Where the readable part ends before bytes that are no frames: what a power cut leaves.
+    pub torn: Option<Torn>,
+}
+
+/// The torn end of a log: bytes of writes that nobody was told are durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// The file.
+    pub file: String,
+    /// Where they begin.
+    pub offset: u64,
+}
+
+/// Reads the frames from `first_lsn` on out of the files from number `first_file` on.
+///
+/// # Errors
+/// [`Error::Corrupt`] with file and place where a frame that was durable cannot be read, or files
+/// are missing between others; [`Error::NotFound`] if a file went while it was being read, which
+/// happens to a reader that holds no lock.
+pub fn read_log(
+    vfs: &dyn Vfs,
+    collection: u128,
+    first_lsn: u64,
+    first_file: u64,
+) -> Result<LogContent> {
+    let listed = vfs.list()?;
+    let numbers = listed.iter().filter_map(|f| log_number(&f.name)).filter(|&n| n >= first_file);
+    let mut chain = Chain {
+        content: LogContent { next_lsn: first_lsn, ..LogContent::default() },
+        durable: first_lsn.saturating_sub(1),
+        bad: None,
+    };
+    // Names sort as numbers do, and a listing is sorted.
+    for number in numbers {
+        chain.read_file(vfs, Home { collection, number })?;
+    }
+    chain.finish()
+}
+
+struct Chain {
+    content: LogContent,
+    /// No write up to this one may be missing.
+    durable: u64,
+    /// Where the last file read ceased to be readable, and whether bytes other than zeros follow.
+    bad: Option<(Torn, bool)>,
+}
+
+impl Chain {
+    fn read_file(&mut self, vfs: &dyn Vfs, home: Home) -> Result<()> {
+        let name = log_name(home.number);
+        let bytes = vfs.read(&name, MAX_LOG_FILE_BYTES)?;
+        let header = Header::decode(&name, &bytes, home)?;
+        if header.len != bytes.len() as u64 {
+            // Its length was durable before its name was.
+            let detail = format!("it has {} bytes, its header says {}", bytes.len(), header.len);
+            return Err(Error::corrupt(&name, bytes.len().min(header.len as usize), detail));
+        }
+        if header.first_lsn > self.content.next_lsn {
+            return Err(self.missing(&name, header.first_lsn));
+        }
+        // A file may begin with frames that one before it has as well: those of an interrupted
+        // recovery, which copies what it read.
+        let (mut at, mut next) = (HEADER_BYTES, header.first_lsn);
+        while let Some(found) = frame_at(&bytes, at, home) {
+            let write = found.kind == Kind::Write;
+            if write && found.lsn != next {
+                break;
+            }
+            self.durable = self.durable.max(found.durable);
+            if write && found.lsn == self.content.next_lsn {
+                let payload = found.payload.to_vec();
+                self.content.frames.push(Frame { lsn: found.lsn, payload });
+                self.content.next_lsn += 1;
+            }
+            next += u64::from(write);
+            at = found.end;
+        }
+        let dirty = bytes.get(at..).unwrap_or_default().iter().any(|&b| b != 0);
+        if dirty {
+            self.look_behind(&bytes, at, home);
+        }
+        self.bad = Some((Torn { file: name, offset: at as u64 }, dirty));
+        self.content.files.push(home.number);
+        Ok(())
+    }
+
+    /// Learns from frames behind an unreadable place what was durable when they were written.
+    fn look_behind(&mut self, bytes: &[u8], bad: usize, home: Home) {
+        let mut at = bad.next_multiple_of(FRAME_ALIGNMENT);
+        while at < bytes.len() {
+            match frame_at(bytes, at, home) {
+                Some(found) => {
+                    self.durable = self.durable.max(found.durable);
+                    at = found.end;
+                }
+                None => at += FRAME_ALIGNMENT,
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<LogContent> {
+        match self.bad.take() {
+            Some((place, _)) if self.durable >= self.content.next_lsn => {
+                let detail = format!(
+                    "write {} was acknowledged and cannot be read",
+                    self.content.next_lsn
+                );
+                Err(Error::corrupt(&place.file, place.offset as usize, detail))
+            }
+            Some((place, true)) => {
+                self.content.torn = Some(place);
+                Ok(self.content)
+            }
+            _ => Ok(self.content),
+        }
+    }
+
+    /// The error of writes that no file has before the one that begins at `first`.
+    fn missing(&self, name: &str, first: u64) -> Error {
+        let next = self.content.next_lsn;
+        match &self.bad {
+            Some((place, _)) => {
+                let detail = format!("write {next} cannot be read, and {name} begins at {first}");
+                Error::corrupt(&place.file, place.offset as usize, detail)
+            }
+            None => Error::corrupt(name, 0, format!("writes {next} to {} are missing", first - 1)),
+        }
+    }
+}

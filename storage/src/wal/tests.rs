@@ -1,0 +1,235 @@
+//! The log against power cuts at every operation, damage in every byte, and a full disk.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::error::{Error, Result};
+use crate::poison::Poison;
+use crate::vfs::Vfs;
+use crate::vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
+use crate::vfs::memory::MemoryVfs;
+
+const COLLECTION: u128 = 77;
+/// Small, so that a few frames fill a file.
+const FILE_BYTES: u64 = 2_048;
+
+fn payload(lsn: u64) -> Vec<u8> {
+    // Some are longer than a sector, some longer than a file.
+    let len = [0, 5, 700, 64, 3_000, 8][lsn as usize % 6];
+    (0..len).map(|i| (i as u64 * 7 + lsn) as u8).collect()
+}
+
+fn open(vfs: Arc<dyn Vfs>) -> Result<Log> {
+    let content = read_log(vfs.as_ref(), COLLECTION, 1, 0)?;
+    Log::open(vfs, COLLECTION, Arc::new(Poison::default()), FILE_BYTES, &content, 0)
+}
+
+/// Opens the log, writes `count` frames, some synced at once and some together, and tells after how
+/// many operations which number was durable.
+fn write(disk: &FaultyVfs, count: u64, acknowledged: &mut Vec<(usize, u64)>) -> Result<Log> {
+    let log = open(Arc::new(disk.clone()))?;
+    for _ in 0..count {
+        let lsn = log.append(&payload(log.last() + 1))?;
+        if lsn % 3 != 0 {
+            log.sync(lsn)?;
+            acknowledged.push((disk.ops(), lsn));
+        }
+    }
+    Ok(log)
+}
+
+/// The highest number found, after every frame was checked.
+fn read(vfs: &dyn Vfs) -> std::result::Result<u64, String> {
+    let content = read_log(vfs, COLLECTION, 1, 0).map_err(|e| e.to_string())?;
+    for (place, frame) in (1u64..).zip(&content.frames) {
+        if frame.lsn != place || frame.payload != payload(frame.lsn) {
+            return Err(format!("frame {} at place {place}", frame.lsn));
+        }
+    }
+    Ok(content.next_lsn - 1)
+}
+
+/// Cuts the power at every operation of two sessions, and again while what is left is recovered.
+fn cut_everywhere(ignored: IgnoredSync) -> std::result::Result<usize, String> {
+    let disk = FaultyVfs::new();
+    disk.ignore_syncs(ignored);
+    let mut acknowledged = vec![(0, 0)];
+    for _ in 0..2 {
+        let log = write(&disk, 9, &mut acknowledged).map_err(|e| e.to_string())?;
+        log.close().map_err(|e| e.to_string())?;
+        acknowledged.push((disk.ops(), log.last()));
+    }
+    let mut states = 0;
+    for cut in 0..=disk.ops() {
+        let durable = acknowledged.iter().rfind(|(ops, _)| *ops <= cut).map_or(0, |a| a.1);
+        for policy in [CrashPolicy::DropUnsynced, CrashPolicy::KeepAll, CrashPolicy::Torn]
+            .into_iter()
+            .chain([CrashPolicy::Random; 12])
+        {
+            states += 1;
+            let told = |what: String| format!("cut {cut}, {policy:?}: {what}");
+            let image = disk.crash_image(cut, policy, states);
+            let found = read(&image).map_err(told)?;
+            if found < durable {
+                return Err(told(format!("{durable} was durable, {found} is there")));
+            }
+            let again = FaultyVfs::over(&image);
+            let log = open(Arc::new(again.clone())).map_err(|e| told(e.to_string()))?;
+            let recovered = again.ops();
+            let lsn = log.append(&payload(found + 1)).map_err(|e| told(e.to_string()))?;
+            log.sync(lsn).map_err(|e| told(e.to_string()))?;
+            for second in 0..=again.ops() {
+                let image = again.crash_image(second, CrashPolicy::Random, states);
+                let left = read(&image).map_err(|e| told(format!("again at {second}: {e}")))?;
+                if left < found || (second > recovered && second == again.ops() && left != lsn) {
+                    return Err(told(format!("again at {second}: {found} shrank to {left}")));
+                }
+            }
+        }
+    }
+    Ok(states as usize)
+}
+
+#[test]
+fn a_power_cut_anywhere_loses_nothing_durable() {
+    let states = cut_everywhere(IgnoredSync::None).expect("no violation");
+    assert!(states > 500, "{states}");
+    for ignored in [IgnoredSync::Files, IgnoredSync::Directory] {
+        cut_everywhere(ignored).expect_err("a missing sync is noticed");
+    }
+}
+
+#[test]
+fn damage_to_a_closed_log_is_told_with_its_place() {
+    let disk = FaultyVfs::new();
+    let log = write(&disk, 9, &mut Vec::new()).expect("written");
+    log.close().expect("closed");
+    let whole = disk.crash_image(disk.ops(), CrashPolicy::KeepAll, 0);
+    let files = whole.contents();
+    assert!(files.len() > 2, "{:?}", files.keys());
+    let (mut told, mut harmless) = (0, 0);
+    for name in files.keys() {
+        let len = files[name].len();
+        for at in 0..len * 8 {
+            let mut damaged = files.clone();
+            damaged.get_mut(name).expect("it is there")[at / 8] ^= 1 << (at % 8);
+            let image = MemoryVfs::with_files(damaged);
+            match read_log(&image, COLLECTION, 1, 0) {
+                Err(Error::Corrupt { file, .. }) if files.contains_key(&file) => told += 1,
+                Err(Error::NewerFormat { .. }) => told += 1,
+                Err(error) => panic!("bit {at} of {name}: {error}"),
+                Ok(content) => {
+                    assert_eq!(content.frames.len(), 9, "bit {at} of {name}");
+                    harmless += 1;
+                }
+            }
+        }
+        for cut in 0..len {
+            let mut damaged = files.clone();
+            damaged.get_mut(name).expect("it is there").truncate(cut);
+            let error = read_log(&MemoryVfs::with_files(damaged), COLLECTION, 1, 0);
+            assert!(matches!(error, Err(Error::Corrupt { .. })), "{name} cut to {cut}");
+        }
+    }
+    // Space that no frame uses, and the mark that tells the last write durable.
+    assert!(told > harmless / 2, "{told} told, {harmless} harmless");
+}
+
+#[test]
+fn a_log_of_another_place_is_refused() {
+    let disk = FaultyVfs::new();
+    write(&disk, 2, &mut Vec::new()).expect("written");
+    let image = disk.crash_image(disk.ops(), CrashPolicy::KeepAll, 0);
+    let other = read_log(&image, COLLECTION + 1, 1, 0);
+    assert!(matches!(other, Err(Error::Corrupt { .. })), "{other:?}");
+    // From a later write on, the files before it are not wanted; from an earlier one, they are.
+    let mut files = image.contents();
+    let first = log_name(0);
+    assert!(files.remove(&first).is_some());
+    let missing = read_log(&MemoryVfs::with_files(files), COLLECTION, 1, 0);
+    assert!(missing.is_ok_and(|c| c.frames.is_empty()), "nothing was left of one file");
+}
+
+#[test]
+fn a_gap_between_files_is_damage() {
+    let disk = FaultyVfs::new();
+    let log = write(&disk, 9, &mut Vec::new()).expect("written");
+    log.close().expect("closed");
+    let files = disk.crash_image(disk.ops(), CrashPolicy::KeepAll, 0).contents();
+    let names: Vec<String> = files.keys().cloned().collect();
+    for gone in &names[..names.len() - 1] {
+        let mut left = files.clone();
+        left.remove(gone);
+        let error = read_log(&MemoryVfs::with_files(left), COLLECTION, 1, 0);
+        assert!(matches!(error, Err(Error::Corrupt { .. })), "without {gone}: {error:?}");
+    }
+}
+
+#[test]
+fn those_who_wait_share_a_sync() {
+    let disk = FaultyVfs::new();
+    let log = open(Arc::new(disk.clone())).expect("opened");
+    let first = log.append(b"one").expect("written");
+    let last = log.append(b"two").expect("written");
+    let before = disk.syncs();
+    log.sync(last).expect("synced");
+    log.sync(first).expect("it is covered");
+    assert_eq!(disk.syncs() - before, 1);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let lsn = log.append(b"more").expect("written");
+                    log.sync(lsn).expect("synced");
+                    assert!(log.durable() >= lsn);
+                }
+            });
+        }
+    });
+    assert_eq!(log.last(), 402);
+}
+
+#[test]
+fn a_failed_sync_ends_writing_and_says_that_it_is_unknown() {
+    let disk = FaultyVfs::new();
+    let log = open(Arc::new(disk.clone())).expect("opened");
+    let first = log.append(b"one").expect("written");
+    log.sync(first).expect("synced");
+    let second = log.append(b"two").expect("written");
+    disk.fail_at(disk.tried(), Fault::SyncEio, false);
+    assert!(matches!(log.sync(second), Err(Error::DurabilityUnknown { .. })));
+    // The fault is over, and still nothing more is written.
+    assert!(matches!(log.append(b"three"), Err(Error::Poisoned { .. })));
+    assert!(matches!(log.sync(second), Err(Error::DurabilityUnknown { .. })));
+}
+
+#[test]
+fn a_full_disk_is_told_and_writing_goes_on_when_there_is_space() {
+    let disk = FaultyVfs::new();
+    let log = open(Arc::new(disk.clone())).expect("opened");
+    disk.limit(Some(FILE_BYTES));
+    let mut written = 0;
+    let full = loop {
+        match log.append(&[7; 100]) {
+            Ok(lsn) => written = lsn,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, Error::OutOfSpace { .. }), "{full}");
+    assert!(written > 5, "what was reserved is used: {written}");
+    log.sync(written).expect("what was written is durable");
+    assert!(matches!(log.append(&[7; 100]), Err(Error::OutOfSpace { .. })));
+    disk.limit(None);
+    assert_eq!(log.append(&[7; 100]).expect("there is space"), written + 1);
+    log.sync(written + 1).expect("synced");
+    let content = read_log(&disk, COLLECTION, 1, 0).expect("read");
+    assert_eq!(content.next_lsn, written + 2);
+}
+
+#[test]
+fn names_tell_numbers() {
+    assert_eq!(log_number(&log_name(255)), Some(255));
+    for name in ["log-.wal", "log-00000000000000FF.wal", "log-ff.wal", "log-00000000000000ff"] {
+        assert_eq!(log_number(name), None, "{name}");
+    }
+}

@@ -1,0 +1,261 @@
+//! Writing the log: frames appended in order, one sync for all that wait.
+
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::frame::{FRAME_BYTES, HEADER_BYTES, Header, Home, Prepared};
+use super::replay::LogContent;
+use super::{log_name, log_number};
+use crate::directory::TEMPORARY_ENDING;
+use crate::error::{Error, Result};
+use crate::poison::Poison;
+use crate::vfs::{LogFile, Vfs};
+
+/// The log of a collection that is open for writing.
+pub struct Log {
+    vfs: Arc<dyn Vfs>,
+    collection: u128,
+    file_bytes: u64,
+    poison: Arc<Poison>,
+    inner: Mutex<Inner>,
+    synced: Condvar,
+}
+
+struct Inner {
+    /// The file frames go to; made when the first one comes.
+    file: Option<Open>,
+    /// Number of the next file.
+    next_file: u64,
+    next_lsn: u64,
+    /// Every write up to this one is durable.
+    durable: u64,
+    /// A sync is under way, for all that was written before it began.
+    syncing: bool,
+}
+
+struct Open {
+    file: Arc<dyn LogFile>,
+    home: Home,
+    at: u64,
+    len: u64,
+    /// What the last frame in it says is durable.
+    told: u64,
+}
+
+impl Log {
+    /// Goes on after what [`read_log`](super::read_log) found. Its frames are copied to a new file
+    /// and synced: after a failed sync the pages that were read back may never have been on disk.
+    pub fn open(
+        vfs: Arc<dyn Vfs>,
+        collection: u128,
+        poison: Arc<Poison>,
+        file_bytes: u64,
+        content: &LogContent,
+        first_file: u64,
+    ) -> Result<Self> {
+        // Not even the number of an unfinished file is taken again: were its removal and its
+        // making undone by a power cut and its renaming not, its old bytes would get the name.
+        let number = |name: &str| log_number(name.strip_suffix(TEMPORARY_ENDING).unwrap_or(name));
+        let taken = vfs.list()?.iter().filter_map(|f| number(&f.name)).max();
+        let next_file = taken.map_or(first_file, |number| first_file.max(number + 1));
+        let durable = content.next_lsn - 1;
+        let inner =
+            Inner { file: None, next_file, next_lsn: content.next_lsn, durable, syncing: false };
+        let log =
+            Self { vfs, collection, file_bytes, poison, inner: Mutex::new(inner), synced: Condvar::new() };
+        log.copy(content)?;
+        Ok(log)
+    }
+
+    fn copy(&self, content: &LogContent) -> Result<()> {
+        let mut inner = self.inner.lock();
+        if let Some(first) = content.frames.first() {
+            let mut frames: Vec<(u64, Prepared)> =
+                content.frames.iter().map(|f| (f.lsn, Prepared::write(&f.payload))).collect();
+            let size = frames.iter().map(|(_, f)| f.size()).sum();
+            let durable = inner.durable;
+            let make = |open: &mut Open| {
+                for (lsn, frame) in &mut frames {
+                    open.file.write_at(open.at, frame.finish(open.home, *lsn, durable))?;
+                    open.at += frame.size();
+                }
+                open.told = durable;
+                Ok(())
+            };
+            let open = self.create(&mut inner, first.lsn, size, make)?;
+            inner.file = Some(open);
+        }
+        for &number in &content.files {
+            self.vfs.remove(&log_name(number))?;
+        }
+        Ok(())
+    }
+
+    /// Appends a write and gives its number. It is not durable before [`sync`](Self::sync).
+    ///
+    /// # Errors
+    /// [`Error::OutOfSpace`] when no file can be made for it: nothing was written, and writing may go
+    /// on when there is space. After any other failure all writes are refused.
+    pub fn append(&self, payload: &[u8]) -> Result<u64> {
+        let mut frame = Prepared::write(payload);
+        let mut inner = self.inner.lock();
+        self.poison.check()?;
+        self.make_room(&mut inner, frame.size())?;
+        let lsn = inner.next_lsn;
+        self.put(&mut inner, &mut frame, lsn)?;
+        inner.next_lsn += 1;
+        Ok(lsn)
+    }
+
+    /// Returns once the write of this number is durable. Those who wait at the same time share one
+    /// sync.
+    ///
+    /// # Errors
+    /// [`Error::DurabilityUnknown`] when a sync failed; all later writes are refused.
+    pub fn sync(&self, lsn: u64) -> Result<()> {
+        let mut inner = self.inner.lock();
+        while inner.durable < lsn {
+            if let Err(Error::Poisoned { reason }) = self.poison.check() {
+                return Err(Error::DurabilityUnknown { reason });
+            }
+            if inner.syncing {
+                self.synced.wait(&mut inner);
+                continue;
+            }
+            let Some(open) = &inner.file else { break };
+            let (file, upto) = (open.file.clone(), inner.next_lsn - 1);
+            inner.syncing = true;
+            let synced = MutexGuard::unlocked(&mut inner, || file.sync());
+            inner.syncing = false;
+            match synced {
+                Ok(()) => inner.durable = inner.durable.max(upto),
+                Err(error) => self.poison.fail(error.to_string()),
+            }
+            self.synced.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Number of the last write.
+    pub fn last(&self) -> u64 {
+        self.inner.lock().next_lsn - 1
+    }
+
+    /// Every write up to this one is durable.
+    pub fn durable(&self) -> u64 {
+        self.inner.lock().durable
+    }
+
+    /// Makes all writes durable and lets later ones go to a new file. Gives the number of the next
+    /// write and of the file it will be in.
+    pub fn seal(&self) -> Result<(u64, u64)> {
+        let mut inner = self.inner.lock();
+        self.poison.check()?;
+        self.sync_open(&mut inner)?;
+        inner.file = None;
+        self.synced.notify_all();
+        Ok((inner.next_lsn, inner.next_file))
+    }
+
+    /// Makes all writes durable, and says so at the end of the log, so that damage to the last ones
+    /// is not taken for a torn tail.
+    pub fn close(&self) -> Result<()> {
+        let mut inner = self.inner.lock();
+        self.poison.check()?;
+        self.sync_open(&mut inner)?;
+        let (last, durable) = (inner.next_lsn - 1, inner.durable);
+        let mut mark = Prepared::mark();
+        let untold = inner.file.as_ref().is_some_and(|open| {
+            open.told < durable && open.at + mark.size() <= open.len
+        });
+        if untold {
+            self.put(&mut inner, &mut mark, last)?;
+            self.sync_file(&inner)?;
+        }
+        Ok(())
+    }
+
+    /// Sees to it that the open file has room for a frame of this size.
+    fn make_room(&self, inner: &mut Inner, size: u64) -> Result<()> {
+        if inner.file.as_ref().is_some_and(|open| open.at + size <= open.len) {
+            return Ok(());
+        }
+        // What the full file holds must be durable before there is a file that goes on after it.
+        self.sync_open(inner)?;
+        let first = inner.next_lsn;
+        inner.file = Some(self.create(inner, first, size, |_| Ok(()))?);
+        Ok(())
+    }
+
+    fn sync_open(&self, inner: &mut Inner) -> Result<()> {
+        if inner.durable < inner.next_lsn - 1 {
+            self.sync_file(inner)?;
+            inner.durable = inner.next_lsn - 1;
+        }
+        Ok(())
+    }
+
+    fn sync_file(&self, inner: &Inner) -> Result<()> {
+        match &inner.file {
+            None => Ok(()),
+            Some(open) => self.poison.guard(open.file.sync()),
+        }
+    }
+
+    /// Writes a frame behind the last one.
+    fn put(&self, inner: &mut Inner, frame: &mut Prepared, lsn: u64) -> Result<()> {
+        let durable = inner.durable;
+        let Some(open) = &mut inner.file else { return Ok(()) };
+        match open.file.write_at(open.at, frame.finish(open.home, lsn, durable)) {
+            Ok(()) => {
+                open.at += frame.size();
+                open.told = durable;
+                Ok(())
+            }
+            Err(full @ Error::OutOfSpace { .. }) => {
+                // What was written of it must not be taken for a write.
+                self.poison.guard(open.file.write_at(open.at, &[0; FRAME_BYTES]))?;
+                Err(full)
+            }
+            failed => self.poison.guard(failed),
+        }
+    }
+
+    /// Makes a log file. It gets its name once its length, its header and what `fill` puts in are
+    /// durable: a file with a name that cannot be read is damage, never a torn write.
+    fn create(
+        &self,
+        inner: &mut Inner,
+        first_lsn: u64,
+        size: u64,
+        fill: impl FnOnce(&mut Open) -> Result<()>,
+    ) -> Result<Open> {
+        let home = Home { collection: self.collection, number: inner.next_file };
+        inner.next_file += 1;
+        let name = log_name(home.number);
+        let temporary = format!("{name}{TEMPORARY_ENDING}");
+        let needed = HEADER_BYTES as u64 + size + FRAME_BYTES as u64;
+        let len = self.file_bytes.max(needed.next_multiple_of(HEADER_BYTES as u64));
+        let made = || {
+            let file: Arc<dyn LogFile> = Arc::from(self.vfs.create_log(&temporary, len)?);
+            let header = Header { home, first_lsn, len };
+            file.write_at(0, &header.encode())?;
+            let mut open = Open { file, home, at: HEADER_BYTES as u64, len, told: 0 };
+            fill(&mut open)?;
+            open.file.sync()?;
+            Ok(open)
+        };
+        let open = match made() {
+            Err(full @ Error::OutOfSpace { .. }) => {
+                // It has no name yet; if it cannot go now, the next open sweeps it.
+                let _ = self.vfs.remove(&temporary);
+                return Err(full);
+            }
+            made => self.poison.guard(made)?,
+        };
+        let named = self.vfs.rename(&temporary, &name).and_then(|()| self.vfs.sync_dir());
+        self.poison.guard(named)?;
+        Ok(open)
+    }
+}
