@@ -12,7 +12,7 @@ pub struct LogContent {
     pub frames: Vec<Frame>,
     /// Number of the next write.
     pub next_lsn: u64,
-    /// Numbers of the files read.
+    /// Numbers of the files there are.
     pub files: Vec<u64>,
     /// Where the readable part ends before bytes that are no frames: what a power cut leaves.
     pub torn: Option<Torn>,
@@ -40,17 +40,47 @@ pub fn read_log(
     first_file: u64,
 ) -> Result<LogContent> {
     let listed = vfs.list()?;
-    let numbers = listed.iter().filter_map(|f| log_number(&f.name)).filter(|&n| n >= first_file);
-    let mut chain = Chain {
-        content: LogContent { next_lsn: first_lsn, ..LogContent::default() },
-        durable: first_lsn.saturating_sub(1),
-        bad: None,
-    };
     // Names sort as numbers do, and a listing is sorted.
-    for number in numbers {
-        chain.read_file(vfs, Home { collection, number })?;
+    let files = listed.iter().filter_map(|f| log_number(&f.name)).filter(|&n| n >= first_file);
+    let content =
+        LogContent { next_lsn: first_lsn, files: files.collect(), ..LogContent::default() };
+    // The last file that begins early enough has all that is wanted of the ones before it: a
+    // recovery copies what it read, and may have been cut off while it removed what it copied.
+    let mut wanted = Vec::new();
+    for &number in content.files.iter().rev() {
+        let file = LogFileBytes::read(vfs, Home { collection, number })?;
+        let early = file.header.first_lsn <= first_lsn;
+        wanted.push(file);
+        if early {
+            break;
+        }
+    }
+    let mut chain = Chain { content, durable: first_lsn.saturating_sub(1), bad: None };
+    for file in wanted.iter().rev() {
+        chain.read(file)?;
     }
     chain.finish()
+}
+
+/// A log file, its header read.
+struct LogFileBytes {
+    name: String,
+    header: Header,
+    bytes: Vec<u8>,
+}
+
+impl LogFileBytes {
+    fn read(vfs: &dyn Vfs, home: Home) -> Result<Self> {
+        let name = log_name(home.number);
+        let bytes = vfs.read(&name, MAX_LOG_FILE_BYTES)?;
+        let header = Header::decode(&name, &bytes, home)?;
+        if header.len != bytes.len() as u64 {
+            // Its length was durable before its name was.
+            let detail = format!("it has {} bytes, its header says {}", bytes.len(), header.len);
+            return Err(Error::corrupt(&name, bytes.len().min(header.len as usize), detail));
+        }
+        Ok(Self { name, header, bytes })
+    }
 }
 
 struct Chain {
@@ -62,22 +92,14 @@ struct Chain {
 }
 
 impl Chain {
-    fn read_file(&mut self, vfs: &dyn Vfs, home: Home) -> Result<()> {
-        let name = log_name(home.number);
-        let bytes = vfs.read(&name, MAX_LOG_FILE_BYTES)?;
-        let header = Header::decode(&name, &bytes, home)?;
-        if header.len != bytes.len() as u64 {
-            // Its length was durable before its name was.
-            let detail = format!("it has {} bytes, its header says {}", bytes.len(), header.len);
-            return Err(Error::corrupt(&name, bytes.len().min(header.len as usize), detail));
-        }
+    fn read(&mut self, file: &LogFileBytes) -> Result<()> {
+        let LogFileBytes { name, header, bytes } = file;
         if header.first_lsn > self.content.next_lsn {
-            return Err(self.missing(&name, header.first_lsn));
+            return Err(self.missing(name, header.first_lsn));
         }
-        // A file may begin with frames that one before it has as well: those of an interrupted
-        // recovery, which copies what it read.
+        let home = header.home;
         let (mut at, mut next) = (HEADER_BYTES, header.first_lsn);
-        while let Some(found) = frame_at(&bytes, at, home) {
+        while let Some(found) = frame_at(bytes, at, home) {
             let write = found.kind == Kind::Write;
             if write && found.lsn != next {
                 break;
@@ -93,10 +115,9 @@ impl Chain {
         }
         let dirty = bytes.get(at..).unwrap_or_default().iter().any(|&b| b != 0);
         if dirty {
-            self.look_behind(&bytes, at, home);
+            self.look_behind(bytes, at, home);
         }
-        self.bad = Some((Torn { file: name, offset: at as u64 }, dirty));
-        self.content.files.push(home.number);
+        self.bad = Some((Torn { file: name.clone(), offset: at as u64 }, dirty));
         Ok(())
     }
 
