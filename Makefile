@@ -7,10 +7,15 @@ MODEL := models/wordllama-256
 REGISTRY := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 DEMO := demo-index
 LEXIVEC := $(CARGO) run --quiet --release -p lexivec-cli --
+CAMPAIGN = $(CARGO) build --quiet --release -p lexivec-cli -p lexivec-tests && target/release/campaign
 STATES ?= 200000
+KILLS ?= 2000
+OPS ?= 200000
+CYCLES ?= 50
 SEED ?= 1
+SECONDS ?= 600
 
-.PHONY: demo model test lint compare crash-states
+.PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles soak fuzz
 
 ## Builds the command, fetches a model, indexes the READMEs of all crates, answers three queries.
 demo: model
@@ -46,9 +51,32 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-## A longer crash enumeration: make crash-states STATES=200000 SEED=1
+## Long runs; each prints its totals on its last line, and exits 1 at the first violation, with the seed
+## that repeats it. tests/LEDGER.md has what was run.
 crash-states:
-	LEXIVEC_STATES=$(STATES) LEXIVEC_SEED=$(SEED) $(CARGO) test --release -p lexivec-tests --test simulation a_power_cut -- --nocapture
+	$(CAMPAIGN) crash-states --states $(STATES) --seed $(SEED)
+
+kill9:
+	$(CAMPAIGN) kill9 --kills $(KILLS) --seed $(SEED)
+
+io-faults:
+	$(CAMPAIGN) io-faults --seed $(SEED)
+
+bit-flips:
+	$(CAMPAIGN) bit-flips
+
+model-ops:
+	$(CAMPAIGN) model-ops --ops $(OPS) --seed $(SEED)
+
+cycles:
+	$(CAMPAIGN) cycles --cycles $(CYCLES) --seed $(SEED)
+
+soak:
+	$(CAMPAIGN) soak --seconds $(SECONDS) --seed $(SEED)
+
+## Fuzzes every parser for SECONDS each; needs a nightly toolchain and cargo-fuzz.
+fuzz:
+	tests/fuzz/run $(SECONDS)
 
 ## Recall and speed on a data set, and an independent graph beside ours: make compare DATA=folder
 compare:

@@ -1,6 +1,9 @@
 //! What several test binaries share: where the test data and the built command are.
 #![forbid(unsafe_code)]
 
+pub mod campaigns;
+pub mod model;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

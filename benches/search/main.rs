@@ -61,7 +61,7 @@ fn build(data: &DataSet, index: &std::path::Path) -> Result<(), Failure> {
     let collection = Collection::create(index, Options::new().vector(data.dim, Metric::Cosine))?;
     collection.upsert(documents)?;
     let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    println!("build {wall:.1} s, {cpu:.1} CPU-seconds, {} bytes", collection.stats().bytes);
+    println!("build {wall:.1} s, {cpu:.1} CPU-seconds, {} bytes", collection.stats()?.bytes);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use lexivec::Metric;
+use lexivec::{Durability, Metric};
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
 #[derive(Parser)]
@@ -12,6 +12,9 @@ use lexivec::Metric;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Write to a network or user-space file system, where locks and syncs may not hold.
+    #[arg(long, global = true, env = "LEXIVEC_UNSAFE_FILESYSTEM")]
+    pub(crate) unsafe_filesystem: bool,
 }
 
 #[derive(Subcommand)]
@@ -28,8 +31,24 @@ pub(crate) enum Command {
     Stats(Plain),
     /// Score a collection's rankings by judgments.
     Evaluate(Evaluate),
-    /// Check every byte of a collection; exit 0 sound, 1 damaged, 2 cannot tell.
-    Verify(Plain),
+    /// Delete documents, by id or by filter.
+    Delete(Delete),
+    /// Bring every write from the log into segment files.
+    Flush(Plain),
+    /// Merge segments and free the space of rows that are gone.
+    Compact(Compact),
+    /// Check a collection; exit 0 sound, 1 damaged, 2 cannot tell.
+    Verify(Verify),
+    /// Make a sound collection of what can be read of a damaged one.
+    Repair(Repair),
+    /// Show the manifest and the writes in the log.
+    Inspect(Plain),
+    /// Keep, list or restore snapshots.
+    Snapshot(SnapshotArgs),
+    /// Write a collection as one stream of bytes.
+    Export(Export),
+    /// Make a collection of an exported stream.
+    Import(Import),
     /// Serve a collection, or a directory of collections, over HTTP.
     Serve(Serve),
 }
@@ -52,9 +71,142 @@ pub(crate) struct New {
     /// Search title and text as separate fields in a new collection, not as one.
     #[arg(long)]
     pub(crate) separate_fields: bool,
+    /// When writes to a new collection are acknowledged: sync, interval or bulk.
+    #[arg(long)]
+    pub(crate) durability: Option<Durability>,
     /// Folder of the model that turns text into vectors.
     #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
     pub(crate) model: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Delete {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Ids of the documents.
+    #[arg(required_unless_present = "filter", conflicts_with = "filter")]
+    pub(crate) ids: Vec<String>,
+    /// Delete every document whose payload this admits, as JSON; {} admits all.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) filter: Option<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Compact {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Memory it may take besides mapped files, as 256MiB or 1GiB.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads a number of bytes: 1048576, 256MiB, 1GiB.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) =
+        text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let scale = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => return Err(format!("{unit:?} is no unit; use KiB, MiB or GiB")),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("{text:?} is no number of bytes"))?;
+    number.checked_mul(scale).ok_or_else(|| format!("{text:?} is too large"))
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Verify {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Manifests, the log and the tables of files only.
+    #[arg(long, conflicts_with_all = ["full", "deep"])]
+    pub(crate) quick: bool,
+    /// Every byte and every row; so it is done where nothing else is asked for.
+    #[arg(long, conflicts_with = "deep")]
+    pub(crate) full: bool,
+    /// Also text against index, vectors against norms, what graphs reach, and recall.
+    #[arg(long)]
+    pub(crate) deep: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Repair {
+    /// Directory of the damaged collection, left as it is.
+    pub(crate) dir: PathBuf,
+    /// Directory of the new one.
+    pub(crate) target: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct SnapshotArgs {
+    #[command(subcommand)]
+    pub(crate) verb: SnapshotVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SnapshotVerb {
+    /// Keep what is there now under a name.
+    Create {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Name of the snapshot.
+        name: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the snapshots of a collection.
+    List {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a collection of a snapshot, in a new directory, once every byte of it was verified.
+    Restore {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Name of the snapshot.
+        name: String,
+        /// Directory of the new collection.
+        target: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Export {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// File to write; - is stdout.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Import {
+    /// Directory of the new collection.
+    pub(crate) dir: PathBuf,
+    /// File to read; - is stdin.
+    pub(crate) file: PathBuf,
 }
 
 #[derive(clap::Args)]

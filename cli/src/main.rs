@@ -13,7 +13,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    match commands::run(args.command) {
+    match commands::run(args) {
         Ok(code) => code,
         Err(failure) => {
             output::complain(&failure);

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Corrupt,
     /// The machine failed (disk full, I/O error).
     Machine,
+    /// Somebody asked for the work to end.
+    Cancelled,
 }
 
 /// An engine error.
@@ -49,6 +51,9 @@ pub enum Error {
     /// The collection was made with another model, or with none.
     #[error("embedder: {0}")]
     Embedder(String),
+    /// The work was ended before it was done; what was there is as it was.
+    #[error("cancelled; the collection is as it was")]
+    Cancelled,
     /// Files, durability, corruption.
     #[error(transparent)]
     Storage(#[from] storage::Error),
@@ -69,6 +74,7 @@ impl Error {
             Self::Document { .. } | Self::Invalid { .. } | Self::Request(_) => ErrorKind::Input,
             Self::Embedder(_) => ErrorKind::Input,
             Self::TextIndex { .. } => ErrorKind::Corrupt,
+            Self::Cancelled => ErrorKind::Cancelled,
             Self::Storage(e) => match e {
                 storage::Error::Corrupt { .. } | storage::Error::NewerFormat { .. } => {
                     ErrorKind::Corrupt

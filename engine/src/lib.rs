@@ -36,13 +36,17 @@ mod segment;
 mod text;
 mod vector;
 
-pub use collection::{Collection, Problem, Receipt, SegmentStats, Stats, VerifyReport};
+pub use collection::{
+    Collection, CompactOptions, CompactReport, Inspection, MergeReport, Problem, Receipt,
+    RepairReport, ScrollPage, SegmentStats, Snapshot, Stats, VerifyLevel, VerifyReport,
+    WriteOptions,
+};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{Hit, SearchResponse};
 pub use lexivec_query as query;
 pub use lexivec_query::{Filter, Fusion, SearchRequest};
 pub use lexivec_storage as storage;
-pub use options::Options;
+pub use options::{Durability, OpenOptions, Options};
 pub use schema::{Metric, Schema};
 pub use segment::Stage;

@@ -26,9 +26,44 @@ pub const MAX_COLUMN_STRING_BYTES: usize = 8 << 10;
 pub const MAX_TERM_BYTES: usize = 255;
 /// Rows up to which a segment has no graph: an exact scan of so few is as fast as a walk.
 pub const DEFAULT_GRAPH_MIN_ROWS: usize = 10_000;
-/// Rows a segment may have to be absorbed into the next one written, so that many small writes
-/// leave a logarithmic number of segments. No graph is rebuilt by it.
+/// Rows a segment in memory may have to be absorbed into the next one, so that many small writes
+/// leave a logarithmic number of segments.
 pub const ABSORB_MAX_ROWS: u32 = 10_000;
+/// Rows not in segment files from which a flush is due: so many are scanned in well under a
+/// millisecond, and are replayed in a second.
+pub const DEFAULT_FLUSH_ROWS: usize = 10_000;
+/// Bytes in the log from which a flush is due.
+pub const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
+/// Bytes of a batch from which it becomes a segment file at once instead of a frame in the log.
+pub const MAX_LOGGED_BYTES: usize = 64 << 20;
+/// Times the bytes or rows that make a flush due at which a write waits for the flush.
+pub const BACKPRESSURE: u64 = 4;
+/// Space kept for deletes on a full disk, in bytes: a short log file and a manifest.
+pub const RESERVE_BYTES: u64 = 1 << 20;
+/// Longest time a write of durability `interval` stays without a sync.
+pub const INTERVAL: std::time::Duration = std::time::Duration::from_millis(1_000);
+/// Time between two looks of the background thread for what is due.
+pub const BACKGROUND_PAUSE: std::time::Duration = std::time::Duration::from_millis(250);
+/// Segments of about one size (a tier) from which they are merged.
+pub const TIER_SEGMENTS: usize = 4;
+/// Times the rows of a tier that make the next one.
+pub const TIER_GROWTH: u32 = 4;
+/// Share of dead rows (one in this many) from which a segment is rewritten.
+pub const DEAD_SHARE: u32 = 3;
+/// Segments merged at once at the most; bounds open files and memory.
+pub const MAX_MERGED_SEGMENTS: usize = 64;
+/// Queries by which a merged graph is compared with the ones it replaces.
+pub const GATE_QUERIES: usize = 100;
+/// Recall@10 that a merged graph may have less than the ones it replaces.
+pub const GATE_MARGIN: f64 = 0.005;
+/// Times a reader reads what looks damaged again, as a writer may be in the middle of it.
+pub const DAMAGE_READS: usize = 3;
+/// Recall@10 on sampled rows below which a deep verification calls a graph damaged.
+pub const VERIFY_MIN_RECALL: f64 = 0.9;
+/// Most rows of one page of a scroll.
+pub const MAX_SCROLL_ROWS: usize = 10_000;
+/// Length of a log file of a collection in memory, in bytes: nothing is kept by it.
+pub const MEMORY_LOG_FILE_BYTES: u64 = 64 << 10;
 /// Times a reader looks for the newest generation again when files vanish under it.
 pub const OPEN_RETRIES: usize = 16;
 /// Longest text handed to an embedder, in bytes; the rest of a longer one is left out.

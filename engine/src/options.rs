@@ -2,13 +2,118 @@
 
 use std::sync::Arc;
 
+use lexivec_storage::LOG_FILE_BYTES;
+use serde::{Deserialize, Serialize};
+
 use crate::document::{Document, check_batch};
 use crate::error::{Error, Result};
-use crate::limits::DEFAULT_GRAPH_MIN_ROWS;
+use crate::limits::{
+    DEFAULT_FLUSH_BYTES, DEFAULT_FLUSH_ROWS, DEFAULT_GRAPH_MIN_ROWS, RESERVE_BYTES,
+};
 use crate::model::Embedder;
 use crate::schema::{
     Analyzer, DEFAULT_VECTOR_FIELD, EmbedderRecord, Metric, Schema, TextField, VectorField,
 };
+
+/// When a write is acknowledged, and what it then survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Durability {
+    /// Once it is on disk: a kill and a power cut lose nothing. Writes that come at once share a sync.
+    #[default]
+    Sync,
+    /// Once it is in the log: a kill loses nothing, a power cut at most the last
+    /// [`INTERVAL`](crate::limits::INTERVAL), and of that only the end.
+    Interval,
+    /// By [`flush`](crate::Collection::flush) alone: before it, a kill or a power cut may lose the end.
+    Bulk,
+}
+
+impl std::str::FromStr for Durability {
+    type Err = Error;
+    fn from_str(s: &str) -> Result<Self> {
+        match s {
+            "sync" => Ok(Self::Sync),
+            "interval" => Ok(Self::Interval),
+            "bulk" => Ok(Self::Bulk),
+            other => Err(Error::invalid(
+                "durability",
+                format!("{other:?} is not known; use sync, interval or bulk"),
+            )),
+        }
+    }
+}
+
+/// How a collection is opened; every option has a default that works.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct OpenOptions {
+    /// A thread of the handle's own flushes, compacts and syncs. Without one, the write that makes
+    /// it due does the work, at a moment that depends on nothing but the writes.
+    pub background: bool,
+    /// Rows not in segment files from which a flush is due.
+    pub flush_rows: usize,
+    /// Bytes in the log from which a flush is due.
+    pub flush_bytes: u64,
+    /// Length of a log file, in bytes.
+    pub log_file_bytes: u64,
+    /// Space kept for deletes on a full disk, in bytes; 0 for none.
+    pub reserve_bytes: u64,
+    /// Opens a collection on a network or user-space file system, where locks, syncs or maps may not
+    /// hold, at the risk of its data.
+    pub unsafe_filesystem: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            background: true,
+            flush_rows: DEFAULT_FLUSH_ROWS,
+            flush_bytes: DEFAULT_FLUSH_BYTES,
+            log_file_bytes: LOG_FILE_BYTES,
+            reserve_bytes: RESERVE_BYTES,
+            unsafe_filesystem: false,
+        }
+    }
+}
+
+impl OpenOptions {
+    /// The default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// See [`background`](Self::background).
+    pub fn background(mut self, background: bool) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// See [`flush_rows`](Self::flush_rows).
+    pub fn flush_rows(mut self, rows: usize) -> Self {
+        self.flush_rows = rows.max(1);
+        self
+    }
+
+    /// See [`log_file_bytes`](Self::log_file_bytes).
+    pub fn log_file_bytes(mut self, bytes: u64) -> Self {
+        self.log_file_bytes = bytes;
+        self
+    }
+
+    /// See [`reserve_bytes`](Self::reserve_bytes).
+    pub fn reserve_bytes(mut self, bytes: u64) -> Self {
+        self.reserve_bytes = bytes;
+        self
+    }
+
+    /// See [`unsafe_filesystem`](Self::unsafe_filesystem).
+    pub fn unsafe_filesystem(mut self, allow: bool) -> Self {
+        self.unsafe_filesystem = allow;
+        self
+    }
+}
 
 /// Options of [`Collection::create`](crate::Collection::create). The default is a collection named
 /// `documents` with the text fields `title` and `text` searched as one, and no vectors.
@@ -22,6 +127,8 @@ pub struct Options {
     metric: Metric,
     seed: u64,
     graph_min_rows: usize,
+    durability: Durability,
+    pub(crate) open: OpenOptions,
 }
 
 impl Default for Options {
@@ -36,6 +143,8 @@ impl Default for Options {
             metric: Metric::default(),
             seed: 42,
             graph_min_rows: DEFAULT_GRAPH_MIN_ROWS,
+            durability: Durability::default(),
+            open: OpenOptions::default(),
         }
     }
 }
@@ -99,6 +208,18 @@ impl Options {
         self
     }
 
+    /// When writes are acknowledged, unless one says otherwise; on disk if not set.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How the new collection is opened.
+    pub fn open(mut self, open: OpenOptions) -> Self {
+        self.open = open;
+        self
+    }
+
     /// Checks documents against the collection these options would make.
     ///
     /// # Errors
@@ -144,6 +265,7 @@ impl Options {
             embedder: record,
             seed: self.seed,
             graph_min_rows: self.graph_min_rows,
+            durability: self.durability,
         };
         schema.validate()?;
         Ok((schema, self.embedder))

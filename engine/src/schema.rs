@@ -8,6 +8,7 @@ use crate::error::{Error, Result, corrupt};
 use crate::limits::{
     DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M, MAX_NAME_BYTES,
 };
+use crate::options::Durability;
 
 /// Name of the vector field used where none is named.
 pub const DEFAULT_VECTOR_FIELD: &str = "vector";
@@ -171,6 +172,9 @@ pub struct Schema {
     /// Rows from which a segment gets a graph.
     #[serde(default = "default_graph_min_rows")]
     pub graph_min_rows: usize,
+    /// When a write is acknowledged, unless it says otherwise itself.
+    #[serde(default)]
+    pub durability: Durability,
 }
 
 impl Schema {

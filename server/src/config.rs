@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use lexivec::OpenOptions;
 use lexivec::model::Embedder;
 
 use crate::error::StartError;
@@ -23,6 +24,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// The model for collections that were made with one.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// How collections are opened.
+    pub open: OpenOptions,
 }
 
 impl Config {
@@ -33,6 +36,7 @@ impl Config {
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
             hosts: Vec::new(),
             embedder: None,
+            open: OpenOptions::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lexivec::ErrorKind;
+use lexivec::storage::Error as StorageError;
 use serde::Serialize;
 
 /// Why a server did not start.
@@ -91,6 +92,25 @@ impl Problem {
 impl From<lexivec::Error> for Problem {
     fn from(error: lexivec::Error) -> Self {
         let detail = error.to_string();
+        if let lexivec::Error::Storage(storage) = &error {
+            let told = match storage {
+                StorageError::OutOfSpace { .. } => {
+                    Some((StatusCode::INSUFFICIENT_STORAGE, "out_of_space", "The disk is full"))
+                }
+                StorageError::DurabilityUnknown { .. } => Some((
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "durability_unknown",
+                    "It is unknown whether the write is on disk",
+                )),
+                StorageError::Poisoned { .. } => {
+                    Some((StatusCode::SERVICE_UNAVAILABLE, "read_only", "Writes are refused"))
+                }
+                _ => None,
+            };
+            if let Some((status, code, title)) = told {
+                return Self::new(status, code, title, detail);
+            }
+        }
         match error.kind() {
             ErrorKind::Input => Self::bad_request(detail),
             ErrorKind::NotFound => {

@@ -58,7 +58,8 @@ impl State {
                 .collect()
         };
         for path in paths {
-            let mut collection = Collection::open(&path).map_err(fail(&path))?;
+            let opened = Collection::open_with(&path, config.open.clone());
+            let mut collection = opened.map_err(fail(&path))?;
             if let (Some(_), Some(model)) = (&collection.schema().embedder, &config.embedder) {
                 collection = collection.with_embedder(model.clone()).map_err(fail(&path))?;
             }
@@ -98,6 +99,13 @@ impl State {
         }
     }
 
+    /// The directory of the collection of this name.
+    pub(crate) fn path(&self, name: &str) -> Answer<PathBuf> {
+        let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
+        let served = collections.get(name).ok_or_else(|| Problem::no_collection(name))?;
+        Ok(served.path.clone())
+    }
+
     pub(crate) fn all(&self) -> Vec<Arc<Collection>> {
         let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
         collections.values().map(|s| s.collection.clone()).collect()
@@ -122,6 +130,7 @@ impl State {
             )));
         }
         let path = self.config.directory.join(disk::fresh_name());
+        let options = options.open(self.config.open.clone());
         let collection = Arc::new(Collection::create(&path, options)?);
         let served = Served { collection: collection.clone(), path };
         collections.insert(name.to_owned(), served);

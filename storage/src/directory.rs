@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry, generation_of, manifest_name};
 use crate::poison::Poison;
-use crate::segment::{is_segment_name, segment_name};
+use crate::segment::{segment_name, segment_number};
 use crate::vfs::{LockGuard, Vfs};
 use crate::wal::log_number;
 
@@ -91,7 +91,11 @@ impl Directory {
         // Not even a lock file is made where there is no collection.
         newest(vfs.as_ref())?;
         let lock = vfs.lock(LOCK)?;
-        let found = newest(vfs.as_ref())?;
+        let mut found = newest(vfs.as_ref())?;
+        // Files of a generation that cannot be read keep their numbers.
+        let taken = vfs.list()?.iter().filter_map(|f| segment_number(&f.name)).max();
+        let free = taken.map_or(0, |number| number + 1);
+        found.manifest.next_file = found.manifest.next_file.max(free);
         let mut directory = Self::of(vfs, found, Some(lock));
         directory.read_previous()?;
         // A process killed between rename and sync leaves a generation that is seen and not yet
@@ -125,6 +129,21 @@ impl Directory {
     /// The generation this handle is at.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The generation before the newest one, if its manifest can be read.
+    pub fn previous(&self) -> Option<Manifest> {
+        read(self.vfs.as_ref(), self.manifest.generation.saturating_sub(1)).ok()
+    }
+
+    /// Files of ours that neither this generation nor the one before it names.
+    pub fn orphans(&self) -> Result<Vec<String>> {
+        let mut named = live_files(&self.manifest);
+        let previous = self.previous();
+        named.extend(previous.iter().flat_map(live_files));
+        let log_file = previous.map_or(self.manifest.log_file, |p| p.log_file);
+        let orphan = |name: &String| is_ours(name, log_file) && !named.contains(name);
+        Ok(self.vfs.list()?.into_iter().map(|f| f.name).filter(orphan).collect())
     }
 
     /// The files.
@@ -289,11 +308,7 @@ impl Directory {
         let mut removed = false;
         for file in self.vfs.list()? {
             let name = file.name.as_str();
-            let retired = log_number(name).is_some_and(|number| number < self.previous_log_file);
-            let ours = is_unfinished(name)
-                || retired
-                || generation_of(name).is_some()
-                || is_segment_name(name);
+            let ours = is_ours(name, self.previous_log_file);
             if ours && !live.contains(name) && !self.previous.contains(name) {
                 self.vfs.remove(name)?;
                 removed = true;
@@ -301,6 +316,15 @@ impl Directory {
         }
         if removed { self.vfs.sync_dir() } else { Ok(()) }
     }
+}
+
+/// True for a file that is ours to remove if no kept generation names it; of log files those before
+/// this number.
+fn is_ours(name: &str, log_file: u64) -> bool {
+    is_unfinished(name)
+        || log_number(name).is_some_and(|number| number < log_file)
+        || generation_of(name).is_some()
+        || segment_number(name).is_some()
 }
 
 /// True for a manifest or a log file that was not finished.
@@ -324,7 +348,7 @@ fn newest(vfs: &dyn Vfs) -> Result<Newest> {
         let Some(generation) = files.iter().filter_map(|f| generation_of(&f.name)).max() else {
             // A listing is no snapshot: made while a writer commits, it may miss the manifest that
             // went and the one that came.
-            if files.iter().any(|f| is_segment_name(&f.name)) {
+            if files.iter().any(|f| segment_number(&f.name).is_some()) {
                 continue;
             }
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
@@ -368,6 +392,17 @@ fn left_overs(vfs: &dyn Vfs) -> Result<Vec<String>> {
 fn read(vfs: &dyn Vfs, generation: u64) -> Result<Manifest> {
     let name = manifest_name(generation);
     Manifest::decode(&name, &vfs.read(&name, MAX_MANIFEST_BYTES)?)
+}
+
+/// Gives a directory without a manifest this one, whose files are there and synced: as the last step
+/// of a copy, which is no collection before it.
+pub fn publish(vfs: &dyn Vfs, manifest: &Manifest) -> Result<()> {
+    let name = manifest_name(manifest.generation);
+    let temporary = format!("{name}{TEMPORARY_ENDING}");
+    vfs.sync_dir()?;
+    write_whole(vfs, &temporary, &manifest.encode())?;
+    vfs.rename(&temporary, &name)?;
+    vfs.sync_dir()
 }
 
 fn write_whole(vfs: &dyn Vfs, name: &str, bytes: &[u8]) -> Result<()> {

@@ -3,6 +3,7 @@
 
 mod checksum;
 pub mod codec;
+mod container;
 mod directory;
 mod error;
 mod manifest;
@@ -12,14 +13,15 @@ mod segment;
 mod vfs;
 mod wal;
 
-pub use directory::{Directory, NextManifest};
+pub use container::{export, import};
+pub use directory::{Directory, NextManifest, publish};
 pub use error::{Error, Result};
 pub use manifest::{Manifest, SegmentEntry};
 pub use mapped::Bytes;
+pub use poison::Poison;
 pub use segment::{Section, SegmentFile, SegmentReader, SegmentWriter};
 pub use vfs::disk::{self, DiskVfs};
 pub use vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 pub use vfs::memory::MemoryVfs;
-pub use poison::Poison;
 pub use vfs::{FileInfo, LockGuard, LogFile, Vfs, VfsFile};
-pub use wal::{Frame, LOG_FILE_BYTES, Log, LogContent, Torn, read_log};
+pub use wal::{Frame, LOG_FILE_BYTES, Log, LogContent, Torn, read_log, salvage_log};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::checksum::hash;
 use crate::codec::{Decoder, Encoder};
 use crate::error::{Error, Result};
-use crate::segment::{SegmentFile, is_segment_name};
+use crate::segment::{SegmentFile, segment_number};
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
@@ -182,7 +182,7 @@ impl Manifest {
 fn read_entry(name: &str, input: &mut Decoder<'_>) -> Result<SegmentEntry> {
     let file = std::str::from_utf8(input.bytes()?)
         .ok()
-        .filter(|file| is_segment_name(file))
+        .filter(|file| segment_number(file).is_some())
         .ok_or_else(|| Error::corrupt(name, 0, "a segment has no name of a segment file"))?
         .to_owned();
     let (len, tail_hash) = (input.u64()?, input.u128()?);
@@ -314,7 +314,8 @@ mod tests {
         };
         let (one, two) = (segment_name(1), segment_name(2));
         named([&one, &two]).expect("sound");
-        for names in [[one.as_str(), &one], [&one, "LOCK"], [&one, "../x"], ["segment-1.lxv", &two]] {
+        for names in [[one.as_str(), &one], [&one, "LOCK"], [&one, "../x"], ["segment-1.lxv", &two]]
+        {
             assert!(matches!(named(names), Err(Error::Corrupt { .. })), "{names:?}");
         }
     }

@@ -1,138 +1,38 @@
-//! Damage: every byte of every file of a small collection, and every length it may be cut to.
+//! Damage: what verification finds, what an error names, and what a repair brings back.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lexivec::storage::MemoryVfs;
-use lexivec::{Collection, Document, Error, ErrorKind, Filter, Metric, Options, SearchRequest};
+use lexivec::{Collection, Filter, OpenOptions, SearchRequest, VerifyLevel};
 use lexivec_tests::Random;
-use serde_json::json;
+use lexivec_tests::campaigns::flips::{Files, collection};
 
-type Files = BTreeMap<String, Vec<u8>>;
-
-/// A small collection that has every kind of section: two segments, a graph, dead rows.
-fn collection() -> Files {
-    let disk = MemoryVfs::default();
-    let options = Options::new().vector(4, Metric::Cosine).graph_min_rows(20);
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
-    let mut random = Random(1);
-    let mut batch = |ids: std::ops::Range<usize>| -> Vec<Document> {
-        ids.map(|i| {
-            Document::new(format!("d{i}"))
-                .text("title", format!("title {i}"))
-                .text("text", format!("wing flow {} heat", ["nose", "cone"][i % 2]))
-                .vector(random.vector(4))
-                .payload("n", i as u64)
-                .payload("tag", ["a", "b", "c"][i % 3])
-        })
-        .collect()
-    };
-    let (first, second) = (batch(0..40), batch(35..38));
-    collection.upsert(first).expect("written");
-    collection.upsert(second).expect("written");
-    assert_eq!(collection.stats().segments.len(), 2);
-    assert_eq!(collection.stats().segments[0].graphs, ["vector"]);
-    disk.contents()
+fn open(files: &Files) -> Collection {
+    let disk = Arc::new(MemoryVfs::with_files(files.clone()));
+    Collection::open_read_only_on(disk).expect("opened")
 }
 
-/// Everything a user may see: answers of several kinds, and the rows themselves.
-fn look(files: Files) -> Result<String, Error> {
-    let disk = MemoryVfs::with_files(files);
-    let collection = Collection::open_read_only_on(Arc::new(disk))?;
-    let filter = Filter::from_json(&json!({"n": {"$gte": 5}, "tag": "b"})).expect("a filter");
-    let vector = vec![0.3, -0.2, 0.9, 0.1];
-    let mut graph = SearchRequest::vector(vector.clone()).limit(5).ef(30);
-    graph.explain = true;
-    let mut seen = String::new();
-    for request in [
-        SearchRequest::hybrid("nose wing title", vector.clone()).explain(),
-        SearchRequest::text("cone heat").filter(filter).limit(30),
-        SearchRequest::vector(vector).limit(40).exact(),
-        graph,
-    ] {
-        seen.push_str(&serde_json::to_string(&collection.search(&request)?).expect("JSON"));
-    }
-    for i in [0, 7, 36, 39, 99] {
-        let document = collection.get(&format!("d{i}"))?;
-        seen.push_str(&serde_json::to_string(&document).expect("JSON"));
-    }
-    Ok(seen)
+fn live_files(files: &Files) -> Vec<String> {
+    let segments = open(files).stats().expect("counted").segments;
+    segments.into_iter().map(|s| s.file).filter(|f| files.contains_key(f)).collect()
 }
 
-/// What came of one damaged collection.
-fn outcome(files: Files, sound: &str) -> &'static str {
-    match catch_unwind(AssertUnwindSafe(|| look(files))) {
-        Err(_) => "panic",
-        Ok(Ok(seen)) if seen == sound => "harmless",
-        Ok(Ok(_)) => "wrong",
-        Ok(Err(error)) => {
-            let text = error.to_string();
-            // An answer to damage names the file; NotFound is for a manifest nobody can see.
-            let named = text.contains("segment-") || text.contains("MANIFEST-");
-            match error.kind() {
-                ErrorKind::Corrupt if named => "told",
-                ErrorKind::NotFound => "told",
-                _ => "told badly",
-            }
-        }
-    }
-}
-
-fn check(counts: &BTreeMap<&'static str, usize>) {
-    for bad in ["panic", "wrong", "told badly"] {
-        assert_eq!(counts.get(bad), None, "{counts:?}");
-    }
-    assert!(counts["told"] > 0, "{counts:?}");
-}
-
-#[test]
-fn a_flipped_bit_in_any_byte_is_told_or_harmless() {
-    let files = collection();
-    let sound = look(files.clone()).expect("sound");
-    let mut random = Random(2);
-    let mut counts = BTreeMap::new();
-    for (name, bytes) in &files {
-        for at in 0..bytes.len() {
-            let mut damaged = files.clone();
-            if let Some(byte) = damaged.get_mut(name).and_then(|f| f.get_mut(at)) {
-                *byte ^= 1 << random.below(8);
-            }
-            *counts.entry(outcome(damaged, &sound)).or_default() += 1;
-        }
-    }
-    check(&counts);
-    println!("flips over {} files: {counts:?}", files.len());
-}
-
-#[test]
-fn a_file_cut_to_any_length_is_told_or_harmless() {
-    let files = collection();
-    let sound = look(files.clone()).expect("sound");
-    let mut counts = BTreeMap::new();
-    for (name, bytes) in &files {
-        for len in (0..bytes.len()).step_by(7) {
-            let mut damaged = files.clone();
-            if let Some(file) = damaged.get_mut(name) {
-                file.truncate(len);
-            }
-            *counts.entry(outcome(damaged, &sound)).or_default() += 1;
-        }
-    }
-    check(&counts);
-    println!("cuts over {} files: {counts:?}", files.len());
+fn ids(collection: &Collection) -> BTreeSet<String> {
+    let page = collection.scroll(&Filter::All, None, 1_000).expect("read");
+    page.documents.into_iter().map(|d| d.id).collect()
 }
 
 #[test]
 fn verify_finds_a_flip_anywhere_in_a_live_segment() {
-    let files = collection();
-    let live: Vec<String> = {
-        let disk = MemoryVfs::with_files(files.clone());
-        let report = Collection::verify_on(Arc::new(disk.clone())).expect("verified");
-        assert!(report.is_sound(), "{report:?}");
-        let collection = Collection::open_read_only_on(Arc::new(disk)).expect("opened");
-        collection.stats().segments.into_iter().map(|s| s.file).collect()
-    };
+    let files = collection().expect("made");
+    for level in [VerifyLevel::Quick, VerifyLevel::Full, VerifyLevel::Deep] {
+        let disk = Arc::new(MemoryVfs::with_files(files.clone()));
+        let report = Collection::verify_on(disk, level).expect("verified");
+        assert!(report.is_sound() && report.log_writes == 2, "{report:?}");
+    }
+    let live = live_files(&files);
+    assert_eq!(live.len(), 2);
     for name in live {
         for at in 0..files[&name].len() {
             let mut damaged = files.clone();
@@ -140,7 +40,7 @@ fn verify_finds_a_flip_anywhere_in_a_live_segment() {
                 *byte ^= 0x10;
             }
             let disk = Arc::new(MemoryVfs::with_files(damaged));
-            let report = Collection::verify_on(disk).expect("a report");
+            let report = Collection::verify_on(disk, VerifyLevel::Full).expect("a report");
             assert_eq!(report.problems.len(), 1, "byte {at} of {name}");
             assert!(report.problems[0].detail.contains(&name), "{report:?}");
         }
@@ -148,22 +48,111 @@ fn verify_finds_a_flip_anywhere_in_a_live_segment() {
 }
 
 #[test]
+fn verify_tells_a_damaged_manifest_or_log() {
+    let files = collection().expect("made");
+    let newest = files.keys().rfind(|n| n.starts_with("MANIFEST-")).cloned().expect("there");
+    let log = files.keys().rfind(|n| n.starts_with("log-")).cloned().expect("there");
+    for (name, at) in [(&newest, 30), (&log, 140), (&log, 3)] {
+        let mut damaged = files.clone();
+        damaged.get_mut(name).expect("there")[at] ^= 1;
+        let disk = Arc::new(MemoryVfs::with_files(damaged));
+        let report = Collection::verify_on(disk, VerifyLevel::Quick).expect("a report");
+        assert!(report.problems.iter().any(|p| p.detail.contains(name)), "{name}: {report:?}");
+    }
+}
+
+#[test]
+fn a_damaged_newest_manifest_loses_nothing() {
+    let files = collection().expect("made");
+    let before = ids(&open(&files));
+    let newest = files.keys().rfind(|n| n.starts_with("MANIFEST-")).cloned().expect("there");
+    let mut damaged = files;
+    damaged.get_mut(&newest).expect("there")[30] ^= 1;
+    let disk = MemoryVfs::with_files(damaged);
+    let options = OpenOptions::new().background(false);
+    let collection = Collection::open_on(Arc::new(disk.clone()), options).expect("opened");
+    assert!(collection.damage().is_some_and(|d| d.contains(&newest)));
+    assert_eq!(ids(&collection), before);
+    // What is written next is no longer passed over.
+    collection.flush().expect("flushed");
+    collection.compact().expect("compacted");
+    assert!(collection.damage().is_none());
+    drop(collection);
+    assert_eq!(ids(&open(&disk.contents())), before);
+}
+
+#[test]
 fn the_error_names_file_and_section() {
-    let files = collection();
-    let collection = Collection::open_read_only_on(Arc::new(MemoryVfs::with_files(files.clone())));
-    let file = collection.expect("opened").stats().segments[0].file.clone();
+    let files = collection().expect("made");
+    let file = live_files(&files)[0].clone();
     // The vectors are the only place of these bytes.
     let mut damaged = files;
     let needle = Random(1).vector(4)[0].to_le_bytes();
     let bytes = damaged.get_mut(&file).expect("the file");
     let at = bytes.windows(4).position(|w| w == needle).expect("the first vector");
     bytes[at] ^= 1;
-    let disk = Arc::new(MemoryVfs::with_files(damaged));
-    let collection = Collection::open_read_only_on(disk).expect("opened");
+    let collection = open(&damaged);
     let request = SearchRequest::vector(vec![1.0, 0.0, 0.0, 0.0]).exact();
     let error = collection.search(&request).expect_err("damage").to_string();
     assert!(error.contains(&file) && error.contains("vector/vector/rows"), "{error}");
     assert!(error.contains("lexivec verify"), "{error}");
     // The text leg does not touch them and goes on.
     assert_eq!(collection.search(&SearchRequest::text("nose")).expect("an answer").hits.len(), 10);
+}
+
+#[test]
+fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
+    let files = collection().expect("made");
+    let whole = ids(&open(&files));
+    let repair = |damaged: Files| {
+        let target = MemoryVfs::default();
+        let source = Arc::new(MemoryVfs::with_files(damaged));
+        let report = Collection::repair_on(source, Arc::new(target.clone())).expect("repaired");
+        let disk = Arc::new(target.clone());
+        let verified = Collection::verify_on(disk, VerifyLevel::Deep).expect("verified");
+        assert!(verified.is_sound(), "{verified:?}");
+        let found = open(&target.contents());
+        assert_eq!(ids(&found).len() as u64, report.documents);
+        (report, ids(&found))
+    };
+    let (report, found) = repair(files.clone());
+    assert!(report.lost.is_empty() && report.damage.is_empty(), "{report:?}");
+    assert_eq!(found, whole);
+    let file = live_files(&files)[0].clone();
+    // The graph and the inverted index are made anew: nothing is lost with them.
+    for section in ["vector/vector/graph/0", "text/tantivy/idx", "text/lengths/text"] {
+        let (report, found) = repair(flip_in(files.clone(), &file, section));
+        assert!(report.lost.is_empty(), "{section}: {report:?}");
+        assert_eq!(found, whole, "{section}");
+    }
+    // A block of vectors: the rows stay, without them.
+    let (report, found) = repair(flip_in(files.clone(), &file, "vector/vector/rows"));
+    assert_eq!((report.without_vector.len(), report.lost.len()), (34, 0), "{report:?}");
+    assert_eq!(found, whole);
+    // The block of documents: what it held is listed, the other segment and the log are there.
+    let (report, found) = repair(flip_in(files.clone(), &file, "documents/data"));
+    // The block of documents, ids and all: every row alive in the file is listed by its place; the
+    // other segment and the log are there.
+    assert_eq!((report.lost.len(), found.len()), (37, 6), "{report:?}");
+    assert!(!report.damage.is_empty() && found.contains("d36") && found.contains("d40"));
+    // The table of the file: every row of it.
+    let mut cut = files;
+    cut.get_mut(&file).expect("there").truncate(5_000);
+    let (report, found) = repair(cut);
+    assert!(report.lost[0].contains("rows of segment-") && found.len() == 6, "{report:?}");
+}
+
+/// Changes a byte in the middle of a section of a segment file.
+fn flip_in(mut files: Files, file: &str, section: &str) -> Files {
+    let (name, bytes) = files.iter().rfind(|(n, _)| n.starts_with("MANIFEST-")).expect("there");
+    let manifest = lexivec::storage::Manifest::decode(name, bytes).expect("sound");
+    let entry = manifest.segments.iter().find(|s| s.file.name == file).expect("named");
+    let disk = MemoryVfs::with_files(files.clone());
+    let reader = lexivec::storage::SegmentReader::open(&disk, &entry.file).expect("opened");
+    let wanted = reader.section(section).expect("there").all().expect("sound").to_vec();
+    let bytes = files.get_mut(file).expect("there");
+    let found: Vec<usize> =
+        (0..bytes.len()).step_by(64).filter(|&at| bytes[at..].starts_with(&wanted)).collect();
+    bytes[found[0] + wanted.len() / 2] ^= 1;
+    files
 }

@@ -121,6 +121,26 @@ fn a_collection_from_its_creation_to_its_end() {
         let (status, row) = server.json("GET", &format!("{path}/b%2F%C3%BC"), &json!(null));
         assert_eq!((status, &row["payload"]["n"]), (200, &json!(2)));
         assert_eq!(server.json("GET", &format!("{path}/zzz"), &json!(null)).0, 404);
+        let at = |rest: &str| format!("/v1/collections/wings/{rest}");
+        let patch = json!({"payload": {"n": 5, "new": true}});
+        let (status, receipt) = server.json("PATCH", &at("documents/a"), &patch);
+        assert_eq!((status, &receipt["durable"]), (200, &json!(true)));
+        assert_eq!(server.json("GET", &at("documents/a"), &json!(null)).1["payload"]["n"], 5);
+        let big = json!({"filter": {"n": {"$gte": 5}}});
+        assert_eq!(server.json("POST", &at("count"), &big).1["count"], 1);
+        let page = server.json("POST", &at("scroll"), &json!({"limit": 3})).1;
+        assert_eq!((&page["documents"][0]["id"], &page["next"]), (&json!("a"), &json!("c")));
+        let page = server.json("POST", &at("scroll"), &json!({"limit": 3, "after": "c"})).1;
+        assert_eq!((&page["documents"][0]["id"], &page["next"]), (&json!("d"), &json!(null)));
+        let bulk = at("documents?durability=bulk");
+        assert_eq!(server.json("POST", &bulk, &json!({"id": "e"})).1["durable"], false);
+        assert_eq!(server.json("DELETE", path, &json!({"ids": ["e", "none"]})).1["deleted"], 1);
+        let made = server.json("PUT", &at("snapshots/first"), &json!(null));
+        assert_eq!((made.0, &made.1["name"]), (200, &json!("first")));
+        assert_eq!(server.json("GET", &at("snapshots"), &json!(null)).1["snapshots"][0], made.1);
+        assert_eq!(server.json("POST", &at("flush"), &json!(null)).0, 200);
+        assert_eq!(server.json("POST", &at("compact"), &json!(null)).1["segments"][1], 1);
+        assert_eq!(server.json("POST", &at("verify"), &json!(null)).1["problems"], json!([]));
         let metrics = server.call("GET", "/metrics", "", "").2;
         assert!(
             metrics.contains("lexivec_collection_documents{collection=\"wings\"} 4"),
@@ -144,6 +164,8 @@ fn faults_are_problem_documents_and_change_nothing() {
     let one = json!({"vectors": [{"name": "vector", "dim": 2}]});
     assert_eq!(server.json("PUT", "/v1/collections/c", &one).0, 201);
     let (docs, search) = ("/v1/collections/c/documents", "/v1/collections/c/search");
+    let (one, scroll) = ("/v1/collections/c/documents/x", "/v1/collections/c/scroll");
+    let snapshot = "/v1/collections/c/snapshots/..%2Fup";
     let json_kind = "application/json";
     let many: Vec<Value> = (0..10_001).map(|i| json!({"id": i.to_string()})).collect();
     let many = Value::Array(many).to_string();
@@ -188,7 +210,13 @@ fn faults_are_problem_documents_and_change_nothing() {
         ("POST", search, json_kind, "{\"text\":\"a\",\"ef\":3}", 400, "invalid_request"),
         ("POST", search, json_kind, "{\"vector\":[1,2,3]}", 400, "invalid_request"),
         ("GET", "/v1/nothing", "", "", 404, "no_such_route"),
-        ("DELETE", docs, "", "", 405, "method_not_allowed"),
+        ("PUT", docs, "", "", 405, "method_not_allowed"),
+        ("DELETE", docs, json_kind, "{}", 400, "invalid_request"),
+        ("DELETE", docs, json_kind, "{\"ids\":[],\"filter\":{}}", 400, "invalid_request"),
+        ("PATCH", one, json_kind, "{\"text\":\"no\"}", 400, "invalid_request"),
+        ("PATCH", one, json_kind, "{\"payload\":{\"a\":1}}", 404, "document_not_found"),
+        ("POST", scroll, json_kind, "{\"limit\":100000}", 400, "invalid_request"),
+        ("PUT", snapshot, json_kind, "", 400, "invalid_request"),
     ] {
         let (found, kind, answer) = server.call(method, path, kind, body);
         let what = format!("{method} {path} {}: {answer}", &body[..body.len().min(60)]);

@@ -11,6 +11,8 @@ mod http;
 mod metrics;
 mod processes;
 mod tidy;
+mod upkeep;
+mod writes;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -4,17 +4,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use lexivec::schema::{Analyzer, DEFAULT_VECTOR_FIELD, TextField, VectorField, check_name};
-use lexivec::{Collection, Options};
+use lexivec::{Collection, OpenOptions, Options};
 
 use super::load_model;
 use crate::args::{Create, New};
 use crate::exit::Outcome;
 use crate::output;
 
-pub(super) fn run(args: &Create) -> Outcome<ExitCode> {
-    let collection = Collection::create(&args.dir, options(&args.new, &args.dir, args.dim)?)?;
+pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
+    let options = options(&args.new, &args.dir, args.dim)?.open(open);
+    let collection = Collection::create(&args.dir, options)?;
     if args.json {
-        output::json(&collection.stats())?;
+        output::json(&collection.stats()?)?;
     } else {
         output::note(&format!("made {} in {}", collection.schema().name, args.dir.display()));
     }
@@ -26,6 +27,7 @@ pub(super) fn options(new: &New, dir: &Path, dim: Option<usize>) -> Outcome<Opti
     let mut options = Options::new().join_text(!new.separate_fields);
     let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
     options = options.text_fields(vec![field("title"), field("text")]);
+    options = options.durability(new.durability.unwrap_or_default());
     let directory = dir.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
     match &new.name {
         Some(name) => options = options.name(name),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use lexivec::storage::disk;
-use lexivec::{Collection, Document};
+use lexivec::{Collection, Document, OpenOptions, WriteOptions};
 
 use super::{create, with_model};
 use crate::args::Ingest;
@@ -13,7 +13,7 @@ use crate::input::vectors::Vectors;
 use crate::input::{beir, folder, lines};
 use crate::output::{self, Progress};
 
-pub(super) fn run(args: &Ingest) -> Outcome<ExitCode> {
+pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     let start = Instant::now();
     // Everything is read before the collection is touched: a fault in the input changes nothing.
     let mut documents = documents(args)?;
@@ -30,21 +30,26 @@ pub(super) fn run(args: &Ingest) -> Outcome<ExitCode> {
     let given = documents.iter().find_map(|d| d.vectors.values().next()).map(Vec::len);
     let existing = disk::is_collection(&args.dir);
     let collection = if existing {
-        open(args)?
+        open(args, options)?
     } else {
-        make(args, vectors.map(|v| v.dim).or(given), &documents)?
+        make(args, options, vectors.map(|v| v.dim).or(given), &documents)?
     };
+    let before = collection.stats()?.documents as usize;
     let receipt = {
         let progress = Progress::new();
-        collection.upsert_with(documents, &|stage, done, all| progress.show(stage, done, all))?
+        let show = |stage, done, all| progress.show(stage, done, all);
+        collection.upsert_with(documents, WriteOptions::new().progress(&show))?
     };
+    // It is acknowledged by now; this saves those who open the collection a replay of the log.
+    collection.flush()?;
+    let replaced = before + receipt.written - collection.stats()?.documents as usize;
     if args.json {
         output::json(&receipt)?;
     } else {
         output::note(&format!(
             "wrote {} documents ({} replaced) to {} in {:.1} s",
             receipt.written,
-            receipt.replaced,
+            replaced,
             args.dir.display(),
             start.elapsed().as_secs_f64()
         ));
@@ -93,8 +98,8 @@ fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
 }
 
 /// Opens the collection that is there; what was asked for a new one must be what it has.
-fn open(args: &Ingest) -> Outcome<Collection> {
-    let collection = Collection::open(&args.dir)?;
+fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
+    let collection = Collection::open_with(&args.dir, options)?;
     let schema = collection.schema();
     let field = schema.vectors.first();
     let differs = |what: &str, has: String| {
@@ -122,6 +127,9 @@ fn open(args: &Ingest) -> Outcome<Collection> {
     if args.new.name.as_ref().is_some_and(|n| *n != schema.name) {
         return Err(differs("name", schema.name.clone()));
     }
+    if args.new.durability.is_some_and(|d| d != schema.durability) {
+        return Err(differs("durability", format!("{:?}", schema.durability).to_lowercase()));
+    }
     if args.new.separate_fields && schema.join_text {
         return Err(differs("text", "searched as one field".to_owned()));
     }
@@ -131,13 +139,18 @@ fn open(args: &Ingest) -> Outcome<Collection> {
     with_model(collection, args.new.model.as_deref())
 }
 
-fn make(args: &Ingest, dim: Option<usize>, documents: &[Document]) -> Outcome<Collection> {
+fn make(
+    args: &Ingest,
+    open: OpenOptions,
+    dim: Option<usize>,
+    documents: &[Document],
+) -> Outcome<Collection> {
     if args.new.metric.is_some() && dim.is_none() && args.new.model.is_none() {
         return Err(Failure::usage(
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
         ));
     }
-    let options = create::options(&args.new, &args.dir, dim)?;
+    let options = create::options(&args.new, &args.dir, dim)?.open(open);
     // Before the directory is made: refused documents leave nothing behind.
     options.check(documents)?;
     Ok(Collection::create(&args.dir, options)?)

@@ -1,11 +1,17 @@
 //! The verbs, and what several of them need.
 
+mod carry;
+mod compact;
 mod create;
+mod delete;
 mod evaluate;
 mod get;
 mod ingest;
+mod inspect;
+mod repair;
 mod search;
 mod serve;
+mod snapshot;
 mod stats;
 mod verify;
 
@@ -13,24 +19,34 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use lexivec::Collection;
 use lexivec::model::{Embedder, StaticEmbedder};
 use lexivec::query::request::Mode;
+use lexivec::{Collection, OpenOptions};
 
-use crate::args::{Command, ModeArg};
+use crate::args::{Args, Command, ModeArg};
 use crate::exit::Outcome;
 
 /// Runs a verb.
-pub(crate) fn run(command: Command) -> Outcome<ExitCode> {
-    match command {
-        Command::Create(args) => create::run(&args),
-        Command::Ingest(args) => ingest::run(&args),
+pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
+    // A command ends when its work is done: nothing is left to a thread.
+    let open = OpenOptions::new().background(false).unsafe_filesystem(args.unsafe_filesystem);
+    match args.command {
+        Command::Create(args) => create::run(&args, open),
+        Command::Ingest(args) => ingest::run(&args, open),
+        Command::Delete(args) => delete::run(&args, open),
+        Command::Flush(args) => compact::flush(&args, open),
+        Command::Compact(args) => compact::run(&args, open),
+        Command::Repair(args) => repair::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Snapshot(args) => snapshot::run(args.verb, open),
+        Command::Export(args) => carry::export(&args, open),
+        Command::Import(args) => carry::import(&args),
         Command::Search(args) => search::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Verify(args) => verify::run(&args),
-        Command::Serve(args) => serve::run(&args),
+        Command::Serve(args) => serve::run(&args, open.background(true)),
     }
 }
 

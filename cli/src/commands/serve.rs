@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use lexivec::OpenOptions;
 use lexivec_server::{Config, Server};
 use serde_json::json;
 
@@ -10,8 +11,9 @@ use crate::args::Serve;
 use crate::exit::{Failure, Outcome};
 use crate::output;
 
-pub(super) fn run(args: &Serve) -> Outcome<ExitCode> {
+pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
     let mut config = Config::new(&args.dir);
+    config.open = open;
     config.bind = args.bind;
     config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
     config.embedder = load_model(args.model.as_deref())?;

@@ -9,13 +9,17 @@ use crate::exit::Outcome;
 use crate::output;
 
 pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
-    let stats = Collection::open_read_only(&args.dir)?.stats();
+    let stats = Collection::open_read_only(&args.dir)?.stats()?;
     if args.json {
         output::json(&stats)?;
         return Ok(ExitCode::SUCCESS);
     }
     output::line(&format!("collection  {} (generation {})", stats.name, stats.generation))?;
     output::line(&format!("documents   {} ({} dead rows)", stats.documents, stats.dead_rows))?;
+    output::line(&format!(
+        "writes      {} ({} rows only in the log)",
+        stats.seq, stats.recent_rows
+    ))?;
     output::line(&format!("tokens      {}", stats.tokens))?;
     output::line(&format!("bytes       {}", stats.bytes))?;
     for field in &stats.schema.vectors {

@@ -1,16 +1,21 @@
-//! `verify`: every byte of a collection; exit 0 sound, 1 damaged, 2 cannot tell.
+//! `verify`: a collection checked as far as asked; exit 0 sound, 1 damaged, 2 cannot tell.
 
 use std::process::ExitCode;
 
-use lexivec::Collection;
+use lexivec::{Collection, VerifyLevel};
 
-use crate::args::Plain;
+use crate::args::Verify;
 use crate::exit::{Failure, Outcome};
 use crate::output;
 
-pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
+pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
+    let level = match (args.quick, args.deep) {
+        (true, _) => VerifyLevel::Quick,
+        (_, true) => VerifyLevel::Deep,
+        _ => VerifyLevel::Full,
+    };
     // Two kinds of failure: damage that can be told, and nothing to be told at all.
-    let report = match Collection::verify(&args.dir) {
+    let report = match Collection::verify_with(&args.dir, level) {
         Ok(report) => report,
         Err(error) if error.kind() == lexivec::ErrorKind::Corrupt => return Err(error.into()),
         Err(error) => return Err(Failure::usage(error.to_string())),
@@ -22,12 +27,21 @@ pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
             output::line(&format!("{}: {}", problem.file, problem.detail))?;
         }
         output::note(&format!(
-            "generation {}: {} files, {} rows, {} problems",
+            "generation {}: {} files, {} rows, {} writes in the log, {} orphans, {} problems",
             report.generation,
             report.files,
             report.rows,
+            report.log_writes,
+            report.orphans.len(),
             report.problems.len()
         ));
+        if let Some(recall) = report.recall {
+            output::note(&format!("recall@10 of the graphs {recall:.4}"));
+        }
+        if !report.is_sound() {
+            let dir = args.dir.display();
+            output::note(&format!("make a sound one with: lexivec repair {dir} {dir}.repaired"));
+        }
     }
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

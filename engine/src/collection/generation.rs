@@ -1,12 +1,17 @@
-//! A generation: the segments of one manifest, their alive rows and the statistics over them.
+//! A generation: the segments of one manifest and those in memory, their alive rows and the
+//! statistics over them.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, SegmentEntry};
+use lexivec_storage::{Directory, MemoryVfs, SegmentEntry};
 
+use super::operation::Operation;
+use crate::document::Document;
 use crate::error::{Result, corrupt};
+use crate::limits::ABSORB_MAX_ROWS;
 use crate::schema::Schema;
-use crate::segment::{RowSet, Segment};
+use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
 use crate::text::{SegmentText, Statistics};
 
 /// A segment as one generation sees it.
@@ -14,12 +19,44 @@ use crate::text::{SegmentText, Statistics};
 pub(crate) struct LiveSegment {
     pub(crate) segment: Arc<Segment>,
     pub(crate) alive: Arc<RowSet>,
-    pub(crate) entry: SegmentEntry,
+    /// Counts over the rows alive.
+    pub(crate) text: SegmentText,
+    /// What the manifest says of it; nothing for a segment in memory.
+    pub(crate) entry: Option<SegmentEntry>,
+    /// In memory and on its way to disk, so that it is not merged with others any more.
+    pub(crate) flushing: bool,
+}
+
+impl LiveSegment {
+    pub(crate) fn in_memory(&self) -> bool {
+        self.entry.is_none()
+    }
+
+    /// Takes the row with this id out of the alive ones; true if it was one.
+    pub(crate) fn remove(&mut self, id: &str) -> Result<bool> {
+        match self.segment.documents.row_of(id)? {
+            Some(row) if self.alive.contains(row) => {
+                Arc::make_mut(&mut self.alive).remove(row);
+                self.segment.text.forget(row, &mut self.text)?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// The segment's entry with the rows alive now.
+    pub(crate) fn current_entry(&self) -> Option<SegmentEntry> {
+        let entry = self.entry.as_ref()?;
+        let (alive, statistics) = (self.alive.to_bytes(), self.text.to_bytes());
+        Some(SegmentEntry { alive, statistics, ..entry.clone() })
+    }
 }
 
 /// Everything a search needs; never changes.
 pub(crate) struct Generation {
     pub(crate) number: u64,
+    /// The last write that is in it.
+    pub(crate) seq: u64,
     pub(crate) segments: Vec<LiveSegment>,
     pub(crate) statistics: Statistics,
 }
@@ -36,9 +73,8 @@ impl Generation {
         let fields = schema.indexed_fields().len();
         let mut segments = Vec::with_capacity(manifest.segments.len());
         for entry in &manifest.segments {
-            let open = known
-                .and_then(|g| g.segments.iter().find(|s| s.entry.file == entry.file))
-                .map(|s| s.segment.clone());
+            let same = |s: &&LiveSegment| s.entry.as_ref().is_some_and(|e| e.file == entry.file);
+            let open = known.and_then(|g| g.segments.iter().find(same)).map(|s| s.segment.clone());
             let segment = match open {
                 Some(segment) => segment,
                 None => Arc::new(Segment::open(directory.vfs().as_ref(), schema, entry)?),
@@ -50,20 +86,77 @@ impl Generation {
             if text.live != alive.count() {
                 return Err(corrupt(&file, name, "statistics of another set of rows"));
             }
-            segments.push(LiveSegment { segment, alive: Arc::new(alive), entry: entry.clone() });
+            let (alive, entry) = (Arc::new(alive), Some(entry.clone()));
+            segments.push(LiveSegment { segment, alive, text, entry, flushing: false });
         }
-        Self::of(manifest.generation, schema, segments)
+        let seq = manifest.log_start.max(1) - 1;
+        Ok(Self::of(manifest.generation, seq, schema, segments))
     }
 
     /// A generation of segments that are open already.
-    pub(crate) fn of(number: u64, schema: &Schema, segments: Vec<LiveSegment>) -> Result<Self> {
+    pub(crate) fn of(number: u64, seq: u64, schema: &Schema, segments: Vec<LiveSegment>) -> Self {
         let fields = schema.indexed_fields().len();
-        let texts = segments
-            .iter()
-            .map(|s| SegmentText::from_bytes(&s.entry.file.name, &s.entry.statistics, fields))
-            .collect::<Result<Vec<_>>>()?;
-        let statistics = Statistics::sum(fields, texts.iter());
-        Ok(Self { number, segments, statistics })
+        let statistics = Statistics::sum(fields, segments.iter().map(|s| &s.text));
+        Self { number, seq, segments, statistics }
+    }
+
+    /// The generation after these writes, of which `seq` is the last: rows that were replaced or
+    /// deleted leave the alive sets, new ones make a segment in memory, which takes in the smaller
+    /// ones before it.
+    pub(crate) fn after(
+        &self,
+        schema: &Schema,
+        operations: &[Arc<Operation>],
+        seq: u64,
+    ) -> Result<Self> {
+        let (mut last, mut ids) = (HashMap::new(), Vec::new());
+        for operation in operations {
+            let mut put = |id, document: Option<&_>| {
+                if last.insert(id, document.cloned()).is_none() {
+                    ids.push(id);
+                }
+            };
+            match operation.as_ref() {
+                Operation::Upsert(documents) => {
+                    documents.iter().for_each(|d: &Document| put(d.id.as_str(), Some(&d)));
+                }
+                Operation::Delete(gone) => gone.iter().for_each(|id| put(id.as_str(), None)),
+            }
+        }
+        let mut segments = self.segments.clone();
+        for id in &ids {
+            // An id is alive in one segment at the most.
+            for live in &mut segments {
+                if live.remove(id)? {
+                    break;
+                }
+            }
+        }
+        segments.retain(|live| !live.in_memory() || live.alive.count() > 0);
+        let new: Vec<&Document> =
+            ids.iter().filter_map(|id| last.get(id).copied().flatten()).collect();
+        if !new.is_empty() {
+            let absorbed = absorbable(&segments, new.len());
+            let mut older = Vec::new();
+            for live in absorbed.iter().filter_map(|&place| segments.get(place)) {
+                for row in live.alive.iter() {
+                    older.push(live.segment.document(schema, row)?);
+                }
+            }
+            let mut place = 0;
+            segments.retain(|_| {
+                place += 1;
+                !absorbed.contains(&(place - 1))
+            });
+            let rows: Vec<&Document> = older.iter().chain(new).collect();
+            segments.push(in_memory(schema, &rows)?);
+        }
+        Ok(Self::of(self.number, seq, schema, segments))
+    }
+
+    /// Live rows of the segments in memory.
+    pub(crate) fn recent_rows(&self) -> usize {
+        self.segments.iter().filter(|s| s.in_memory()).map(|s| s.alive.count() as usize).sum()
     }
 
     /// The live row with this id.
@@ -77,4 +170,42 @@ impl Generation {
         }
         Ok(None)
     }
+}
+
+/// A segment in memory, without a graph: so few rows are scanned as fast.
+fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
+    let vfs = MemoryVfs::default();
+    let progress = Progress { tell: &|_, _, _| {}, cancelled: &NEVER };
+    let builder = SegmentBuilder { vfs: &vfs, schema, graphs: false, progress: &progress };
+    let (file, text) = builder.write("memory", 0, rows)?;
+    let rows = rows.len() as u32;
+    let (alive, statistics) = (Vec::new(), Vec::new());
+    let entry = SegmentEntry { file, segment: 0, rows, alive, statistics };
+    let segment = Arc::new(Segment::open(&vfs, schema, &entry)?);
+    let alive = Arc::new(segment.all_rows());
+    Ok(LiveSegment { segment, alive, text, entry: None, flushing: false })
+}
+
+/// Places of the segments in memory whose rows a new one takes in: smallest first, as long as each
+/// is not more than twice what is already gathered. A row is so rewritten a logarithmic number of
+/// times, and a logarithmic number of small segments is left.
+fn absorbable(segments: &[LiveSegment], written: usize) -> Vec<usize> {
+    let mut small: Vec<(u32, usize)> = segments
+        .iter()
+        .enumerate()
+        .filter(|(_, live)| live.in_memory() && !live.flushing)
+        .map(|(place, live)| (live.alive.count(), place))
+        .collect();
+    small.sort_unstable();
+    let mut gathered = written as u64;
+    let mut places = Vec::new();
+    for (count, place) in small {
+        let count = u64::from(count);
+        if count > gathered * 2 || gathered + count > u64::from(ABSORB_MAX_ROWS) {
+            break;
+        }
+        gathered += count;
+        places.push(place);
+    }
+    places
 }

@@ -1,39 +1,62 @@
 //! A collection: one directory, one writer, any number of readers of its generations.
 
+mod background;
+mod compact;
+mod export;
+mod flush;
 mod generation;
+mod inspect;
+mod operation;
+mod read;
+mod repair;
+mod shared;
+mod snapshot;
 mod stats;
 mod verify;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use lexivec_query::SearchRequest;
-use lexivec_storage::{self as storage, Directory, DiskVfs, MemoryVfs, Vfs};
+use lexivec_storage::{
+    self as storage, Directory, DiskVfs, Error as StorageError, Log, LogContent, MemoryVfs, Vfs,
+    read_log,
+};
 use parking_lot::Mutex;
 
+use background::Background;
+pub use compact::{CompactOptions, CompactReport, MergeReport};
 pub(crate) use generation::Generation;
+pub use inspect::Inspection;
+use operation::Operation;
+pub use read::ScrollPage;
+pub use repair::RepairReport;
+use shared::{Bell, Shared, Writes};
+pub use snapshot::Snapshot;
 pub use stats::{SegmentStats, Stats};
-pub use verify::{Problem, VerifyReport};
-pub use writer::Receipt;
+pub use verify::{Problem, VerifyLevel, VerifyReport};
+pub use writer::{Receipt, WriteOptions};
 
-use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::execute::{self, SearchResponse};
-use crate::limits::OPEN_RETRIES;
+use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::Embedder;
-use crate::options::Options;
+use crate::options::{OpenOptions, Options};
 use crate::schema::Schema;
 
 /// An open collection. Clones are not needed: share it by reference or in an `Arc`; searches run
-/// on any number of threads while one writes.
+/// on any number of threads while others write.
+///
+/// Dropping it makes every write durable that is acknowledged; [`flush`](Self::flush) before it
+/// saves the next open the replay of the log.
 pub struct Collection {
-    schema: Schema,
-    directory: Mutex<Directory>,
-    current: ArcSwap<Generation>,
+    /// Before `shared`, as the thread ends first.
+    _background: Option<Background>,
+    shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
-    read_only: bool,
 }
 
 impl Collection {
@@ -51,56 +74,102 @@ impl Collection {
                 "it holds folders and no collection; name an empty directory",
             ));
         }
-        Self::create_on(Arc::new(DiskVfs::create_root(path)?), options)
+        let vfs = DiskVfs::create_root(path)?;
+        check_filesystem(&vfs, &options.open)?;
+        Self::create_on(Arc::new(vfs), options)
     }
 
     /// Creates a collection that lives in memory only.
     pub fn in_memory(options: Options) -> Result<Self> {
-        Self::create_on(Arc::new(MemoryVfs::default()), options)
+        let open = OpenOptions { background: false, reserve_bytes: 0, ..options.open.clone() };
+        let open = open.log_file_bytes(MEMORY_LOG_FILE_BYTES);
+        Self::create_on(Arc::new(MemoryVfs::default()), options.open(open))
     }
 
     /// Creates a collection on any [`Vfs`]; tests hand in one that fails on purpose.
     pub fn create_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
+        let open = options.open.clone();
         let (schema, embedder) = options.into_schema()?;
         let directory = Directory::create(vfs, schema.to_bytes()?)?;
-        Self::from_directory(directory, embedder)
+        let mut collection = Self::from_directory(directory, open)?;
+        collection.embedder = embedder;
+        Ok(collection)
     }
 
     /// Opens a collection for reading and writing. One handle at a time may: a second one, in this
-    /// process or another, is refused with the holder's process id.
+    /// process or another, is refused with the holder's process id. Writes that are in the log and
+    /// in no segment file are read back.
+    ///
+    /// # Errors
+    /// [`Corrupt`](lexivec_storage::Error::Corrupt) with file and place if an acknowledged write
+    /// cannot be read: nothing is dropped in silence.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_on(Arc::new(DiskVfs::open_root(path.as_ref())?))
+        Self::open_with(path, OpenOptions::new())
+    }
+
+    /// As [`open`](Self::open), with options.
+    pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
+        let vfs = DiskVfs::open_root(path.as_ref())?;
+        check_filesystem(&vfs, &options)?;
+        Self::open_on(Arc::new(vfs), options)
     }
 
     /// Opens a collection on any [`Vfs`], for reading and writing.
-    pub fn open_on(vfs: Arc<dyn Vfs>) -> Result<Self> {
-        Self::from_directory(Directory::open(vfs)?, None)
+    pub fn open_on(vfs: Arc<dyn Vfs>, options: OpenOptions) -> Result<Self> {
+        Self::from_directory(Directory::open(vfs)?, options)
     }
 
     /// Opens a collection for reading; takes no lock and writes nothing. The answers are those of
-    /// the generation found now, until [`refresh`](Self::refresh).
+    /// the writes found now, until [`refresh`](Self::refresh).
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_read_only_on(Arc::new(DiskVfs::open_root(path.as_ref())?))
     }
 
     /// Opens a collection on any [`Vfs`], for reading.
     pub fn open_read_only_on(vfs: Arc<dyn Vfs>) -> Result<Self> {
-        Self::from_directory(Directory::open_read_only(vfs)?, None)
+        let options = OpenOptions::new().background(false);
+        Self::from_directory(Directory::open_read_only(vfs)?, options)
     }
 
-    fn from_directory(
-        mut directory: Directory,
-        embedder: Option<Arc<dyn Embedder>>,
-    ) -> Result<Self> {
+    fn from_directory(mut directory: Directory, options: OpenOptions) -> Result<Self> {
         let schema = Schema::of(directory.manifest())?;
-        let generation = load_newest(&mut directory, &schema, None)?;
-        Ok(Self {
+        let (generation, content) = load_newest(&mut directory, &schema, None)?;
+        let manifest = directory.manifest();
+        let (vfs, poison) = (directory.vfs().clone(), directory.poison().clone());
+        let log = match directory.read_only() {
+            true => None,
+            false => {
+                let (file, bytes) = (manifest.log_file, options.log_file_bytes);
+                let collection = manifest.collection;
+                let log =
+                    Log::open(vfs.clone(), collection, poison.clone(), bytes, &content, file)?;
+                Some(log)
+            }
+        };
+        if !directory.read_only() {
+            directory.keep_reserve(options.reserve_bytes);
+        }
+        let writes = waiting(&content)?;
+        let shared = Arc::new(Shared {
             schema,
-            read_only: directory.read_only(),
-            directory: Mutex::new(directory),
+            options,
+            vfs,
+            poison,
+            visible: AtomicU64::new(content.next_lsn - 1),
+            log,
+            writes: Mutex::new(writes),
+            building: Mutex::new(()),
             current: ArcSwap::from_pointee(generation),
-            embedder,
-        })
+            maintenance: Mutex::new(()),
+            compacting: Mutex::new(()),
+            cancelled: AtomicBool::new(false),
+            bell: Bell::default(),
+            opener: std::process::id(),
+            directory: Mutex::new(directory),
+        });
+        let writes = shared.options.background && !shared.read_only();
+        let background = writes.then(|| Background::start(&shared));
+        Ok(Self { _background: background, shared, embedder: None })
     }
 
     /// Hands in the model that the collection was made with.
@@ -108,7 +177,7 @@ impl Collection {
     /// # Errors
     /// [`Error::Embedder`] when the collection records another model, or none.
     pub fn with_embedder(mut self, embedder: Arc<dyn Embedder>) -> Result<Self> {
-        match &self.schema.embedder {
+        match &self.schema().embedder {
             None => {
                 return Err(Error::Embedder(
                     "this collection was made without a model; its vectors come from outside"
@@ -126,7 +195,7 @@ impl Collection {
                 )));
             }
             Some(record) => {
-                let field = self.schema.vectors.iter().find(|f| f.name == record.field);
+                let field = self.schema().vectors.iter().find(|f| f.name == record.field);
                 if field.is_none_or(|f| f.dim != embedder.dim()) {
                     return Err(Error::Embedder(format!(
                         "model {} makes vectors of {} components, field {:?} has others",
@@ -143,70 +212,125 @@ impl Collection {
 
     /// The schema the collection was created with.
     pub fn schema(&self) -> &Schema {
-        &self.schema
+        &self.shared.schema
     }
 
-    /// Number of the generation that searches see now.
+    /// Number of the generation of segment files that searches see now.
     pub fn generation(&self) -> u64 {
-        self.current.load().number
+        self.shared.current.load().number
     }
 
     /// True for a handle that cannot write.
     pub fn is_read_only(&self) -> bool {
-        self.read_only
+        self.shared.read_only()
     }
 
-    /// Answers a request from the current generation.
+    /// Why the newest manifest was passed over when the collection was opened, if it was: it is
+    /// damaged, and the one before it and the log hold every write.
+    pub fn damage(&self) -> Option<String> {
+        self.shared.directory.lock().damage().map(ToString::to_string)
+    }
+
+    /// Answers a request from every write acknowledged before it.
     ///
-    /// The same generation and request give the same answer, byte for byte.
+    /// The same writes and request give the same answer, byte for byte.
     ///
     /// # Errors
     /// The request's faults ([`Error::Request`]), and corruption where a touched block is damaged.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        let generation = self.current.load_full();
-        execute::search(&generation, &self.schema, self.embedder.as_deref(), request)
+        let generation = self.shared.view()?;
+        execute::search(&generation, self.schema(), self.embedder.as_deref(), request)
     }
 
-    /// The whole row with this id, if it is there.
-    pub fn get(&self, id: &str) -> Result<Option<Document>> {
-        let generation = self.current.load_full();
-        match generation.find(id)? {
-            None => Ok(None),
-            Some((segment, row)) => segment.segment.document(&self.schema, row).map(Some),
-        }
-    }
-
-    /// Moves a read-only handle to the newest generation; true if there was a newer one.
+    /// Moves a read-only handle to the newest writes; true if there were newer ones.
     pub fn refresh(&self) -> Result<bool> {
-        let mut directory = self.directory.lock();
-        directory.refresh()?;
-        let current = self.current.load_full();
-        // Compared with what is served, not with what was seen: an earlier load may have failed.
-        if directory.manifest().generation == current.number {
+        let shared = &self.shared;
+        if !shared.read_only() {
             return Ok(false);
         }
-        let generation = load_newest(&mut directory, &self.schema, Some(&current))?;
-        self.current.store(Arc::new(generation));
+        let _building = shared.building.lock();
+        let mut directory = shared.directory.lock();
+        let current = shared.current.load_full();
+        let seen = shared.visible.load(Ordering::Acquire);
+        directory.refresh()?;
+        let (generation, content) = load_newest(&mut directory, &shared.schema, Some(&current))?;
+        let newest = content.next_lsn - 1;
+        if generation.number == current.number && newest == seen {
+            return Ok(false);
+        }
+        if generation.number > current.number {
+            shared.current.store(Arc::new(generation));
+        }
+        *shared.writes.lock() = waiting(&content)?;
+        shared.visible.store(newest, Ordering::Release);
         Ok(true)
     }
 }
 
-/// Loads the newest generation. A reader holds no lock, so files may go while it opens them: it
-/// then looks for the generation that replaced them.
+impl Drop for Collection {
+    fn drop(&mut self) {
+        self._background = None;
+        if let Ok(log) = self.shared.writable() {
+            // Nobody is left to tell; what this could not do, the next open finds out.
+            let _ = log.close();
+        }
+    }
+}
+
+fn check_filesystem(vfs: &DiskVfs, options: &OpenOptions) -> Result<()> {
+    match options.unsafe_filesystem {
+        true => Ok(()),
+        false => Ok(vfs.check_filesystem()?),
+    }
+}
+
+/// The writes of a log as a generation takes them in.
+fn waiting(content: &LogContent) -> Result<Writes> {
+    let mut writes = Writes::default();
+    for frame in &content.frames {
+        let operation =
+            Operation::decode(&format!("write {} of the log", frame.lsn), &frame.payload)?;
+        writes.rows += operation.rows();
+        writes.bytes += frame.payload.len() as u64;
+        writes.pending.push_back((frame.lsn, Arc::new(operation)));
+    }
+    Ok(writes)
+}
+
+/// Loads the newest generation and the log after it. A reader holds no lock, so files may go while
+/// it opens them, and the log may grow while it is read: it then begins anew.
 fn load_newest(
     directory: &mut Directory,
     schema: &Schema,
     known: Option<&Generation>,
-) -> Result<Generation> {
+) -> Result<(Generation, LogContent)> {
     let mut retries = 0;
     loop {
-        match Generation::load(directory, schema, known) {
-            Err(Error::Storage(storage::Error::NotFound { .. }))
-                if directory.read_only() && retries < OPEN_RETRIES && directory.refresh()? =>
-            {
-                retries += 1;
+        let loaded = Generation::load(directory, schema, known)
+            .and_then(|generation| Ok((generation, read_after(directory)?)));
+        let again = match &loaded {
+            Ok(_) => true,
+            Err(Error::Storage(StorageError::NotFound { .. } | StorageError::Corrupt { .. })) => {
+                true
             }
-            loaded => return loaded,
+            Err(_) => false,
+        };
+        if !directory.read_only() || !again || retries == OPEN_RETRIES {
+            return loaded;
+        }
+        retries += 1;
+        // What was read is whole if nothing was committed meanwhile. Damage may have been a write
+        // under way: it is read again a few times before it is believed.
+        let newer = directory.refresh()?;
+        let damaged = matches!(loaded, Err(Error::Storage(StorageError::Corrupt { .. })));
+        if !newer && (!damaged || retries > DAMAGE_READS) {
+            return loaded;
         }
     }
+}
+
+fn read_after(directory: &Directory) -> Result<LogContent> {
+    let manifest = directory.manifest();
+    let first = manifest.log_start.max(1);
+    Ok(read_log(directory.vfs().as_ref(), manifest.collection, first, manifest.log_file)?)
 }

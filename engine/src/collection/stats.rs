@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Collection;
+use crate::error::Result;
 use crate::schema::Schema;
 
 /// Counts of a collection's current generation.
@@ -13,6 +14,8 @@ pub struct Stats {
     pub name: String,
     /// The generation counted.
     pub generation: u64,
+    /// The last write counted.
+    pub seq: u64,
     /// Rows that searches can return.
     pub documents: u64,
     /// Rows replaced or deleted whose space is not yet freed.
@@ -21,6 +24,11 @@ pub struct Stats {
     pub bytes: u64,
     /// Tokens of the live rows, over all text fields.
     pub tokens: u64,
+    /// Rows that are in no segment file yet; the log has them.
+    pub recent_rows: u64,
+    /// What the background thread last failed with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// Each segment.
     pub segments: Vec<SegmentStats>,
     /// What the collection was created with.
@@ -31,9 +39,9 @@ pub struct Stats {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SegmentStats {
-    /// Its file.
+    /// Its file; `memory` for one that is in none yet.
     pub file: String,
-    /// Rows in the file.
+    /// Rows in it.
     pub rows: u32,
     /// Rows alive.
     pub live: u32,
@@ -44,9 +52,12 @@ pub struct SegmentStats {
 }
 
 impl Collection {
-    /// Counts of the current generation; reads no document.
-    pub fn stats(&self) -> Stats {
-        let generation = self.current.load_full();
+    /// Counts of what a search would see now; reads no document.
+    ///
+    /// # Errors
+    /// When writes that wait to be seen cannot be taken in.
+    pub fn stats(&self) -> Result<Stats> {
+        let generation = self.shared.view()?;
         let segments: Vec<SegmentStats> = generation
             .segments
             .iter()
@@ -54,7 +65,7 @@ impl Collection {
                 file: live.segment.name.clone(),
                 rows: live.segment.rows,
                 live: live.alive.count(),
-                bytes: live.entry.file.len,
+                bytes: live.entry.as_ref().map_or(0, |e| e.file.len),
                 graphs: live
                     .segment
                     .vectors
@@ -64,7 +75,10 @@ impl Collection {
                     .collect(),
             })
             .collect();
-        Stats {
+        Ok(Stats {
+            seq: generation.seq,
+            recent_rows: generation.recent_rows() as u64,
+            failure: self.shared.bell.state.lock().failure.clone(),
             name: self.schema().name.clone(),
             generation: generation.number,
             documents: generation.statistics.live,
@@ -73,6 +87,6 @@ impl Collection {
             tokens: generation.statistics.tokens.iter().sum(),
             segments,
             schema: self.schema().clone(),
-        }
+        })
     }
 }

@@ -1,17 +1,23 @@
-//! Writing: a batch becomes a segment, and one manifest swap makes it visible and durable.
+//! Writing: a batch becomes a frame in the log, is acknowledged, and is seen by the next search.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use lexivec_storage::{Directory, Error as StorageError, NextManifest, SegmentEntry};
+use lexivec_query::filter::Filter;
+use lexivec_storage::{Error as StorageError, Log};
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_128;
+use serde_json::{Map, Value};
 
 use super::Collection;
+use super::flush::LogStart;
 use super::generation::{Generation, LiveSegment};
+use super::operation::Operation;
+use super::shared::Shared;
 use crate::document::{Document, check_batch, check_embedded};
-use crate::error::{Error, ErrorKind, Result};
-use crate::limits::ABSORB_MAX_ROWS;
-use crate::segment::{RowSet, Segment, SegmentBuilder, Stage};
+use crate::error::{Error, Result};
+use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES};
+use crate::options::Durability;
+use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
 
 /// Texts handed to an embedder at once; sizes progress reports, not results.
 const EMBED_BATCH: usize = 1_024;
@@ -20,130 +26,184 @@ const EMBED_BATCH: usize = 1_024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// The generation in which the write is visible and durable.
+    /// Its sequence number: a search sees it if its own `seq` is this or more.
+    pub seq: u64,
+    /// True if it is on disk by now; see [`Durability`].
+    pub durable: bool,
+    /// The generation of segment files at that moment.
     pub generation: u64,
     /// Rows written.
     pub written: usize,
-    /// Rows among them that took the place of one with the same id.
-    pub replaced: usize,
+    /// Rows deleted.
+    pub deleted: usize,
+}
+
+/// How one write is done.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct WriteOptions<'a> {
+    /// When it is acknowledged; the collection's own way if not set.
+    pub durability: Option<Durability>,
+    /// Told the stage, rows done and rows in all.
+    pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
+}
+
+impl Default for WriteOptions<'_> {
+    fn default() -> Self {
+        Self { durability: None, progress: &|_, _, _| {} }
+    }
+}
+
+impl<'a> WriteOptions<'a> {
+    /// As the collection was made, and nobody is told.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// See [`durability`](Self::durability).
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+
+    /// See [`progress`](Self::progress).
+    pub fn progress(mut self, progress: &'a (dyn Fn(Stage, usize, usize) + Sync)) -> Self {
+        self.progress = progress;
+        self
+    }
 }
 
 impl Collection {
     /// Writes a batch of whole rows: all of them or none. A row whose id is already there is
-    /// replaced. On return the batch is on disk and visible to searches.
+    /// replaced. On return the batch is acknowledged, and the next search sees it.
     ///
-    /// Every call seals a segment, so write many rows at once; the rows of earlier small segments
-    /// are taken into the new one, so that single writes leave a handful of segments behind.
+    /// A batch of as many rows as a graph is made for becomes a segment file at once; a smaller one
+    /// goes to the log, and into a segment file with the next flush.
     ///
     /// # Errors
     /// [`Error::Document`] names the first refused document; nothing was written then.
+    /// [`DurabilityUnknown`](lexivec_storage::Error::DurabilityUnknown) after a failed sync.
     pub fn upsert(&self, documents: Vec<Document>) -> Result<Receipt> {
-        self.upsert_with(documents, &|_, _, _| {})
+        self.upsert_with(documents, WriteOptions::new())
     }
 
-    /// As [`upsert`](Self::upsert); `progress` is told the stage, rows done and rows in all.
+    /// As [`upsert`](Self::upsert), with options.
     pub fn upsert_with(
         &self,
         mut documents: Vec<Document>,
-        progress: &(dyn Fn(Stage, usize, usize) + Sync),
+        options: WriteOptions<'_>,
     ) -> Result<Receipt> {
-        if self.is_read_only() {
-            return Err(Error::Storage(StorageError::ReadOnly));
-        }
+        self.shared.writable()?;
         check_batch(self.schema(), &documents)?;
-        self.embed(&mut documents, progress)?;
-        if documents.is_empty() {
-            return Ok(Receipt { generation: self.generation(), written: 0, replaced: 0 });
+        self.embed(&mut documents, options.progress)?;
+        let _watch = self.shared.poison.watch();
+        let written = documents.len();
+        if written >= self.schema().graph_min_rows.max(1)
+            || logged_bytes(&documents) > MAX_LOGGED_BYTES
+        {
+            return self.shared.write_directly(&documents, options);
         }
-        let mut directory = self.directory.lock();
-        directory.begin_write()?;
-        let done = self.write_batch(&mut directory, documents, progress);
-        // After a full disk the write is wholly undone; after other failures of the machine nobody
-        // knows what it keeps.
-        let unknown = done.as_ref().err().filter(|e| {
-            let full = matches!(e, Error::Storage(StorageError::OutOfSpace { .. }));
-            e.kind() == ErrorKind::Machine && !full
-        });
-        directory.end_write(unknown.map(ToString::to_string));
-        done
+        let receipt = if documents.is_empty() {
+            self.shared.receipt(self.shared.writable()?)
+        } else {
+            self.shared.log_write(Operation::Upsert(documents), options.durability)?
+        };
+        self.maintain();
+        Ok(Receipt { written, ..receipt })
     }
 
-    fn write_batch(
-        &self,
-        directory: &mut Directory,
-        mut documents: Vec<Document>,
-        progress: &(dyn Fn(Stage, usize, usize) + Sync),
-    ) -> Result<Receipt> {
-        let current = self.current.load_full();
-        let written = documents.len();
-        let (alive, replaced) = alive_without(&current, &documents)?;
-        let absorbed = absorbable(&current, &alive, written);
-        for &place in &absorbed {
-            if let (Some(live), Some(rows)) = (current.segments.get(place), alive.get(place)) {
-                for row in rows.iter() {
-                    documents.push(live.segment.document(self.schema(), row)?);
+    /// Changes the payload of a row: keys of `changes` replace those of the payload, objects are
+    /// changed key by key, and a `null` takes a key away (RFC 7396). Texts and vectors stay.
+    /// `None` if no such row is there.
+    ///
+    /// # Errors
+    /// [`Error::Document`] if the changed row is refused; nothing was written then.
+    pub fn patch(&self, id: &str, changes: &Map<String, Value>) -> Result<Option<Receipt>> {
+        let receipt = self.change(|view, schema| {
+            let Some((live, row)) = view.find(id)? else { return Ok(None) };
+            let mut document = live.segment.document(schema, row)?;
+            merge_patch(&mut document.payload, changes);
+            check_batch(schema, std::slice::from_ref(&document))?;
+            Ok(Some(Operation::Upsert(vec![document])))
+        })?;
+        Ok(receipt.map(|receipt| Receipt { written: 1, ..receipt }))
+    }
+
+    /// Deletes rows by id, all in one write; ids that are not there are passed over.
+    pub fn delete<S: AsRef<str>>(&self, ids: &[S]) -> Result<Receipt> {
+        self.delete_found(|view, _| {
+            let mut found = Vec::new();
+            for id in ids.iter().map(AsRef::as_ref) {
+                if view.find(id)?.is_some() && !found.iter().any(|f| f == id) {
+                    found.push(id.to_owned());
                 }
             }
-        }
-        let mut segments = Vec::with_capacity(current.segments.len() + 1);
-        for (place, (live, rows)) in current.segments.iter().zip(alive).enumerate() {
-            if rows.count() > 0 && !absorbed.contains(&place) {
-                segments.push(with_rows(live, rows)?);
-            }
-        }
-        let new = self.write_segment(directory, &documents, progress)?;
-        let name = new.entry.file.name.clone();
-        segments.push(new);
-        // Everything that can fail is done before the commit: what is durable is then also seen.
-        let number = directory.manifest().generation + 1;
-        let generation = Generation::of(number, self.schema(), segments)?;
-        let next = NextManifest {
-            schema: directory.manifest().schema.clone(),
-            log_start: directory.manifest().log_start,
-            segments: generation.segments.iter().map(|s| s.entry.clone()).collect(),
-        };
-        if let Err(error) = directory.commit(next) {
-            if matches!(error, StorageError::OutOfSpace { .. } | StorageError::Invalid { .. }) {
-                // Nothing was renamed, so the new file is nobody's.
-                let _ = directory.vfs().remove(&name);
-            }
-            return Err(error.into());
-        }
-        self.current.store(Arc::new(generation));
-        Ok(Receipt { generation: number, written, replaced })
+            Ok(found)
+        })
     }
 
-    /// Writes and opens a segment of these documents.
-    fn write_segment(
+    /// Deletes every row that a filter admits, all in one write.
+    pub fn delete_where(&self, filter: &Filter) -> Result<Receipt> {
+        self.delete_found(|view, schema| {
+            let mut found = Vec::new();
+            for live in &view.segments {
+                for row in live.matching(schema, filter)?.iter() {
+                    found.push(live.segment.documents.id(row)?.to_owned());
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn delete_found(
         &self,
-        directory: &mut Directory,
-        documents: &[Document],
-        progress: &(dyn Fn(Stage, usize, usize) + Sync),
-    ) -> Result<LiveSegment> {
-        let name = directory.new_segment_name();
-        // Not random: the same writes into the same collection give the same bytes.
-        let mut key = directory.manifest().collection.to_le_bytes().to_vec();
-        key.extend_from_slice(name.as_bytes());
-        let segment = xxh3_128(&key);
-        let vfs = directory.vfs().clone();
-        let builder = SegmentBuilder { vfs: vfs.as_ref(), schema: self.schema(), progress };
-        let opened = builder.write(&name, segment, documents).and_then(|(file, text)| {
-            let entry = SegmentEntry {
-                file,
-                segment,
-                rows: documents.len() as u32,
-                alive: Vec::new(),
-                statistics: text.to_bytes(),
-            };
-            let segment = Arc::new(Segment::open(vfs.as_ref(), self.schema(), &entry)?);
-            let alive = Arc::new(segment.all_rows());
-            Ok(LiveSegment { segment, alive, entry })
-        });
-        if opened.is_err() {
-            // The file belongs to no generation; if it cannot go now, the next open sweeps it.
-            let _ = vfs.remove(&name);
+        find: impl FnOnce(&Generation, &crate::schema::Schema) -> Result<Vec<String>>,
+    ) -> Result<Receipt> {
+        let mut deleted = 0;
+        let receipt = self.change(|view, schema| {
+            let ids = find(view, schema)?;
+            deleted = ids.len();
+            Ok((deleted > 0).then_some(Operation::Delete(ids)))
+        })?;
+        let receipt = match receipt {
+            Some(receipt) => receipt,
+            None => self.shared.receipt(self.shared.writable()?),
+        };
+        Ok(Receipt { deleted, ..receipt })
+    }
+
+    /// A write that depends on what is there: nothing else is written between its look and itself.
+    fn change(
+        &self,
+        make: impl FnOnce(&Generation, &crate::schema::Schema) -> Result<Option<Operation>>,
+    ) -> Result<Option<Receipt>> {
+        let shared = &self.shared;
+        let _watch = shared.poison.watch();
+        let log = shared.writable()?;
+        let (lsn, durability) = {
+            let _building = shared.building.lock();
+            let mut writes = shared.writes.lock();
+            let view = shared.latest(log, &mut writes)?;
+            let Some(operation) = make(&view, &shared.schema)? else { return Ok(None) };
+            let payload = operation.encode()?;
+            let lsn = shared.append(log, &payload, matches!(operation, Operation::Delete(_)))?;
+            writes.rows += operation.rows();
+            writes.bytes += payload.len() as u64;
+            writes.pending.push_back((lsn, Arc::new(operation)));
+            (lsn, shared.schema.durability)
+        };
+        let receipt = shared.acknowledge(log, lsn, durability)?;
+        self.maintain();
+        Ok(Some(receipt))
+    }
+
+    /// Does what is due after a write, or has it done. What fails here is no failure of the write:
+    /// it is acknowledged, and the log has it until a later flush succeeds.
+    fn maintain(&self) {
+        let due = |times| self.shared.flush_due(times);
+        if due(1) && (self.shared.ring() || due(BACKPRESSURE)) {
+            self.shared.note(self.shared.flush().and_then(|_| self.shared.compact_tiers()));
         }
-        opened
     }
 
     /// Fills the embedder's vector field of every document that has text and no vector there.
@@ -152,7 +212,8 @@ impl Collection {
         documents: &mut [Document],
         progress: &(dyn Fn(Stage, usize, usize) + Sync),
     ) -> Result<()> {
-        let Some(record) = &self.schema.embedder else {
+        let schema = self.schema();
+        let Some(record) = &schema.embedder else {
             return Ok(());
         };
         let wanting: Vec<usize> = documents
@@ -176,7 +237,7 @@ impl Collection {
             let texts: Vec<String> = batch
                 .iter()
                 .filter_map(|&i| documents.get(i))
-                .map(|d| d.joined_text(&self.schema))
+                .map(|d| d.joined_text(schema))
                 .collect();
             let views: Vec<&str> = texts.iter().map(String::as_str).collect();
             let vectors = model.embed(&views)?;
@@ -190,7 +251,7 @@ impl Collection {
             }
             for (&i, vector) in batch.iter().zip(vectors) {
                 if let (Some(document), Some(vector)) = (documents.get_mut(i), vector) {
-                    check_embedded(self.schema(), model.as_ref(), &vector)?;
+                    check_embedded(schema, model.as_ref(), &vector)?;
                     document.vectors.insert(record.field.clone(), vector);
                 }
             }
@@ -201,58 +262,173 @@ impl Collection {
     }
 }
 
-/// Alive rows of each segment once these documents are in, and how many rows they replace.
-fn alive_without(current: &Generation, documents: &[Document]) -> Result<(Vec<RowSet>, usize)> {
-    let mut alive: Vec<RowSet> =
-        current.segments.iter().map(|s| s.alive.as_ref().clone()).collect();
-    let mut replaced = 0;
-    for document in documents {
-        for (live, rows) in current.segments.iter().zip(&mut alive) {
-            if let Some(row) = live.segment.documents.row_of(&document.id)?
-                && rows.contains(row)
-            {
-                rows.remove(row);
-                replaced += 1;
-                break;
+impl Shared {
+    /// Logs a write that does not depend on what is there.
+    fn log_write(&self, operation: Operation, durability: Option<Durability>) -> Result<Receipt> {
+        let log = self.writable()?;
+        let payload = operation.encode()?;
+        let operation = Arc::new(operation);
+        let lsn = {
+            let mut writes = self.writes.lock();
+            let lsn = self.append(log, &payload, false)?;
+            writes.rows += operation.rows();
+            writes.bytes += payload.len() as u64;
+            writes.pending.push_back((lsn, operation));
+            lsn
+        };
+        self.acknowledge(log, lsn, durability.unwrap_or(self.schema.durability))
+    }
+
+    /// Appends a frame; a delete on a full disk takes the space of the reserve.
+    fn append(&self, log: &Log, payload: &[u8], delete: bool) -> Result<u64> {
+        let appended = log.append(payload);
+        if delete && matches!(appended, Err(StorageError::OutOfSpace { .. })) {
+            let released = self.directory.lock().release_reserve();
+            if released {
+                return Ok(log.append(payload)?);
+            }
+        }
+        Ok(appended?)
+    }
+
+    fn acknowledge(&self, log: &Log, lsn: u64, durability: Durability) -> Result<Receipt> {
+        if durability == Durability::Sync {
+            log.sync(lsn)?;
+        }
+        self.visible.fetch_max(lsn, Ordering::AcqRel);
+        Ok(Receipt { seq: lsn, durable: log.durable() >= lsn, ..self.receipt(log) })
+    }
+
+    /// A receipt for nothing.
+    fn receipt(&self, log: &Log) -> Receipt {
+        let (seq, generation) = (log.last(), self.current.load().number);
+        Receipt { seq, durable: log.durable() >= seq, generation, written: 0, deleted: 0 }
+    }
+
+    /// Makes a batch a segment file of its own and commits it, with every write before it. The log
+    /// does not hold it; so it is in two generations before it is acknowledged.
+    fn write_directly(&self, documents: &[Document], options: WriteOptions<'_>) -> Result<Receipt> {
+        let rows: Vec<&Document> = documents.iter().collect();
+        let progress = Progress { tell: options.progress, cancelled: &NEVER };
+        let batch = self.write_segment(rows.len() as u32, |name, id| {
+            let (vfs, schema) = (self.vfs.as_ref(), &self.schema);
+            SegmentBuilder { vfs, schema, graphs: true, progress: &progress }.write(name, id, &rows)
+        })?;
+        let file = batch.entry.as_ref().map(|e| e.file.name.clone()).unwrap_or_default();
+        let committed = self.commit_directly(documents, batch);
+        match committed {
+            Err(error) => {
+                let poisoned = self.poison.check().is_err();
+                if !poisoned {
+                    // No generation names it; the sweep of the next open would remove it as well.
+                    let _ = self.vfs.remove(&file);
+                }
+                Err(error)
+            }
+            committed => {
+                self.note(self.compact_if_inline());
+                committed
             }
         }
     }
-    Ok((alive, replaced))
-}
 
-/// Places of the small segments whose rows the new one takes in: smallest first, as long as each
-/// is not more than twice what is already gathered. A row is so rewritten a logarithmic number of
-/// times, and a logarithmic number of small segments is left.
-fn absorbable(current: &Generation, alive: &[RowSet], written: usize) -> Vec<usize> {
-    let mut small: Vec<(u32, usize)> = alive
-        .iter()
-        .zip(&current.segments)
-        .enumerate()
-        .filter(|(_, (_, live))| live.segment.vectors.iter().all(|v| v.graph.is_none()))
-        .map(|(place, (rows, _))| (rows.count(), place))
-        .filter(|&(count, _)| count > 0 && count <= ABSORB_MAX_ROWS)
-        .collect();
-    small.sort_unstable();
-    let mut gathered = written as u64;
-    let mut places = Vec::new();
-    for (count, place) in small {
-        let count = u64::from(count);
-        if count > gathered * 2 || gathered + count > u64::from(ABSORB_MAX_ROWS) {
-            break;
+    fn commit_directly(&self, documents: &[Document], batch: LiveSegment) -> Result<Receipt> {
+        let log = self.writable()?;
+        let _maintenance = self.maintenance.lock();
+        {
+            let _building = self.building.lock();
+            let mut writes = self.writes.lock();
+            let view = self.latest(log, &mut writes)?;
+            let (lsn, file) = log.seal()?;
+            let mut segments = view.segments.clone();
+            for document in documents {
+                for live in &mut segments {
+                    if live.remove(&document.id)? {
+                        break;
+                    }
+                }
+            }
+            let left = Generation::of(view.number, view.seq, &self.schema, segments);
+            let recent = self.write_recent(&left)?;
+            let disk = left.segments.into_iter().filter(|s| !s.in_memory() && s.alive.count() > 0);
+            let mut segments: Vec<LiveSegment> =
+                disk.chain(recent.clone()).chain([batch]).collect();
+            for live in &mut segments {
+                live.entry = live.current_entry();
+            }
+            let entries = segments.iter().filter_map(|s| s.entry.clone()).collect();
+            let number = self.commit(entries, Some(LogStart { lsn, file }), &recent)?;
+            (writes.bytes, writes.rows) = (0, 0);
+            let next = Generation::of(number, view.seq, &self.schema, segments);
+            self.current.store(Arc::new(next));
         }
-        gathered += count;
-        places.push(place);
+        // It is durable by now; without a second commit there is less to fall back to, no more.
+        let _ = self.commit_again();
+        Ok(Receipt { written: documents.len(), durable: true, ..self.receipt(log) })
     }
-    places
 }
 
-/// A kept segment with these rows alive.
-fn with_rows(live: &LiveSegment, rows: RowSet) -> Result<LiveSegment> {
-    let mut kept = live.clone();
-    if rows != *live.alive {
-        kept.entry.alive = rows.to_bytes();
-        kept.entry.statistics = live.segment.text.statistics(&rows)?.to_bytes();
-        kept.alive = Arc::new(rows);
+/// Bytes a batch takes in the log, roughly.
+fn logged_bytes(documents: &[Document]) -> usize {
+    let bytes = |d: &Document| {
+        let vectors: usize = d.vectors.values().map(|v| v.len() * 4).sum();
+        d.id.len() + vectors + d.text.values().map(String::len).sum::<usize>()
+    };
+    documents.iter().map(bytes).sum()
+}
+
+/// JSON Merge Patch (RFC 7396).
+fn merge_patch(target: &mut Map<String, Value>, changes: &Map<String, Value>) {
+    for (key, change) in changes {
+        match change {
+            Value::Null => {
+                target.remove(key);
+            }
+            Value::Object(inner) => {
+                let value = target.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
+                if !value.is_object() {
+                    *value = Value::Object(Map::new());
+                }
+                if let Value::Object(map) = value {
+                    merge_patch(map, inner);
+                }
+            }
+            other => {
+                target.insert(key.clone(), other.clone());
+            }
+        }
     }
-    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn patches_are_those_of_the_rfc() {
+        // The cases of RFC 7396, appendix A, whose target and patch are objects.
+        for (target, patch, expected) in [
+            (json!({"a": "b"}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "b"}), json!({"b": "c"}), json!({"a": "b", "b": "c"})),
+            (json!({"a": "b"}), json!({"a": null}), json!({})),
+            (json!({"a": "b", "b": "c"}), json!({"a": null}), json!({"b": "c"})),
+            (json!({"a": ["b"]}), json!({"a": "c"}), json!({"a": "c"})),
+            (json!({"a": "c"}), json!({"a": ["b"]}), json!({"a": ["b"]})),
+            (
+                json!({"a": {"b": "c"}}),
+                json!({"a": {"b": "d", "c": null}}),
+                json!({"a": {"b": "d"}}),
+            ),
+            (json!({"a": [{"b": "c"}]}), json!({"a": [1]}), json!({"a": [1]})),
+            (json!({"e": null}), json!({"a": 1}), json!({"e": null, "a": 1})),
+            (json!({}), json!({"a": {"bb": {"ccc": null}}}), json!({"a": {"bb": {}}})),
+        ] {
+            let (Value::Object(mut target), Value::Object(patch)) = (target, patch) else {
+                panic!("objects");
+            };
+            merge_patch(&mut target, &patch);
+            assert_eq!(Value::Object(target), expected);
+        }
+    }
 }

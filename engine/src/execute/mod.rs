@@ -1,10 +1,13 @@
 //! Answering a request: filter, legs, gather, fusion, and documents for the winners only.
 
 mod gather;
+mod recall;
 mod text;
 mod vector;
 
 use std::collections::BTreeMap;
+
+pub(crate) use recall::measure_recall;
 
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::{Bound, bind};
@@ -33,8 +36,10 @@ pub(crate) type Place = (u32, u32);
 pub struct SearchResponse {
     /// Best first; equal scores are ordered by id.
     pub hits: Vec<Hit>,
-    /// The generation that answered.
+    /// The generation of segment files that answered.
     pub generation: u64,
+    /// The last write that the answer knows.
+    pub seq: u64,
     /// True when no leg was approximate.
     pub exact: bool,
     /// Live rows the filter admits.
@@ -101,6 +106,7 @@ pub(crate) fn search(
     Ok(SearchResponse {
         hits,
         generation: generation.number,
+        seq: generation.seq,
         exact: plans.iter().all(|p| p.strategy.is_exact()),
         matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
         plan: request.explain.then_some(plans),
@@ -150,14 +156,7 @@ fn query_vector(
 
 /// Live rows the filter admits, per segment.
 fn wanted_rows(generation: &Generation, schema: &Schema, filter: &Filter) -> Result<Vec<RowSet>> {
-    generation
-        .segments
-        .iter()
-        .map(|live| {
-            let payload = |row| live.segment.documents.payload(schema, row);
-            live.segment.columns.matching(filter, &live.alive, payload)
-        })
-        .collect()
+    generation.segments.iter().map(|live| live.matching(schema, filter)).collect()
 }
 
 fn hit(

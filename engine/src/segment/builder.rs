@@ -1,10 +1,13 @@
 //! Writing a segment file from documents.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use lexivec_storage::{SegmentFile, SegmentWriter, Vfs};
 
 use super::documents::write_documents;
 use crate::document::Document;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::text::{SegmentText, write_columns, write_text};
 use crate::vector::hnsw::{BuildParameters, build, write_graph};
@@ -22,12 +25,32 @@ pub enum Stage {
     Graph,
 }
 
+/// Who is told of a long write, and may end it.
+pub(crate) struct Progress<'a> {
+    /// Told the stage, rows done and rows in all.
+    pub(crate) tell: &'a (dyn Fn(Stage, usize, usize) + Sync),
+    /// Set by somebody who does not want the result any more.
+    pub(crate) cancelled: &'a AtomicBool,
+}
+
+impl Progress<'_> {
+    /// Tells how far it is; an error if nobody wants the result any more.
+    pub(crate) fn report(&self, stage: Stage, done: usize, all: usize) -> Result<()> {
+        (self.tell)(stage, done, all);
+        if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// A flag that nobody sets.
+pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
+
 /// Builds one segment file.
 pub(crate) struct SegmentBuilder<'a> {
     pub(crate) vfs: &'a dyn Vfs,
     pub(crate) schema: &'a Schema,
-    /// Told the stage, rows done and rows in all.
-    pub(crate) progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
+    /// Gives segments of enough rows a graph.
+    pub(crate) graphs: bool,
+    pub(crate) progress: &'a Progress<'a>,
 }
 
 impl SegmentBuilder<'_> {
@@ -37,15 +60,15 @@ impl SegmentBuilder<'_> {
         &self,
         name: &str,
         segment: u128,
-        documents: &[Document],
+        documents: &[&Document],
     ) -> Result<(SegmentFile, SegmentText)> {
         let rows = documents.len() as u32;
         let mut out = SegmentWriter::create(self.vfs, name, segment)?;
         write_documents(&mut out, self.schema, documents)?;
-        write_columns(&mut out, rows, documents.iter().map(|d| &d.payload))?;
+        write_columns(&mut out, rows, documents.iter().map(|d| Ok(Cow::Borrowed(&d.payload))))?;
 
         let fields = self.schema.indexed_fields();
-        (self.progress)(Stage::Text, 0, documents.len());
+        self.progress.report(Stage::Text, 0, documents.len())?;
         let text = |row: u32, field: usize| {
             let Some(document) = documents.get(row as usize) else {
                 return String::new();
@@ -57,21 +80,21 @@ impl SegmentBuilder<'_> {
             document.text.get(name).cloned().unwrap_or_default()
         };
         let statistics = write_text(&mut out, &fields, rows, &text)?;
-        (self.progress)(Stage::Text, documents.len(), documents.len());
+        self.progress.report(Stage::Text, documents.len(), documents.len())?;
 
         for field in &self.schema.vectors {
             let vectors = documents.iter().map(|d| d.vectors.get(&field.name).map(Vec::as_slice));
             let vectors = VectorRows::new(field, rows, vectors);
             write_vectors(&mut out, &field.name, &vectors)?;
             let present = vectors.present.count() as usize;
-            if present >= self.schema.graph_min_rows.max(1) {
+            if self.graphs && present >= self.schema.graph_min_rows.max(1) {
                 let parameters = BuildParameters {
                     m: field.m,
                     ef_construction: field.ef_construction,
                     seed: self.schema.seed,
                 };
-                let report = |done, all| (self.progress)(Stage::Graph, done, all);
-                write_graph(&mut out, &field.name, &build(&vectors, parameters, &report))?;
+                let report = |done, all| self.progress.report(Stage::Graph, done, all);
+                write_graph(&mut out, &field.name, &build(&vectors, parameters, &report)?)?;
             }
         }
         Ok((out.finish()?, statistics))

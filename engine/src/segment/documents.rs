@@ -1,5 +1,6 @@
 //! Stored originals: id, texts and payload of every row, and the order of the ids.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use lexivec_storage::codec::{Decoder, Encoder};
@@ -19,13 +20,9 @@ const ORDER: &str = "documents/order";
 pub(crate) fn write_documents(
     out: &mut SegmentWriter,
     schema: &Schema,
-    documents: &[Document],
+    documents: &[&Document],
 ) -> Result<()> {
-    let mut offsets = Vec::with_capacity((documents.len() + 1) * 8);
-    let mut end = 0u64;
-    offsets.extend_from_slice(&end.to_le_bytes());
-    out.begin(DATA)?;
-    for document in documents {
+    let records = documents.iter().map(|document| {
         let mut record = Encoder::new();
         record.bytes(document.id.as_bytes());
         for field in &schema.text {
@@ -40,22 +37,37 @@ pub(crate) fn write_documents(
         let payload = serde_json::to_vec(&document.payload)
             .map_err(|e| Error::invalid("payload", e.to_string()))?;
         record.bytes(&payload);
-        let record = record.into_bytes();
+        Ok(Cow::Owned(record.into_bytes()))
+    });
+    let mut order: Vec<u32> = (0..documents.len() as u32).collect();
+    order.sort_unstable_by(|&a, &b| documents[a as usize].id.cmp(&documents[b as usize].id));
+    write_records(out, records, &order)
+}
+
+/// As [`write_documents`], of records that are there already; `order` has the rows by their ids.
+pub(crate) fn write_records<'a>(
+    out: &mut SegmentWriter,
+    records: impl Iterator<Item = Result<Cow<'a, [u8]>>>,
+    order: &[u32],
+) -> Result<()> {
+    let mut offsets = Vec::with_capacity((order.len() + 1) * 8);
+    let mut end = 0u64;
+    offsets.extend_from_slice(&end.to_le_bytes());
+    out.begin(DATA)?;
+    for record in records {
+        let record = record?;
         end += record.len() as u64;
         offsets.extend_from_slice(&end.to_le_bytes());
         out.write(&record)?;
     }
     out.end()?;
     out.section(OFFSETS, &offsets)?;
-
-    let mut order: Vec<u32> = (0..documents.len() as u32).collect();
-    order.sort_unstable_by(|&a, &b| documents[a as usize].id.cmp(&documents[b as usize].id));
-    let mut ranks = vec![0u32; documents.len()];
-    for (rank, &row) in (0u32..).zip(&order) {
+    let mut ranks = vec![0u32; order.len()];
+    for (rank, &row) in (0u32..).zip(order) {
         ranks[row as usize] = rank;
     }
     out.section(RANKS, bytemuck::cast_slice(&ranks))?;
-    out.section(ORDER, bytemuck::cast_slice(&order))?;
+    out.section(ORDER, bytemuck::cast_slice(order))?;
     Ok(())
 }
 
@@ -90,7 +102,8 @@ impl StoredDocuments {
         Ok(opened)
     }
 
-    fn record(&self, row: u32) -> Result<&[u8]> {
+    /// The record of a row, as it is stored.
+    pub(crate) fn record(&self, row: u32) -> Result<&[u8]> {
         let at = row as usize * 8;
         let edges = self.offsets.get(at..at + 16)?;
         let edge = |i: usize| {
@@ -151,6 +164,20 @@ impl StoredDocuments {
     /// The row whose id has this place.
     pub(crate) fn row_at(&self, rank: u32) -> Result<Option<u32>> {
         if rank < self.rows { word(&self.order, rank).map(Some) } else { Ok(None) }
+    }
+
+    /// Place of the first id after this one among all ids of the segment.
+    pub(crate) fn rank_after(&self, id: &str) -> Result<u32> {
+        let (mut low, mut high) = (0, self.rows);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let row = self.row_at(middle)?.filter(|&row| row < self.rows);
+            let Some(row) = row else {
+                return Err(corrupt(&self.file, ORDER, "a number in it is not a row"));
+            };
+            if self.id(row)? <= id { low = middle + 1 } else { high = middle }
+        }
+        Ok(low)
     }
 
     /// The row with this id, alive or not.

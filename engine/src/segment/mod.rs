@@ -3,10 +3,12 @@
 mod alive;
 mod builder;
 mod documents;
+mod merge;
 mod open;
 
 pub(crate) use alive::RowSet;
-pub(crate) use builder::SegmentBuilder;
 pub use builder::Stage;
+pub(crate) use builder::{NEVER, Progress, SegmentBuilder};
 pub(crate) use documents::StoredDocuments;
+pub(crate) use merge::{GraphFrom, Input, SegmentMerger};
 pub(crate) use open::Segment;

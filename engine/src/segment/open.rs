@@ -88,6 +88,30 @@ impl Segment {
         Ok(())
     }
 
+    /// True if this vector field has a graph here.
+    pub(crate) fn has_graph(&self, field: &str) -> bool {
+        self.vectors(field).is_some_and(|v| v.graph.is_some())
+    }
+
+    /// Bytes of the inverted index and of the payload columns.
+    pub(crate) fn text_bytes(&self) -> u64 {
+        let text = |name: &&str| name.starts_with("text/") || name.starts_with("payload/");
+        let sections = self.reader.names().filter(text);
+        sections.filter_map(|name| self.reader.find(name)).map(|s| s.len() as u64).sum()
+    }
+
+    /// Checks that the inverted index has as many tokens of each row as its text gives.
+    pub(crate) fn check_text(&self, schema: &Schema) -> Result<()> {
+        let text = |row: u32, field: &str| {
+            let document = self.documents.document(schema, row)?;
+            Ok(match schema.join_text {
+                true => document.joined_text(schema),
+                false => document.text.get(field).cloned().unwrap_or_default(),
+            })
+        };
+        self.text.check(&schema.indexed_fields(), &text)
+    }
+
     /// Every row of the segment.
     pub(crate) fn all_rows(&self) -> RowSet {
         RowSet::full(self.rows)

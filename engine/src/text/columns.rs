@@ -5,6 +5,7 @@
 //! string, an integer beyond 2^53, a key with control characters) is listed as *residual*, and the
 //! filter is evaluated on its stored payload instead; so no filter ever loses or invents a row.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ops::{Bound, RangeInclusive};
 
@@ -34,14 +35,15 @@ const MAX_COLUMNS: usize = 4_096;
 pub(crate) fn write_columns<'a>(
     out: &mut SegmentWriter,
     rows: u32,
-    payloads: impl Iterator<Item = &'a Map<String, Value>>,
+    payloads: impl Iterator<Item = Result<Cow<'a, Map<String, Value>>>>,
 ) -> Result<()> {
     let mut columns = ColumnarWriter::default();
     let mut residual = RowSet::empty(rows);
     let mut paths = HashSet::new();
     for (row, payload) in (0..rows).zip(payloads) {
+        let payload = payload?;
         let mut leaves = Vec::new();
-        let exact = collect(payload, String::new(), &mut leaves);
+        let exact = collect(&payload, String::new(), &mut leaves);
         for (path, _) in &leaves {
             if paths.len() < MAX_COLUMNS && !paths.contains(path) {
                 paths.insert(path.clone());

@@ -25,6 +25,8 @@ use crate::segment::RowSet;
 /// Memory tantivy is told it may use for one segment; it never spills here, so this only sizes its
 /// first hash table.
 const WRITER_MEMORY_BYTES: usize = 256 << 20;
+/// The same for each row of a small segment: of a few rows, that table would cost more than the rows.
+const WRITER_MEMORY_ROW_BYTES: usize = 32 << 10;
 /// Rows analyzed at once while a segment is built; bounds the tokens held in memory.
 const ANALYZE_BATCH: usize = 4_096;
 
@@ -50,10 +52,11 @@ pub(crate) fn write_text(
 ) -> Result<SegmentText> {
     let failed = |e| tantivy_error("a new segment", e);
     let ram = RamDirectory::create();
+    let memory = WRITER_MEMORY_BYTES.min((rows as usize + 4) * WRITER_MEMORY_ROW_BYTES);
     let mut writer = Index::builder()
         .schema(tantivy_schema(fields))
         .settings(IndexSettings::default())
-        .single_segment_index_writer::<TantivyDocument>(ram.clone(), WRITER_MEMORY_BYTES)
+        .single_segment_index_writer::<TantivyDocument>(ram.clone(), memory)
         .map_err(failed)?;
     let mut lengths: Vec<Vec<u32>> = vec![Vec::with_capacity(rows as usize); fields.len()];
     let mut max_frequency = vec![0u32; fields.len()];
@@ -84,8 +87,21 @@ pub(crate) fn write_text(
         }
     }
     let index = writer.finalize().map_err(failed)?;
-    copy_files(out, &index, &ram)?;
-    for (field, counts) in fields.iter().zip(&lengths) {
+    write_index(out, fields, rows, &index, &ram, (&lengths, &max_frequency))
+}
+
+/// Writes a tantivy index of one segment, the token counts of each row by field, and the largest
+/// frequency of each field.
+pub(super) fn write_index(
+    out: &mut SegmentWriter,
+    fields: &[TextField],
+    rows: u32,
+    index: &Index,
+    ram: &RamDirectory,
+    (lengths, max_frequency): (&[Vec<u32>], &[u32]),
+) -> Result<SegmentText> {
+    copy_files(out, index, ram)?;
+    for (field, counts) in fields.iter().zip(lengths) {
         out.section(&lengths_section(&field.name), bytemuck::cast_slice(counts))?;
     }
     let frequencies: Vec<u8> = max_frequency.iter().flat_map(|f| f.to_le_bytes()).collect();
@@ -149,6 +165,8 @@ fn copy_files(out: &mut SegmentWriter, index: &Index, ram: &RamDirectory) -> Res
 /// The inverted index of an open segment.
 pub(crate) struct TextIndex {
     file: String,
+    /// tantivy's handle, which it merges by.
+    pub(super) handle: tantivy::Segment,
     reader: Reader,
     lengths: Vec<Section>,
     max_frequency: Vec<u32>,
@@ -184,7 +202,8 @@ impl TextIndex {
         {
             return Err(corrupt(file, "text/lengths", "not one count for each row"));
         }
-        Ok(Self { file: file.to_owned(), reader, lengths, max_frequency, rows })
+        let handle = one.clone();
+        Ok(Self { file: file.to_owned(), handle, reader, lengths, max_frequency, rows })
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -240,6 +259,15 @@ impl TextIndex {
         self.max_frequency.get(field).copied().unwrap_or(0)
     }
 
+    /// Takes a row that is no longer alive out of the statistics.
+    pub(crate) fn forget(&self, row: u32, statistics: &mut SegmentText) -> Result<()> {
+        statistics.live = statistics.live.saturating_sub(1);
+        for (field, sum) in statistics.tokens.iter_mut().enumerate() {
+            *sum = sum.saturating_sub(u64::from(self.length(field, row)?));
+        }
+        Ok(())
+    }
+
     /// Live rows and their tokens.
     pub(crate) fn statistics(&self, alive: &RowSet) -> Result<SegmentText> {
         let mut tokens = vec![0u64; self.lengths.len()];
@@ -249,6 +277,46 @@ impl TextIndex {
             }
         }
         Ok(SegmentText { live: alive.count(), tokens })
+    }
+
+    /// Checks against the texts: as many tokens of each row as analysis gives, in the lengths and over
+    /// all postings, and no frequency above the one recorded as the largest.
+    pub(crate) fn check(
+        &self,
+        fields: &[TextField],
+        text: &dyn Fn(u32, &str) -> Result<String>,
+    ) -> Result<()> {
+        for (place, field) in fields.iter().enumerate() {
+            let bad =
+                |detail: String| Err(corrupt(&self.file, &lengths_section(&field.name), detail));
+            let mut analysis = Analysis::new(&field.analyzer);
+            let mut posted = vec![0u64; self.rows as usize];
+            let inverted = self.inverted(place)?;
+            let failed = |e: std::io::Error| tantivy_error(&self.file, e);
+            let mut terms = inverted.terms().stream().map_err(failed)?;
+            while terms.advance() {
+                let mut postings = inverted
+                    .read_postings_from_terminfo(terms.value(), IndexRecordOption::WithFreqs)
+                    .map_err(failed)?;
+                while postings.doc() < self.rows {
+                    if postings.term_freq() > self.max_frequency(place) {
+                        return bad("a term is more frequent than the largest frequency".to_owned());
+                    }
+                    posted[postings.doc() as usize] += u64::from(postings.term_freq());
+                    postings.advance();
+                }
+            }
+            for (row, posted) in (0..self.rows).zip(posted) {
+                let tokens = analysis.tokens(&text(row, &field.name)?).len() as u64;
+                let length = u64::from(self.length(place, row)?);
+                if tokens != length || tokens != posted {
+                    return bad(format!(
+                        "row {row} has {tokens} tokens, {length} are recorded, {posted} indexed"
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// tantivy's reader, so that a test can have its scorer judge ours.

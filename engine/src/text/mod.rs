@@ -9,6 +9,7 @@ mod analyzer;
 mod columns;
 mod directory;
 mod index;
+mod merge;
 mod score;
 mod statistics;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 
 pub(crate) use columns::{Columns, write_columns};
 pub(crate) use index::{TextIndex, write_text};
+pub(crate) use merge::merge_text;
 pub(crate) use score::TextQuery;
 pub(crate) use statistics::{SegmentText, Statistics};
 

@@ -196,7 +196,8 @@ proptest! {
         let rows = payloads.len() as u32;
         let vfs = MemoryVfs::default();
         let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
-        write_columns(&mut out, rows, payloads.iter()).expect("written");
+        let given = payloads.iter().map(|p| Ok(std::borrow::Cow::Borrowed(p)));
+        write_columns(&mut out, rows, given).expect("written");
         let reader = SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open");
         let columns = Columns::open(&reader, "s", rows).expect("opened");
         for said in [

@@ -7,46 +7,45 @@ use crate::error::{Result, corrupt};
 use crate::schema::{Metric, VectorField};
 use crate::segment::RowSet;
 
-/// Vectors of one field while a segment is built: `rows x dim` floats, zero where a row has none.
-pub(crate) struct VectorRows {
+/// Vectors of one field while a segment is built, wherever they lie: in documents, or in the mapped
+/// segments that are merged.
+pub(crate) struct VectorRows<'a> {
     pub(crate) dim: usize,
     pub(crate) metric: Metric,
-    pub(crate) floats: Vec<f32>,
+    /// The vector of each row; empty where it has none.
+    rows: Vec<&'a [f32]>,
     /// One over each row's length; empty unless the metric is cosine.
     pub(crate) inverse_norms: Vec<f32>,
     /// Rows that have a vector.
     pub(crate) present: RowSet,
 }
 
-impl VectorRows {
-    /// Lays the given vectors out; `None` is a row without one.
-    pub(crate) fn new<'a>(
+impl<'a> VectorRows<'a> {
+    /// Takes the given vectors; `None` is a row without one.
+    pub(crate) fn new(
         field: &VectorField,
         rows: u32,
         vectors: impl Iterator<Item = Option<&'a [f32]>>,
     ) -> Self {
-        let mut floats = Vec::with_capacity(rows as usize * field.dim);
+        let mut given = Vec::with_capacity(rows as usize);
         let mut present = RowSet::empty(rows);
         let cosine = field.metric == Metric::Cosine;
         let mut inverse_norms = Vec::with_capacity(if cosine { rows as usize } else { 0 });
         for (row, vector) in (0..rows).zip(vectors) {
-            match vector {
-                Some(vector) => {
-                    floats.extend_from_slice(vector);
-                    present.insert(row);
-                }
-                None => floats.resize(floats.len() + field.dim, 0.0),
+            given.push(vector.unwrap_or_default());
+            if vector.is_some() {
+                present.insert(row);
             }
             if cosine {
                 inverse_norms.push(vector.map_or(0.0, inverse_norm));
             }
         }
-        Self { dim: field.dim, metric: field.metric, floats, inverse_norms, present }
+        Self { dim: field.dim, metric: field.metric, rows: given, inverse_norms, present }
     }
 
-    pub(crate) fn row(&self, row: u32) -> &[f32] {
-        let start = row as usize * self.dim;
-        &self.floats[start..start + self.dim]
+    /// The vector of a row; empty if it has none.
+    pub(crate) fn row(&self, row: u32) -> &'a [f32] {
+        self.rows.get(row as usize).copied().unwrap_or_default()
     }
 
     /// Similarity of two rows.
@@ -58,8 +57,18 @@ impl VectorRows {
 }
 
 /// Writes the sections `vector/<field>/{rows,norms,present}`.
-pub(crate) fn write_vectors(out: &mut SegmentWriter, name: &str, rows: &VectorRows) -> Result<()> {
-    out.section(&format!("vector/{name}/rows"), bytemuck::cast_slice(&rows.floats))?;
+pub(crate) fn write_vectors(
+    out: &mut SegmentWriter,
+    name: &str,
+    rows: &VectorRows<'_>,
+) -> Result<()> {
+    out.begin(&format!("vector/{name}/rows"))?;
+    let absent = vec![0f32; rows.dim];
+    for row in &rows.rows {
+        let row = if row.is_empty() { absent.as_slice() } else { row };
+        out.write(bytemuck::cast_slice(row))?;
+    }
+    out.end()?;
     if rows.metric == Metric::Cosine {
         out.section(&format!("vector/{name}/norms"), bytemuck::cast_slice(&rows.inverse_norms))?;
     }
@@ -121,6 +130,18 @@ impl VectorStore {
         let bytes = self.rows.get(start..start + width)?;
         bytemuck::try_cast_slice(bytes)
             .map_err(|_| corrupt(&self.file, self.rows.name(), "not aligned to floats"))
+    }
+
+    /// Checks that the stored norms are those of the vectors.
+    pub(crate) fn check_norms(&self) -> Result<()> {
+        for row in self.present.iter() {
+            let expected = inverse_norm(self.vector(row)?);
+            if self.metric == Metric::Cosine && self.norm(row)?.to_bits() != expected.to_bits() {
+                let detail = format!("the norm of row {row} is not that of its vector");
+                return Err(corrupt(&self.file, self.rows.name(), detail));
+            }
+        }
+        Ok(())
     }
 
     #[inline]

@@ -1,10 +1,12 @@
 //! Creating, describing, listing and dropping collections.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
-use lexivec::Stats;
+use lexivec::{Collection, Stats};
 use serde_json::{Value, json};
 
 use super::{App, read_json};
@@ -12,18 +14,20 @@ use crate::error::Answer;
 use crate::state::blocking;
 use crate::wire::CreateJson;
 
-pub(super) async fn list(Shared(state): App) -> Json<Value> {
-    let stats: Vec<_> = state
-        .all()
-        .iter()
-        .map(|c| c.stats())
-        .map(|s| json!({ "name": s.name, "documents": s.documents, "bytes": s.bytes }))
-        .collect();
-    Json(json!({ "collections": stats }))
+pub(super) async fn list(Shared(state): App) -> Answer<Json<Value>> {
+    let stats = blocking(move || {
+        let one = |collection: &Arc<Collection>| {
+            let s = collection.stats()?;
+            Ok(json!({ "name": s.name, "documents": s.documents, "bytes": s.bytes }))
+        };
+        state.all().iter().map(one).collect::<Answer<Vec<_>>>()
+    });
+    Ok(Json(json!({ "collections": stats.await? })))
 }
 
 pub(super) async fn describe(Shared(state): App, Path(name): Path<String>) -> Answer<Json<Stats>> {
-    Ok(Json(state.collection(&name)?.stats()))
+    let collection = state.collection(&name)?;
+    Ok(Json(blocking(move || Ok(collection.stats()?)).await?))
 }
 
 pub(super) async fn create(
@@ -34,8 +38,8 @@ pub(super) async fn create(
 ) -> Answer<(StatusCode, Json<Stats>)> {
     let wanted: CreateJson = read_json(&state, &headers, body).await?;
     let options = wanted.into_options(&name, state.config().embedder.as_ref())?;
-    let collection = blocking(move || state.create(&name, options)).await?;
-    Ok((StatusCode::CREATED, Json(collection.stats())))
+    let stats = blocking(move || Ok(state.create(&name, options)?.stats()?)).await?;
+    Ok((StatusCode::CREATED, Json(stats)))
 }
 
 pub(super) async fn delete(Shared(state): App, Path(name): Path<String>) -> Answer<StatusCode> {

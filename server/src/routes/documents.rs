@@ -1,15 +1,15 @@
-//! Writing documents, as JSON or line by line, and reading one.
+//! Documents: written as JSON or line by line, changed, deleted, read one by one or page by page.
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lexivec::{Document, Error};
+use lexivec::{Document, Durability, Error, Filter, Receipt, ScrollPage, WriteOptions};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{App, BodyKind, body_kind, read_body};
+use super::{App, BodyKind, body_kind, read_body, read_json};
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_DOCUMENTS;
 use crate::state::blocking;
@@ -22,13 +22,138 @@ enum Documents {
     One(Map<String, Value>),
 }
 
-/// Writes all documents of the body, or none.
-pub(super) async fn write(
+/// What a write may say in its address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WriteQuery {
+    /// When it is acknowledged; as the collection was made if not said.
+    durability: Option<Durability>,
+}
+
+/// Body of a delete: ids, or a filter.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeleteJson {
+    ids: Option<Vec<String>>,
+    filter: Option<Value>,
+}
+
+/// Body of a count.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CountJson {
+    filter: Option<Value>,
+}
+
+/// Body of a scroll.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScrollJson {
+    filter: Option<Value>,
+    after: Option<String>,
+    #[serde(default = "page")]
+    limit: usize,
+}
+
+fn page() -> usize {
+    100
+}
+
+fn filter(json: Option<Value>) -> Answer<Filter> {
+    match json {
+        None => Ok(Filter::All),
+        Some(json) => Filter::from_json(&json).map_err(|e| Problem::bad_request(e.to_string())),
+    }
+}
+
+/// Deletes by ids or by filter, all of them in one write.
+pub(super) async fn delete(
     Shared(state): App,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
+) -> Answer<Json<Receipt>> {
+    let collection = state.collection(&name)?;
+    let asked: DeleteJson = read_json(&state, &headers, body).await?;
+    let work = move || match (asked.ids, asked.filter) {
+        (Some(ids), None) => Ok(collection.delete(&ids)?),
+        (None, json @ Some(_)) => Ok(collection.delete_where(&filter(json)?)?),
+        _ => {
+            Err(Problem::bad_request("give either \"ids\" or \"filter\"; {} admits every document"))
+        }
+    };
+    Ok(Json(state.write(work).await?))
+}
+
+/// Changes the payload of a document (RFC 7396).
+pub(super) async fn patch(
+    Shared(state): App,
+    Path((name, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Receipt>> {
+    let collection = state.collection(&name)?;
+    let changes: PatchJson = read_json(&state, &headers, body).await?;
+    let work = move || {
+        let patched = collection.patch(&id, &changes.payload)?;
+        patched.ok_or_else(|| no_document(&id))
+    };
+    Ok(Json(state.write(work).await?))
+}
+
+/// Body of a patch.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PatchJson {
+    payload: Map<String, Value>,
+}
+
+/// How many documents a filter admits.
+pub(super) async fn count(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Value>> {
+    let collection = state.collection(&name)?;
+    let asked: CountJson = read_json(&state, &headers, body).await?;
+    let filter = filter(asked.filter)?;
+    let count = state.search(move || Ok(collection.count(&filter)?)).await?;
+    Ok(Json(json!({ "count": count })))
+}
+
+/// A page of documents by id.
+pub(super) async fn scroll(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<ScrollPage>> {
+    let collection = state.collection(&name)?;
+    let asked: ScrollJson = read_json(&state, &headers, body).await?;
+    let filter = filter(asked.filter)?;
+    let page = move || Ok(collection.scroll(&filter, asked.after.as_deref(), asked.limit)?);
+    Ok(Json(state.search(page).await?))
+}
+
+fn no_document(id: &str) -> Problem {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "document_not_found",
+        "No such document",
+        format!("there is no document {id:?}"),
+    )
+}
+
+/// Writes all documents of the body, or none.
+pub(super) async fn write(
+    Shared(state): App,
+    Path(name): Path<String>,
+    Query(asked): Query<WriteQuery>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Answer<Response> {
+    let durability = asked.durability;
     let collection = state.collection(&name)?;
     let kind = body_kind(&headers)?;
     let held = read_body(&state, &headers, body).await?;
@@ -45,7 +170,9 @@ pub(super) async fn write(
         }
         let (lines, documents): (Vec<usize>, Vec<Document>) = numbered.into_iter().unzip();
         let ids: Vec<String> = documents.iter().map(|d| d.id.clone()).collect();
-        match collection.upsert(documents) {
+        let options = WriteOptions::new();
+        let options = durability.map_or(options, |d| options.durability(d));
+        match collection.upsert_with(documents, options) {
             Ok(receipt) => Ok((lines, ids, receipt)),
             // A document is known to its sender by its line.
             Err(Error::Document { position, id, detail }) if kind == BodyKind::Lines => {
@@ -62,7 +189,8 @@ pub(super) async fn write(
     }
     let mut answer = String::new();
     for (line, id) in lines.iter().zip(ids) {
-        let told = json!({ "line": line, "id": id, "generation": receipt.generation });
+        let told =
+            json!({ "line": line, "id": id, "seq": receipt.seq, "durable": receipt.durable });
         answer.push_str(&told.to_string());
         answer.push('\n');
     }
@@ -114,14 +242,7 @@ pub(super) async fn read(
     let collection = state.collection(&name)?;
     let document = blocking(move || {
         let found = collection.get(&id)?;
-        found.ok_or_else(|| {
-            Problem::new(
-                StatusCode::NOT_FOUND,
-                "document_not_found",
-                "No such document",
-                format!("there is no document {id:?}"),
-            )
-        })
+        found.ok_or_else(|| no_document(&id))
     })
     .await?;
     Ok(Json(document))

@@ -4,6 +4,7 @@ mod collections;
 mod documents;
 mod health;
 mod search;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
@@ -37,8 +38,21 @@ pub(crate) fn router(state: Arc<State>) -> Router {
             "/v1/collections/{collection}",
             get(collections::describe).put(collections::create).delete(collections::delete),
         )
-        .route("/v1/collections/{collection}/documents", post(documents::write))
-        .route("/v1/collections/{collection}/documents/{id}", get(documents::read))
+        .route(
+            "/v1/collections/{collection}/documents",
+            post(documents::write).delete(documents::delete),
+        )
+        .route(
+            "/v1/collections/{collection}/documents/{id}",
+            get(documents::read).patch(documents::patch),
+        )
+        .route("/v1/collections/{collection}/count", post(documents::count))
+        .route("/v1/collections/{collection}/scroll", post(documents::scroll))
+        .route("/v1/collections/{collection}/flush", post(upkeep::flush))
+        .route("/v1/collections/{collection}/compact", post(upkeep::compact))
+        .route("/v1/collections/{collection}/verify", post(upkeep::verify))
+        .route("/v1/collections/{collection}/snapshots", get(upkeep::snapshots))
+        .route("/v1/collections/{collection}/snapshots/{snapshot}", put(upkeep::snapshot))
         .route("/v1/collections/{collection}/search", post(search::search))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
@@ -52,7 +66,8 @@ async fn no_route() -> Problem {
         StatusCode::NOT_FOUND,
         "no_such_route",
         "No such route",
-        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search]], /healthz, /metrics",
+        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/count|/scroll|\
+         /flush|/compact|/verify|/snapshots[/{name}]]], /healthz, /metrics",
     )
 }
 

@@ -43,11 +43,11 @@ pub(crate) fn segment_name(number: u64) -> String {
     format!("{NAME_PREFIX}{number:016x}{NAME_ENDING}")
 }
 
-/// True for a name that [`segment_name`] gives.
-pub(crate) fn is_segment_name(name: &str) -> bool {
-    let digits = name.strip_prefix(NAME_PREFIX).and_then(|n| n.strip_suffix(NAME_ENDING));
-    let number = digits.filter(|d| d.len() == 16).and_then(|d| u64::from_str_radix(d, 16).ok());
-    number.is_some_and(|number| segment_name(number) == name)
+/// The number of the segment file with this name.
+pub(crate) fn segment_number(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(NAME_PREFIX)?.strip_suffix(NAME_ENDING)?;
+    let number = u64::from_str_radix(digits, 16).ok()?;
+    (segment_name(number) == name).then_some(number)
 }
 
 /// The next place where a section may start.

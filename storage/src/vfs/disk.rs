@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    CWD, FallocateFlags, FlockOperation, RenameFlags, fallocate, flock, renameat_with, statfs, statvfs,
+    CWD, FallocateFlags, FlockOperation, RenameFlags, fallocate, flock, renameat_with, statfs,
+    statvfs,
 };
 
 use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
@@ -292,7 +293,7 @@ pub fn is_empty(path: &Path) -> Result<bool> {
     Ok(entries.next().is_none())
 }
 
-/// Names of the directories in a directory, sorted; those being removed are left out.
+/// Names of the directories in a directory, sorted; those being filled or removed are left out.
 pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
     let listed = fs::read_dir(path).and_then(|entries| {
         let mut names = Vec::new();
@@ -300,6 +301,7 @@ pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
             let entry = entry?;
             if let (true, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string())
                 && !name.ends_with(REMOVED_ENDING)
+                && !name.ends_with(STAGING_ENDING)
             {
                 names.push(name);
             }
@@ -309,6 +311,32 @@ pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
     });
     listed.map_err(|e| fail("list", path, e))
 }
+
+/// Makes an empty directory beside `path`, to be given that name by [`publish_directory`] once what is
+/// in it is whole. What an interrupted attempt left there is removed.
+pub fn staging_directory(path: &Path) -> Result<PathBuf> {
+    if path.exists() && !(path.is_dir() && is_empty(path)?) {
+        return Err(fail("create", path, io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut staging = path.as_os_str().to_owned();
+    staging.push(STAGING_ENDING);
+    let staging = PathBuf::from(staging);
+    match fs::remove_dir_all(&staging) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail("remove", &staging, e)),
+        _ => {}
+    }
+    ensure_directory(&staging)?;
+    Ok(staging)
+}
+
+/// Gives a directory its name, durably; an empty one of that name is replaced.
+pub fn publish_directory(staging: &Path, path: &Path) -> Result<()> {
+    fs::rename(staging, path).map_err(|e| fail("rename to", path, e))?;
+    sync_directory(&parent(path))
+}
+
+/// Ending of a directory that is being filled.
+const STAGING_ENDING: &str = ".unfinished";
 
 /// Ending of a directory that is being removed.
 const REMOVED_ENDING: &str = ".removed";

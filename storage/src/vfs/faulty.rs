@@ -92,6 +92,9 @@ struct Trace {
     ignored: IgnoredSync,
     /// Bytes the disk holds; no limit if there is none.
     capacity: Option<u64>,
+    /// Writes to logs so far, and the one that is to vanish.
+    log_writes: usize,
+    lost_log_write: Option<usize>,
 }
 
 /// A simulated disk; clones share it.
@@ -137,6 +140,12 @@ impl FaultyVfs {
     /// Lets everything work again.
     pub fn heal(&self) {
         self.trace.lock().fault = None;
+    }
+
+    /// Lets the write to a log of this number (from 0) vanish although it is reported as done, so that
+    /// a test can show that it notices a lost one.
+    pub fn lose_log_write(&self, number: usize) {
+        self.trace.lock().lost_log_write = Some(number);
     }
 
     /// Makes the disk this large; a write beyond it finds it full.
@@ -251,7 +260,12 @@ impl LogFile for FaultyLog {
             Some(Fault::ShortWrite) => (&bytes[..bytes.len() / 2], Some(Fault::ShortWrite)),
             Some(fault) => (&bytes[..0], Some(fault)),
         };
-        if !bytes.is_empty() {
+        let lost = {
+            let mut trace = self.disk.trace.lock();
+            trace.log_writes += 1;
+            trace.lost_log_write == Some(trace.log_writes - 1)
+        };
+        if !bytes.is_empty() && !lost {
             self.inner.write_at(offset, bytes)?;
             self.disk.record(Op::Write(self.id, offset, bytes.to_vec()));
         }

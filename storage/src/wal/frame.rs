@@ -10,6 +10,11 @@ const MAGIC: &[u8; 8] = b"LXVWAL\0\0";
 const VERSION: (u16, u16) = (1, 0);
 /// Bytes of a file's header.
 pub(super) const HEADER_BYTES: usize = 64;
+/// Where the frame lies that says, when a log is closed, how much of it is durable. Not behind the
+/// last write: what damages that one would easily damage both.
+pub(super) const MARK_AT: usize = HEADER_BYTES;
+/// Where the first write lies.
+pub(super) const FIRST_FRAME: usize = 128;
 /// Marks the beginning of a frame, so that frames behind a damaged one can be found.
 const FRAME_MAGIC: u32 = 0x4652_584c; // "LXRF"
 /// Bytes of a frame before its payload.

@@ -12,7 +12,7 @@ mod tests;
 mod writer;
 
 pub use frame::Frame;
-pub use replay::{LogContent, Torn, read_log};
+pub use replay::{LogContent, Torn, read_log, salvage_log};
 pub use writer::Log;
 
 /// Length of a log file, in bytes, unless a single frame needs more. Its space is taken when it is

@@ -1,6 +1,6 @@
 //! Reading the log: the frames from a number on, and whether its end is torn or damaged.
 
-use super::frame::{FRAME_ALIGNMENT, Frame, HEADER_BYTES, Header, Home, Kind, frame_at};
+use super::frame::{FIRST_FRAME, FRAME_ALIGNMENT, Frame, Header, Home, Kind, MARK_AT, frame_at};
 use super::{MAX_LOG_FILE_BYTES, log_name, log_number};
 use crate::error::{Error, Result};
 use crate::vfs::Vfs;
@@ -39,6 +39,19 @@ pub fn read_log(
     first_lsn: u64,
     first_file: u64,
 ) -> Result<LogContent> {
+    match salvage_log(vfs, collection, first_lsn, first_file)? {
+        (content, None) => Ok(content),
+        (_, Some(damage)) => Err(damage),
+    }
+}
+
+/// As [`read_log`], with what could be read before the damage, and the damage.
+pub fn salvage_log(
+    vfs: &dyn Vfs,
+    collection: u128,
+    first_lsn: u64,
+    first_file: u64,
+) -> Result<(LogContent, Option<Error>)> {
     let listed = vfs.list()?;
     // Names sort as numbers do, and a listing is sorted.
     let files = listed.iter().filter_map(|f| log_number(&f.name)).filter(|&n| n >= first_file);
@@ -57,9 +70,12 @@ pub fn read_log(
     }
     let mut chain = Chain { content, durable: first_lsn.saturating_sub(1), bad: None };
     for file in wanted.iter().rev() {
-        chain.read(file)?;
+        if let Err(damage) = chain.read(file) {
+            return Ok((chain.content, Some(damage)));
+        }
     }
-    chain.finish()
+    let damage = chain.finish().err();
+    Ok((chain.content, damage))
 }
 
 /// A log file, its header read.
@@ -98,19 +114,21 @@ impl Chain {
             return Err(self.missing(name, header.first_lsn));
         }
         let home = header.home;
-        let (mut at, mut next) = (HEADER_BYTES, header.first_lsn);
+        if let Some(mark) = frame_at(bytes, MARK_AT, home).filter(|f| f.kind == Kind::Mark) {
+            self.durable = self.durable.max(mark.durable);
+        }
+        let (mut at, mut next) = (FIRST_FRAME, header.first_lsn);
         while let Some(found) = frame_at(bytes, at, home) {
-            let write = found.kind == Kind::Write;
-            if write && found.lsn != next {
+            if found.kind != Kind::Write || found.lsn != next {
                 break;
             }
             self.durable = self.durable.max(found.durable);
-            if write && found.lsn == self.content.next_lsn {
+            if found.lsn == self.content.next_lsn {
                 let payload = found.payload.to_vec();
                 self.content.frames.push(Frame { lsn: found.lsn, payload });
                 self.content.next_lsn += 1;
             }
-            next += u64::from(write);
+            next += 1;
             at = found.end;
         }
         let dirty = bytes.get(at..).unwrap_or_default().iter().any(|&b| b != 0);
@@ -135,20 +153,18 @@ impl Chain {
         }
     }
 
-    fn finish(mut self) -> Result<LogContent> {
+    fn finish(&mut self) -> Result<()> {
         match self.bad.take() {
             Some((place, _)) if self.durable >= self.content.next_lsn => {
-                let detail = format!(
-                    "write {} was acknowledged and cannot be read",
-                    self.content.next_lsn
-                );
+                let detail =
+                    format!("write {} was acknowledged and cannot be read", self.content.next_lsn);
                 Err(Error::corrupt(&place.file, place.offset as usize, detail))
             }
             Some((place, true)) => {
                 self.content.torn = Some(place);
-                Ok(self.content)
+                Ok(())
             }
-            _ => Ok(self.content),
+            _ => Ok(()),
         }
     }
 

@@ -131,7 +131,7 @@ fn damage_to_a_closed_log_is_told_with_its_place() {
             assert!(matches!(error, Err(Error::Corrupt { .. })), "{name} cut to {cut}");
         }
     }
-    // Space that no frame uses, and the mark that tells the last write durable.
+    // Space that no frame uses, and the mark that says all is durable.
     assert!(told > harmless / 2, "{told} told, {harmless} harmless");
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::frame::{FRAME_BYTES, HEADER_BYTES, Header, Home, Prepared};
+use super::frame::{FIRST_FRAME, FRAME_BYTES, HEADER_BYTES, Header, Home, MARK_AT, Prepared};
 use super::replay::LogContent;
 use super::{log_name, log_number};
 use crate::directory::TEMPORARY_ENDING;
@@ -39,8 +39,13 @@ struct Open {
     home: Home,
     at: u64,
     len: u64,
-    /// What the last frame in it says is durable.
-    told: u64,
+}
+
+impl Open {
+    /// Says in the file that it is whole up to this write.
+    fn mark(&self, durable: u64) -> Result<()> {
+        self.file.write_at(MARK_AT as u64, Prepared::mark().finish(self.home, durable, durable))
+    }
 }
 
 impl Log {
@@ -62,8 +67,14 @@ impl Log {
         let durable = content.next_lsn - 1;
         let inner =
             Inner { file: None, next_file, next_lsn: content.next_lsn, durable, syncing: false };
-        let log =
-            Self { vfs, collection, file_bytes, poison, inner: Mutex::new(inner), synced: Condvar::new() };
+        let log = Self {
+            vfs,
+            collection,
+            file_bytes,
+            poison,
+            inner: Mutex::new(inner),
+            synced: Condvar::new(),
+        };
         log.copy(content)?;
         Ok(log)
     }
@@ -80,8 +91,7 @@ impl Log {
                     open.file.write_at(open.at, frame.finish(open.home, *lsn, durable))?;
                     open.at += frame.size();
                 }
-                open.told = durable;
-                Ok(())
+                open.mark(durable)
             };
             let open = self.create(&mut inner, first.lsn, size, make)?;
             inner.file = Some(open);
@@ -158,22 +168,16 @@ impl Log {
         Ok((inner.next_lsn, inner.next_file))
     }
 
-    /// Makes all writes durable, and says so at the end of the log, so that damage to the last ones
-    /// is not taken for a torn tail.
+    /// Makes all writes durable, and says so in the file, so that damage to the last ones is not
+    /// taken for a torn tail.
     pub fn close(&self) -> Result<()> {
         let mut inner = self.inner.lock();
         self.poison.check()?;
         self.sync_open(&mut inner)?;
-        let (last, durable) = (inner.next_lsn - 1, inner.durable);
-        let mut mark = Prepared::mark();
-        let untold = inner.file.as_ref().is_some_and(|open| {
-            open.told < durable && open.at + mark.size() <= open.len
-        });
-        if untold {
-            self.put(&mut inner, &mut mark, last)?;
-            self.sync_file(&inner)?;
+        if let Some(open) = &inner.file {
+            self.poison.guard(open.mark(inner.durable))?;
         }
-        Ok(())
+        self.sync_file(&inner)
     }
 
     /// Sees to it that the open file has room for a frame of this size.
@@ -210,7 +214,6 @@ impl Log {
         match open.file.write_at(open.at, frame.finish(open.home, lsn, durable)) {
             Ok(()) => {
                 open.at += frame.size();
-                open.told = durable;
                 Ok(())
             }
             Err(full @ Error::OutOfSpace { .. }) => {
@@ -235,13 +238,22 @@ impl Log {
         inner.next_file += 1;
         let name = log_name(home.number);
         let temporary = format!("{name}{TEMPORARY_ENDING}");
-        let needed = HEADER_BYTES as u64 + size + FRAME_BYTES as u64;
-        let len = self.file_bytes.max(needed.next_multiple_of(HEADER_BYTES as u64));
+        let needed = FIRST_FRAME as u64 + size;
+        let least = needed.next_multiple_of(HEADER_BYTES as u64);
         let made = || {
-            let file: Arc<dyn LogFile> = Arc::from(self.vfs.create_log(&temporary, len)?);
+            let wanted = self.file_bytes.max(least);
+            // On a full disk, one for this frame alone.
+            let (file, len) = match self.vfs.create_log(&temporary, wanted) {
+                Err(Error::OutOfSpace { .. }) if least < wanted => {
+                    let _ = self.vfs.remove(&temporary);
+                    (self.vfs.create_log(&temporary, least)?, least)
+                }
+                created => (created?, wanted),
+            };
+            let file: Arc<dyn LogFile> = Arc::from(file);
             let header = Header { home, first_lsn, len };
             file.write_at(0, &header.encode())?;
-            let mut open = Open { file, home, at: HEADER_BYTES as u64, len, told: 0 };
+            let mut open = Open { file, home, at: FIRST_FRAME as u64, len };
             fill(&mut open)?;
             open.file.sync()?;
             Ok(open)

@@ -10,7 +10,9 @@ use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
+use super::layout::{Graph, OldList, Older};
 use super::{MAX_LEVEL, NO_NEIGHBOUR};
+use crate::error::Result;
 use crate::vector::{Near, VectorRows};
 
 /// A batch is at most this share of the rows already in the graph (1/32): its rows do not see each
@@ -96,20 +98,54 @@ struct Found {
 
 /// Builds the graph over the rows that have a vector. `progress` is told how many rows are in.
 pub(crate) fn build(
-    vectors: &VectorRows,
+    vectors: &VectorRows<'_>,
     parameters: BuildParameters,
-    progress: &(dyn Fn(usize, usize) + Sync),
-) -> BuiltGraph {
+    progress: &(dyn Fn(usize, usize) -> Result<()> + Sync),
+) -> Result<BuiltGraph> {
+    grow(vectors, parameters, None, progress)
+}
+
+/// As [`build`], beginning with the rows of an older graph and their links: only the others are
+/// searched for, which is most of the work. `old` gives a row its place in the new segment.
+pub(crate) fn extend(
+    vectors: &VectorRows<'_>,
+    parameters: BuildParameters,
+    old: &Graph,
+    place: &[Option<u32>],
+    progress: &(dyn Fn(usize, usize) -> Result<()> + Sync),
+) -> Result<BuiltGraph> {
+    grow(vectors, parameters, Some(Older::read(old, place)?), progress)
+}
+
+fn grow(
+    vectors: &VectorRows<'_>,
+    parameters: BuildParameters,
+    older: Option<Older>,
+    progress: &(dyn Fn(usize, usize) -> Result<()> + Sync),
+) -> Result<BuiltGraph> {
     let rows = vectors.present.rows();
     let mut random = SplitMix(parameters.seed);
-    let mut order: Vec<u32> = vectors.present.iter().collect();
+    let taken = older.as_ref().map_or_else(Vec::new, |o| o.members(rows));
+    let mut order: Vec<u32> = vectors
+        .present
+        .iter()
+        .filter(|&row| !taken.get(row as usize).is_some_and(|t| *t))
+        .collect();
     for i in (1..order.len()).rev() {
         order.swap(i, random.below(i as u64 + 1) as usize);
     }
-    let tops: Vec<usize> = order.iter().map(|_| random.level(parameters.m)).collect();
-    let mut builder = Builder::new(vectors, parameters, &order, &tops);
-
+    let mut tops: Vec<usize> = order.iter().map(|_| random.level(parameters.m)).collect();
+    // Those of the older graph come first, in the order of their rows.
     let mut next = 0;
+    if let Some(older) = &older {
+        next = older.rows.len();
+        order.splice(0..0, older.rows.iter().map(|&(row, _)| row));
+        tops.splice(0..0, older.rows.iter().map(|&(_, top)| top));
+    }
+    let mut builder = Builder::new(vectors, parameters, &order, &tops);
+    if let Some(older) = older {
+        builder.take_over(older);
+    }
     while next < order.len() {
         let share = (next / BATCH_SHARE).clamp(1, MAX_BATCH).min(order.len() - next);
         // A node that raises the graph ends its batch: two that do so at once would not be linked.
@@ -121,13 +157,14 @@ pub(crate) fn build(
             order[next..next + batch].iter().copied().zip(tops[next..].iter().copied()).collect();
         builder.insert(&nodes);
         next += batch;
-        progress(next, order.len());
+        progress(next, order.len())?;
     }
-    BuiltGraph { rows, m: parameters.m, levels: builder.levels, entry: builder.entry.map(|e| e.0) }
+    let entry = builder.entry.map(|e| e.0);
+    Ok(BuiltGraph { rows, m: parameters.m, levels: builder.levels, entry })
 }
 
 struct Builder<'a> {
-    vectors: &'a VectorRows,
+    vectors: &'a VectorRows<'a>,
     parameters: BuildParameters,
     levels: Vec<Level>,
     /// Entry row and its level.
@@ -136,7 +173,7 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(
-        vectors: &'a VectorRows,
+        vectors: &'a VectorRows<'a>,
         parameters: BuildParameters,
         order: &[u32],
         tops: &[usize],
@@ -155,6 +192,35 @@ impl<'a> Builder<'a> {
             levels.push(Level::new(parameters.m, rows, Some(members)));
         }
         Self { vectors, parameters, levels, entry: None }
+    }
+
+    /// Takes the rows and links of an older graph over, and gives rows that lost a neighbour those of
+    /// the lost one to choose from (as Singh et al., "FreshDiskANN", 2021, consolidate deletes).
+    fn take_over(&mut self, older: Older) {
+        for (level, lists) in older.links.iter().enumerate() {
+            let degree = self.levels.get(level).map_or(0, |l| l.degree);
+            let mended: Vec<(u32, Vec<u32>)> = lists
+                .par_iter()
+                .map(|OldList { row, kept, instead }| {
+                    if instead.is_empty() {
+                        return (*row, kept.clone());
+                    }
+                    let mut list: Vec<u32> = kept.iter().chain(instead).copied().collect();
+                    list.sort_unstable();
+                    list.dedup();
+                    let near = |n: u32| Near { score: self.vectors.similarity(*row, n), row: n };
+                    let mut near: Vec<Near> =
+                        list.into_iter().filter(|n| n != row).map(near).collect();
+                    near.sort_unstable_by(|a, b| b.cmp(a));
+                    (*row, self.select(&near, degree))
+                })
+                .collect();
+            for (row, neighbours) in mended {
+                self.levels[level].set(row, &neighbours);
+            }
+        }
+        let highest = older.rows.iter().copied().max_by_key(|&(row, top)| (top, Reverse(row)));
+        self.entry = highest;
     }
 
     fn top(&self) -> Option<usize> {

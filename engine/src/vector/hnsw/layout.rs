@@ -7,6 +7,7 @@ use super::build::BuiltGraph;
 use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::{Result, corrupt};
 use crate::limits::MAX_M;
+use crate::segment::RowSet;
 
 /// Writes the sections `vector/<field>/graph{,/0,/upper}`; FORMAT.md has their tables.
 pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGraph) -> Result<()> {
@@ -42,6 +43,7 @@ pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGra
 }
 
 /// The graph of an open segment: a view, nothing is rebuilt in memory.
+#[derive(Clone)]
 pub(crate) struct Graph {
     file: String,
     pub(super) rows: u32,
@@ -103,6 +105,38 @@ impl Graph {
             graph.entry = Some(graph.entry_slot(entry)?);
         }
         Ok(Some(graph))
+    }
+
+    /// The row where a walk enters.
+    fn entry_row(&self) -> Result<Option<u32>> {
+        match (self.entry, self.levels.last()) {
+            (Some(slot), Some(&top)) => self.row_of(top, slot).map(Some),
+            (entry, _) => Ok(entry),
+        }
+    }
+
+    /// Checks that a walk through all rows, wanted or not, can come to each wanted one.
+    pub(crate) fn check_reaches(&self, wanted: &RowSet) -> Result<()> {
+        let mut left = wanted.clone();
+        let mut seen = RowSet::empty(self.rows);
+        let mut open: Vec<u32> = self.entry_row()?.into_iter().collect();
+        open.iter().for_each(|&row| seen.insert(row));
+        while let Some(row) = open.pop() {
+            left.remove(row);
+            for &n in self.neighbours(row)? {
+                if !seen.contains(n) {
+                    seen.insert(n);
+                    open.push(n);
+                }
+            }
+        }
+        match left.iter().next() {
+            None => Ok(()),
+            Some(row) => {
+                let detail = format!("{} live rows cannot be reached, {row} for one", left.count());
+                Err(corrupt(&self.file, self.level0.name(), detail))
+            }
+        }
     }
 
     /// Places for neighbours on level 0.
@@ -172,5 +206,90 @@ impl Graph {
             None | Some(&NO_NEIGHBOUR) => Ok(&list[..used]),
             Some(_) => Err(corrupt(&self.file, section.name(), "a neighbour is not a row")),
         }
+    }
+}
+
+/// A row's neighbours on one level, by their new numbers.
+pub(super) struct OldList {
+    pub(super) row: u32,
+    /// Those that are left.
+    pub(super) kept: Vec<u32>,
+    /// Neighbours of those that are not.
+    pub(super) instead: Vec<u32>,
+}
+
+/// What is left of a graph in a new segment: rows by their new numbers, and their links.
+pub(super) struct Older {
+    /// Rows that are left, ascending, with the highest level each is on.
+    pub(super) rows: Vec<(u32, usize)>,
+    /// For each level, the lists of the rows on it.
+    pub(super) links: Vec<Vec<OldList>>,
+}
+
+impl Older {
+    /// Reads a graph; `place` gives a row its new number, or nothing if it is not taken over.
+    pub(super) fn read(graph: &Graph, place: &[Option<u32>]) -> Result<Self> {
+        let new = |row: u32| place.get(row as usize).copied().flatten();
+        let mut tops = vec![None; place.len()];
+        let mut links = Vec::with_capacity(graph.levels.len() + 1);
+        let mut level0 = Vec::new();
+        for row in 0..graph.rows {
+            let neighbours = graph.neighbours(row)?;
+            let Some(number) = new(row) else { continue };
+            // A row without a vector has no neighbours and is nobody's.
+            if neighbours.is_empty() && graph.entry_row()? != Some(row) {
+                continue;
+            }
+            tops[row as usize] = Some(0);
+            let (mut kept, mut instead) = (Vec::new(), Vec::new());
+            for &n in neighbours {
+                match new(n) {
+                    Some(n) => kept.push(n),
+                    None => instead.extend(graph.neighbours(n)?.iter().filter_map(|&n| new(n))),
+                }
+            }
+            level0.push(OldList { row: number, kept, instead });
+        }
+        links.push(level0);
+        for (i, &level) in graph.levels.iter().enumerate() {
+            let mut lists = Vec::new();
+            for slot in 0..level.members as u32 {
+                let row = graph.row_of(level, slot)?;
+                let Some(number) = new(row) else { continue };
+                if let Some(top) = tops.get_mut(row as usize) {
+                    *top = Some(i + 1);
+                }
+                let (mut kept, mut instead) = (Vec::new(), Vec::new());
+                for &n in graph.upper_neighbours(level, slot)? {
+                    match new(graph.row_of(level, n)?) {
+                        Some(n) => kept.push(n),
+                        None => {
+                            for &n in graph.upper_neighbours(level, n)? {
+                                instead.extend(new(graph.row_of(level, n)?));
+                            }
+                        }
+                    }
+                }
+                lists.push(OldList { row: number, kept, instead });
+            }
+            links.push(lists);
+        }
+        let mut rows: Vec<(u32, usize)> =
+            tops.iter().zip(place).filter_map(|(top, new)| Some(((*new)?, (*top)?))).collect();
+        rows.sort_unstable();
+        // Levels on which nobody is left are gone.
+        links.truncate(rows.iter().map(|&(_, top)| top + 1).max().unwrap_or(0));
+        Ok(Self { rows, links })
+    }
+
+    /// Which of a segment's rows are in it.
+    pub(super) fn members(&self, rows: u32) -> Vec<bool> {
+        let mut members = vec![false; rows as usize];
+        for &(row, _) in &self.rows {
+            if let Some(member) = members.get_mut(row as usize) {
+                *member = true;
+            }
+        }
+        members
     }
 }

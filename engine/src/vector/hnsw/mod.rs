@@ -7,7 +7,7 @@ mod build;
 mod layout;
 mod search;
 
-pub(crate) use build::{BuildParameters, build};
+pub(crate) use build::{BuildParameters, BuiltGraph, build, extend};
 pub(crate) use layout::{Graph, write_graph};
 pub(crate) use search::search;
 

@@ -1,0 +1,42 @@
+//! `export` and `import`: a collection as one file, or through a pipe.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use lexivec::{Collection, OpenOptions};
+
+use crate::args::{Export, Import};
+use crate::exit::{Failure, Outcome};
+use crate::output;
+
+pub(super) fn export(args: &Export, open: OpenOptions) -> Outcome<ExitCode> {
+    let collection = Collection::open_with(&args.dir, open)?;
+    let name = args.file.display();
+    let fail = |e: std::io::Error| Failure::new(format!("cannot write {name}: {e}"));
+    let bytes = if args.file == Path::new("-") {
+        collection.export(&mut std::io::stdout().lock())?
+    } else {
+        let mut out = BufWriter::new(File::create_new(&args.file).map_err(fail)?);
+        let bytes = collection.export(&mut out)?;
+        out.flush().map_err(fail)?;
+        out.get_ref().sync_all().map_err(fail)?;
+        bytes
+    };
+    output::note(&format!("wrote {bytes} bytes"));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn import(args: &Import) -> Outcome<ExitCode> {
+    let name = args.file.display();
+    let mut input: Box<dyn Read> = if args.file == Path::new("-") {
+        Box::new(std::io::stdin())
+    } else {
+        let opened = File::open(&args.file);
+        Box::new(opened.map_err(|e| Failure::new(format!("cannot open {name}: {e}")))?)
+    };
+    Collection::import(&args.dir, &mut BufReader::new(&mut input))?;
+    output::note(&format!("made {}", args.dir.display()));
+    Ok(ExitCode::SUCCESS)
+}

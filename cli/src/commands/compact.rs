@@ -1,0 +1,56 @@
+//! `compact` and `flush`: what is in the log and in many segments, brought into few.
+
+use std::process::ExitCode;
+
+use lexivec::{Collection, CompactOptions, OpenOptions};
+
+use crate::args::{Compact, Plain};
+use crate::exit::Outcome;
+use crate::output::{self, Progress};
+
+pub(super) fn run(args: &Compact, open: OpenOptions) -> Outcome<ExitCode> {
+    let collection = Collection::open_with(&args.dir, open)?;
+    let report = {
+        let progress = Progress::new();
+        let show = |stage, done, all| progress.show(stage, done, all);
+        let options = CompactOptions::new().progress(&show);
+        let options = args.memory.map_or(options, |bytes| options.memory(bytes));
+        collection.compact_with(options)?
+    };
+    if args.json {
+        output::json(&report)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for merge in &report.merges {
+        let recall = match (merge.recall_before, merge.recall_after) {
+            (Some(before), Some(after)) => {
+                format!(", recall@10 {before:.4} before, {after:.4} after")
+            }
+            _ => String::new(),
+        };
+        let kept = if merge.published { "" } else { "; refused, the old segments stay" };
+        output::note(&format!(
+            "merged {} segments: {} rows, {} freed{recall}{kept}",
+            merge.segments, merge.rows, merge.freed
+        ));
+    }
+    if report.over_budget > 0 {
+        output::note(&format!("{} segments do not fit in that memory", report.over_budget));
+    }
+    output::note(&format!(
+        "generation {}: {} segments were {}, {} bytes were {}",
+        report.generation, report.segments.1, report.segments.0, report.bytes.1, report.bytes.0
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn flush(args: &Plain, open: OpenOptions) -> Outcome<ExitCode> {
+    let collection = Collection::open_with(&args.dir, open)?;
+    collection.flush()?;
+    if args.json {
+        output::json(&collection.stats()?)?;
+    } else {
+        output::note(&format!("generation {}", collection.generation()));
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,51 @@
+//! `delete`: documents by id or by filter, asked for once more on a terminal.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use lexivec::{Collection, Filter, OpenOptions};
+
+use crate::args::Delete;
+use crate::exit::{Failure, Outcome};
+use crate::output;
+
+pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
+    let filter = args.filter.as_deref().map(filter).transpose()?;
+    let collection = Collection::open_with(&args.dir, open)?;
+    let count = match &filter {
+        Some(filter) => collection.count(filter)?,
+        None => args.ids.len() as u64,
+    };
+    if !args.yes && !confirmed(&format!("delete {count} documents of {}?", args.dir.display()))? {
+        return Err(Failure::new("nothing was deleted"));
+    }
+    let receipt = match &filter {
+        Some(filter) => collection.delete_where(filter)?,
+        None => collection.delete(&args.ids)?,
+    };
+    collection.flush()?;
+    if args.json {
+        output::json(&receipt)?;
+    } else {
+        output::note(&format!("deleted {} documents", receipt.deleted));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn filter(json: &str) -> Outcome<Filter> {
+    let value = serde_json::from_str(json)
+        .map_err(|e| Failure::usage(format!("--filter is not JSON: {e}")))?;
+    Ok(Filter::from_json(&value)?)
+}
+
+/// Asks on a terminal; without one, nobody could answer.
+fn confirmed(question: &str) -> Outcome<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("there is no terminal to ask on; say --yes"));
+    }
+    output::note(&format!("{question} [y/N]"));
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    read.map_err(|e| Failure::new(format!("cannot read the answer: {e}")))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

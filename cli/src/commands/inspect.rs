@@ -1,0 +1,38 @@
+//! `inspect`: the manifest and the writes in the log, as they are on disk.
+
+use std::process::ExitCode;
+
+use lexivec::Collection;
+
+use crate::args::Plain;
+use crate::exit::Outcome;
+use crate::output;
+
+pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
+    let found = Collection::inspect(&args.dir)?;
+    if args.json {
+        output::json(&found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output::line(&format!("generation  {}", found.generation))?;
+    if let Some(damage) = &found.damage {
+        output::line(&format!("damage      {damage}"))?;
+    }
+    output::line(&format!("collection  {}", found.collection))?;
+    for (file, rows, live, bytes) in &found.segments {
+        output::line(&format!("segment     {file}: {rows} rows, {live} live, {bytes} bytes"))?;
+    }
+    output::line(&format!(
+        "log         from write {} in file {}",
+        found.log_start, found.log_file
+    ))?;
+    for (lsn, bytes, written, deleted) in &found.log {
+        output::line(&format!(
+            "write       {lsn}: {bytes} bytes, {written} rows, {deleted} ids deleted"
+        ))?;
+    }
+    if let Some((file, offset)) = &found.torn {
+        output::line(&format!("torn        {file} from byte {offset}: writes nobody was told of"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

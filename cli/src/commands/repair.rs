@@ -1,0 +1,35 @@
+//! `repair`: a sound collection of what can be read; what is lost is listed.
+
+use std::process::ExitCode;
+
+use lexivec::Collection;
+
+use crate::args::Repair;
+use crate::exit::Outcome;
+use crate::output;
+
+pub(super) fn run(args: &Repair) -> Outcome<ExitCode> {
+    let report = Collection::repair(&args.dir, &args.target)?;
+    if args.json {
+        output::json(&report)?;
+    } else {
+        for damage in &report.damage {
+            output::note(&format!("damaged: {damage}"));
+        }
+        for lost in &report.lost {
+            output::line(&format!("lost {lost}"))?;
+        }
+        for id in &report.without_vector {
+            output::line(&format!("without vector {id}"))?;
+        }
+        output::note(&format!(
+            "wrote {} documents to {}; {} lost, {} without a vector",
+            report.documents,
+            args.target.display(),
+            report.lost.len(),
+            report.without_vector.len()
+        ));
+    }
+    let whole = report.lost.is_empty() && report.without_vector.is_empty();
+    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

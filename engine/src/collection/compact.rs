@@ -1,0 +1,432 @@
+//! Compaction: segments merged tier by tier, under a budget of memory, a look at the free disk and
+//! a gate on recall.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lexivec_storage::{Error as StorageError, SegmentEntry};
+use serde::Serialize;
+
+use super::Collection;
+use super::flush::kept_segments;
+use super::generation::{Generation, LiveSegment};
+use super::shared::Shared;
+use crate::error::{Error, Result};
+use crate::execute::measure_recall;
+use crate::limits::{
+    DEAD_SHARE, GATE_MARGIN, GATE_QUERIES, MAX_MERGED_SEGMENTS, TIER_GROWTH, TIER_SEGMENTS,
+};
+use crate::segment::{GraphFrom, Input, Progress, RowSet, Segment, SegmentMerger, Stage};
+
+/// Bytes of a process that merges before it has merged anything: buffers of the file and the pool.
+const MERGE_BASE_BYTES: u64 = 32 << 20;
+/// Bytes a row takes while it is merged, besides its text and its links: its vector's place, its
+/// places by id and in the graph, and twice what is thrown away when one of these grows.
+const MERGE_ROW_BYTES: u64 = 120;
+
+/// How [`Collection::compact_with`] is done.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct CompactOptions<'a> {
+    /// Bytes of memory it may take, besides the mapped files; no limit if not set.
+    pub memory: Option<u64>,
+    /// Told the stage, rows done and rows in all.
+    pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
+}
+
+impl Default for CompactOptions<'_> {
+    fn default() -> Self {
+        Self { memory: None, progress: &|_, _, _| {} }
+    }
+}
+
+impl<'a> CompactOptions<'a> {
+    /// Without a limit of memory, and nobody is told.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// See [`memory`](Self::memory).
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// See [`progress`](Self::progress).
+    pub fn progress(mut self, progress: &'a (dyn Fn(Stage, usize, usize) + Sync)) -> Self {
+        self.progress = progress;
+        self
+    }
+}
+
+/// What a compaction did.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct CompactReport {
+    /// The generation afterwards.
+    pub generation: u64,
+    /// Segments before and after.
+    pub segments: (usize, usize),
+    /// Bytes of segment files before and after.
+    pub bytes: (u64, u64),
+    /// Each merge.
+    pub merges: Vec<MergeReport>,
+    /// Segments left as they are for want of memory.
+    pub over_budget: usize,
+}
+
+/// One merge.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct MergeReport {
+    /// Segments merged.
+    pub segments: usize,
+    /// Live rows of the new segment.
+    pub rows: u32,
+    /// Rows whose space was freed.
+    pub freed: u64,
+    /// Recall@10 measured on the segments that were replaced, where there are graphs.
+    pub recall_before: Option<f64>,
+    /// The same on the new segment.
+    pub recall_after: Option<f64>,
+    /// False if the gate refused the new segment, and the old ones stay.
+    pub published: bool,
+}
+
+impl Collection {
+    /// Merges all segments into one and frees the space of rows that are gone.
+    ///
+    /// # Errors
+    /// As [`compact_with`](Self::compact_with).
+    pub fn compact(&self) -> Result<CompactReport> {
+        self.compact_with(CompactOptions::new())
+    }
+
+    /// As [`compact`](Self::compact), with options. Searches and writes go on meanwhile. Each merge
+    /// is committed by itself, so that what is done stays done if a later one is cancelled.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] after [`cancel_compaction`](Self::cancel_compaction); no space on the
+    /// disk; a budget in which not even one merge fits.
+    pub fn compact_with(&self, options: CompactOptions<'_>) -> Result<CompactReport> {
+        self.shared.cancelled.store(false, Ordering::Relaxed);
+        self.shared.compact_all(options)
+    }
+
+    /// Ends a compaction that is under way, soon; what it has not committed yet is dropped.
+    pub fn cancel_compaction(&self) {
+        self.shared.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A merge that was made and may be committed.
+struct Merged {
+    inputs: Vec<SegmentEntry>,
+    rows: Vec<RowSet>,
+    new: Option<LiveSegment>,
+    report: MergeReport,
+}
+
+impl Shared {
+    fn compact_all(&self, options: CompactOptions<'_>) -> Result<CompactReport> {
+        let Some(_compacting) = self.compacting.try_lock() else {
+            return Err(Error::invalid("compact", "a compaction is under way already"));
+        };
+        self.flush()?;
+        let before = self.disk_entries();
+        let mut report = CompactReport {
+            segments: (before.len(), before.len()),
+            bytes: (total(&before), total(&before)),
+            ..CompactReport::default()
+        };
+        let dirty = before.len() > 1 || before.iter().any(|e| live_rows(e) < e.rows);
+        if dirty {
+            let (groups, over) = self.groups(before, options.memory)?;
+            report.over_budget = over;
+            for group in groups {
+                let merged = self.merge(group, options.progress)?;
+                report.merges.push(merged);
+            }
+            // The files that were merged go now, not with the next commit.
+            self.commit_again()?;
+        }
+        let after = self.disk_entries();
+        report.generation = self.current.load().number;
+        (report.segments.1, report.bytes.1) = (after.len(), total(&after));
+        Ok(report)
+    }
+
+    /// Merges what is due: tiers with enough segments, and segments with many dead rows.
+    pub(super) fn compact_tiers(&self) -> Result<()> {
+        let Some(_compacting) = self.compacting.try_lock() else { return Ok(()) };
+        while let Some(group) = due(self.disk_entries()) {
+            if !self.merge(group, &|_, _, _| {})?.published {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// [`compact_tiers`](Self::compact_tiers) if no background thread does it.
+    pub(super) fn compact_if_inline(&self) -> Result<()> {
+        if self.ring() { self.compact_tiers() } else { Ok(()) }
+    }
+
+    fn disk_entries(&self) -> Vec<SegmentEntry> {
+        self.directory.lock().manifest().segments.clone()
+    }
+
+    /// What to merge with what, within a budget; and how many segments fit in none.
+    fn groups(
+        &self,
+        mut entries: Vec<SegmentEntry>,
+        memory: Option<u64>,
+    ) -> Result<(Vec<Vec<SegmentEntry>>, usize)> {
+        let Some(memory) = memory else {
+            return Ok((entries.chunks(MAX_MERGED_SEGMENTS).map(<[_]>::to_vec).collect(), 0));
+        };
+        entries.sort_by_key(|e| (live_rows(e), e.file.name.clone()));
+        let (mut groups, mut over, mut least) = (Vec::new(), 0, u64::MAX);
+        let (mut group, mut needed) = (Vec::new(), MERGE_BASE_BYTES);
+        for entry in entries {
+            let more = self.memory_of(&entry)?;
+            least = least.min(MERGE_BASE_BYTES + more);
+            if MERGE_BASE_BYTES + more > memory {
+                over += 1;
+                continue;
+            }
+            if needed + more > memory || group.len() == MAX_MERGED_SEGMENTS {
+                groups.push(std::mem::take(&mut group));
+                needed = MERGE_BASE_BYTES;
+            }
+            needed += more;
+            group.push(entry);
+        }
+        groups.push(group);
+        // One segment alone, all of it alive, gains nothing.
+        groups.retain(|g| g.len() > 1 || g.iter().any(|e| live_rows(e) < e.rows));
+        if groups.is_empty() && over > 0 {
+            return Err(Error::invalid(
+                "memory",
+                format!("{memory} bytes hold no merge; the smallest one takes {least}"),
+            ));
+        }
+        Ok((groups, over))
+    }
+
+    /// Bytes of memory that merging a segment takes: its inverted index and columns, which are made
+    /// in memory, with what tantivy keeps besides; places and links of its rows.
+    fn memory_of(&self, entry: &SegmentEntry) -> Result<u64> {
+        let segment = self.open_segment(entry)?;
+        let links: u64 = self.schema.vectors.iter().map(|f| f.m as u64 * 2 * 4 * 2).sum();
+        let rows = u64::from(entry.rows);
+        Ok(segment.text_bytes() * 3 + rows * (MERGE_ROW_BYTES + links))
+    }
+
+    fn open_segment(&self, entry: &SegmentEntry) -> Result<Arc<Segment>> {
+        let view = self.current.load();
+        let same = |s: &&LiveSegment| s.entry.as_ref().is_some_and(|e| e.file == entry.file);
+        match view.segments.iter().find(same) {
+            Some(live) => Ok(live.segment.clone()),
+            None => Ok(Arc::new(Segment::open(self.vfs.as_ref(), &self.schema, entry)?)),
+        }
+    }
+
+    /// Merges these segments and commits the result, unless its recall is worse.
+    fn merge(
+        &self,
+        inputs: Vec<SegmentEntry>,
+        progress: &(dyn Fn(Stage, usize, usize) + Sync),
+    ) -> Result<MergeReport> {
+        let _watch = self.poison.watch();
+        self.writable()?;
+        self.check_space(&inputs)?;
+        let progress = Progress { tell: progress, cancelled: &self.cancelled };
+        let mut merged = self.build_merged(inputs, &progress)?;
+        if merged.report.published {
+            self.commit_merged(&mut merged)?;
+        }
+        Ok(merged.report)
+    }
+
+    /// Refuses a merge for which there is no room; a small one may use the reserve.
+    fn check_space(&self, inputs: &[SegmentEntry]) -> Result<()> {
+        let share = |e: &SegmentEntry| {
+            e.file.len.saturating_mul(u64::from(live_rows(e))) / u64::from(e.rows.max(1))
+        };
+        let needed: u64 = inputs.iter().map(share).sum::<u64>() * 11 / 10;
+        let free = || self.vfs.free_bytes();
+        if free()?.is_none_or(|bytes| bytes >= needed) {
+            return Ok(());
+        }
+        if self.directory.lock().release_reserve() && free()?.is_none_or(|bytes| bytes >= needed) {
+            return Ok(());
+        }
+        let path = format!("a merged segment of about {needed} bytes in {}", self.vfs.describe());
+        Err(StorageError::OutOfSpace { path }.into())
+    }
+
+    fn build_merged(&self, entries: Vec<SegmentEntry>, progress: &Progress<'_>) -> Result<Merged> {
+        let mut inputs = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            // By the manifest: a row that a write in the log replaces is replaced again by its
+            // replay, so it must not be gone before that write is in the manifest.
+            let alive = RowSet::from_bytes(entry.rows, &entry.alive).ok_or_else(|| {
+                crate::error::corrupt("the manifest", &entry.file.name, "not a row set")
+            })?;
+            inputs.push(Input { segment: self.open_segment(entry)?, alive });
+        }
+        let all: u64 = entries.iter().map(|e| u64::from(e.rows)).sum();
+        let rows = inputs.iter().map(|i| i.alive.count()).sum();
+        let mut report = MergeReport {
+            segments: entries.len(),
+            rows,
+            freed: all - u64::from(rows),
+            recall_before: None,
+            recall_after: None,
+            published: true,
+        };
+        let before: Vec<(&Segment, &RowSet)> =
+            inputs.iter().map(|i| (i.segment.as_ref(), &i.alive)).collect();
+        let mut new = None;
+        // A graph that fails the gate is built anew, then with a wider beam; after that the old
+        // segments stay.
+        for graph in [GraphFrom::Largest, GraphFrom::Nothing(1), GraphFrom::Nothing(2)] {
+            if rows == 0 {
+                break;
+            }
+            let (vfs, schema) = (self.vfs.as_ref(), &self.schema);
+            let merger = SegmentMerger { vfs, schema, inputs: &inputs, graph, progress };
+            let made = self.write_segment(rows, |name, id| merger.write(name, id))?;
+            let alive = made.segment.all_rows();
+            let after = [(made.segment.as_ref(), &alive)];
+            report.published = true;
+            for field in schema.vectors.iter().filter(|f| made.segment.has_graph(&f.name)) {
+                let (old, new) =
+                    measure_recall(&before, &after, &field.name, GATE_QUERIES, schema.seed)?;
+                report.recall_before = Some(report.recall_before.map_or(old, |r| r.min(old)));
+                report.recall_after = Some(report.recall_after.map_or(new, |r| r.min(new)));
+                report.published &= new >= old - GATE_MARGIN;
+            }
+            if report.published {
+                new = Some(made);
+                break;
+            }
+            let _ = self.vfs.remove(&made.segment.name);
+        }
+        let rows = inputs.into_iter().map(|i| i.alive).collect();
+        Ok(Merged { inputs: entries, rows, new, report })
+    }
+
+    fn commit_merged(&self, merged: &mut Merged) -> Result<()> {
+        let _maintenance = self.maintenance.lock();
+        let entries = self.disk_entries();
+        let input = |e: &SegmentEntry| merged.inputs.iter().any(|i| i.file == e.file);
+        let committed = merged.survivors(|file| {
+            let entry = entries.iter().find(|e| e.file.name == file)?;
+            RowSet::from_bytes(entry.rows, &entry.alive).map(Arc::new)
+        });
+        let mut kept: Vec<SegmentEntry> = entries.iter().filter(|e| !input(e)).cloned().collect();
+        if let Some(new) = &mut merged.new {
+            new.text = new.segment.text.statistics(&committed)?;
+            new.alive = Arc::new(committed);
+            new.entry = new.current_entry();
+            if new.alive.count() == 0 {
+                let _ = self.vfs.remove(&new.segment.name);
+                merged.new = None;
+            }
+        }
+        kept.extend(merged.new.iter().filter_map(|s| s.entry.clone()));
+        let number = self.commit(kept.clone(), None, &merged.new)?;
+
+        let _building = self.building.lock();
+        let current = self.current.load_full();
+        let mut segments = kept_segments(&current, &kept);
+        let alive = merged.survivors(|file| {
+            let own = |s: &&LiveSegment| s.entry.as_ref().is_some_and(|e| e.file.name == file);
+            current.segments.iter().find(own).map(|s| s.alive.clone())
+        });
+        if let Some(new) = merged.new.take() {
+            let text = new.segment.text.statistics(&alive)?;
+            segments.push(LiveSegment { alive: Arc::new(alive), text, ..new });
+        }
+        segments.extend(current.segments.iter().filter(|s| s.in_memory()).cloned());
+        let next = Generation::of(number, current.seq, &self.schema, segments);
+        self.current.store(Arc::new(next));
+        Ok(())
+    }
+}
+
+impl Merged {
+    /// Rows of the new segment that are alive where they came from, by `alive` of a file.
+    fn survivors(&self, alive: impl Fn(&str) -> Option<Arc<RowSet>>) -> RowSet {
+        let mut set = RowSet::empty(self.report.rows);
+        let mut number = 0;
+        for (entry, rows) in self.inputs.iter().zip(&self.rows) {
+            let now = alive(&entry.file.name);
+            for row in rows.iter() {
+                if now.as_ref().is_some_and(|alive| alive.contains(row)) {
+                    set.insert(number);
+                }
+                number += 1;
+            }
+        }
+        set
+    }
+}
+
+/// Live rows of a segment, as its entry has them.
+fn live_rows(entry: &SegmentEntry) -> u32 {
+    RowSet::from_bytes(entry.rows, &entry.alive).map_or(0, |rows| rows.count())
+}
+
+fn total(entries: &[SegmentEntry]) -> u64 {
+    entries.iter().map(|e| e.file.len).sum()
+}
+
+/// What is due to be merged, if anything: the smallest tier that is full; or a segment of which too
+/// much is dead.
+fn due(entries: Vec<SegmentEntry>) -> Option<Vec<SegmentEntry>> {
+    let tier = |e: &SegmentEntry| live_rows(e).max(1).ilog(TIER_GROWTH);
+    let mut tiers: Vec<u32> = entries.iter().map(tier).collect();
+    tiers.sort_unstable();
+    let full = tiers
+        .chunk_by(|a, b| a == b)
+        .find(|tier| tier.len() >= TIER_SEGMENTS)
+        .and_then(|tier| tier.first().copied());
+    if let Some(full) = full {
+        return Some(
+            entries.into_iter().filter(|e| tier(e) <= full).take(MAX_MERGED_SEGMENTS).collect(),
+        );
+    }
+    let dead = |e: &SegmentEntry| e.rows - live_rows(e) > e.rows / DEAD_SHARE;
+    entries.into_iter().find(dead).map(|e| vec![e])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lexivec_storage::SegmentFile;
+
+    fn entry(name: usize, rows: u32, dead: u32) -> SegmentEntry {
+        let mut alive = RowSet::full(rows);
+        (0..dead).for_each(|row| alive.remove(row));
+        let file = SegmentFile { name: format!("{name}"), len: 0, tail_hash: 0 };
+        SegmentEntry { file, segment: 0, rows, alive: alive.to_bytes(), statistics: Vec::new() }
+    }
+
+    #[test]
+    fn full_tiers_and_dead_segments_are_due() {
+        for (sizes, expected) in [
+            (&[(10, 0), (11, 0), (9, 0)][..], 0),
+            (&[(10, 0), (11, 0), (9, 0), (5, 0)], 4),
+            (&[(1_000, 0), (10, 0), (11, 0), (9, 0), (5, 0), (1, 0)], 5),
+            (&[(1_000, 0), (100, 33)], 0),
+            (&[(1_000, 0), (100, 40)], 1),
+            (&[(100, 100)], 1),
+        ] {
+            let entries = sizes.iter().enumerate().map(|(i, &(r, d))| entry(i, r, d)).collect();
+            assert_eq!(due(entries).map_or(0, |g| g.len()), expected, "{sizes:?}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Flushing: recent rows become a segment file, and one manifest swap lets the log before it go.
+
+use std::sync::Arc;
+
+use lexivec_storage::{Error as StorageError, NextManifest, SegmentEntry, SegmentFile};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::Collection;
+use super::generation::{Generation, LiveSegment};
+use super::shared::Shared;
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
+use crate::text::SegmentText;
+
+/// Where the log begins once a manifest is committed: the number of the first write that is not in
+/// its segments, and of the first file that may hold it.
+#[derive(Clone, Copy)]
+pub(super) struct LogStart {
+    pub(super) lsn: u64,
+    pub(super) file: u64,
+}
+
+impl Collection {
+    /// Brings every acknowledged write into segment files and commits them; gives the generation.
+    /// The writes of durability `bulk` are acknowledged by this.
+    ///
+    /// # Errors
+    /// When the machine fails, or the disk is full: nothing is lost then, the log still has it.
+    pub fn flush(&self) -> Result<u64> {
+        self.shared.flush()
+    }
+}
+
+impl Shared {
+    /// True when as many rows or bytes are in the log and nowhere else as make a flush due, times
+    /// this.
+    pub(super) fn flush_due(&self, times: u64) -> bool {
+        let writes = self.writes.lock();
+        writes.bytes >= self.options.flush_bytes.saturating_mul(times)
+            || writes.rows as u64 >= (self.options.flush_rows as u64).saturating_mul(times)
+    }
+
+    pub(super) fn flush(&self) -> Result<u64> {
+        let _maintenance = self.maintenance.lock();
+        self.flush_held()
+    }
+
+    /// [`flush`](Self::flush) by somebody who holds `maintenance`.
+    pub(super) fn flush_held(&self) -> Result<u64> {
+        let _watch = self.poison.watch();
+        let log = self.writable()?;
+        let (view, start) = {
+            let _building = self.building.lock();
+            let mut writes = self.writes.lock();
+            let view = self.latest(log, &mut writes)?;
+            let committed = self.directory.lock().manifest().log_start.max(1);
+            if log.last() + 1 == committed && view.recent_rows() == 0 {
+                return Ok(view.number);
+            }
+            let (lsn, file) = log.seal()?;
+            (writes.bytes, writes.rows) = (0, 0);
+            // From here on these segments stay as they are, but for rows that go.
+            let frozen = self.freeze(&view, true);
+            self.current.store(frozen.clone());
+            (frozen, LogStart { lsn, file })
+        };
+        let flushed = self.write_recent(&view).and_then(|new| self.commit_flush(&view, new, start));
+        if flushed.is_err() {
+            let _building = self.building.lock();
+            self.current.store(self.freeze(&self.current.load_full(), false));
+        }
+        flushed
+    }
+
+    fn freeze(&self, view: &Generation, flushing: bool) -> Arc<Generation> {
+        let mut segments = view.segments.clone();
+        segments.iter_mut().for_each(|s| s.flushing = flushing && s.in_memory());
+        Arc::new(Generation::of(view.number, view.seq, &self.schema, segments))
+    }
+
+    /// Writes a segment file of the live rows in memory, in their order.
+    pub(super) fn write_recent(&self, view: &Generation) -> Result<Option<LiveSegment>> {
+        let mut documents = Vec::new();
+        for live in view.segments.iter().filter(|s| s.in_memory()) {
+            for row in live.alive.iter() {
+                documents.push(live.segment.document(&self.schema, row)?);
+            }
+        }
+        if documents.is_empty() {
+            return Ok(None);
+        }
+        let rows: Vec<&Document> = documents.iter().collect();
+        let progress = Progress { tell: &|_, _, _| {}, cancelled: &NEVER };
+        let build = |name: &str, id| {
+            let vfs = self.vfs.as_ref();
+            let schema = &self.schema;
+            SegmentBuilder { vfs, schema, graphs: false, progress: &progress }
+                .write(name, id, &rows)
+        };
+        self.write_segment(rows.len() as u32, build).map(Some)
+    }
+
+    /// Writes a segment file by `build`, and opens it. Not part of any generation yet.
+    pub(super) fn write_segment(
+        &self,
+        rows: u32,
+        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentText)>,
+    ) -> Result<LiveSegment> {
+        let (name, segment) = {
+            let mut directory = self.directory.lock();
+            let name = directory.new_segment_name();
+            // Not random: the same writes into the same collection give the same bytes.
+            let mut key = directory.manifest().collection.to_le_bytes().to_vec();
+            key.extend_from_slice(name.as_bytes());
+            (name, xxh3_128(&key))
+        };
+        let opened = build(&name, segment).and_then(|(file, text)| {
+            let (alive, statistics) = (Vec::new(), text.to_bytes());
+            let entry = SegmentEntry { file, segment, rows, alive, statistics };
+            let segment = Arc::new(Segment::open(self.vfs.as_ref(), &self.schema, &entry)?);
+            let alive = Arc::new(segment.all_rows());
+            Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
+        });
+        if opened.is_err() {
+            // The file belongs to no generation; if it cannot go now, the next open sweeps it.
+            let _ = self.vfs.remove(&name);
+        }
+        opened
+    }
+
+    fn commit_flush(
+        &self,
+        view: &Generation,
+        new: Option<LiveSegment>,
+        start: LogStart,
+    ) -> Result<u64> {
+        let disk = view.segments.iter().filter(|s| !s.in_memory() && s.alive.count() > 0);
+        let kept: Vec<SegmentEntry> = disk.filter_map(LiveSegment::current_entry).collect();
+        let added = new.iter().filter_map(|s| s.entry.clone());
+        let entries: Vec<SegmentEntry> = kept.into_iter().chain(added).collect();
+        let number = self.commit(entries.clone(), Some(start), &new)?;
+
+        let _building = self.building.lock();
+        let current = self.current.load_full();
+        let mut segments = kept_segments(&current, &entries);
+        if let Some(mut new) = new {
+            // Rows that went while the file was written.
+            let mut alive = RowSet::empty(new.segment.rows);
+            let mut number = 0;
+            for flushed in view.segments.iter().filter(|s| s.in_memory()) {
+                let same = |s: &&LiveSegment| Arc::ptr_eq(&s.segment, &flushed.segment);
+                let now = current.segments.iter().find(same).map(|s| &s.alive);
+                for row in flushed.alive.iter() {
+                    if now.is_some_and(|alive| alive.contains(row)) {
+                        alive.insert(number);
+                    }
+                    number += 1;
+                }
+            }
+            if !alive.is_full() {
+                new.text = new.segment.text.statistics(&alive)?;
+                new.alive = Arc::new(alive);
+            }
+            segments.push(new);
+        }
+        let later = current.segments.iter().filter(|s| s.in_memory() && !s.flushing);
+        segments.extend(later.cloned());
+        let next = Generation::of(number, current.seq, &self.schema, segments);
+        self.current.store(Arc::new(next));
+        Ok(number)
+    }
+
+    /// Commits a manifest of these segments; `start` moves the beginning of the log. On a full disk
+    /// the reserve is given up first. A file in `new` is removed if nothing was committed.
+    pub(super) fn commit(
+        &self,
+        segments: Vec<SegmentEntry>,
+        start: Option<LogStart>,
+        new: &Option<LiveSegment>,
+    ) -> Result<u64> {
+        let mut directory = self.directory.lock();
+        let manifest = directory.manifest();
+        let next = NextManifest {
+            schema: manifest.schema.clone(),
+            log_start: start.map_or(manifest.log_start, |s| s.lsn),
+            log_file: start.map_or(manifest.log_file, |s| s.file),
+            segments,
+        };
+        let mut committed = directory.commit(next.clone());
+        if matches!(committed, Err(StorageError::OutOfSpace { .. })) && directory.release_reserve()
+        {
+            committed = directory.commit(next);
+        }
+        match committed {
+            Ok(()) => {
+                directory.keep_reserve(self.options.reserve_bytes);
+                Ok(directory.manifest().generation)
+            }
+            Err(error) => {
+                if matches!(error, StorageError::OutOfSpace { .. } | StorageError::Invalid { .. })
+                    && let Some(entry) = new.as_ref().and_then(|s| s.entry.as_ref())
+                {
+                    // Nothing was renamed, so the new file is nobody's.
+                    let _ = self.vfs.remove(&entry.file.name);
+                }
+                Err(Error::Storage(error))
+            }
+        }
+    }
+
+    /// Commits the newest generation once more. The one before it, which is kept to fall back to,
+    /// then holds the same: after a commit whose rows are not in the log, and to let files go that
+    /// only older ones name.
+    pub(super) fn commit_again(&self) -> Result<u64> {
+        let segments = self.directory.lock().manifest().segments.clone();
+        let number = self.commit(segments, None, &None)?;
+        let _building = self.building.lock();
+        let current = self.current.load_full();
+        let next = Generation::of(number, current.seq, &self.schema, current.segments.clone());
+        self.current.store(Arc::new(next));
+        Ok(number)
+    }
+}
+
+/// The segments on disk that these entries name, as a generation has them, with their new entries.
+pub(super) fn kept_segments(view: &Generation, entries: &[SegmentEntry]) -> Vec<LiveSegment> {
+    let kept = |live: &LiveSegment| {
+        let own = live.entry.as_ref()?;
+        let entry = entries.iter().find(|e| e.file == own.file)?;
+        Some(LiveSegment { entry: Some(entry.clone()), ..live.clone() })
+    };
+    view.segments.iter().filter_map(kept).collect()
+}

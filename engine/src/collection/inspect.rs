@@ -1,0 +1,75 @@
+//! Looking into a collection's files: its manifest and the writes in its log.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lexivec_storage::{Directory, DiskVfs};
+use serde::Serialize;
+
+use super::operation::Operation;
+use super::{Collection, read_after};
+use crate::error::Result;
+use crate::schema::Schema;
+use crate::segment::RowSet;
+
+/// What is in the files of a collection.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The newest generation that can be read.
+    pub generation: u64,
+    /// Why a newer one was passed over, if one was.
+    pub damage: Option<String>,
+    /// The collection's identifier, 32 hexadecimal digits.
+    pub collection: String,
+    /// Number of the first write that is not in the segment files.
+    pub log_start: u64,
+    /// Number of the first log file that may hold it.
+    pub log_file: u64,
+    /// Each segment file: name, rows, live rows, bytes.
+    pub segments: Vec<(String, u32, u32, u64)>,
+    /// Each write in the log after that: number, bytes, rows written, rows deleted.
+    pub log: Vec<(u64, usize, usize, usize)>,
+    /// Where the log ends in bytes of a write that nobody was told is durable.
+    pub torn: Option<(String, u64)>,
+    /// The schema.
+    pub schema: Schema,
+}
+
+impl Collection {
+    /// Reads the manifest and the log of the collection in a directory, without a lock.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection> {
+        let vfs = Arc::new(DiskVfs::open_root(path.as_ref())?);
+        let directory = Directory::open_read_only(vfs)?;
+        let manifest = directory.manifest();
+        let content = read_after(&directory)?;
+        let mut log = Vec::with_capacity(content.frames.len());
+        for frame in &content.frames {
+            let at = format!("write {} of the log", frame.lsn);
+            let (written, deleted) = match Operation::decode(&at, &frame.payload)? {
+                Operation::Upsert(documents) => (documents.len(), 0),
+                Operation::Delete(ids) => (0, ids.len()),
+            };
+            log.push((frame.lsn, frame.payload.len(), written, deleted));
+        }
+        let live = |rows, alive: &[u8]| RowSet::from_bytes(rows, alive).map_or(0, |r| r.count());
+        Ok(Inspection {
+            generation: manifest.generation,
+            damage: directory.damage().map(ToString::to_string),
+            collection: format!("{:032x}", manifest.collection),
+            log_start: manifest.log_start.max(1),
+            log_file: manifest.log_file,
+            segments: manifest
+                .segments
+                .iter()
+                .map(|s| (s.file.name.clone(), s.rows, live(s.rows, &s.alive), s.file.len))
+                .collect(),
+            log,
+            torn: content.torn.map(|t| (t.file, t.offset)),
+            schema: Schema::of(manifest)?,
+        })
+    }
+}

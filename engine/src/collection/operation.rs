@@ -1,0 +1,140 @@
+//! A write as the log holds it: whole rows, or the ids of rows to go. FORMAT.md has its bytes.
+
+use lexivec_storage::codec::{Decoder, Encoder};
+
+use crate::document::Document;
+use crate::error::{Error, Result};
+
+const UPSERT: u8 = 1;
+const DELETE: u8 = 2;
+
+/// One acknowledged write. It needs nothing else to be done again.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Operation {
+    /// These rows are there, whole.
+    Upsert(Vec<Document>),
+    /// The rows with these ids are gone.
+    Delete(Vec<String>),
+}
+
+impl Operation {
+    pub(crate) fn encode(&self) -> Result<Vec<u8>> {
+        let mut out = Encoder::new();
+        match self {
+            Self::Upsert(documents) => {
+                out.u8(UPSERT);
+                out.u32(documents.len() as u32);
+                documents.iter().try_for_each(|d| encode(&mut out, d))?;
+            }
+            Self::Delete(ids) => {
+                out.u8(DELETE);
+                out.u32(ids.len() as u32);
+                ids.iter().for_each(|id| out.bytes(id.as_bytes()));
+            }
+        }
+        Ok(out.into_bytes())
+    }
+
+    /// Reads [`encode`](Self::encode); `at` names the write in errors.
+    pub(crate) fn decode(at: &str, bytes: &[u8]) -> Result<Self> {
+        let mut input = Decoder::new(at, bytes);
+        let operation = match (input.u8()?, input.u32()?) {
+            (UPSERT, count) => {
+                Self::Upsert((0..count).map(|_| decode(&mut input)).collect::<Result<_>>()?)
+            }
+            (DELETE, count) => {
+                Self::Delete((0..count).map(|_| text(&mut input)).collect::<Result<_>>()?)
+            }
+            _ => return Err(input.corrupt("a write of an unknown kind").into()),
+        };
+        input.finish()?;
+        Ok(operation)
+    }
+
+    /// Rows it concerns.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Upsert(documents) => documents.len(),
+            Self::Delete(ids) => ids.len(),
+        }
+    }
+}
+
+fn encode(out: &mut Encoder, document: &Document) -> Result<()> {
+    out.bytes(document.id.as_bytes());
+    out.u32(document.text.len() as u32);
+    for (field, text) in &document.text {
+        out.bytes(field.as_bytes());
+        out.bytes(text.as_bytes());
+    }
+    out.u32(document.vectors.len() as u32);
+    for (field, vector) in &document.vectors {
+        out.bytes(field.as_bytes());
+        out.bytes(bytemuck::cast_slice(vector));
+    }
+    if document.payload.is_empty() {
+        out.u32(0);
+        return Ok(());
+    }
+    let payload = serde_json::to_vec(&document.payload)
+        .map_err(|e| Error::invalid("payload", e.to_string()))?;
+    out.bytes(&payload);
+    Ok(())
+}
+
+fn decode(input: &mut Decoder<'_>) -> Result<Document> {
+    let mut document = Document::new(text(input)?);
+    for _ in 0..input.u32()? {
+        document.text.insert(text(input)?, text(input)?);
+    }
+    for _ in 0..input.u32()? {
+        let field = text(input)?;
+        let (floats, rest) = input.bytes()?.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(input.corrupt("a vector is not of whole floats").into());
+        }
+        let vector = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        document.vectors.insert(field, vector);
+    }
+    let payload = input.bytes()?;
+    if !payload.is_empty() {
+        document.payload = serde_json::from_slice(payload)
+            .map_err(|e| input.corrupt(format!("a payload is not JSON: {e}")))?;
+    }
+    Ok(document)
+}
+
+fn text(input: &mut Decoder<'_>) -> Result<String> {
+    match std::str::from_utf8(input.bytes()?) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err(input.corrupt("a text is not UTF-8").into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip_and_any_cut_is_damage() {
+        let document = Document::new("a")
+            .text("text", "wing")
+            .vector(vec![1.0, -0.5])
+            .payload("n", 3)
+            .payload("s", "x");
+        for operation in [
+            Operation::Upsert(vec![document, Document::new("b")]),
+            Operation::Delete(vec!["a".to_owned(), String::new()]),
+            Operation::Delete(Vec::new()),
+        ] {
+            let bytes = operation.encode().expect("encoded");
+            assert_eq!(Operation::decode("log", &bytes).expect("sound"), operation);
+            for cut in 0..bytes.len() {
+                Operation::decode("log", &bytes[..cut]).expect_err("cut");
+            }
+        }
+        Operation::decode("log", &[9, 0, 0, 0, 0]).expect_err("no such kind");
+        // A count beyond what is there allocates nothing.
+        Operation::decode("log", &[UPSERT, 255, 255, 255, 255]).expect_err("none is there");
+    }
+}

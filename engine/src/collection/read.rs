@@ -1,0 +1,93 @@
+//! Reading rows without ranking them: by id, by filter, counted, and page by page.
+
+use lexivec_query::filter::Filter;
+use serde::Serialize;
+
+use super::Collection;
+use super::generation::LiveSegment;
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::limits::MAX_SCROLL_ROWS;
+use crate::schema::Schema;
+use crate::segment::RowSet;
+
+/// A page of rows in the order of their ids.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ScrollPage {
+    /// The rows, whole.
+    pub documents: Vec<Document>,
+    /// The id after which the next page begins; nothing on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl Collection {
+    /// The whole row with this id, if it is there.
+    pub fn get(&self, id: &str) -> Result<Option<Document>> {
+        let generation = self.shared.view()?;
+        match generation.find(id)? {
+            None => Ok(None),
+            Some((segment, row)) => segment.segment.document(self.schema(), row).map(Some),
+        }
+    }
+
+    /// How many rows a filter admits, exactly.
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        let mut count = 0;
+        for live in &self.shared.view()?.segments {
+            count += u64::from(live.matching(self.schema(), filter)?.count());
+        }
+        Ok(count)
+    }
+
+    /// Up to `limit` rows that a filter admits, by id, those after the id `after` if one is given. A
+    /// row that is there from the first page to the last is met once, whatever is written meanwhile.
+    ///
+    /// # Errors
+    /// When `limit` is over [`MAX_SCROLL_ROWS`].
+    pub fn scroll(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<ScrollPage> {
+        if limit > MAX_SCROLL_ROWS {
+            let detail = format!("{limit} is over the limit of {MAX_SCROLL_ROWS}");
+            return Err(Error::invalid("limit", detail));
+        }
+        let generation = self.shared.view()?;
+        let mut rows = Vec::new();
+        for live in &generation.segments {
+            let wanted = live.matching(self.schema(), filter)?;
+            let documents = &live.segment.documents;
+            let first = match after {
+                None => 0,
+                Some(after) => documents.rank_after(after)?,
+            };
+            let mut found = 0;
+            for rank in first..live.segment.rows {
+                // One more than wanted tells whether there is a next page.
+                if found > limit {
+                    break;
+                }
+                if let Some(row) = documents.row_at(rank)?.filter(|&row| wanted.contains(row)) {
+                    rows.push((documents.id(row)?, live, row));
+                    found += 1;
+                }
+            }
+        }
+        rows.sort_unstable_by_key(|&(id, _, _)| id);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let documents = rows
+            .iter()
+            .map(|(_, live, row)| live.segment.document(self.schema(), *row))
+            .collect::<Result<Vec<_>>>()?;
+        let next = documents.last().filter(|_| more).map(|d| d.id.clone());
+        Ok(ScrollPage { documents, next })
+    }
+}
+
+impl LiveSegment {
+    /// Live rows that a filter admits.
+    pub(crate) fn matching(&self, schema: &Schema, filter: &Filter) -> Result<RowSet> {
+        let payload = |row| self.segment.documents.payload(schema, row);
+        self.segment.columns.matching(filter, &self.alive, payload)
+    }
+}

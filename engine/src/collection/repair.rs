@@ -1,0 +1,168 @@
+//! Repair: a new collection of what can be read of a damaged one; what cannot is listed.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, salvage_log};
+use serde::Serialize;
+
+use super::Collection;
+use super::operation::Operation;
+use super::snapshot::{check_sound, fill};
+use crate::document::Document;
+use crate::error::{Result, corrupt};
+use crate::options::OpenOptions;
+use crate::schema::Schema;
+use crate::segment::{RowSet, StoredDocuments};
+use crate::vector::VectorStore;
+
+/// Rows written at once.
+const BATCH: usize = 1_000;
+
+/// What a repair found.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct RepairReport {
+    /// The generation it began from.
+    pub generation: u64,
+    /// Rows of the new collection.
+    pub documents: u64,
+    /// Rows that could not be read: their ids, or where they were if not even these could be read.
+    pub lost: Vec<String>,
+    /// Rows that lost a vector, by id.
+    pub without_vector: Vec<String>,
+    /// What was found damaged.
+    pub damage: Vec<String>,
+}
+
+impl Collection {
+    /// Makes a sound collection in `target` of what can be read in `path`, which is left as it is.
+    /// Inverted index, columns and graphs are made anew from the stored rows.
+    ///
+    /// # Errors
+    /// When nothing can be read at all, or `target` is there.
+    pub fn repair(path: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
+        let vfs: Arc<dyn Vfs> = Arc::new(DiskVfs::open_root(path.as_ref())?);
+        let directory = Directory::open_read_only(vfs)?;
+        let mut report = RepairReport::default();
+        let make = |target: &DiskVfs| {
+            let Some(root) = target.root() else { return Ok(()) };
+            let new: Arc<dyn Vfs> = Arc::new(DiskVfs::open_root(root)?);
+            rebuild(&directory, new, &mut report)
+        };
+        fill(target.as_ref(), make, check_sound)?;
+        Ok(report)
+    }
+
+    /// As [`repair`](Self::repair), from any [`Vfs`] into an empty one.
+    pub fn repair_on(vfs: Arc<dyn Vfs>, target: Arc<dyn Vfs>) -> Result<RepairReport> {
+        let mut report = RepairReport::default();
+        rebuild(&Directory::open_read_only(vfs)?, target, &mut report)?;
+        Ok(report)
+    }
+}
+
+fn rebuild(source: &Directory, target: Arc<dyn Vfs>, report: &mut RepairReport) -> Result<()> {
+    let manifest = source.manifest();
+    let schema = Schema::of(manifest)?;
+    report.generation = manifest.generation;
+    report.damage.extend(source.damage().map(ToString::to_string));
+    let options = OpenOptions::new().background(false);
+    let directory = Directory::create(target, schema.to_bytes()?)?;
+    let new = Collection::from_directory(directory, options)?;
+    for entry in &manifest.segments {
+        if let Err(error) = read_segment(source.vfs().as_ref(), &schema, entry, &new, report) {
+            report.damage.push(error.to_string());
+        }
+    }
+    let (first, file) = (manifest.log_start.max(1), manifest.log_file);
+    match salvage_log(source.vfs().as_ref(), manifest.collection, first, file) {
+        Err(error) => report.damage.push(error.to_string()),
+        Ok((content, damage)) => {
+            report.damage.extend(damage.map(|d| d.to_string()));
+            for frame in &content.frames {
+                let ids: HashSet<String> = match Operation::decode("the log", &frame.payload)? {
+                    Operation::Upsert(documents) => {
+                        let ids = documents.iter().map(|d| d.id.clone()).collect();
+                        new.upsert(documents)?;
+                        ids
+                    }
+                    Operation::Delete(ids) => {
+                        new.delete(&ids)?;
+                        ids.into_iter().collect()
+                    }
+                };
+                // A row that was written or deleted since is none that is lost.
+                report.lost.retain(|id| !ids.contains(id));
+                report.without_vector.retain(|id| !ids.contains(id));
+            }
+        }
+    }
+    new.compact()?;
+    report.documents = new.stats()?.documents;
+    Ok(())
+}
+
+/// Copies the live rows of a segment that can be read.
+fn read_segment(
+    vfs: &dyn Vfs,
+    schema: &Schema,
+    entry: &SegmentEntry,
+    new: &Collection,
+    report: &mut RepairReport,
+) -> Result<()> {
+    let name = entry.file.name.as_str();
+    let alive = RowSet::from_bytes(entry.rows, &entry.alive)
+        .ok_or_else(|| corrupt("the manifest", name, "an alive set of another segment"))?;
+    let opened = SegmentReader::open(vfs, &entry.file)
+        .map_err(Into::into)
+        .and_then(|reader| Ok((StoredDocuments::open(&reader, name, entry.rows)?, reader)));
+    let (documents, reader) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            report.lost.push(format!("all {} rows of {name}", alive.count()));
+            return Err(error);
+        }
+    };
+    let mut stores = Vec::new();
+    for field in &schema.vectors {
+        match VectorStore::open(&reader, name, field, entry.rows) {
+            Ok(store) => stores.push((field.name.clone(), Some(store))),
+            Err(error) => {
+                report.damage.push(error.to_string());
+                stores.push((field.name.clone(), None));
+            }
+        }
+    }
+    let mut batch: Vec<Document> = Vec::new();
+    for row in alive.iter() {
+        let mut document = match documents.document(schema, row) {
+            Ok(document) => document,
+            Err(error) => {
+                let id = documents.id(row).map(str::to_owned);
+                report.lost.push(id.unwrap_or_else(|_| format!("row {row} of {name}")));
+                report.damage.push(error.to_string());
+                continue;
+            }
+        };
+        for (field, store) in &stores {
+            let vector =
+                store.as_ref().map(|store| (store.present.contains(row), store.vector(row)));
+            match vector {
+                Some((true, Ok(vector))) => {
+                    document.vectors.insert(field.clone(), vector.to_vec());
+                }
+                Some((false, _)) => {}
+                Some((true, Err(_))) | None => report.without_vector.push(document.id.clone()),
+            }
+        }
+        batch.push(document);
+        if batch.len() == BATCH {
+            new.upsert(std::mem::take(&mut batch))?;
+        }
+    }
+    new.upsert(batch)?;
+    report.damage.dedup();
+    Ok(())
+}

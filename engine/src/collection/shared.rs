@@ -1,0 +1,191 @@
+//! What a handle and its background thread share: the directory, the log, the order of writes and
+//! the generation that searches see.
+//!
+//! Locks are taken in this order: `compacting`, `maintenance`, `building`, `writes`; `directory`
+//! last.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use lexivec_storage::{Directory, Error as StorageError, Log, Poison, Vfs};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use super::generation::Generation;
+use super::operation::Operation;
+use crate::error::Result;
+use crate::options::OpenOptions;
+use crate::schema::Schema;
+
+pub(super) struct Shared {
+    pub(super) schema: Schema,
+    pub(super) options: OpenOptions,
+    pub(super) vfs: Arc<dyn Vfs>,
+    pub(super) poison: Arc<Poison>,
+    pub(super) directory: Mutex<Directory>,
+    /// Nothing on a handle that only reads.
+    pub(super) log: Option<Log>,
+    /// Held while a write gets its number.
+    pub(super) writes: Mutex<Writes>,
+    /// Held while a generation is made out of the one before it.
+    pub(super) building: Mutex<()>,
+    pub(super) current: ArcSwap<Generation>,
+    /// Writes up to this one are to be seen by the next search.
+    pub(super) visible: AtomicU64,
+    /// Held while a manifest is committed.
+    pub(super) maintenance: Mutex<()>,
+    /// Held while segments are merged.
+    pub(super) compacting: Mutex<()>,
+    /// Ends a compaction under way.
+    pub(super) cancelled: AtomicBool,
+    /// Wakes the background thread.
+    pub(super) bell: Bell,
+    /// The process that opened the handle.
+    pub(super) opener: u32,
+}
+
+/// Writes that have their number and are in no generation yet.
+#[derive(Default)]
+pub(super) struct Writes {
+    pub(super) pending: VecDeque<(u64, Arc<Operation>)>,
+    /// Bytes and rows logged since the last flush began.
+    pub(super) bytes: u64,
+    pub(super) rows: usize,
+}
+
+/// What the background thread waits for.
+#[derive(Default)]
+pub(super) struct Bell {
+    pub(super) state: Mutex<BellState>,
+    pub(super) rung: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct BellState {
+    pub(super) stop: bool,
+    pub(super) due: bool,
+    /// What the last run of the background thread failed with.
+    pub(super) failure: Option<String>,
+}
+
+impl Shared {
+    pub(super) fn read_only(&self) -> bool {
+        self.log.is_none()
+    }
+
+    /// The log, of a handle that may write at all: not one that reads only, nor one that came into
+    /// this process by a fork, nor one after a failure.
+    pub(super) fn writable(&self) -> Result<&Log> {
+        let Some(log) = &self.log else {
+            return Err(StorageError::ReadOnly.into());
+        };
+        check_process(self.opener, std::process::id())?;
+        self.poison.check()?;
+        Ok(log)
+    }
+
+    /// The generation with every write that is to be seen. Writes wait here for the first search
+    /// after them, so that many of them make one segment in memory.
+    pub(super) fn view(&self) -> Result<Arc<Generation>> {
+        let seen = |current: &Generation| current.seq >= self.visible.load(Ordering::Acquire);
+        let current = self.current.load_full();
+        if seen(&current) {
+            return Ok(current);
+        }
+        let _building = self.building.lock();
+        let current = self.current.load_full();
+        if seen(&current) {
+            return Ok(current);
+        }
+        let visible = self.visible.load(Ordering::Acquire);
+        let waiting: Vec<(u64, Arc<Operation>)> = {
+            let writes = self.writes.lock();
+            writes.pending.iter().take_while(|(lsn, _)| *lsn <= visible).cloned().collect()
+        };
+        self.publish(&current, &waiting)
+    }
+
+    /// The generation with every write that has a number, all of them durable. Called with
+    /// `building` and `writes` held: nothing is written meanwhile.
+    pub(super) fn latest(
+        &self,
+        log: &Log,
+        writes: &mut MutexGuard<'_, Writes>,
+    ) -> Result<Arc<Generation>> {
+        let last = log.last();
+        log.sync(last)?;
+        self.visible.fetch_max(last, Ordering::AcqRel);
+        let waiting: Vec<(u64, Arc<Operation>)> = writes.pending.drain(..).collect();
+        let current = self.current.load_full();
+        match self.apply(&current, &waiting) {
+            Ok(next) => Ok(next),
+            Err(error) => {
+                writes.pending.extend(waiting);
+                Err(error)
+            }
+        }
+    }
+
+    fn publish(
+        &self,
+        current: &Arc<Generation>,
+        waiting: &[(u64, Arc<Operation>)],
+    ) -> Result<Arc<Generation>> {
+        let next = self.apply(current, waiting)?;
+        let mut writes = self.writes.lock();
+        while writes.pending.front().is_some_and(|(lsn, _)| *lsn <= next.seq) {
+            writes.pending.pop_front();
+        }
+        Ok(next)
+    }
+
+    fn apply(
+        &self,
+        current: &Arc<Generation>,
+        waiting: &[(u64, Arc<Operation>)],
+    ) -> Result<Arc<Generation>> {
+        // Those that a flush or a recovery brought into a segment already are not applied again.
+        let new: Vec<_> = waiting.iter().filter(|(lsn, _)| *lsn > current.seq).collect();
+        let Some((seq, _)) = new.last() else { return Ok(current.clone()) };
+        let operations: Vec<_> = new.iter().map(|(_, operation)| operation.clone()).collect();
+        let next = Arc::new(current.after(&self.schema, &operations, *seq)?);
+        self.current.store(next.clone());
+        Ok(next)
+    }
+
+    /// Remembers what work that nobody waits for failed with, to be told by `stats`.
+    pub(super) fn note(&self, done: Result<()>) {
+        if let Err(error) = done {
+            self.bell.state.lock().failure = Some(error.to_string());
+        }
+    }
+
+    /// Wakes the background thread; without one, true: the caller does the work.
+    pub(super) fn ring(&self) -> bool {
+        if !self.options.background {
+            return true;
+        }
+        self.bell.state.lock().due = true;
+        self.bell.rung.notify_all();
+        false
+    }
+}
+
+/// Refuses a handle in a process that is a fork of the one that opened it: both would write to one
+/// log, each sure that the other does not.
+fn check_process(opener: u32, process: u32) -> Result<()> {
+    if opener == process { Ok(()) } else { Err(StorageError::Forked { opener }.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_handle_is_refused() {
+        check_process(7, 7).expect("the same process");
+        let refused = check_process(7, 8).expect_err("a fork").to_string();
+        assert!(refused.contains("opened by process 7"), "{refused}");
+    }
+}

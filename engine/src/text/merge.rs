@@ -1,0 +1,57 @@
+//! Merging inverted indexes: postings of the live rows, row after row, without analyzing again.
+
+use lexivec_storage::SegmentWriter;
+use tantivy::directory::{OwnedBytes, RamDirectory};
+use tantivy::fastfield::{AliveBitSet, write_alive_bitset};
+use tantivy::indexer::merge_filtered_segments;
+use tantivy::{BitSet, IndexSettings};
+
+use super::index::write_index;
+use super::{SegmentText, TextIndex, tantivy_error};
+use crate::error::{Error, Result};
+use crate::schema::TextField;
+use crate::segment::RowSet;
+
+/// Writes the sections of the text leg for the live rows of several segments, in their order. The
+/// largest frequencies are those of the inputs: bounds, which is all that pruning needs.
+pub(crate) fn merge_text(
+    out: &mut SegmentWriter,
+    fields: &[TextField],
+    inputs: &[(&TextIndex, &RowSet)],
+) -> Result<SegmentText> {
+    let failed = |e| tantivy_error("a merged segment", e);
+    let handles: Vec<_> = inputs.iter().map(|(index, _)| index.handle.clone()).collect();
+    let alive = inputs.iter().map(|(_, rows)| bits(rows)).collect::<Result<Vec<_>>>()?;
+    let ram = RamDirectory::create();
+    let merged = merge_filtered_segments(&handles, IndexSettings::default(), alive, ram.clone())
+        .map_err(failed)?;
+    let rows = inputs.iter().map(|(_, rows)| rows.count()).sum();
+    let mut lengths = vec![Vec::with_capacity(rows as usize); fields.len()];
+    let mut frequencies = vec![0; fields.len()];
+    for (field, (lengths, most)) in lengths.iter_mut().zip(&mut frequencies).enumerate() {
+        for (index, alive) in inputs {
+            *most = index.max_frequency(field).max(*most);
+            for row in alive.iter() {
+                lengths.push(index.length(field, row)?);
+            }
+        }
+    }
+    write_index(out, fields, rows, &merged, &ram, (&lengths, &frequencies))
+}
+
+/// The live rows as tantivy wants them; nothing where all are.
+fn bits(rows: &RowSet) -> Result<Option<AliveBitSet>> {
+    if rows.is_full() {
+        return Ok(None);
+    }
+    let mut bits = BitSet::with_max_value(rows.rows());
+    rows.iter().for_each(|row| {
+        bits.insert(row);
+    });
+    let mut bytes = Vec::new();
+    write_alive_bitset(&bits, &mut bytes).map_err(|e| Error::TextIndex {
+        file: "a merged segment".to_owned(),
+        detail: e.to_string(),
+    })?;
+    Ok(Some(AliveBitSet::open(OwnedBytes::new(bytes))))
+}

@@ -1,0 +1,67 @@
+//! Collections of each format that is read, kept in the tree with the answers they have to give.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lexivec::storage::DiskVfs;
+use lexivec::{Collection, Document, Filter, Metric, OpenOptions, Options, SearchRequest};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::Random;
+use crate::model::WORDS;
+
+/// Writes a collection of today's format into a new directory, and its answers beside it: two
+/// segments, one of them with a graph, dead rows, and writes that are only in the log. Of a
+/// collection that is there, the answers alone.
+pub fn write(dir: &Path) -> Outcome {
+    if !dir.exists() {
+        make(dir).map_err(|e| e.to_string())?;
+    }
+    let collection = Collection::open_read_only(dir).map_err(|e| e.to_string())?;
+    let answers = answers(&collection).map_err(|e| e.to_string())?;
+    let told = format!("{answers:#}\n");
+    std::fs::write(dir.with_extension("json"), told).map_err(|e| e.to_string())?;
+    let _ = std::fs::remove_file(dir.join("LOCK"));
+    Ok(format!("wrote {}", dir.display()))
+}
+
+fn make(dir: &Path) -> lexivec::Result<()> {
+    let open = OpenOptions::new().background(false).log_file_bytes(4 << 10).reserve_bytes(0);
+    let options = Options::new().name("fixture").vector(8, Metric::Cosine).graph_min_rows(50);
+    let vfs = Arc::new(DiskVfs::create_root(dir)?);
+    let collection = Collection::create_on(vfs, options.open(open))?;
+    let mut random = Random(11);
+    let mut row = |i: usize| {
+        let words: Vec<&str> = (0..4 + random.below(8)).map(|_| WORDS[random.below(8)]).collect();
+        let document = Document::new(format!("d{i}"))
+            .text("title", format!("title {i}"))
+            .text("text", words.join(" "))
+            .payload("n", i as u64)
+            .payload("tag", ["a", "b", "c"][i % 3])
+            .payload("meta", json!({"x": [i % 5, "y"]}));
+        if i.is_multiple_of(7) { document } else { document.vector(random.vector(8)) }
+    };
+    collection.upsert((0..60).map(&mut row).collect())?;
+    collection.upsert((50..56).map(&mut row).collect())?;
+    collection.flush()?;
+    collection.upsert((58..63).map(&mut row).collect())?;
+    collection.delete(&["d3", "d61"])?;
+    Ok(())
+}
+
+/// Hits and scores of some requests, and the rows.
+pub fn answers(collection: &Collection) -> lexivec::Result<Value> {
+    let vector = vec![0.1, 0.2, 0.3, -0.1, 0.5, 0.2, 0.1, 0.9];
+    let filter = Filter::from_json(&json!({"n": {"$lt": 30}, "tag": "b"}))?;
+    let hits = |request: SearchRequest| -> lexivec::Result<Value> {
+        let answer = collection.search(&request)?;
+        Ok(json!(answer.hits.iter().map(|h| json!([h.id, h.score])).collect::<Vec<_>>()))
+    };
+    Ok(json!({
+        "text": hits(SearchRequest::text("wing heat"))?,
+        "vector": hits(SearchRequest::vector(vector.clone()).exact())?,
+        "hybrid": hits(SearchRequest::hybrid("mach cone", vector).filter(filter))?,
+        "rows": collection.scroll(&Filter::All, None, 1_000)?.documents,
+    }))
+}

@@ -1,0 +1,206 @@
+//! Killing the real command at random instants of its work: what it acknowledged is there.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lexivec::{Collection, OpenOptions};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::Random;
+
+/// Keys each writer uses; few, so that rows are replaced and deleted often.
+const KEYS: usize = 40;
+/// Longest time a server works before it is killed, in milliseconds.
+const LONGEST_MS: usize = 60;
+
+/// One writer's rows: for each of its keys the value acknowledged last, and those tried since.
+#[derive(Default)]
+struct Keys {
+    acknowledged: BTreeMap<String, Option<u64>>,
+    tried: BTreeMap<String, Vec<Option<u64>>>,
+}
+
+/// Kills a server under load this many times.
+pub fn run(kills: usize, seed: u64) -> Outcome {
+    let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let dir = scratch.path().join("index");
+    let made = Command::new(crate::command())
+        .args(["create", &dir.to_string_lossy(), "--dim", "4", "--name", "killed"])
+        .stderr(Stdio::null())
+        .status();
+    if !made.is_ok_and(|status| status.success()) {
+        return Err("the collection cannot be made".to_owned());
+    }
+    let mut random = Random(seed);
+    let mut keys = Keys::default();
+    let mut writes = 0;
+    for kill in 0..kills {
+        let told = |e: String| format!("seed {seed}, kill {kill}: {e}");
+        writes += under_load(&dir, &mut keys, &mut random).map_err(told)?;
+        check(&dir, &mut keys).map_err(told)?;
+    }
+    Ok(format!("{kills} kills from seed {seed}, {writes} writes acknowledged, none lost"))
+}
+
+/// A server that is killed, whatever happens.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a server, writes until a random instant, kills it; gives the writes acknowledged.
+fn under_load(dir: &Path, keys: &mut Keys, random: &mut Random) -> Result<usize, String> {
+    let child = Command::new(crate::command())
+        .args(["serve", &dir.to_string_lossy(), "--bind", "127.0.0.1:0", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| e.to_string())?;
+    let mut server = Server(child);
+    let mut ready = String::new();
+    let stdout = server.0.stdout.take().ok_or("no output")?;
+    BufReader::new(stdout).read_line(&mut ready).map_err(|e| e.to_string())?;
+    let ready: Value =
+        serde_json::from_str(&ready).map_err(|_| "the server did not start".to_owned())?;
+    let address = ready["address"].as_str().unwrap_or_default().to_owned();
+
+    let instant = Instant::now() + Duration::from_millis(random.below(LONGEST_MS) as u64);
+    let pid = server.0.id();
+    // Killed by the clock and not between two writes: in the middle of whatever it does then.
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(instant.saturating_duration_since(Instant::now()));
+        Command::new("kill").args(["-9", &pid.to_string()]).status()
+    });
+    let mut acknowledged = 0;
+    let mut stream = Stream::open(&address);
+    while let Some(open) = &mut stream {
+        match write(open, keys, random) {
+            Some(done) => acknowledged += usize::from(done),
+            None => stream = None,
+        }
+    }
+    let _ = killer.join();
+    Ok(acknowledged)
+}
+
+/// One connection to the server, over which one request after another goes.
+struct Stream(BufReader<std::net::TcpStream>);
+
+impl Stream {
+    fn open(address: &str) -> Option<Self> {
+        Some(Self(BufReader::new(std::net::TcpStream::connect(address).ok()?)))
+    }
+
+    /// Sends a request; its status, or nothing if the server is gone.
+    fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<u16> {
+        let body = body.to_string();
+        let request = format!(
+            "{method} /v1/collections/killed/{path} HTTP/1.1\r\nhost: localhost\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        let mut line = String::new();
+        self.0.read_line(&mut line).ok().filter(|&n| n > 0)?;
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            self.0.read_line(&mut header).ok().filter(|&n| n > 0)?;
+            let header = header.trim().to_ascii_lowercase();
+            if let Some(n) = header.strip_prefix("content-length:") {
+                length = n.trim().parse().ok()?;
+            }
+            if header.is_empty() {
+                break;
+            }
+        }
+        let mut rest = vec![0; length];
+        std::io::Read::read_exact(&mut self.0, &mut rest).ok()?;
+        Some(status)
+    }
+}
+
+/// One random write; true if it was acknowledged, nothing if the server is gone.
+fn write(stream: &mut Stream, keys: &mut Keys, random: &mut Random) -> Option<bool> {
+    let (method, path, body, changes) = random_write(random);
+    for (key, value) in &changes {
+        keys.tried.entry(key.clone()).or_default().push(*value);
+    }
+    if stream.send(method, path, &body)? != 200 {
+        return Some(false);
+    }
+    for (key, value) in changes {
+        keys.acknowledged.insert(key.clone(), value);
+        keys.tried.remove(&key);
+    }
+    Some(true)
+}
+
+type Changes = Vec<(String, Option<u64>)>;
+
+fn random_write(random: &mut Random) -> (&'static str, &'static str, Value, Changes) {
+    let key = |random: &mut Random| format!("k{}", random.below(KEYS));
+    match random.below(12) {
+        0 => ("POST", "flush", json!({}), Vec::new()),
+        1 if random.below(4) == 0 => ("POST", "compact", json!({}), Vec::new()),
+        2..=3 => {
+            let key = key(random);
+            ("DELETE", "documents", json!({"ids": [key]}), vec![(key, None)])
+        }
+        _ => {
+            // A batch has one value: half of it there would show.
+            let value = random.number() >> 20;
+            let mut changes: BTreeMap<String, Option<u64>> = BTreeMap::new();
+            for _ in 0..=random.below(4) {
+                changes.insert(key(random), Some(value));
+            }
+            let document = |key: &String| {
+                json!({"id": key, "text": "wing flow", "vector": [1, 2, 3, 4],
+                       "payload": {"value": value}})
+            };
+            let documents: Vec<Value> = changes.keys().map(document).collect();
+            ("POST", "documents", json!({"documents": documents}), changes.into_iter().collect())
+        }
+    }
+}
+
+/// Opens what is left: every key has the value acknowledged last or one tried since; a batch that was
+/// cut off is there whole or not at all. What is found is what is acknowledged from now on.
+fn check(dir: &Path, keys: &mut Keys) -> Result<(), String> {
+    let report = Collection::verify(dir).map_err(|e| e.to_string())?;
+    if !report.is_sound() {
+        return Err(format!("{:?}", report.problems));
+    }
+    let options = OpenOptions::new().background(false);
+    let collection = Collection::open_with(dir, options).map_err(|e| e.to_string())?;
+    let mut last_tried: BTreeMap<u64, Vec<bool>> = BTreeMap::new();
+    for i in 0..KEYS {
+        let key = format!("k{i}");
+        let found = collection.get(&key).map_err(|e| e.to_string())?;
+        let found = found.map(|d| d.payload.get("value").and_then(Value::as_u64).unwrap_or(0));
+        let acknowledged = keys.acknowledged.get(&key).copied().flatten();
+        let tried = keys.tried.remove(&key).unwrap_or_default();
+        if found != acknowledged && !tried.contains(&found) {
+            return Err(format!(
+                "{key} is {found:?}, acknowledged {acknowledged:?}, tried {tried:?}"
+            ));
+        }
+        if let Some(Some(value)) = tried.last() {
+            last_tried.entry(*value).or_default().push(found == Some(*value));
+        }
+        keys.acknowledged.insert(key, found);
+    }
+    match last_tried.iter().find(|(_, there)| there.contains(&true) && there.contains(&false)) {
+        Some((value, _)) => Err(format!("the batch {value} is half there")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,15 @@
+//! Long runs that look for a violation of what the engine promises: each tells its totals, or the
+//! first violation with the seed that repeats it.
+
+pub mod crash;
+pub mod cycles;
+pub mod faults;
+pub mod fixture;
+pub mod flips;
+pub mod kill;
+pub mod operations;
+pub mod soak;
+pub mod steps;
+
+/// Totals of a run, or the first violation.
+pub type Outcome = Result<String, String>;

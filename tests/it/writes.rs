@@ -1,0 +1,282 @@
+//! The write path as a program meets it: what is acknowledged is seen, replaced rows never show
+//! twice, small writes leave few segments, and a full disk is survived.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lexivec::storage::FaultyVfs;
+use lexivec::{
+    Collection, Document, Durability, Filter, Metric, OpenOptions, Options, SearchRequest,
+    WriteOptions,
+};
+use lexivec_tests::campaigns::fixture::answers;
+use serde_json::{Value, json};
+
+fn row(id: &str, words: &str, n: u64) -> Document {
+    Document::new(id).text("text", words).vector(vec![n as f32, 1.0]).payload("n", n)
+}
+
+fn foreground() -> OpenOptions {
+    OpenOptions::new().background(false)
+}
+
+fn options() -> Options {
+    Options::new().vector(2, Metric::L2).open(foreground())
+}
+
+#[test]
+fn a_write_is_seen_and_says_what_it_did() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let collection = Collection::create(scratch.path(), options()).expect("created");
+    let first = collection.upsert(vec![row("a", "wing", 1), row("b", "flow", 2)]).expect("written");
+    assert_eq!((first.seq, first.durable, first.written), (1, true, 2));
+    let bulk = WriteOptions::new().durability(Durability::Bulk);
+    let second = collection.upsert_with(vec![row("c", "wing", 3)], bulk).expect("written");
+    assert_eq!((second.seq, second.durable), (2, false));
+    let answer = collection.search(&SearchRequest::text("wing")).expect("an answer");
+    assert_eq!((answer.hits.len(), answer.seq), (2, 2));
+
+    let Value::Object(changes) = json!({"n": 9, "deep": {"k": 1}}) else { panic!("an object") };
+    let third = collection.patch("a", &changes).expect("written").expect("it is there");
+    assert_eq!((third.seq, third.durable), (3, true));
+    assert!(collection.patch("none", &changes).expect("looked").is_none());
+    let patched = collection.get("a").expect("read").expect("there");
+    assert_eq!((&patched.payload["n"], &patched.payload["deep"]["k"]), (&json!(9), &json!(1)));
+    assert_eq!(patched.text["text"], "wing");
+
+    let gone = collection.delete(&["b", "b", "none"]).expect("deleted");
+    assert_eq!(gone.deleted, 1);
+    let filter = Filter::from_json(&json!({"n": {"$gte": 5}})).expect("a filter");
+    assert_eq!(collection.count(&filter).expect("counted"), 1);
+    assert_eq!(collection.delete_where(&filter).expect("deleted").deleted, 1);
+    assert_eq!(collection.delete_where(&filter).expect("deleted").deleted, 0);
+    let page = collection.scroll(&Filter::All, None, 10).expect("read");
+    assert_eq!(page.documents.len(), 1);
+    drop(collection);
+    // From the log alone.
+    let reader = Collection::open_read_only(scratch.path()).expect("opened");
+    assert_eq!(reader.scroll(&Filter::All, None, 10).expect("read"), page);
+    assert_eq!(reader.stats().expect("counted").seq, 5);
+}
+
+#[test]
+fn pages_are_in_the_order_of_ids_over_all_segments() {
+    let collection = Collection::in_memory(options()).expect("created");
+    for i in 0..60 {
+        collection.upsert(vec![row(&format!("d{:02}", i * 7 % 60), "wing", i)]).expect("written");
+        if i % 13 == 0 {
+            collection.flush().expect("flushed");
+        }
+    }
+    let (mut ids, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let page = collection.scroll(&Filter::All, after.as_deref(), 7).expect("read");
+        ids.extend(page.documents.into_iter().map(|d| d.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(ids, (0..60).map(|i| format!("d{i:02}")).collect::<Vec<_>>());
+    let error = collection.scroll(&Filter::All, None, 10_001).expect_err("over the limit");
+    assert!(error.to_string().contains("10001 is over the limit"), "{error}");
+}
+
+#[test]
+fn a_thousand_single_writes_leave_a_handful_of_segments() {
+    let collection = Collection::in_memory(options()).expect("created");
+    let mut most = 0;
+    for i in 0..1_000u64 {
+        collection.upsert(vec![row(&format!("d{}", i % 700), "wing", i)]).expect("written");
+        if i % 3 == 0 {
+            let hits = collection.search(&SearchRequest::text("wing").limit(1_000)).expect("found");
+            let all: std::collections::BTreeSet<&str> =
+                hits.hits.iter().map(|h| h.id.as_str()).collect();
+            assert_eq!(all.len(), hits.hits.len(), "an id shows twice");
+            assert_eq!(all.len() as u64, (i + 1).min(700));
+            most = most.max(collection.stats().expect("counted").segments.len());
+        }
+    }
+    assert!(most <= 12, "{most} segments");
+}
+
+/// One thread replaces all rows in each of its writes while others search: every answer is of one
+/// write, in every leg.
+#[test]
+fn searches_during_writes_flushes_and_compactions_see_whole_writes() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let open = OpenOptions::new().flush_rows(40);
+    let options = Options::new().vector(2, Metric::L2).graph_min_rows(30).open(open);
+    let collection = Collection::create(scratch.path(), options).expect("created");
+    let write = |n: u64| {
+        let rows = (0..12).map(|i| row(&format!("d{i}"), "wing", n)).collect();
+        collection.upsert(rows).expect("written")
+    };
+    write(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let mut last = 0;
+                while !done.load(Ordering::Relaxed) {
+                    let request = SearchRequest::hybrid("wing", vec![1.0, 1.0]).limit(100);
+                    let hits = collection.search(&request).expect("an answer").hits;
+                    let n = |i: usize| hits[i].payload.as_ref().expect("kept")["n"].as_u64();
+                    assert_eq!(hits.len(), 12);
+                    assert!((1..12).all(|i| n(i) == n(0)), "rows of two writes");
+                    assert!(n(0) >= Some(last), "an older write after a newer one");
+                    last = n(0).unwrap_or(0);
+                }
+            });
+        }
+        for n in 1..200 {
+            write(n);
+            match n % 25 {
+                7 => drop(collection.flush().expect("flushed")),
+                19 => match collection.compact() {
+                    Err(e) => assert!(e.to_string().contains("under way"), "{e}"),
+                    Ok(report) => assert!(report.merges.iter().all(|m| m.published)),
+                },
+                _ => {}
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(collection.stats().expect("counted").failure, None);
+}
+
+#[test]
+fn a_full_disk_lets_deletes_through_and_writing_resumes() {
+    let disk = FaultyVfs::new();
+    let open = foreground().flush_rows(1_000).log_file_bytes(4 << 10).reserve_bytes(24 << 10);
+    let options = Options::new().vector(2, Metric::L2).open(open);
+    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    for cycle in 0..5 {
+        let mut written = 0;
+        disk.limit(Some(120 << 10));
+        let full = loop {
+            match collection.upsert(vec![row(&format!("d{written}"), "wing", written)]) {
+                Ok(_) => written += 1,
+                Err(error) => break error,
+            }
+            if written % 40 == 0 {
+                // Reads go on whatever happens; a flush may find no room.
+                let _ = collection.flush();
+            }
+            assert!(written < 100_000, "the disk never was full");
+        };
+        assert!(full.to_string().contains("no space left"), "cycle {cycle}: {full}");
+        let count = collection.count(&Filter::All).expect("reads go on");
+        assert!(count >= written, "{count} of {written}");
+        let all = collection.delete_where(&Filter::All).expect("deletes go through");
+        assert_eq!(all.deleted as u64, count);
+        collection.compact().expect("compaction frees the space");
+        let row = row("after", "wing", 1);
+        collection.upsert(vec![row]).expect("writing resumes by itself");
+        assert_eq!(collection.count(&Filter::All).expect("counted"), 1);
+    }
+}
+
+#[test]
+fn a_compaction_under_way_can_be_cancelled() {
+    let collection = Collection::in_memory(options().graph_min_rows(500)).expect("created");
+    let rows = |from: u64| (from..from + 600).map(|i| row(&format!("d{i}"), "wing", i)).collect();
+    collection.upsert(rows(0)).expect("written");
+    collection.upsert(rows(600)).expect("written");
+    let before = collection.stats().expect("counted").segments.len();
+    let cancel = |_, done, _| {
+        if done > 0 {
+            collection.cancel_compaction();
+        }
+    };
+    let options = lexivec::CompactOptions::new().progress(&cancel);
+    let error = collection.compact_with(options).expect_err("cancelled");
+    assert_eq!(error.kind(), lexivec::ErrorKind::Cancelled, "{error}");
+    assert_eq!(collection.stats().expect("counted").segments.len(), before);
+    collection.compact().expect("goes on from there");
+    let stats = collection.stats().expect("counted");
+    assert_eq!((stats.segments.len(), stats.documents), (1, 1_200));
+}
+
+#[test]
+fn the_gate_measures_and_a_budget_is_kept() {
+    let collection = Collection::in_memory(options().graph_min_rows(100)).expect("created");
+    let mut random = lexivec_tests::Random(3);
+    for part in 0..3 {
+        let rows = (0..300).map(|i| {
+            let vector = random.vector(2);
+            Document::new(format!("d{part}-{i}")).text("text", "wing").vector(vector)
+        });
+        collection.upsert(rows.collect()).expect("written");
+    }
+    let small = lexivec::CompactOptions::new().memory(1 << 20);
+    let error = collection.compact_with(small).expect_err("too little").to_string();
+    assert!(error.contains("the smallest one takes"), "{error}");
+    collection.delete(&["d0-1", "d1-1"]).expect("deleted");
+    let report = collection.compact().expect("compacted");
+    let merge = &report.merges[0];
+    assert_eq!((merge.rows, merge.freed, merge.published), (898, 2, true));
+    let (before, after) =
+        (merge.recall_before.expect("graphs"), merge.recall_after.expect("a graph"));
+    assert!(before > 0.9 && after >= before - 0.005, "{before} {after}");
+}
+
+#[test]
+fn a_handle_is_closed_to_a_second_writer_and_a_failure_is_told() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let collection = Collection::create(scratch.path(), options()).expect("created");
+    let second = Collection::open(scratch.path()).err().expect("refused").to_string();
+    assert!(second.contains(&format!("in process {}", std::process::id())), "{second}");
+    drop(collection);
+    Collection::open(scratch.path()).expect("it went with its handle");
+}
+
+#[test]
+fn the_background_thread_flushes_what_is_due() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let options = options().open(OpenOptions::new().flush_rows(20));
+    let collection = Collection::create(scratch.path(), options).expect("created");
+    for i in 0..25 {
+        collection.upsert(vec![row(&format!("d{i}"), "wing", i)]).expect("written");
+    }
+    // Not a wait for a time: it ends when the flush was seen.
+    while collection.stats().expect("counted").recent_rows >= 20 {
+        std::thread::yield_now();
+    }
+    assert_eq!(collection.count(&Filter::All).expect("counted"), 25);
+}
+
+#[test]
+fn collections_of_older_formats_answer_as_they_did() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(fixtures).expect("listed") {
+        let path = entry.expect("an entry").path();
+        if !path.is_dir() {
+            continue;
+        }
+        seen += 1;
+        let expected = std::fs::read_to_string(path.with_extension("json")).expect("answers");
+        let expected: Value = serde_json::from_str(&expected).expect("JSON");
+        // Opened for reading it stays as it was; a copy is written to.
+        let reader = Collection::open_read_only(&path).expect("opened");
+        assert_eq!(answers(&reader).expect("answers"), expected, "{}", path.display());
+        let scratch = tempfile::tempdir().expect("a directory");
+        for file in std::fs::read_dir(&path).expect("listed") {
+            let file = file.expect("a file").path();
+            let name = file.file_name().expect("a name");
+            std::fs::copy(&file, scratch.path().join(name)).expect("copied");
+        }
+        let writer = Collection::open_with(scratch.path(), foreground()).expect("opened");
+        assert_eq!(answers(&writer).expect("answers"), expected);
+        writer.upsert(vec![Document::new("new").text("text", "wing")]).expect("written");
+        writer.delete(&["new"]).expect("deleted");
+        writer.compact().expect("compacted");
+        assert_eq!(answers(&writer).expect("answers"), expected, "compacted");
+        drop(writer);
+        let report = Collection::verify_with(scratch.path(), lexivec::VerifyLevel::Deep);
+        assert!(report.expect("verified").is_sound());
+    }
+    assert!(seen >= 2, "{seen} formats");
+}
