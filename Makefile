@@ -78,7 +78,11 @@ soak:
 fuzz:
 	tests/fuzz/run $(SECONDS)
 
+## Acknowledged writes a second, beside SQLite; searches while rows are written.
+writes:
+	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin writes
+
 ## Recall and speed on a data set, and an independent graph beside ours: make compare DATA=folder
 compare:
 	$(CARGO) run --release -p lexivec-benches --bin search-bench -- $(DATA) bench-index
-	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml -- $(DATA)
+	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin lexivec-compare -- $(DATA)

@@ -21,18 +21,18 @@ fn main() -> ExitCode {
         Some("crash-states") => {
             crash::run(number("--states", 200_000) as usize, seed, crash::Planted::Nothing)
         }
-        Some("kill9") => kill::run(number("--kills", 2_000) as usize, seed),
-        Some("io-faults") => faults::run(seed),
+        Some("kill9") => kill::run(number("--kills", 2_000) as usize, seed, false),
+        Some("io-faults") => faults::run(seed, None),
         Some("bit-flips") => flips::run(number("--stride", 1) as usize),
-        Some("model-ops") => operations::run(number("--ops", 200_000) as usize, seed),
+        Some("model-ops") => operations::run(number("--ops", 200_000) as usize, seed, None),
         Some("cycles") => {
             let rows = number("--rows", 10_000) as usize;
             let source = cycles::Source::clustered(rows, 32, seed);
-            cycles::run(number("--cycles", 50) as usize, &source, seed)
+            cycles::run(number("--cycles", 50) as usize, &source, seed, true)
         }
         Some("soak") => {
             let own = std::env::current_exe().unwrap_or_default();
-            soak::run(number("--seconds", 600), seed, |dir| {
+            soak::run(number("--seconds", 600), seed, false, |dir| {
                 let mut reader = Command::new(&own);
                 reader.arg("read").arg(dir);
                 reader

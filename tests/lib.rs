@@ -54,13 +54,13 @@ pub fn test_data(part: &str) -> Option<PathBuf> {
     None
 }
 
-/// The built `lexivec` command, beside this test's own binary.
+/// The built `lexivec` command, beside this program, or beside the folder it is in.
 ///
 /// # Panics
 /// When it was not built.
 #[allow(clippy::panic)] // a test cannot go on without it
 pub fn command() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
-    let built = own.ancestors().nth(2).map(|dir| dir.join("lexivec")).filter(|p| p.exists());
+    let built = own.ancestors().skip(1).take(2).map(|dir| dir.join("lexivec")).find(|p| p.exists());
     built.unwrap_or_else(|| panic!("build the command first: cargo build -p lexivec-cli"))
 }

@@ -24,8 +24,8 @@ pub enum Planted {
     Nothing,
     /// Syncs that do nothing.
     IgnoredSync(IgnoredSync),
-    /// A write to the log that vanishes.
-    LostLogWrite(usize),
+    /// Writes to the log that vanish, from this one on.
+    LostLogWrites(usize),
 }
 
 /// What was there after a step.
@@ -112,7 +112,7 @@ fn enumerate(seed: u64, planted: Planted, states: &AtomicUsize) -> Result<(), St
     match planted {
         Planted::Nothing => {}
         Planted::IgnoredSync(ignored) => disk.ignore_syncs(ignored),
-        Planted::LostLogWrite(number) => disk.lose_log_write(number),
+        Planted::LostLogWrites(first) => disk.lose_log_writes(first),
     }
     let points = workload(&disk, seed)?;
     for cut in 0..=disk.ops() {

@@ -33,16 +33,18 @@ impl Source {
     }
 }
 
-/// Rows are the vectors of the source in turns: a fifth goes and comes as others in each cycle.
-pub fn run(cycles: usize, source: &Source, seed: u64) -> Outcome {
+/// Rows are the vectors of the source in turns: a fifth goes and comes as others in each cycle. Without
+/// `compact` nothing is merged by request, which a run has to notice.
+pub fn run(cycles: usize, source: &Source, seed: u64, compact: bool) -> Outcome {
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
-    cycle(cycles, source, seed, scratch.path()).map_err(|e| e.to_string())?
+    cycle(cycles, source, seed, compact, scratch.path()).map_err(|e| e.to_string())?
 }
 
 fn cycle(
     cycles: usize,
     source: &Source,
     seed: u64,
+    compact: bool,
     scratch: &std::path::Path,
 ) -> lexivec::Result<Outcome> {
     let dim = source.vectors.first().map_or(1, Vec::len);
@@ -71,6 +73,9 @@ fn cycle(
         collection.upsert(free.iter().map(|&i| row(i)).collect())?;
         live.append(&mut free);
         free = gone;
+        if !compact {
+            continue;
+        }
         let report = collection.compact()?;
         if let Some(refused) = report.merges.iter().find(|m| !m.published) {
             return Ok(Err(format!("the gate refused a merge: {refused:?}")));

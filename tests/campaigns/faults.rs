@@ -13,16 +13,24 @@ use crate::model::Model;
 /// Steps of the workload.
 const STEPS: usize = 14;
 
-/// Injects each fault, once and for good, at each operation of the workload of a seed.
-pub fn run(seed: u64) -> Outcome {
-    let clean = FaultyVfs::new();
+/// Injects each fault, once and for good, at each operation of the workload of a seed. With `lost`
+/// writes to the log vanish from that number on, which a run has to notice.
+pub fn run(seed: u64, lost: Option<usize>) -> Outcome {
+    let new_disk = || {
+        let disk = FaultyVfs::new();
+        if let Some(first) = lost {
+            disk.lose_log_writes(first);
+        }
+        disk
+    };
+    let clean = new_disk();
     attempt(&clean, seed).map_err(|e| format!("seed {seed}, without a fault: {e}"))?;
     let operations = clean.tried();
     let (mut runs, mut met) = (0, 0);
     for fault in [Fault::Eio, Fault::Enospc, Fault::ShortWrite, Fault::SyncEio, Fault::Eintr] {
         for persistent in [false, true] {
             for at in 0..operations {
-                let disk = FaultyVfs::new();
+                let disk = new_disk();
                 disk.fail_at(at, fault, persistent);
                 let told = |e: String| {
                     format!("seed {seed}, {fault:?} at {at}, persistent {persistent}: {e}")

@@ -24,8 +24,9 @@ struct Keys {
     tried: BTreeMap<String, Vec<Option<u64>>>,
 }
 
-/// Kills a server under load this many times.
-pub fn run(kills: usize, seed: u64) -> Outcome {
+/// Kills a server under load this many times. With `lose` the frames of its log are wiped out after
+/// each kill, which a run has to notice.
+pub fn run(kills: usize, seed: u64, lose: bool) -> Outcome {
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
     let dir = scratch.path().join("index");
     let made = Command::new(crate::command())
@@ -41,9 +42,28 @@ pub fn run(kills: usize, seed: u64) -> Outcome {
     for kill in 0..kills {
         let told = |e: String| format!("seed {seed}, kill {kill}: {e}");
         writes += under_load(&dir, &mut keys, &mut random).map_err(told)?;
+        if lose {
+            wipe_log(&dir).map_err(|e| told(e.to_string()))?;
+        }
         check(&dir, &mut keys).map_err(told)?;
     }
     Ok(format!("{kills} kills from seed {seed}, {writes} writes acknowledged, none lost"))
+}
+
+/// Puts zeros where the frames of the log are.
+fn wipe_log(dir: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|e| e == "wal") {
+            let mut bytes = std::fs::read(&path)?;
+            // Behind the header and the mark.
+            if let Some(frames) = bytes.get_mut(64..) {
+                frames.fill(0);
+            }
+            std::fs::write(&path, bytes)?;
+        }
+    }
+    Ok(())
 }
 
 /// A server that is killed, whatever happens.

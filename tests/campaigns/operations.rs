@@ -18,6 +18,7 @@ const FRESH_DISK: usize = 120;
 struct Run {
     random: Random,
     disk: FaultyVfs,
+    lost: Option<usize>,
     collection: Option<Collection>,
     model: Model,
     /// States since the last durable one, by the number of their last write.
@@ -25,13 +26,18 @@ struct Run {
     crashes: usize,
 }
 
-/// Does this many operations.
-pub fn run(operations: usize, seed: u64) -> Outcome {
+/// Does this many operations. With `lost` the writes to the log of each disk vanish from that number
+/// on, which a run has to notice.
+pub fn run(operations: usize, seed: u64, lost: Option<usize>) -> Outcome {
     let disk = FaultyVfs::new();
+    if let Some(first) = lost {
+        disk.lose_log_writes(first);
+    }
     let collection = Collection::create_on(Arc::new(disk.clone()), steps::options());
     let collection = Some(collection.map_err(|e| format!("seed {seed}: {e}"))?);
     let (model, history) = (Model::default(), BTreeMap::from([(0, Model::default())]));
-    let mut run = Run { random: Random(seed), disk, collection, model, history, crashes: 0 };
+    let random = Random(seed);
+    let mut run = Run { random, disk, lost, collection, model, history, crashes: 0 };
     let mut reopens = 0;
     for operation in 0..operations {
         let told = |e: String| format!("seed {seed}, operation {operation}: {e}");
@@ -112,6 +118,9 @@ impl Run {
 
     fn begin_on(&mut self, disk: FaultyVfs) -> Result<(), String> {
         self.collection = None;
+        if let Some(first) = self.lost {
+            disk.lose_log_writes(first);
+        }
         let opened = steps::open(Arc::new(disk.clone())).map_err(|e| format!("open: {e}"))?;
         self.collection = Some(opened);
         self.disk = disk;

@@ -18,15 +18,15 @@ const READERS: usize = 8;
 /// Rows of the collection; all of them are written anew in each round.
 const ROWS: usize = 24;
 
-/// Lets the writer write for this long while readers read. `reader` starts this very program as a
-/// reader of a directory, which [`read`] serves.
-pub fn run(seconds: u64, seed: u64, reader: impl Fn(&Path) -> Command) -> Outcome {
+/// Lets the writer write for this long while readers read. `reader` starts a program that serves a
+/// reader by [`read`]. With `halves` each round is two writes, which a run has to notice.
+pub fn run(seconds: u64, seed: u64, halves: bool, reader: impl Fn(&Path) -> Command) -> Outcome {
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
     let dir = scratch.path().join("index");
     let open = OpenOptions::new().flush_rows(200).log_file_bytes(64 << 10);
     let options = Options::new().vector(4, Metric::L2).graph_min_rows(100).open(open);
     let collection = Collection::create(&dir, options).map_err(|e| e.to_string())?;
-    round(&collection, 0)?;
+    round(&collection, 0, false)?;
     let children: Vec<_> = (0..READERS)
         .map(|_| reader(&dir).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn())
         .collect::<Result<_, _>>()
@@ -36,7 +36,7 @@ pub fn run(seconds: u64, seed: u64, reader: impl Fn(&Path) -> Command) -> Outcom
     let mut failed = None;
     while Instant::now() < end && failed.is_none() {
         rounds += 1;
-        failed = round(&collection, rounds).err();
+        failed = round(&collection, rounds, halves).err();
         match random.below(100) {
             0 => {
                 compactions += 1;
@@ -75,15 +75,18 @@ pub fn run(seconds: u64, seed: u64, reader: impl Fn(&Path) -> Command) -> Outcom
 }
 
 /// Writes all rows with one number: an answer with two numbers is of two moments.
-fn round(collection: &Collection, number: u64) -> Result<(), String> {
+fn round(collection: &Collection, number: u64, halves: bool) -> Result<(), String> {
     let row = |i: usize| {
         Document::new(format!("d{i}"))
             .text("text", format!("wing {}", number % 7))
             .vector(vec![i as f32, 1.0, 2.0, 3.0])
             .payload("round", number)
     };
-    let written = collection.upsert((0..ROWS).map(row).collect());
-    written.map(drop).map_err(|e| e.to_string())
+    let middle = if halves { ROWS / 2 } else { 0 };
+    for part in [0..middle, middle..ROWS] {
+        collection.upsert(part.map(row).collect()).map_err(|e| e.to_string())?;
+    }
+    Ok(())
 }
 
 fn compact(collection: &Collection) -> Result<(), String> {

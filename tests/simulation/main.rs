@@ -3,14 +3,22 @@
 //! `LEXIVEC_STATES`, `LEXIVEC_OPS` and `LEXIVEC_SEED` make longer or other runs.
 #![allow(clippy::expect_used, clippy::print_stdout)] // a test's ways to fail and tell
 
+use std::path::Path;
+use std::process::Command;
+
 use lexivec::storage::IgnoredSync;
 use lexivec_tests::campaigns::crash::Planted;
-use lexivec_tests::campaigns::{crash, cycles, faults, flips, operations};
+use lexivec_tests::campaigns::{crash, cycles, faults, flips, kill, operations, soak};
+use lexivec_tests::command;
 
 /// Crash states of one run, unless `LEXIVEC_STATES` says otherwise.
 const STATES: u64 = 20_000;
 /// Operations of one run, unless `LEXIVEC_OPS` says otherwise.
 const OPERATIONS: u64 = 4_000;
+/// Kills of one run.
+const KILLS: usize = 50;
+/// Length of a run with readers in other processes.
+const SECONDS: u64 = 4;
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
@@ -31,7 +39,7 @@ fn a_missing_sync_or_a_lost_frame_is_noticed() {
     for planted in [
         Planted::IgnoredSync(IgnoredSync::Files),
         Planted::IgnoredSync(IgnoredSync::Directory),
-        Planted::LostLogWrite(2),
+        Planted::LostLogWrites(2),
     ] {
         crash::run(4_000, 1, planted).expect_err("a violation must be found");
     }
@@ -40,12 +48,14 @@ fn a_missing_sync_or_a_lost_frame_is_noticed() {
 #[test]
 fn random_operations_equal_the_model() {
     let operations = number("LEXIVEC_OPS", OPERATIONS) as usize;
-    println!("{}", operations::run(operations, seed()).expect("no difference"));
+    println!("{}", operations::run(operations, seed(), None).expect("no difference"));
+    operations::run(2_000, seed(), Some(5)).expect_err("a lost frame must be found");
 }
 
 #[test]
 fn a_failing_operation_is_told_and_the_collection_goes_on() {
-    println!("{}", faults::run(seed()).expect("no violation"));
+    println!("{}", faults::run(seed(), None).expect("no violation"));
+    faults::run(seed(), Some(1)).expect_err("a lost frame must be found");
 }
 
 #[test]
@@ -58,5 +68,23 @@ fn damage_is_told_or_makes_no_difference() {
 #[test]
 fn recall_and_space_stay_those_of_a_fresh_build() {
     let source = cycles::Source::clustered(3_000, 16, 5);
-    println!("{}", cycles::run(4, &source, 5).expect("no violation"));
+    println!("{}", cycles::run(4, &source, 5, true).expect("no violation"));
+    cycles::run(1, &source, 5, false).expect_err("space that is not freed must be found");
+}
+
+#[test]
+fn a_killed_server_has_lost_nothing() {
+    println!("{}", kill::run(KILLS, seed(), false).expect("no violation"));
+    kill::run(KILLS, seed(), true).expect_err("lost frames must be found");
+}
+
+#[test]
+fn readers_in_other_processes_see_whole_writes() {
+    let reader = |dir: &Path| {
+        let mut reader = Command::new(command().with_file_name("campaign"));
+        reader.arg("read").arg(dir);
+        reader
+    };
+    println!("{}", soak::run(SECONDS, seed(), false, reader).expect("no violation"));
+    soak::run(SECONDS, seed(), true, reader).expect_err("half of a round must be found");
 }

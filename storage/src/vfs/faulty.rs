@@ -92,7 +92,7 @@ struct Trace {
     ignored: IgnoredSync,
     /// Bytes the disk holds; no limit if there is none.
     capacity: Option<u64>,
-    /// Writes to logs so far, and the one that is to vanish.
+    /// Writes to logs so far, and the first of those that are to vanish.
     log_writes: usize,
     lost_log_write: Option<usize>,
 }
@@ -142,10 +142,10 @@ impl FaultyVfs {
         self.trace.lock().fault = None;
     }
 
-    /// Lets the write to a log of this number (from 0) vanish although it is reported as done, so that
-    /// a test can show that it notices a lost one.
-    pub fn lose_log_write(&self, number: usize) {
-        self.trace.lock().lost_log_write = Some(number);
+    /// Lets writes to logs vanish from this number (from 0) on, although they are reported as done, so
+    /// that a test can show that it notices lost ones.
+    pub fn lose_log_writes(&self, first: usize) {
+        self.trace.lock().lost_log_write = Some(first);
     }
 
     /// Makes the disk this large; a write beyond it finds it full.
@@ -263,7 +263,7 @@ impl LogFile for FaultyLog {
         let lost = {
             let mut trace = self.disk.trace.lock();
             trace.log_writes += 1;
-            trace.lost_log_write == Some(trace.log_writes - 1)
+            trace.lost_log_write.is_some_and(|first| trace.log_writes > first)
         };
         if !bytes.is_empty() && !lost {
             self.inner.write_at(offset, bytes)?;
