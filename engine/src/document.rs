@@ -228,7 +228,7 @@ fn deeper_than(value: &Value, levels: usize) -> bool {
 }
 
 /// Length of a value as compact JSON, good to a few bytes of escapes.
-fn json_bytes(value: &Value) -> usize {
+pub(crate) fn json_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(_) => 8,

@@ -1,6 +1,7 @@
 //! The background thread of a handle: syncs, flushes and compactions that are due.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -25,8 +26,16 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.shared.bell.state.lock().stop = true;
-        self.shared.cancelled.store(true, std::sync::atomic::Ordering::Relaxed);
+        // In a fork there is no such thread, and a lock it held is never let go.
+        if std::process::id() != self.shared.opener {
+            std::mem::forget(self.thread.take());
+            return;
+        }
+        {
+            let mut state = self.shared.bell.state.lock();
+            state.stop = true;
+            self.shared.cancelled.store(true, Ordering::Relaxed);
+        }
         self.shared.bell.rung.notify_all();
         if let Some(thread) = self.thread.take() {
             // A panic in it was noted by the poison it watched under.
@@ -54,13 +63,16 @@ fn run(shared: &Shared) {
                 done = log.sync(log.last()).map_err(Into::into);
                 synced = Instant::now();
             }
-            if due && done.is_ok() {
-                if shared.flush_due(1) {
+            // A flush that failed is tried again: the disk may have space by now.
+            let flush = shared.flush_due(1);
+            if (due || flush) && done.is_ok() {
+                if flush {
                     done = shared.flush().map(drop);
                 }
-                done = done.and_then(|()| shared.compact_tiers());
+                shared.note(done.and_then(|()| shared.compact_tiers()));
+            } else if done.is_err() {
+                shared.note(done);
             }
         }
-        shared.note(done);
     }
 }

@@ -109,7 +109,6 @@ impl Collection {
     /// [`Error::Cancelled`] after [`cancel_compaction`](Self::cancel_compaction); no space on the
     /// disk; a budget in which not even one merge fits.
     pub fn compact_with(&self, options: CompactOptions<'_>) -> Result<CompactReport> {
-        self.shared.cancelled.store(false, Ordering::Relaxed);
         self.shared.compact_all(options)
     }
 
@@ -129,9 +128,9 @@ struct Merged {
 
 impl Shared {
     fn compact_all(&self, options: CompactOptions<'_>) -> Result<CompactReport> {
-        let Some(_compacting) = self.compacting.try_lock() else {
-            return Err(Error::invalid("compact", "a compaction is under way already"));
-        };
+        // One that is under way is waited for: what it merges need not be merged again.
+        let _compacting = self.compacting.lock();
+        self.cancelled.store(false, Ordering::Relaxed);
         self.flush()?;
         let before = self.disk_entries();
         let mut report = CompactReport {
@@ -159,6 +158,14 @@ impl Shared {
     /// Merges what is due: tiers with enough segments, and segments with many dead rows.
     pub(super) fn compact_tiers(&self) -> Result<()> {
         let Some(_compacting) = self.compacting.try_lock() else { return Ok(()) };
+        {
+            // Not after the handle that is being dropped has asked for an end.
+            let state = self.bell.state.lock();
+            if state.stop {
+                return Ok(());
+            }
+            self.cancelled.store(false, Ordering::Relaxed);
+        }
         while let Some(group) = due(self.disk_entries()) {
             if !self.merge(group, &|_, _, _| {})?.published {
                 return Ok(());

@@ -154,11 +154,10 @@ impl Shared {
         Ok(next)
     }
 
-    /// Remembers what work that nobody waits for failed with, to be told by `stats`.
+    /// Remembers what work that nobody waits for last failed with, to be told by `stats`, until it
+    /// succeeds.
     pub(super) fn note(&self, done: Result<()>) {
-        if let Err(error) = done {
-            self.bell.state.lock().failure = Some(error.to_string());
-        }
+        self.bell.state.lock().failure = done.err().map(|error| error.to_string());
     }
 
     /// Wakes the background thread; without one, true: the caller does the work.

@@ -13,7 +13,7 @@ use super::flush::LogStart;
 use super::generation::{Generation, LiveSegment};
 use super::operation::Operation;
 use super::shared::Shared;
-use crate::document::{Document, check_batch, check_embedded};
+use crate::document::{Document, check_batch, check_embedded, json_bytes};
 use crate::error::{Error, Result};
 use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES};
 use crate::options::Durability;
@@ -372,7 +372,8 @@ impl Shared {
 fn logged_bytes(documents: &[Document]) -> usize {
     let bytes = |d: &Document| {
         let vectors: usize = d.vectors.values().map(|v| v.len() * 4).sum();
-        d.id.len() + vectors + d.text.values().map(String::len).sum::<usize>()
+        let payload: usize = d.payload.iter().map(|(k, v)| k.len() + json_bytes(v)).sum();
+        d.id.len() + vectors + d.text.values().map(String::len).sum::<usize>() + payload
     };
     documents.iter().map(bytes).sum()
 }
