@@ -7,7 +7,7 @@ use tantivy::query::Bm25StatisticsProvider;
 use tantivy::schema::Field;
 
 use crate::error::{Result, corrupt};
-use crate::limits::MAX_FIELDS;
+use crate::limits::{MAX_DOCUMENT_BYTES, MAX_FIELDS};
 
 /// What one segment adds to the statistics: its live rows and their tokens, per indexed field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,10 @@ impl SegmentText {
         let tokens =
             (0..count).map(|_| input.u64()).collect::<lexivec_storage::Result<Vec<u64>>>()?;
         input.finish()?;
+        // A token has at least one byte. Without the bound, sums over segments could overflow.
+        if tokens.iter().any(|&n| n > u64::from(live) * MAX_DOCUMENT_BYTES as u64) {
+            return Err(corrupt(file, "statistics", "more tokens than the rows can have"));
+        }
         Ok(Self { live, tokens })
     }
 }
@@ -96,5 +100,20 @@ impl Bm25StatisticsProvider for Provider<'_> {
 
     fn doc_freq(&self, term: &tantivy::Term) -> tantivy::Result<u64> {
         (self.frequency)(term)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn impossible_counts_are_damage() {
+        let most = 3 * MAX_DOCUMENT_BYTES as u64;
+        for (tokens, readable) in [(0, true), (most, true), (most + 1, false), (u64::MAX, false)] {
+            let written = SegmentText { live: 3, tokens: vec![1, tokens] };
+            let read = SegmentText::from_bytes("file", &written.to_bytes(), 2);
+            assert_eq!(read.ok(), readable.then_some(written), "{tokens}");
+        }
     }
 }
