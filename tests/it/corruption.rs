@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lexivec::storage::MemoryVfs;
-use lexivec::{Collection, Filter, OpenOptions, SearchRequest, VerifyLevel};
+use lexivec::{Collection, Document, Filter, OpenOptions, Options, SearchRequest, VerifyLevel};
 use lexivec_tests::Random;
 use lexivec_tests::campaigns::flips::{Files, collection};
 
@@ -155,4 +155,39 @@ fn flip_in(mut files: Files, file: &str, section: &str) -> Files {
         (0..bytes.len()).step_by(64).filter(|&at| bytes[at..].starts_with(&wanted)).collect();
     bytes[found[0] + wanted.len() / 2] ^= 1;
     files
+}
+
+#[test]
+fn ids_that_cannot_be_read_leave_the_others_in_order() {
+    // All rows have one score, so ids decide. A block of ids is damaged, those around it are not.
+    const ROWS: usize = 1_000;
+    // In a block of 64 KiB lie under 200 records of over 330 bytes.
+    const READABLE: usize = 800;
+    for seed in 0..3 {
+        let disk = MemoryVfs::default();
+        let options = Options::new().open(OpenOptions::new().background(false));
+        let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+        let mut random = Random(seed);
+        let mut batch = |rows: usize| -> Vec<Document> {
+            let id = |random: &mut Random| format!("{:016x}{}", random.number(), "x".repeat(300));
+            (0..rows).map(|_| Document::new(id(&mut random)).text("text", "wing")).collect()
+        };
+        for rows in [ROWS * 7 / 10, ROWS * 3 / 10] {
+            collection.upsert(batch(rows)).expect("written");
+            collection.flush().expect("flushed");
+        }
+        let segments = collection.stats().expect("counted").segments;
+        assert_eq!(segments.len(), 2);
+        drop(collection);
+        let mut files = disk.contents();
+        let bytes = files.get_mut(&segments[0].file).expect("the file");
+        // The ids are at the start of the file; this is their second block.
+        bytes[100_000] ^= 1;
+        let collection = open(&files);
+        let request = SearchRequest::text("wing").limit(READABLE).candidates(ROWS);
+        let answer = collection.search(&request).expect("the first ids can be read");
+        assert!(answer.hits.is_sorted_by(|a, b| a.id < b.id), "seed {seed}");
+        let error = collection.search(&request.limit(ROWS)).expect_err("the last ones cannot");
+        assert!(error.to_string().contains("documents/data"), "{error}");
+    }
 }

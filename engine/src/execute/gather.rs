@@ -8,7 +8,8 @@ use super::Place;
 use crate::collection::Generation;
 
 /// Orders two rows by id. A row whose id cannot be read (its block is damaged) is told when its
-/// document is loaded; until then its place stands in for the id.
+/// document is loaded; until then it comes after all that can be read, by its place. Places among
+/// ids would be no order, and a sort may panic over that.
 pub(super) fn by_id(generation: &Generation, a: Place, b: Place) -> Ordering {
     let id = |(segment, row): Place| {
         let live = generation.segments.get(segment as usize)?;
@@ -16,7 +17,9 @@ pub(super) fn by_id(generation: &Generation, a: Place, b: Place) -> Ordering {
     };
     match (id(a), id(b)) {
         (Some(x), Some(y)) => x.cmp(y),
-        _ => a.cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.cmp(&b),
     }
 }
 
