@@ -15,7 +15,8 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles soak fuzz
+.PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles soak fuzz fuzz-control fuzz-seeds \
+	fuzz-keep
 
 ## Builds the command, fetches a model, indexes the READMEs of all crates, answers three queries.
 demo: model
@@ -74,9 +75,22 @@ cycles:
 soak:
 	$(CAMPAIGN) soak --seconds $(SECONDS) --seed $(SEED)
 
-## Fuzzes every parser for SECONDS each; needs a nightly toolchain and cargo-fuzz.
+## Every fuzz target for SECONDS of processor time, up to the first finding; needs a nightly toolchain
+## and cargo-fuzz.
 fuzz:
 	tests/fuzz/run $(SECONDS)
+
+## Shows that a run finds a fault: one is planted in each target.
+fuzz-control:
+	tests/fuzz/run control
+
+## Writes the inputs that fuzzing starts from; wanted after a change of the format.
+fuzz-seeds:
+	$(CARGO) run --manifest-path tests/fuzz/Cargo.toml --example seeds -- tests/fuzz/corpus
+
+## Takes what the runs found out into the corpus in the tree, minimised.
+fuzz-keep:
+	tests/fuzz/run keep
 
 ## Acknowledged writes a second, beside SQLite; searches while rows are written.
 writes:
