@@ -48,7 +48,7 @@ pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
 pub(crate) struct SegmentBuilder<'a> {
     pub(crate) vfs: &'a dyn Vfs,
     pub(crate) schema: &'a Schema,
-    /// Gives segments of enough rows a graph.
+    /// Gives segments of enough rows a graph, and uses all cores; otherwise it is soon done on one.
     pub(crate) graphs: bool,
     pub(crate) progress: &'a Progress<'a>,
 }
@@ -79,7 +79,7 @@ impl SegmentBuilder<'_> {
             let name = fields.get(field).map_or("", |f| f.name.as_str());
             document.text.get(name).cloned().unwrap_or_default()
         };
-        let statistics = write_text(&mut out, &fields, rows, &text)?;
+        let statistics = write_text(&mut out, &fields, rows, self.graphs, &text)?;
         self.progress.report(Stage::Text, documents.len(), documents.len())?;
 
         for field in &self.schema.vectors {

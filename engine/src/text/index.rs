@@ -43,11 +43,13 @@ fn tantivy_schema(fields: &[TextField]) -> TantivySchema {
 }
 
 /// Writes the sections of the text leg: tantivy's files, the exact token counts of every row, and
-/// the largest term frequency of each field. `text(row, field)` gives what is to be indexed.
+/// the largest term frequency of each field. `text(row, field)` gives what is to be indexed. Not
+/// `parallel` where a search waits for it: the threads may be busy with a long merge.
 pub(crate) fn write_text(
     out: &mut SegmentWriter,
     fields: &[TextField],
     rows: u32,
+    parallel: bool,
     text: &(dyn Fn(u32, usize) -> String + Sync),
 ) -> Result<SegmentText> {
     let failed = |e| tantivy_error("a new segment", e);
@@ -63,19 +65,19 @@ pub(crate) fn write_text(
     let analyses: Vec<Analysis> = fields.iter().map(|f| Analysis::new(&f.analyzer)).collect();
     let all: Vec<u32> = (0..rows).collect();
     for batch in all.chunks(ANALYZE_BATCH) {
-        let analyzed: Vec<Vec<PreTokenizedString>> = batch
-            .par_iter()
-            .map_init(
-                || analyses.clone(),
-                |analyses, &row| {
-                    let tokens = |(field, analysis): (usize, &mut Analysis)| PreTokenizedString {
-                        tokens: analysis.tokens(&text(row, field)),
-                        text: String::new(),
-                    };
-                    analyses.iter_mut().enumerate().map(tokens).collect()
-                },
-            )
-            .collect();
+        let analyze = |analyses: &mut Vec<Analysis>, &row: &u32| -> Vec<PreTokenizedString> {
+            let tokens = |(field, analysis): (usize, &mut Analysis)| PreTokenizedString {
+                tokens: analysis.tokens(&text(row, field)),
+                text: String::new(),
+            };
+            analyses.iter_mut().enumerate().map(tokens).collect()
+        };
+        let analyzed: Vec<Vec<PreTokenizedString>> = if parallel {
+            batch.par_iter().map_init(|| analyses.clone(), analyze).collect()
+        } else {
+            let mut analyses = analyses.clone();
+            batch.iter().map(|row| analyze(&mut analyses, row)).collect()
+        };
         for row in analyzed {
             let mut document = TantivyDocument::new();
             for (field, tokens) in row.into_iter().enumerate() {

@@ -34,7 +34,7 @@ fn fixture(texts: &[String]) -> Fixture {
     let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
     let rows = texts.len() as u32;
     let text = |row: u32, _| texts[row as usize].clone();
-    let counts = write_text(&mut out, &fields, rows, &text).expect("written");
+    let counts = write_text(&mut out, &fields, rows, true, &text).expect("written");
     let reader = Arc::new(SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open"));
     let index = TextIndex::open(&reader, "s", &fields, rows).expect("opened");
     let statistics = Statistics::sum(1, [&counts].into_iter());
