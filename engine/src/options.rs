@@ -24,7 +24,8 @@ pub enum Durability {
     #[default]
     Sync,
     /// Once it is in the log: a kill loses nothing, a power cut at most the last
-    /// [`INTERVAL`](crate::limits::INTERVAL), and of that only the end.
+    /// [`INTERVAL`](crate::limits::INTERVAL), and of that only the end. On a handle without a background
+    /// thread it is as `Sync`.
     Interval,
     /// By [`flush`](crate::Collection::flush) alone: before it, a kill or a power cut may lose the end.
     Bulk,

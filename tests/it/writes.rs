@@ -280,3 +280,33 @@ fn collections_of_older_formats_answer_as_they_did() {
     }
     assert!(seen >= 2, "{seen} formats");
 }
+
+#[test]
+fn flushes_beside_compactions_lose_nothing() {
+    let disk = FaultyVfs::new();
+    let open = foreground().reserve_bytes(0).log_file_bytes(4 << 10);
+    let options = Options::new().open(open.clone());
+    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    let done = AtomicBool::new(false);
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let mut written = 0;
+            while !done.load(Ordering::Relaxed) {
+                let row = Document::new(format!("d{written}")).text("text", "wing");
+                collection.upsert(vec![row]).expect("written");
+                written += 1;
+                collection.flush().expect("flushed");
+            }
+            written
+        });
+        for _ in 0..60 {
+            collection.compact().expect("compacted");
+        }
+        done.store(true, Ordering::Relaxed);
+        writer.join().expect("it ended")
+    });
+    drop(collection);
+    let image = disk.crash_image(disk.ops(), lexivec::storage::CrashPolicy::KeepAll, 0);
+    let again = Collection::open_on(Arc::new(image), open).expect("opened");
+    assert_eq!(again.count(&Filter::All).expect("counted"), written);
+}

@@ -16,7 +16,9 @@ use crate::execute::measure_recall;
 use crate::limits::{
     DEAD_SHARE, GATE_MARGIN, GATE_QUERIES, MAX_MERGED_SEGMENTS, TIER_GROWTH, TIER_SEGMENTS,
 };
-use crate::segment::{GraphFrom, Input, Progress, RowSet, Segment, SegmentMerger, Stage};
+use crate::segment::{
+    GraphFrom, Input, Progress, RowSet, Segment, SegmentMerger, Stage, largest_graph,
+};
 
 /// Bytes of a process that merges before it has merged anything: buffers of the file and the pool.
 const MERGE_BASE_BYTES: u64 = 32 << 20;
@@ -147,6 +149,7 @@ impl Shared {
                 report.merges.push(merged);
             }
             // The files that were merged go now, not with the next commit.
+            let _maintenance = self.maintenance.lock();
             self.commit_again()?;
         }
         let after = self.disk_entries();
@@ -167,7 +170,13 @@ impl Shared {
             self.cancelled.store(false, Ordering::Relaxed);
         }
         while let Some(group) = due(self.disk_entries()) {
+            let names: Vec<String> = group.iter().map(|e| e.file.name.clone()).collect();
+            // What the gate refused once it would refuse again, after the same work.
+            if self.refused.lock().as_ref() == Some(&names) {
+                return Ok(());
+            }
             if !self.merge(group, &|_, _, _| {})?.published {
+                *self.refused.lock() = Some(names);
                 return Ok(());
             }
         }
@@ -296,12 +305,7 @@ impl Shared {
         let before: Vec<(&Segment, &RowSet)> =
             inputs.iter().map(|i| (i.segment.as_ref(), &i.alive)).collect();
         let mut new = None;
-        // A graph that fails the gate is built anew, then with a wider beam; after that the old
-        // segments stay.
-        for graph in [GraphFrom::Largest, GraphFrom::Nothing(1), GraphFrom::Nothing(2)] {
-            if rows == 0 {
-                break;
-            }
+        for graph in attempts(&inputs, &self.schema) {
             let (vfs, schema) = (self.vfs.as_ref(), &self.schema);
             let merger = SegmentMerger { vfs, schema, inputs: &inputs, graph, progress };
             let made = self.write_segment(rows, |name, id| merger.write(name, id))?;
@@ -380,6 +384,26 @@ impl Merged {
         }
         set
     }
+}
+
+/// How to make the graph of a merged segment, one way after another until one passes the gate. After
+/// that the old segments stay.
+fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphFrom> {
+    if inputs.iter().all(|input| input.alive.count() == 0) {
+        return Vec::new();
+    }
+    let reused = schema.vectors.iter().any(|field| largest_graph(inputs, &field.name).is_some());
+    let graphs = |field: &str| inputs.iter().any(|input| input.segment.has_graph(field));
+    let mut attempts = Vec::new();
+    if reused {
+        attempts.push(GraphFrom::Largest);
+    }
+    attempts.extend([GraphFrom::Nothing(1), GraphFrom::Nothing(2)]);
+    // What was scanned can be scanned as well in one piece.
+    if !schema.vectors.iter().any(|field| graphs(&field.name)) {
+        attempts.push(GraphFrom::Nowhere);
+    }
+    attempts
 }
 
 /// Live rows of a segment, as its entry has them.

@@ -211,7 +211,8 @@ impl Shared {
 
     /// Commits the newest generation once more. The one before it, which is kept to fall back to,
     /// then holds the same: after a commit whose rows are not in the log, and to let files go that
-    /// only older ones name.
+    /// only older ones name. Called with `maintenance` held: between the look at the newest generation
+    /// and its commit no other may come.
     pub(super) fn commit_again(&self) -> Result<u64> {
         let segments = self.directory.lock().manifest().segments.clone();
         let number = self.commit(segments, None, &None)?;

@@ -162,6 +162,7 @@ impl Collection {
             current: ArcSwap::from_pointee(generation),
             maintenance: Mutex::new(()),
             compacting: Mutex::new(()),
+            refused: Mutex::new(None),
             cancelled: AtomicBool::new(false),
             bell: Bell::default(),
             opener: std::process::id(),

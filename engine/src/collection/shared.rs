@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) maintenance: Mutex<()>,
     /// Held while segments are merged.
     pub(super) compacting: Mutex<()>,
+    /// Segments whose merge the gate refused.
+    pub(super) refused: Mutex<Option<Vec<String>>>,
     /// Ends a compaction under way.
     pub(super) cancelled: AtomicBool,
     /// Wakes the background thread.

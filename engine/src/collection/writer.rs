@@ -1,5 +1,6 @@
 //! Writing: a batch becomes a frame in the log, is acknowledged, and is seen by the next search.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -132,9 +133,9 @@ impl Collection {
     /// Deletes rows by id, all in one write; ids that are not there are passed over.
     pub fn delete<S: AsRef<str>>(&self, ids: &[S]) -> Result<Receipt> {
         self.delete_found(|view, _| {
-            let mut found = Vec::new();
+            let (mut found, mut seen) = (Vec::new(), HashSet::new());
             for id in ids.iter().map(AsRef::as_ref) {
-                if view.find(id)?.is_some() && !found.iter().any(|f| f == id) {
+                if seen.insert(id) && view.find(id)?.is_some() {
                     found.push(id.to_owned());
                 }
             }
@@ -292,7 +293,9 @@ impl Shared {
     }
 
     fn acknowledge(&self, log: &Log, lsn: u64, durability: Durability) -> Result<Receipt> {
-        if durability == Durability::Sync {
+        // Without a thread nobody would sync later.
+        let now = durability == Durability::Interval && !self.options.background;
+        if durability == Durability::Sync || now {
             log.sync(lsn)?;
         }
         self.visible.fetch_max(lsn, Ordering::AcqRel);
@@ -339,6 +342,8 @@ impl Shared {
             let _building = self.building.lock();
             let mut writes = self.writes.lock();
             let view = self.latest(log, &mut writes)?;
+            // A frame without rows: the batch has a number like any other write.
+            let seq = self.append(log, &Operation::Upsert(Vec::new()).encode()?, false)?;
             let (lsn, file) = log.seal()?;
             let mut segments = view.segments.clone();
             for document in documents {
@@ -359,8 +364,9 @@ impl Shared {
             let entries = segments.iter().filter_map(|s| s.entry.clone()).collect();
             let number = self.commit(entries, Some(LogStart { lsn, file }), &recent)?;
             (writes.bytes, writes.rows) = (0, 0);
-            let next = Generation::of(number, view.seq, &self.schema, segments);
+            let next = Generation::of(number, seq, &self.schema, segments);
             self.current.store(Arc::new(next));
+            self.visible.fetch_max(seq, Ordering::AcqRel);
         }
         // It is durable by now; without a second commit there is less to fall back to, no more.
         let _ = self.commit_again();

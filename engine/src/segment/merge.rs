@@ -33,6 +33,26 @@ pub(crate) enum GraphFrom {
     Largest,
     /// From nothing, with a beam this many times as wide.
     Nothing(usize),
+    /// None is made.
+    Nowhere,
+}
+
+/// The input whose graph is worth to be built on, and the number its first row gets.
+pub(crate) fn largest_graph<'a>(inputs: &'a [Input], field: &str) -> Option<(u32, &'a Input)> {
+    let all: u32 = inputs.iter().map(|input| input.alive.count()).sum();
+    let mut start = 0;
+    let mut largest: Option<(u32, &Input)> = None;
+    for input in inputs {
+        let (count, rows) = (input.alive.count(), input.segment.rows);
+        let worth = count.saturating_mul(REUSE_MIN_SHARE) >= all
+            && (rows - count).saturating_mul(REUSE_MAX_LOST) <= rows;
+        let larger = largest.is_none_or(|(_, l)| count > l.alive.count());
+        if worth && larger && input.segment.has_graph(field) {
+            largest = Some((start, input));
+        }
+        start += count;
+    }
+    largest
 }
 
 /// Writes the merged segment.
@@ -77,7 +97,8 @@ impl SegmentMerger<'_> {
             }
             let vectors = VectorRows::new(field, rows, given.into_iter());
             write_vectors(&mut out, &field.name, &vectors)?;
-            if vectors.present.count() as usize >= self.schema.graph_min_rows.max(1) {
+            let enough = vectors.present.count() as usize >= self.schema.graph_min_rows.max(1);
+            if enough && self.graph != GraphFrom::Nowhere {
                 write_graph(&mut out, &field.name, &self.build(field, &vectors)?)?;
             }
         }
@@ -94,20 +115,8 @@ impl SegmentMerger<'_> {
         if let GraphFrom::Nothing(times) = self.graph {
             return build(vectors, parameters(times), &report);
         }
-        let mut start = 0;
-        let mut largest: Option<(u32, &Input)> = None;
-        for input in self.inputs {
-            let count = input.alive.count();
-            let rows = input.segment.rows;
-            let has_graph = input.segment.vectors(&field.name).is_some_and(|v| v.graph.is_some());
-            let worth = count.saturating_mul(REUSE_MIN_SHARE) >= self.rows()
-                && (rows - count).saturating_mul(REUSE_MAX_LOST) <= rows;
-            if has_graph && worth && largest.is_none_or(|(_, l)| count > l.alive.count()) {
-                largest = Some((start, input));
-            }
-            start += count;
-        }
         let graph = |input: &Input| input.segment.vectors(&field.name)?.graph.clone();
+        let largest = largest_graph(self.inputs, &field.name);
         match largest.and_then(|(start, input)| Some((start, input, graph(input)?))) {
             None => build(vectors, parameters(1), &report),
             Some((start, input, graph)) => {

@@ -10,5 +10,5 @@ pub(crate) use alive::RowSet;
 pub use builder::Stage;
 pub(crate) use builder::{NEVER, Progress, SegmentBuilder};
 pub(crate) use documents::StoredDocuments;
-pub(crate) use merge::{GraphFrom, Input, SegmentMerger};
+pub(crate) use merge::{GraphFrom, Input, SegmentMerger, largest_graph};
 pub(crate) use open::Segment;

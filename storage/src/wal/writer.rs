@@ -110,8 +110,16 @@ impl Log {
     pub fn append(&self, payload: &[u8]) -> Result<u64> {
         let mut frame = Prepared::write(payload);
         let mut inner = self.inner.lock();
+        let fits = |inner: &Inner| {
+            inner.file.as_ref().is_some_and(|open| open.at + frame.size() <= open.len)
+        };
+        if !fits(&inner) {
+            self.await_sync(&mut inner);
+        }
         self.poison.check()?;
-        self.make_room(&mut inner, frame.size())?;
+        if !fits(&inner) {
+            self.make_room(&mut inner, frame.size())?;
+        }
         let lsn = inner.next_lsn;
         self.put(&mut inner, &mut frame, lsn)?;
         inner.next_lsn += 1;
@@ -161,6 +169,7 @@ impl Log {
     /// write and of the file it will be in.
     pub fn seal(&self) -> Result<(u64, u64)> {
         let mut inner = self.inner.lock();
+        self.await_sync(&mut inner);
         self.poison.check()?;
         self.sync_open(&mut inner)?;
         inner.file = None;
@@ -172,6 +181,7 @@ impl Log {
     /// taken for a torn tail.
     pub fn close(&self) -> Result<()> {
         let mut inner = self.inner.lock();
+        self.await_sync(&mut inner);
         self.poison.check()?;
         self.sync_open(&mut inner)?;
         if let Some(open) = &inner.file {
@@ -180,11 +190,16 @@ impl Log {
         self.sync_file(&inner)
     }
 
-    /// Sees to it that the open file has room for a frame of this size.
-    fn make_room(&self, inner: &mut Inner, size: u64) -> Result<()> {
-        if inner.file.as_ref().is_some_and(|open| open.at + size <= open.len) {
-            return Ok(());
+    /// Waits for a sync under way. The system tells a failed one once: were there two at a time, one
+    /// would fail and the other say that all is well.
+    fn await_sync(&self, inner: &mut MutexGuard<'_, Inner>) {
+        while inner.syncing {
+            self.synced.wait(inner);
         }
+    }
+
+    /// Opens a new file, with room for a frame of this size.
+    fn make_room(&self, inner: &mut Inner, size: u64) -> Result<()> {
         // What the full file holds must be durable before there is a file that goes on after it.
         self.sync_open(inner)?;
         let first = inner.next_lsn;
