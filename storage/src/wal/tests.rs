@@ -1,13 +1,14 @@
 //! The log against power cuts at every operation, damage in every byte, and a full disk.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::error::{Error, Result};
 use crate::poison::Poison;
-use crate::vfs::Vfs;
 use crate::vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 use crate::vfs::memory::MemoryVfs;
+use crate::vfs::{LogFile, Vfs};
 
 const COLLECTION: u128 = 77;
 /// Small, so that a few frames fill a file.
@@ -232,4 +233,98 @@ fn names_tell_numbers() {
     for name in ["log-.wal", "log-00000000000000FF.wal", "log-ff.wal", "log-00000000000000ff"] {
         assert_eq!(log_number(name), None, "{name}");
     }
+}
+
+/// A disk whose next sync of a log waits to be let go, and fails then. As a real one, it tells a
+/// failure once.
+#[derive(Clone, Debug, Default)]
+struct Gated {
+    live: MemoryVfs,
+    gate: Arc<Gate>,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    armed: AtomicBool,
+    entered: AtomicBool,
+    open: AtomicBool,
+}
+
+struct GatedLog {
+    inner: Box<dyn LogFile>,
+    gate: Arc<Gate>,
+}
+
+impl LogFile for GatedLog {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.inner.write_at(offset, bytes)
+    }
+
+    fn sync(&self) -> Result<()> {
+        if !self.gate.armed.swap(false, Ordering::SeqCst) {
+            return self.inner.sync();
+        }
+        self.gate.entered.store(true, Ordering::SeqCst);
+        while !self.gate.open.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        Err(Error::io("sync", "the log", std::io::Error::other("injected fault")))
+    }
+}
+
+impl Vfs for Gated {
+    fn create(&self, name: &str) -> Result<Box<dyn crate::vfs::VfsFile>> {
+        self.live.create(name)
+    }
+    fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
+        let (inner, gate) = (self.live.create_log(name, len)?, self.gate.clone());
+        Ok(Box::new(GatedLog { inner, gate }))
+    }
+    fn map(&self, name: &str, expected_len: u64) -> Result<crate::mapped::Bytes> {
+        self.live.map(name, expected_len)
+    }
+    fn read(&self, name: &str, max_len: u64) -> Result<Vec<u8>> {
+        self.live.read(name, max_len)
+    }
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.live.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> Result<()> {
+        self.live.remove(name)
+    }
+    fn list(&self) -> Result<Vec<crate::vfs::FileInfo>> {
+        self.live.list()
+    }
+    fn sync_dir(&self) -> Result<()> {
+        self.live.sync_dir()
+    }
+    fn lock(&self, name: &str) -> Result<Box<dyn crate::vfs::LockGuard>> {
+        self.live.lock(name)
+    }
+    fn describe(&self) -> String {
+        self.live.describe()
+    }
+}
+
+#[test]
+fn a_failing_sync_is_told_to_all_that_need_it() {
+    let disk = Gated::default();
+    let log = open(Arc::new(disk.clone())).expect("opened");
+    let first = log.append(&[1; 1_500]).expect("written");
+    disk.gate.armed.store(true, Ordering::SeqCst);
+    std::thread::scope(|scope| {
+        let synced = scope.spawn(|| log.sync(first));
+        while !disk.gate.entered.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        // It needs a new file, before which the full one has to be durable: it waits for the sync
+        // under way, and must not take a second one of its own for an answer.
+        let next = scope.spawn(|| log.append(&[2; 1_500]));
+        disk.gate.open.store(true, Ordering::SeqCst);
+        let synced = synced.join().expect("it ended");
+        assert!(matches!(synced, Err(Error::DurabilityUnknown { .. })), "{synced:?}");
+        let next = next.join().expect("it ended");
+        assert!(matches!(next, Err(Error::Poisoned { .. })), "{next:?}");
+    });
+    assert_eq!(log.durable(), 0);
 }
