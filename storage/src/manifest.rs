@@ -159,6 +159,11 @@ impl Manifest {
             );
             return Err(Error::Invalid { detail });
         }
+        let numbers = [self.generation, self.next_file, self.log_start, self.log_file];
+        if numbers.iter().any(|&number| number > MAX_NUMBER) {
+            let detail = format!("a number of the manifest is beyond {MAX_NUMBER}");
+            return Err(Error::Invalid { detail });
+        }
         let bytes = self.encoded_bytes();
         if bytes > MAX_MANIFEST_BYTES {
             let detail = format!(

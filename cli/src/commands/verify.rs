@@ -36,7 +36,13 @@ pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
             report.problems.len()
         ));
         if let Some(recall) = report.recall {
-            output::note(&format!("recall@10 of the graphs {recall:.4}"));
+            let missed = report.unreachable;
+            output::note(&format!(
+                "recall@10 of the graphs {recall:.4}, {missed} rows not reached"
+            ));
+        }
+        if let Some((file, offset)) = &report.torn {
+            output::note(&format!("{file} is torn from byte {offset}, as by a power cut"));
         }
         if !report.is_sound() {
             let dir = args.dir.display();

@@ -1,34 +1,52 @@
-//! The background thread of a handle: syncs, flushes and compactions that are due.
+//! The background threads of a handle: one syncs, one flushes and compacts what is due.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use lexivec_storage::Error as StorageError;
+
 use super::shared::Shared;
+use crate::error::Result;
 use crate::limits::{BACKGROUND_PAUSE, INTERVAL};
 
-/// The thread; ends with the handle it belongs to.
+/// What a thread does until its handle ends.
+type Work = fn(&Shared);
+
+/// The threads; they end with the handle they belong to.
 pub(super) struct Background {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Background {
-    pub(super) fn start(shared: &Arc<Shared>) -> Self {
-        let own = shared.clone();
-        let builder = std::thread::Builder::new().name("lexivec-background".to_owned());
-        // Without a thread the writes that make something due wait for it to be done.
-        let thread = builder.spawn(move || run(&own)).ok();
-        Self { shared: shared.clone(), thread }
+    /// Starts them.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(super) fn start(shared: &Arc<Shared>) -> Result<Self> {
+        let mut background = Self { shared: shared.clone(), threads: Vec::new() };
+        // Two, so that a long merge keeps no sync waiting.
+        for (name, run) in [("lexivec-sync", sync as Work), ("lexivec-merge", merge)] {
+            let own = shared.clone();
+            let builder = std::thread::Builder::new().name(name.to_owned());
+            let thread = builder.spawn(move || run(&own)).map_err(|source| StorageError::Io {
+                op: "start a thread for",
+                path: shared.vfs.describe(),
+                source,
+            })?;
+            background.threads.push(thread);
+        }
+        Ok(background)
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // In a fork there is no such thread, and a lock it held is never let go.
+        // In a fork there are no such threads, and a lock one of them held is never let go.
         if std::process::id() != self.shared.opener {
-            std::mem::forget(self.thread.take());
+            std::mem::forget(std::mem::take(&mut self.threads));
             return;
         }
         {
@@ -37,15 +55,41 @@ impl Drop for Background {
             self.shared.cancelled.store(true, Ordering::Relaxed);
         }
         self.shared.bell.rung.notify_all();
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             // A panic in it was noted by the poison it watched under.
             let _ = thread.join();
         }
     }
 }
 
-fn run(shared: &Shared) {
+/// Syncs what was written since the last time, and says in the log that it is durable.
+fn sync(shared: &Shared) {
     let mut synced = Instant::now();
+    loop {
+        {
+            let mut state = shared.bell.state.lock();
+            if !state.stop {
+                shared.bell.rung.wait_for(&mut state, BACKGROUND_PAUSE);
+            }
+            if state.stop {
+                return;
+            }
+        }
+        if synced.elapsed() + BACKGROUND_PAUSE < INTERVAL {
+            continue;
+        }
+        synced = Instant::now();
+        if let Ok(log) = shared.writable() {
+            let done = log.sync(log.last()).and_then(|()| log.tell());
+            if done.is_err() {
+                shared.note(done.map_err(Into::into));
+            }
+        }
+    }
+}
+
+/// Flushes and merges what is due.
+fn merge(shared: &Shared) {
     loop {
         let due = {
             let mut state = shared.bell.state.lock();
@@ -57,22 +101,11 @@ fn run(shared: &Shared) {
             }
             std::mem::take(&mut state.due)
         };
-        let mut done = Ok(());
-        if let Ok(log) = shared.writable() {
-            if synced.elapsed() + BACKGROUND_PAUSE >= INTERVAL {
-                done = log.sync(log.last()).map_err(Into::into);
-                synced = Instant::now();
-            }
-            // A flush that failed is tried again: the disk may have space by now.
-            let flush = shared.flush_due(1);
-            if (due || flush) && done.is_ok() {
-                if flush {
-                    done = shared.flush().map(drop);
-                }
-                shared.note(done.and_then(|()| shared.compact_tiers()));
-            } else if done.is_err() {
-                shared.note(done);
-            }
+        // A flush that failed is tried again: the disk may have space by now.
+        let flush = shared.flush_due(1);
+        if (due || flush) && shared.writable().is_ok() {
+            let flushed = if flush { shared.flush().map(drop) } else { Ok(()) };
+            shared.note(flushed.and_then(|()| shared.compact_tiers()));
         }
     }
 }

@@ -311,7 +311,7 @@ impl Shared {
             let made = self.write_segment(rows, |name, id| merger.write(name, id))?;
             let alive = made.segment.all_rows();
             let after = [(made.segment.as_ref(), &alive)];
-            report.published = true;
+            (report.published, report.recall_before, report.recall_after) = (true, None, None);
             for field in schema.vectors.iter().filter(|f| made.segment.has_graph(&f.name)) {
                 let (old, new) =
                     measure_recall(&before, &after, &field.name, GATE_QUERIES, schema.seed)?;

@@ -50,7 +50,7 @@ impl Shared {
     pub(super) fn flush_held(&self) -> Result<u64> {
         let _watch = self.poison.watch();
         let log = self.writable()?;
-        let (view, start) = {
+        let (view, start, counted) = {
             let _building = self.building.lock();
             let mut writes = self.writes.lock();
             let view = self.latest(log, &mut writes)?;
@@ -59,15 +59,28 @@ impl Shared {
                 return Ok(view.number);
             }
             let (lsn, file) = log.seal()?;
+            let counted = (writes.bytes, writes.rows);
             (writes.bytes, writes.rows) = (0, 0);
             // From here on these segments stay as they are, but for rows that go.
             let frozen = self.freeze(&view, true);
             self.current.store(frozen.clone());
-            (frozen, LogStart { lsn, file })
+            (frozen, LogStart { lsn, file }, counted)
         };
-        let flushed = self.write_recent(&view).and_then(|new| self.commit_flush(&view, new, start));
+        let mut written = self.write_recent(&view);
+        if matches!(written, Err(Error::Storage(StorageError::OutOfSpace { .. }))) {
+            let released = self.directory.lock().release_reserve();
+            if released {
+                written = self.write_recent(&view);
+            }
+        }
+        let flushed = written.and_then(|new| self.commit_flush(&view, new, start));
         if flushed.is_err() {
             let _building = self.building.lock();
+            // It is due as before.
+            let mut writes = self.writes.lock();
+            writes.bytes += counted.0;
+            writes.rows += counted.1;
+            drop(writes);
             self.current.store(self.freeze(&self.current.load_full(), false));
         }
         flushed

@@ -142,8 +142,12 @@ impl Collection {
                 let (file, bytes) = (manifest.log_file, options.log_file_bytes);
                 let collection = manifest.collection;
                 let log =
-                    Log::open(vfs.clone(), collection, poison.clone(), bytes, &content, file)?;
-                Some(log)
+                    || Log::open(vfs.clone(), collection, poison.clone(), bytes, &content, file);
+                // On a full disk what is in the log has to be copied all the same.
+                Some(match log() {
+                    Err(StorageError::OutOfSpace { .. }) if directory.release_reserve() => log()?,
+                    opened => opened?,
+                })
             }
         };
         if !directory.read_only() {
@@ -169,7 +173,10 @@ impl Collection {
             directory: Mutex::new(directory),
         });
         let writes = shared.options.background && !shared.read_only();
-        let background = writes.then(|| Background::start(&shared));
+        let background = match writes {
+            true => Some(Background::start(&shared)?),
+            false => None,
+        };
         Ok(Self { _background: background, shared, embedder: None })
     }
 

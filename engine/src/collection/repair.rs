@@ -7,9 +7,9 @@ use std::sync::Arc;
 use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, salvage_log};
 use serde::Serialize;
 
-use super::Collection;
 use super::operation::Operation;
 use super::snapshot::{check_sound, fill};
+use super::{Collection, WriteOptions};
 use crate::document::Document;
 use crate::error::{Result, corrupt};
 use crate::options::OpenOptions;
@@ -85,7 +85,7 @@ fn rebuild(source: &Directory, target: Arc<dyn Vfs>, report: &mut RepairReport) 
                 let ids: HashSet<String> = match Operation::decode("the log", &frame.payload)? {
                     Operation::Upsert(documents) => {
                         let ids = documents.iter().map(|d| d.id.clone()).collect();
-                        new.upsert(documents)?;
+                        new.write_checked(documents, WriteOptions::new())?;
                         ids
                     }
                     Operation::Delete(ids) => {
@@ -159,10 +159,10 @@ fn read_segment(
         }
         batch.push(document);
         if batch.len() == BATCH {
-            new.upsert(std::mem::take(&mut batch))?;
+            new.write_checked(std::mem::take(&mut batch), WriteOptions::new())?;
         }
     }
-    new.upsert(batch)?;
+    new.write_checked(batch, WriteOptions::new())?;
     report.damage.dedup();
     Ok(())
 }

@@ -125,14 +125,16 @@ pub(super) fn fill(
     make: impl FnOnce(&DiskVfs) -> Result<()>,
     check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
-    let staging = disk::staging_directory(path)?;
+    // Without a slash at its end, which a shell completes.
+    let path: PathBuf = path.components().collect();
+    let staging = disk::staging_directory(&path)?;
     let made = DiskVfs::open_root(&staging)
         .map_err(Error::from)
         .and_then(|target| make(&target))
         .and_then(|()| check(&staging))
-        .and_then(|()| Ok(disk::publish_directory(&staging, path)?));
+        .and_then(|()| Ok(disk::publish_directory(&staging, &path)?));
     if made.is_err() {
-        // The next attempt removes what could not be removed now.
+        // What cannot be removed now has a name that tells what it is.
         let _ = disk::remove_tree(&staging);
     }
     made

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, DiskVfs, Error as StorageError, SegmentEntry, Vfs, read_log};
+use lexivec_storage::{
+    Directory, DiskVfs, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log,
+};
 use serde::Serialize;
 
 use super::operation::Operation;
@@ -45,6 +47,12 @@ pub struct VerifyReport {
     /// The lowest recall@10 measured on a graph; only of a deep verification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recall: Option<f64>,
+    /// Live rows with a vector that no walk through a graph comes to; only of a deep verification.
+    pub unreachable: u64,
+    /// Where the log ends in bytes of a write that was not durable when it was written: what a power
+    /// cut leaves. File and byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub torn: Option<(String, u64)>,
     /// What is wrong; empty for a sound collection.
     pub problems: Vec<Problem>,
 }
@@ -118,19 +126,19 @@ fn open_all(directory: &Directory) -> Result<Opened> {
     Ok(directory.manifest().segments.iter().map(open).collect())
 }
 
-/// Reads the log after the newest generation; gives the number of writes in it.
-fn check_log(directory: &Directory) -> Result<usize> {
+/// Reads the log after the newest generation.
+fn check_log(directory: &Directory) -> Result<LogContent> {
     let content = read_after(directory)?;
     for frame in &content.frames {
         Operation::decode(&format!("write {} of the log", frame.lsn), &frame.payload)?;
     }
-    Ok(content.frames.len())
+    Ok(content)
 }
 
 fn check(
     directory: &Directory,
     opened: Opened,
-    log: Result<usize>,
+    log: Result<LogContent>,
     level: VerifyLevel,
 ) -> Result<VerifyReport> {
     let schema = Schema::of(directory.manifest())?;
@@ -141,6 +149,8 @@ fn check(
         log_writes: 0,
         orphans: directory.orphans()?,
         recall: None,
+        unreachable: 0,
+        torn: None,
         problems: Vec::new(),
     };
     let manifest = directory.manifest().file_name();
@@ -149,7 +159,10 @@ fn check(
         report.add("MANIFEST", detail);
     }
     match log {
-        Ok(writes) => report.log_writes = writes,
+        Ok(content) => {
+            report.log_writes = content.frames.len();
+            report.torn = content.torn.map(|torn| (torn.file, torn.offset));
+        }
         Err(error) => report.add("log", error),
     }
     check_fallback(directory, &mut report);
@@ -161,7 +174,8 @@ fn check(
                 check_segment(&schema, &manifest, &entry, &segment, &mut ids)?;
             }
             if level >= VerifyLevel::Deep {
-                let recall = check_deeply(&schema, &entry, &segment)?;
+                let (recall, unreachable) = check_deeply(&schema, &entry, &segment)?;
+                report.unreachable += unreachable;
                 report.recall = [report.recall, recall].into_iter().flatten().reduce(f64::min);
             }
             Ok(())
@@ -213,17 +227,22 @@ fn alive_rows(entry: &SegmentEntry) -> Result<RowSet> {
         .ok_or_else(|| corrupt("the manifest", &entry.file.name, "an alive set of another segment"))
 }
 
-/// Checks that the parts of each row agree; gives the recall of the graphs.
-fn check_deeply(schema: &Schema, entry: &SegmentEntry, segment: &Segment) -> Result<Option<f64>> {
+/// Checks that the parts of each row agree; gives the recall of the graphs, and the rows they do not
+/// reach.
+fn check_deeply(
+    schema: &Schema,
+    entry: &SegmentEntry,
+    segment: &Segment,
+) -> Result<(Option<f64>, u64)> {
     segment.check_text(schema)?;
     let alive = alive_rows(entry)?;
-    let mut least = None;
+    let (mut least, mut unreachable) = (None, 0);
     for vectors in &segment.vectors {
         vectors.store.check_norms()?;
         let Some(graph) = &vectors.graph else { continue };
         let mut wanted = alive.clone();
         wanted.intersect(&vectors.store.present);
-        graph.check_reaches(&wanted)?;
+        unreachable += u64::from(graph.unreachable(&wanted)?);
         let rows = [(segment, &alive)];
         let (recall, _) = measure_recall(&rows, &rows, &vectors.name, GATE_QUERIES, schema.seed)?;
         if recall < VERIFY_MIN_RECALL {
@@ -232,5 +251,5 @@ fn check_deeply(schema: &Schema, entry: &SegmentEntry, segment: &Segment) -> Res
         }
         least = Some(least.map_or(recall, |l: f64| l.min(recall)));
     }
-    Ok(least)
+    Ok((least, unreachable))
 }

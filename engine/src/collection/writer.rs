@@ -97,6 +97,15 @@ impl Collection {
         self.shared.writable()?;
         check_batch(self.schema(), &documents)?;
         self.embed(&mut documents, options.progress)?;
+        self.write_checked(documents, options)
+    }
+
+    /// As [`upsert_with`](Self::upsert_with), of documents as they are: no model is asked.
+    pub(super) fn write_checked(
+        &self,
+        documents: Vec<Document>,
+        options: WriteOptions<'_>,
+    ) -> Result<Receipt> {
         let _watch = self.shared.poison.watch();
         let written = documents.len();
         if written >= self.schema().graph_min_rows.max(1)

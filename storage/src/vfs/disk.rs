@@ -313,18 +313,14 @@ pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
 }
 
 /// Makes an empty directory beside `path`, to be given that name by [`publish_directory`] once what is
-/// in it is whole. What an interrupted attempt left there is removed.
+/// in it is whole. It has a name that nobody else has: what is there already is nobody's to remove.
 pub fn staging_directory(path: &Path) -> Result<PathBuf> {
     if path.exists() && !(path.is_dir() && is_empty(path)?) {
         return Err(fail("create", path, io::ErrorKind::AlreadyExists.into()));
     }
     let mut staging = path.as_os_str().to_owned();
-    staging.push(STAGING_ENDING);
+    staging.push(format!(".{}{STAGING_ENDING}", fresh_name()));
     let staging = PathBuf::from(staging);
-    match fs::remove_dir_all(&staging) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail("remove", &staging, e)),
-        _ => {}
-    }
     ensure_directory(&staging)?;
     Ok(staging)
 }

@@ -167,6 +167,15 @@ pub(super) struct Found<'a> {
     pub(super) end: usize,
 }
 
+/// Bytes that have to be read to tell whether a frame is at this place.
+pub(super) fn claimed_bytes(bytes: &[u8], at: usize) -> usize {
+    let mut head = Decoder::new("", bytes.get(at..).unwrap_or_default());
+    match (head.u32(), head.u32(), head.u32()) {
+        (Ok(FRAME_MAGIC), Ok(_), Ok(len)) if (len as usize) < bytes.len() - at => len as usize,
+        _ => 0,
+    }
+}
+
 /// The frame at this place, if a whole and right one is there.
 pub(super) fn frame_at(bytes: &[u8], at: usize, home: Home) -> Option<Found<'_>> {
     let head = bytes.get(at..at.checked_add(FRAME_BYTES)?)?;

@@ -1,6 +1,8 @@
 //! Reading the log: the frames from a number on, and whether its end is torn or damaged.
 
-use super::frame::{FIRST_FRAME, FRAME_ALIGNMENT, Frame, Header, Home, Kind, MARK_AT, frame_at};
+use super::frame::{
+    FIRST_FRAME, FRAME_ALIGNMENT, Frame, Header, Home, Kind, MARK_AT, claimed_bytes, frame_at,
+};
 use super::{MAX_LOG_FILE_BYTES, log_name, log_number};
 use crate::error::{Error, Result};
 use crate::vfs::Vfs;
@@ -99,6 +101,10 @@ impl LogFileBytes {
     }
 }
 
+/// Times a damaged file's bytes are read to find frames behind the damage; beyond it is damage for
+/// sure.
+const LOOK_BEHIND_PASSES: usize = 8;
+
 struct Chain {
     content: LogContent,
     /// No write up to this one may be missing.
@@ -142,7 +148,15 @@ impl Chain {
     /// Learns from frames behind an unreadable place what was durable when they were written.
     fn look_behind(&mut self, bytes: &[u8], bad: usize, home: Home) {
         let mut at = bad.next_multiple_of(FRAME_ALIGNMENT);
+        // Each head that is none may cost the checksum of what it says follows: bytes made to that
+        // end would keep an open busy for hours.
+        let mut budget = bytes.len().saturating_mul(LOOK_BEHIND_PASSES);
         while at < bytes.len() {
+            let Some(left) = budget.checked_sub(claimed_bytes(bytes, at)) else {
+                self.durable = u64::MAX;
+                return;
+            };
+            budget = left;
             match frame_at(bytes, at, home) {
                 Some(found) => {
                     self.durable = self.durable.max(found.durable);

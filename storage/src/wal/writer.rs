@@ -39,6 +39,8 @@ struct Open {
     home: Home,
     at: u64,
     len: u64,
+    /// What the file says is durable.
+    told: u64,
 }
 
 impl Open {
@@ -177,6 +179,21 @@ impl Log {
         Ok((inner.next_lsn, inner.next_file))
     }
 
+    /// Says in the file what is durable, so that damage to the last writes is not taken for a torn tail
+    /// after a kill either. This itself is not synced.
+    pub fn tell(&self) -> Result<()> {
+        let mut inner = self.inner.lock();
+        let durable = inner.durable;
+        match &mut inner.file {
+            Some(open) if open.told < durable => {
+                self.poison.guard(open.mark(durable))?;
+                open.told = durable;
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes all writes durable, and says so in the file, so that damage to the last ones is not
     /// taken for a torn tail.
     pub fn close(&self) -> Result<()> {
@@ -268,7 +285,7 @@ impl Log {
             let file: Arc<dyn LogFile> = Arc::from(file);
             let header = Header { home, first_lsn, len };
             file.write_at(0, &header.encode())?;
-            let mut open = Open { file, home, at: FIRST_FRAME as u64, len };
+            let mut open = Open { file, home, at: FIRST_FRAME as u64, len, told: 0 };
             fill(&mut open)?;
             open.file.sync()?;
             Ok(open)

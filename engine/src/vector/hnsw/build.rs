@@ -114,6 +114,10 @@ pub(crate) fn extend(
     place: &[Option<u32>],
     progress: &(dyn Fn(usize, usize) -> Result<()> + Sync),
 ) -> Result<BuiltGraph> {
+    // A graph of other lists would not fit.
+    if old.degree() != 2 * parameters.m {
+        return build(vectors, parameters, progress);
+    }
     grow(vectors, parameters, Some(Older::read(old, place)?), progress)
 }
 
