@@ -348,7 +348,7 @@ fn newest(vfs: &dyn Vfs) -> Result<Newest> {
         let Some(generation) = files.iter().filter_map(|f| generation_of(&f.name)).max() else {
             // A listing is no snapshot: made while a writer commits, it may miss the manifest that
             // went and the one that came.
-            if files.iter().any(|f| segment_number(&f.name).is_some()) {
+            if files.iter().any(|f| f.name == RESERVE || is_ours(&f.name, u64::MAX)) {
                 continue;
             }
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
