@@ -15,7 +15,7 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles soak fuzz fuzz-control fuzz-seeds \
+.PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
 	fuzz-keep
 
 ## Builds the command, fetches a model, indexes the READMEs of all crates, answers three queries.
@@ -71,6 +71,9 @@ model-ops:
 
 cycles:
 	$(CAMPAIGN) cycles --cycles $(CYCLES) --seed $(SEED)
+
+threads:
+	$(CAMPAIGN) threads --seconds $(SECONDS) --seed $(SEED)
 
 soak:
 	$(CAMPAIGN) soak --seconds $(SECONDS) --seed $(SEED)

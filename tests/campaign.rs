@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use lexivec_tests::campaigns::{
-    Outcome, crash, cycles, faults, fixture, flips, kill, operations, soak,
+    Outcome, crash, cycles, faults, fixture, flips, kill, operations, soak, threads,
 };
 
 fn main() -> ExitCode {
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
             let source = cycles::Source::clustered(rows, 32, seed);
             cycles::run(number("--cycles", 50) as usize, &source, seed, true)
         }
+        Some("threads") => threads::run(number("--seconds", 300), seed, false),
         Some("soak") => {
             let own = std::env::current_exe().unwrap_or_default();
             soak::run(number("--seconds", 600), seed, false, |dir| {
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
             eprintln!(
                 "campaign crash-states [--states N] | kill9 [--kills N] | io-faults | bit-flips \
                  [--stride N] | model-ops [--ops N] | cycles [--cycles N --rows N] | soak \
-                 [--seconds N], each with [--seed S]; fixture DIR"
+                 [--seconds N] | threads [--seconds N], each with [--seed S]; fixture DIR"
             );
             return ExitCode::from(2);
         }

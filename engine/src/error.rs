@@ -76,9 +76,9 @@ impl Error {
             Self::TextIndex { .. } => ErrorKind::Corrupt,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Storage(e) => match e {
-                storage::Error::Corrupt { .. } | storage::Error::NewerFormat { .. } => {
-                    ErrorKind::Corrupt
-                }
+                storage::Error::Corrupt { .. }
+                | storage::Error::BadExport { .. }
+                | storage::Error::NewerFormat { .. } => ErrorKind::Corrupt,
                 storage::Error::NotFound { .. } => ErrorKind::NotFound,
                 storage::Error::AlreadyExists { .. } | storage::Error::Locked { .. } => {
                     ErrorKind::Conflict

@@ -36,6 +36,9 @@ pub const DEFAULT_FLUSH_ROWS: usize = 10_000;
 pub const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
 /// Bytes of a batch from which it becomes a segment file at once instead of a frame in the log.
 pub const MAX_LOGGED_BYTES: usize = 64 << 20;
+/// Bytes in the log and in no segment file at which writes are refused: flushes fail for some reason,
+/// and a recovery has to hold them all.
+pub const MAX_UNFLUSHED_BYTES: u64 = 1 << 30;
 /// Times the bytes or rows that make a flush due at which a write waits for the flush.
 pub const BACKPRESSURE: u64 = 4;
 /// Space kept for deletes on a full disk, in bytes: a short log file and a manifest.

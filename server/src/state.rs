@@ -137,9 +137,21 @@ impl State {
         Ok(collection)
     }
 
-    /// Drops a collection and its files. Searches under way keep what they have mapped.
-    pub(crate) fn drop_collection(&self, name: &str) -> Answer<()> {
+    /// Drops a collection and its files, its snapshots only if they may go too. Searches under way
+    /// keep what they have mapped.
+    pub(crate) fn drop_collection(&self, name: &str, snapshots: bool) -> Answer<()> {
         self.refuse_if_single()?;
+        let kept = if snapshots { 0 } else { Collection::snapshots(self.path(name)?)?.len() };
+        if kept > 0 {
+            return Err(Problem::new(
+                StatusCode::CONFLICT,
+                "has_snapshots",
+                "The collection has snapshots",
+                format!(
+                    "{kept} snapshots of {name:?} would go with it; say ?snapshots=true if they may"
+                ),
+            ));
+        }
         let taken = self.change(|all| all.remove(name));
         let Some(served) = taken else {
             return Err(Problem::no_collection(name));

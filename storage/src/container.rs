@@ -7,6 +7,7 @@ use crate::checksum::BLOCK_BYTES;
 use crate::codec::{Decoder, Encoder};
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
+use crate::mapped::Bytes;
 use crate::vfs::Vfs;
 
 const MAGIC: &[u8; 8] = b"LXVEXPT\0";
@@ -17,25 +18,38 @@ const NAME: &str = "the export";
 const HEAD_BYTES: usize = 24;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
-/// Writes a generation and its files.
-pub fn export(vfs: &dyn Vfs, manifest: &Manifest, out: &mut dyn Write) -> Result<u64> {
-    let mut out = Hashed { inner: out, whole: blake3::Hasher::new(), bytes: 0 };
-    let encoded = manifest.encode();
-    let mut head = Encoder::new();
-    head.raw(MAGIC);
-    head.u16(VERSION.0);
-    head.u16(VERSION.1);
-    head.u32(manifest.segments.len() as u32);
-    head.u64(encoded.len() as u64);
-    out.put(head.as_bytes())?;
-    out.entry(&encoded)?;
-    for segment in &manifest.segments {
-        let bytes = vfs.map(&segment.file.name, segment.file.len)?;
-        out.entry(&bytes)?;
+/// A generation that is about to be written: its files are open, and stay readable whatever is
+/// committed meanwhile.
+pub struct Export {
+    manifest: Vec<u8>,
+    files: Vec<Bytes>,
+}
+
+impl Export {
+    /// Opens a generation's files.
+    pub fn open(vfs: &dyn Vfs, manifest: &Manifest) -> Result<Self> {
+        let files = manifest.segments.iter().map(|s| vfs.map(&s.file.name, s.file.len));
+        Ok(Self { manifest: manifest.encode(), files: files.collect::<Result<_>>()? })
     }
-    let whole = out.whole.finalize();
-    out.put(whole.as_bytes())?;
-    Ok(out.bytes)
+
+    /// Writes it; gives the bytes written.
+    pub fn write(&self, out: &mut dyn Write) -> Result<u64> {
+        let mut out = Hashed { inner: out, whole: blake3::Hasher::new(), bytes: 0 };
+        let mut head = Encoder::new();
+        head.raw(MAGIC);
+        head.u16(VERSION.0);
+        head.u16(VERSION.1);
+        head.u32(self.files.len() as u32);
+        head.u64(self.manifest.len() as u64);
+        out.put(head.as_bytes())?;
+        out.entry(&self.manifest)?;
+        for bytes in &self.files {
+            out.entry(bytes)?;
+        }
+        let whole = out.whole.finalize();
+        out.put(whole.as_bytes())?;
+        Ok(out.bytes)
+    }
 }
 
 struct Hashed<'a> {
@@ -62,9 +76,18 @@ impl Hashed<'_> {
 /// is read is no more than the manifest says; every hash is compared.
 ///
 /// # Errors
-/// [`Error::Corrupt`] where bytes are not those that were written; the directory then holds no
+/// [`Error::BadExport`] where bytes are not those that were written; the directory then holds no
 /// manifest.
 pub fn import(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
+    read(vfs, input).map_err(|error| match error {
+        Error::Corrupt { file, offset, detail, .. } => {
+            Error::BadExport { detail: format!("{file}, byte {offset}: {detail}") }
+        }
+        error => error,
+    })
+}
+
+fn read(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
     let mut input = Checked { inner: input, whole: blake3::Hasher::new(), at: 0 };
     let head = input.take(HEAD_BYTES)?;
     let mut fields = Decoder::new(NAME, &head);

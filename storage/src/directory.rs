@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry, generation_of, manifest_name};
 use crate::poison::Poison;
 use crate::segment::{segment_name, segment_number};
+use crate::vfs::probe::PROBE;
 use crate::vfs::{LockGuard, Vfs};
 use crate::wal::log_number;
 
@@ -25,6 +26,8 @@ const RESERVE: &str = "RESERVE";
 /// Times a reader looks for the newest manifest while commits remove those it found. Each miss
 /// takes two whole commits between two system calls, so more misses mean a broken directory.
 const NEWEST_ATTEMPTS: usize = 64;
+/// Generations before the newest one that an open falls back to: the log goes back no further.
+const FALLBACK: u64 = 1;
 
 /// What the next generation is to hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,9 +92,9 @@ impl Directory {
     /// that an interrupted write left behind.
     pub fn open(vfs: Arc<dyn Vfs>) -> Result<Self> {
         // Not even a lock file is made where there is no collection.
-        newest(vfs.as_ref())?;
+        newest(vfs.as_ref(), FALLBACK)?;
         let lock = vfs.lock(LOCK)?;
-        let mut found = newest(vfs.as_ref())?;
+        let mut found = newest(vfs.as_ref(), FALLBACK)?;
         // Files of a generation that cannot be read keep their numbers.
         let taken = vfs.list()?.iter().filter_map(|f| segment_number(&f.name)).max();
         let free = taken.map_or(0, |number| number + 1);
@@ -105,11 +108,18 @@ impl Directory {
         Ok(directory)
     }
 
+    /// Opens what there is of a damaged collection for reading: the newest generation whose manifest
+    /// can be read, however many were passed over.
+    pub fn open_damaged(vfs: Arc<dyn Vfs>) -> Result<Self> {
+        let found = newest(vfs.as_ref(), u64::MAX)?;
+        Ok(Self::of(vfs, found, None))
+    }
+
     /// Opens a collection for reading: without a lock, writing nothing. The writer may remove files
     /// of this generation once two newer ones are there; a caller that meets
     /// [`Error::NotFound`] while it maps them calls [`refresh`](Self::refresh) and begins anew.
     pub fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<Self> {
-        let found = newest(vfs.as_ref())?;
+        let found = newest(vfs.as_ref(), FALLBACK)?;
         Ok(Self::of(vfs, found, None))
     }
 
@@ -162,7 +172,7 @@ impl Directory {
         if !self.read_only() {
             return Ok(false);
         }
-        let found = newest(self.vfs.as_ref())?;
+        let found = newest(self.vfs.as_ref(), FALLBACK)?;
         let newer = found.manifest.generation > self.manifest.generation;
         if newer {
             self.manifest = found.manifest;
@@ -227,28 +237,10 @@ impl Directory {
             segments: next.segments,
         };
         manifest.check()?;
-        let synced = self.vfs.sync_dir();
-        self.poison.guard(synced)?;
-        let name = manifest_name(manifest.generation);
-        let temporary = format!("{name}{TEMPORARY_ENDING}");
-        match write_whole(self.vfs.as_ref(), &temporary, &manifest.encode()) {
-            Err(full @ Error::OutOfSpace { .. }) => {
-                // Not renamed, so it never was a generation; the sweep of the next open would
-                // remove it as well.
-                let _ = self.vfs.remove(&temporary);
-                return Err(full);
-            }
-            written => self.poison.guard(written)?,
+        match publish(self.vfs.as_ref(), &manifest) {
+            Err(full @ Error::OutOfSpace { .. }) => return Err(full),
+            published => self.poison.guard(published)?,
         }
-        let renamed = self.vfs.rename(&temporary, &name).and_then(|()| self.vfs.sync_dir());
-        // From here on a full disk is no clean refusal either: the name may be there or not.
-        let renamed = renamed.map_err(|error| match error {
-            Error::OutOfSpace { path } => {
-                Error::Io { op: "publish", path, source: io::ErrorKind::StorageFull.into() }
-            }
-            error => error,
-        });
-        self.poison.guard(renamed)?;
 
         let before = std::mem::replace(&mut self.previous, live_files(&self.manifest));
         let log_file = std::mem::replace(&mut self.previous_log_file, self.manifest.log_file);
@@ -327,10 +319,10 @@ fn is_ours(name: &str, log_file: u64) -> bool {
         || segment_number(name).is_some()
 }
 
-/// True for a manifest or a log file that was not finished.
+/// True for a manifest, a log file or a look at the file system that was not finished.
 fn is_unfinished(name: &str) -> bool {
-    name.strip_suffix(TEMPORARY_ENDING)
-        .is_some_and(|name| generation_of(name).is_some() || log_number(name).is_some())
+    let begun = |name| name == PROBE || generation_of(name).is_some() || log_number(name).is_some();
+    name == PROBE || name.strip_suffix(TEMPORARY_ENDING).is_some_and(begun)
 }
 
 /// The generation an open begins with.
@@ -340,12 +332,14 @@ struct Newest {
     damage: Option<Error>,
 }
 
-/// The manifest with the highest number; if it is damaged the one before it, since when the log
-/// holds every write. One of a newer format is never passed over.
-fn newest(vfs: &dyn Vfs) -> Result<Newest> {
-    for _ in 0..NEWEST_ATTEMPTS {
+/// The newest manifest that can be read, no further back than `fallback` generations from the
+/// highest number there is. One of a newer format is never passed over.
+fn newest(vfs: &dyn Vfs, fallback: u64) -> Result<Newest> {
+    'again: for _ in 0..NEWEST_ATTEMPTS {
         let files = vfs.list()?;
-        let Some(generation) = files.iter().filter_map(|f| generation_of(&f.name)).max() else {
+        let mut there: Vec<u64> = files.iter().filter_map(|f| generation_of(&f.name)).collect();
+        there.sort_unstable();
+        let Some(&highest) = there.last() else {
             // A listing is no snapshot: made while a writer commits, it may miss the manifest that
             // went and the one that came.
             if files.iter().any(|f| f.name == RESERVE || is_ours(&f.name, u64::MAX)) {
@@ -353,16 +347,19 @@ fn newest(vfs: &dyn Vfs) -> Result<Newest> {
             }
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
         };
-        let (manifest, damage) = match read(vfs, generation) {
-            // Two commits happened since the listing; there is a newer one.
-            Err(Error::NotFound { .. }) => continue,
-            Err(damage @ Error::Corrupt { .. }) => match read(vfs, generation.saturating_sub(1)) {
-                Ok(before) => (before, Some(damage)),
-                Err(_) => return Err(damage),
-            },
-            read => (read?, None),
-        };
-        return Ok(Newest { manifest, highest: generation, damage });
+        let mut damage = None;
+        for generation in there.into_iter().rev().take_while(|&g| highest - g <= fallback) {
+            match read(vfs, generation) {
+                Ok(manifest) => return Ok(Newest { manifest, highest, damage }),
+                // Two commits happened since the listing; there is a newer one.
+                Err(Error::NotFound { .. }) => continue 'again,
+                Err(corrupt @ Error::Corrupt { .. }) => damage = damage.or(Some(corrupt)),
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(damage) = damage {
+            return Err(damage);
+        }
     }
     Err(Error::NotFound { path: format!("a manifest that stays in {}", vfs.describe()) })
 }
@@ -394,15 +391,27 @@ fn read(vfs: &dyn Vfs, generation: u64) -> Result<Manifest> {
     Manifest::decode(&name, &vfs.read(&name, MAX_MANIFEST_BYTES)?)
 }
 
-/// Gives a directory without a manifest this one, whose files are there and synced: as the last step
-/// of a copy, which is no collection before it.
+/// Makes a manifest, whose files are there and synced, the newest one of a directory.
+///
+/// # Errors
+/// After [`Error::OutOfSpace`] nothing was published; after any other it is unknown.
 pub fn publish(vfs: &dyn Vfs, manifest: &Manifest) -> Result<()> {
     let name = manifest_name(manifest.generation);
     let temporary = format!("{name}{TEMPORARY_ENDING}");
-    vfs.sync_dir()?;
-    write_whole(vfs, &temporary, &manifest.encode())?;
-    vfs.rename(&temporary, &name)?;
-    vfs.sync_dir()
+    // A full disk is a clean refusal only as long as nothing was renamed.
+    let unclean = |error| match error {
+        Error::OutOfSpace { path } => {
+            Error::Io { op: "publish", path, source: io::ErrorKind::StorageFull.into() }
+        }
+        error => error,
+    };
+    vfs.sync_dir().map_err(unclean)?;
+    if let Err(error) = write_whole(vfs, &temporary, &manifest.encode()) {
+        // Not renamed, so it never was a generation; the sweep of the next open would remove it too.
+        let _ = vfs.remove(&temporary);
+        return Err(error);
+    }
+    vfs.rename(&temporary, &name).and_then(|()| vfs.sync_dir()).map_err(unclean)
 }
 
 fn write_whole(vfs: &dyn Vfs, name: &str, bytes: &[u8]) -> Result<()> {

@@ -40,6 +40,14 @@ pub enum Error {
         /// What is wrong.
         detail: String,
     },
+    /// An exported stream is not what was written; nothing was made of it.
+    #[error(
+        "the export is damaged ({detail}); nothing was made of it, export the collection again"
+    )]
+    BadExport {
+        /// What is wrong, and where.
+        detail: String,
+    },
     /// Written by a newer release; nothing was touched.
     #[error(
         "{file} has format {}.{}, this release reads up to {}.{}; use a newer release",

@@ -13,7 +13,7 @@ mod segment;
 mod vfs;
 mod wal;
 
-pub use container::{export, import};
+pub use container::{Export, import};
 pub use directory::{Directory, NextManifest, publish};
 pub use error::{Error, Result};
 pub use manifest::{Manifest, SegmentEntry};
@@ -23,5 +23,6 @@ pub use segment::{Section, SegmentFile, SegmentReader, SegmentWriter};
 pub use vfs::disk::{self, DiskVfs};
 pub use vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 pub use vfs::memory::MemoryVfs;
+pub use vfs::probe::probe;
 pub use vfs::{FileInfo, LockGuard, LogFile, Vfs, VfsFile};
 pub use wal::{Frame, LOG_FILE_BYTES, Log, LogContent, Torn, read_log, salvage_log};

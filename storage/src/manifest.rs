@@ -36,8 +36,7 @@ pub struct Manifest {
     pub generation: u64,
     /// Identifies the collection.
     pub collection: u128,
-    /// First log sequence number whose write is not in the segments yet; 0 means 1, the first of
-    /// all.
+    /// As [`first_write`](Self::first_write); 0 in a collection that never had a log.
     pub log_start: u64,
     /// Number of the first log file that may hold that write.
     pub log_file: u64,
@@ -65,6 +64,11 @@ pub struct SegmentEntry {
 }
 
 impl Manifest {
+    /// Number of the first write that is not in the segments; the first of all is 1.
+    pub fn first_write(&self) -> u64 {
+        self.log_start.max(1)
+    }
+
     /// Name of the file that holds it.
     pub fn file_name(&self) -> String {
         manifest_name(self.generation)

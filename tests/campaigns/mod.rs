@@ -10,6 +10,7 @@ pub mod kill;
 pub mod operations;
 pub mod soak;
 pub mod steps;
+pub mod threads;
 
 /// Totals of a run, or the first violation.
 pub type Outcome = Result<String, String>;

@@ -82,6 +82,26 @@ fn a_damaged_newest_manifest_loses_nothing() {
 }
 
 #[test]
+fn repair_looks_past_any_number_of_damaged_manifests() {
+    let files = collection().expect("made");
+    let newest = files.keys().rfind(|n| n.starts_with("MANIFEST-")).cloned().expect("there");
+    let whole = ids(&open(&files));
+    // Two made to look newer, neither with a readable one right before it.
+    let mut damaged = files;
+    for number in ["fffffffffffffff0", "0fffffffffffffff"] {
+        damaged.insert(format!("MANIFEST-{number}"), b"no manifest".to_vec());
+    }
+    let source = Arc::new(MemoryVfs::with_files(damaged));
+    let refused = Collection::open_read_only_on(source.clone()).err().expect("refused");
+    assert!(refused.to_string().contains("MANIFEST-fffffffffffffff0"), "{refused}");
+    let target = MemoryVfs::default();
+    let report = Collection::repair_on(source, Arc::new(target.clone())).expect("repaired");
+    assert!(report.lost.is_empty() && report.damage.len() == 1, "{report:?}");
+    assert!(newest.ends_with(&format!("{:016x}", report.generation)), "{newest}: {report:?}");
+    assert_eq!(ids(&open(&target.contents())), whole);
+}
+
+#[test]
 fn the_error_names_file_and_section() {
     let files = collection().expect("made");
     let file = live_files(&files)[0].clone();
@@ -129,7 +149,6 @@ fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
     let (report, found) = repair(flip_in(files.clone(), &file, "vector/vector/rows"));
     assert_eq!((report.without_vector.len(), report.lost.len()), (34, 0), "{report:?}");
     assert_eq!(found, whole);
-    // The block of documents: what it held is listed, the other segment and the log are there.
     let (report, found) = repair(flip_in(files.clone(), &file, "documents/data"));
     // The block of documents, ids and all: every row alive in the file is listed by its place; the
     // other segment and the log are there.

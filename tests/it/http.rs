@@ -134,13 +134,22 @@ fn a_collection_from_its_creation_to_its_end() {
         assert_eq!((&page["documents"][0]["id"], &page["next"]), (&json!("d"), &json!(null)));
         let bulk = at("documents?durability=bulk");
         assert_eq!(server.json("POST", &bulk, &json!({"id": "e"})).1["durable"], false);
-        assert_eq!(server.json("DELETE", path, &json!({"ids": ["e", "none"]})).1["deleted"], 1);
+        let lazy = at("documents/e?durability=bulk");
+        assert_eq!(server.json("PATCH", &lazy, &json!({"payload": {}})).1["durable"], false);
+        assert_eq!(server.json("PATCH", &at("documents/e?x=1"), &json!({"payload": {}})).0, 400);
+        let gone = server.json("DELETE", &bulk, &json!({"ids": ["e", "none"]})).1;
+        assert_eq!((&gone["deleted"], &gone["durable"]), (&json!(1), &json!(false)));
         let made = server.json("PUT", &at("snapshots/first"), &json!(null));
         assert_eq!((made.0, &made.1["name"]), (200, &json!("first")));
         assert_eq!(server.json("GET", &at("snapshots"), &json!(null)).1["snapshots"][0], made.1);
         assert_eq!(server.json("POST", &at("flush"), &json!(null)).0, 200);
+        assert_eq!(server.json("DELETE", &at("compact"), &json!(null)).0, 202);
+        assert_eq!(server.json("POST", &at("compact?memory=few"), &json!(null)).0, 400);
         assert_eq!(server.json("POST", &at("compact"), &json!(null)).1["segments"][1], 1);
-        assert_eq!(server.json("POST", &at("verify"), &json!(null)).1["problems"], json!([]));
+        for level in ["verify", "verify?level=quick", "verify?level=deep"] {
+            assert_eq!(server.json("POST", &at(level), &json!(null)).1["problems"], json!([]));
+        }
+        assert_eq!(server.json("POST", &at("verify?level=all"), &json!(null)).0, 400);
         let metrics = server.call("GET", "/metrics", "", "").2;
         assert!(
             metrics.contains("lexivec_collection_documents{collection=\"wings\"} 4"),
@@ -152,7 +161,9 @@ fn a_collection_from_its_creation_to_its_end() {
     }
     let server = Running::start(&root);
     assert_eq!(server.json("GET", "/v1/collections/wings", &json!(null)).1["documents"], 4);
-    assert_eq!(server.call("DELETE", "/v1/collections/wings", "", "").0, 204);
+    // Its snapshot is not lost by the way.
+    assert_eq!(server.call("DELETE", "/v1/collections/wings", "", "").0, 409);
+    assert_eq!(server.call("DELETE", "/v1/collections/wings?snapshots=true", "", "").0, 204);
     assert_eq!(server.json("GET", "/v1/collections/wings", &json!(null)).0, 404);
     assert_eq!(std::fs::read_dir(&root).expect("listed").count(), 0, "the files are gone");
 }

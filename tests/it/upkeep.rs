@@ -92,7 +92,13 @@ fn snapshots_and_exports_give_the_same_collection_back() {
     lexivec_ok(&["delete", arg(&dir), "--filter", "{}", "--yes"]);
     lexivec_ok(&["compact", arg(&dir)]);
     assert_eq!(documents(&dir), 0);
-    assert!(lexivec_ok(&["snapshot", "list", arg(&dir)]).starts_with("first: generation"));
+    // A folder of somebody else's is none of them.
+    std::fs::create_dir(dir.join("snapshots").join("foreign")).expect("made");
+    let listed = lexivec_ok(&["snapshot", "list", arg(&dir)]);
+    assert!(listed.starts_with("first: generation") && listed.lines().count() == 1, "{listed}");
+    // Nor is an export put where only the collection's files are.
+    let within = lexivec(&["export", arg(&dir), arg(&dir.join("index.lxv"))]);
+    assert_eq!(within.status.code(), Some(2));
     // A snapshot's name leads nowhere else, and is taken once.
     for name in ["first", "../up", "UP", ""] {
         let output = lexivec(&["snapshot", "create", arg(&dir), name]);
@@ -124,6 +130,7 @@ fn snapshots_and_exports_give_the_same_collection_back() {
         let output = lexivec(&["import", arg(&fresh), arg(&file)]);
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "byte {at}: {stderr}");
+        assert!(stderr.contains("the export is damaged"), "byte {at}: {stderr}");
         assert!(!fresh.exists(), "byte {at}");
     }
     bytes.truncate(5_000);

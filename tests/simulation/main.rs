@@ -8,7 +8,7 @@ use std::process::Command;
 
 use lexivec::storage::IgnoredSync;
 use lexivec_tests::campaigns::crash::Planted;
-use lexivec_tests::campaigns::{crash, cycles, faults, flips, kill, operations, soak};
+use lexivec_tests::campaigns::{crash, cycles, faults, flips, kill, operations, soak, threads};
 use lexivec_tests::command;
 
 /// Crash states of one run, unless `LEXIVEC_STATES` says otherwise.
@@ -17,7 +17,7 @@ const STATES: u64 = 20_000;
 const OPERATIONS: u64 = 4_000;
 /// Kills of one run.
 const KILLS: usize = 50;
-/// Length of a run with readers in other processes.
+/// Length of a run with threads or readers beside each other.
 const SECONDS: u64 = 4;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -76,6 +76,12 @@ fn recall_and_space_stay_those_of_a_fresh_build() {
 fn a_killed_server_has_lost_nothing() {
     println!("{}", kill::run(KILLS, seed(), false).expect("no violation"));
     kill::run(KILLS, seed(), true).expect_err("lost frames must be found");
+}
+
+#[test]
+fn threads_at_once_do_not_disturb_each_other() {
+    println!("{}", threads::run(SECONDS, seed(), false).expect("no difference"));
+    threads::run(SECONDS, seed(), true).expect_err("rows of another writer must be found");
 }
 
 #[test]

@@ -12,6 +12,12 @@ use crate::exit::{Failure, Outcome};
 use crate::output;
 
 pub(super) fn export(args: &Export, open: OpenOptions) -> Outcome<ExitCode> {
+    let folder = args.file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let (Ok(folder), Ok(dir)) = (folder.canonicalize(), args.dir.canonicalize())
+        && folder.starts_with(&dir)
+    {
+        return Err(Failure::usage("the file would be in the collection's own directory"));
+    }
     let collection = Collection::open_with(&args.dir, open)?;
     let name = args.file.display();
     let fail = |e: std::io::Error| Failure::new(format!("cannot write {name}: {e}"));

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use lexivec::{Collection, Filter, OpenOptions};
 
+use super::settle;
 use crate::args::Delete;
 use crate::exit::{Failure, Outcome};
 use crate::output;
@@ -23,7 +24,7 @@ pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
         Some(filter) => collection.delete_where(filter)?,
         None => collection.delete(&args.ids)?,
     };
-    collection.flush()?;
+    settle(&collection, &receipt)?;
     if args.json {
         output::json(&receipt)?;
     } else {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use lexivec::storage::disk;
 use lexivec::{Collection, Document, OpenOptions, WriteOptions};
 
-use super::{create, with_model};
+use super::{create, settle, with_model};
 use crate::args::Ingest;
 use crate::exit::{Failure, Outcome};
 use crate::input::vectors::Vectors;
@@ -40,8 +40,7 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
         let show = |stage, done, all| progress.show(stage, done, all);
         collection.upsert_with(documents, WriteOptions::new().progress(&show))?
     };
-    // It is acknowledged by now; this saves those who open the collection a replay of the log.
-    collection.flush()?;
+    settle(&collection, &receipt)?;
     let replaced = before + receipt.written - collection.stats()?.documents as usize;
     if args.json {
         output::json(&receipt)?;

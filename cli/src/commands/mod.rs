@@ -21,10 +21,11 @@ use std::sync::Arc;
 
 use lexivec::model::{Embedder, StaticEmbedder};
 use lexivec::query::request::Mode;
-use lexivec::{Collection, OpenOptions};
+use lexivec::{Collection, OpenOptions, Receipt};
 
 use crate::args::{Args, Command, ModeArg};
 use crate::exit::Outcome;
+use crate::output;
 
 /// Runs a verb.
 pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
@@ -48,6 +49,20 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
     }
+}
+
+/// Brings a write into segment files, which saves those who open the collection a replay of the log.
+/// If that fails, it is no failure of a write that is durable without it.
+fn settle(collection: &Collection, receipt: &Receipt) -> Outcome<()> {
+    match collection.flush() {
+        Err(error) if receipt.durable => {
+            output::note(&format!("it is written, to the log alone: {error}"));
+        }
+        flushed => {
+            flushed?;
+        }
+    }
+    Ok(())
 }
 
 fn load_model(folder: Option<&Path>) -> Outcome<Option<Arc<dyn Embedder>>> {

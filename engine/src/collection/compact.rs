@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use lexivec_storage::{Error as StorageError, SegmentEntry};
+use lexivec_storage::{Error as StorageError, SegmentEntry, SegmentFile};
 use serde::Serialize;
 
 use super::Collection;
@@ -183,11 +183,6 @@ impl Shared {
         Ok(())
     }
 
-    /// [`compact_tiers`](Self::compact_tiers) if no background thread does it.
-    pub(super) fn compact_if_inline(&self) -> Result<()> {
-        if self.ring() { self.compact_tiers() } else { Ok(()) }
-    }
-
     fn disk_entries(&self) -> Vec<SegmentEntry> {
         self.directory.lock().manifest().segments.clone()
     }
@@ -241,8 +236,7 @@ impl Shared {
 
     fn open_segment(&self, entry: &SegmentEntry) -> Result<Arc<Segment>> {
         let view = self.current.load();
-        let same = |s: &&LiveSegment| s.entry.as_ref().is_some_and(|e| e.file == entry.file);
-        match view.segments.iter().find(same) {
+        match view.segment_of(&entry.file) {
             Some(live) => Ok(live.segment.clone()),
             None => Ok(Arc::new(Segment::open(self.vfs.as_ref(), &self.schema, entry)?)),
         }
@@ -287,10 +281,7 @@ impl Shared {
         for entry in &entries {
             // By the manifest: a row that a write in the log replaces is replaced again by its
             // replay, so it must not be gone before that write is in the manifest.
-            let alive = RowSet::from_bytes(entry.rows, &entry.alive).ok_or_else(|| {
-                crate::error::corrupt("the manifest", &entry.file.name, "not a row set")
-            })?;
-            inputs.push(Input { segment: self.open_segment(entry)?, alive });
+            inputs.push(Input { segment: self.open_segment(entry)?, alive: RowSet::of(entry)? });
         }
         let all: u64 = entries.iter().map(|e| u64::from(e.rows)).sum();
         let rows = inputs.iter().map(|i| i.alive.count()).sum();
@@ -311,19 +302,23 @@ impl Shared {
             let made = self.write_segment(rows, |name, id| merger.write(name, id))?;
             let alive = made.segment.all_rows();
             let after = [(made.segment.as_ref(), &alive)];
-            (report.published, report.recall_before, report.recall_after) = (true, None, None);
-            for field in schema.vectors.iter().filter(|f| made.segment.has_graph(&f.name)) {
+            (report.recall_before, report.recall_after) = (None, None);
+            let graphs = schema.vectors.iter().filter(|f| made.segment.has_graph(&f.name));
+            let gate = graphs.map(|field| {
                 let (old, new) =
                     measure_recall(&before, &after, &field.name, GATE_QUERIES, schema.seed)?;
                 report.recall_before = Some(report.recall_before.map_or(old, |r| r.min(old)));
                 report.recall_after = Some(report.recall_after.map_or(new, |r| r.min(new)));
-                report.published &= new >= old - GATE_MARGIN;
-            }
+                Ok(new >= old - GATE_MARGIN)
+            });
+            let passed: Result<Vec<bool>> = gate.collect();
+            report.published = matches!(&passed, Ok(passed) if passed.iter().all(|&p| p));
             if report.published {
                 new = Some(made);
                 break;
             }
             let _ = self.vfs.remove(&made.segment.name);
+            passed?;
         }
         let rows = inputs.into_iter().map(|i| i.alive).collect();
         Ok(Merged { inputs: entries, rows, new, report })
@@ -334,8 +329,8 @@ impl Shared {
         let entries = self.disk_entries();
         let input = |e: &SegmentEntry| merged.inputs.iter().any(|i| i.file == e.file);
         let committed = merged.survivors(|file| {
-            let entry = entries.iter().find(|e| e.file.name == file)?;
-            RowSet::from_bytes(entry.rows, &entry.alive).map(Arc::new)
+            let entry = entries.iter().find(|e| e.file == *file)?;
+            RowSet::of(entry).ok().map(Arc::new)
         });
         let mut kept: Vec<SegmentEntry> = entries.iter().filter(|e| !input(e)).cloned().collect();
         if let Some(new) = &mut merged.new {
@@ -353,10 +348,8 @@ impl Shared {
         let _building = self.building.lock();
         let current = self.current.load_full();
         let mut segments = kept_segments(&current, &kept);
-        let alive = merged.survivors(|file| {
-            let own = |s: &&LiveSegment| s.entry.as_ref().is_some_and(|e| e.file.name == file);
-            current.segments.iter().find(own).map(|s| s.alive.clone())
-        });
+        let alive =
+            merged.survivors(|file| current.segment_of(file).map(|live| live.alive.clone()));
         if let Some(new) = merged.new.take() {
             let text = new.segment.text.statistics(&alive)?;
             segments.push(LiveSegment { alive: Arc::new(alive), text, ..new });
@@ -370,11 +363,11 @@ impl Shared {
 
 impl Merged {
     /// Rows of the new segment that are alive where they came from, by `alive` of a file.
-    fn survivors(&self, alive: impl Fn(&str) -> Option<Arc<RowSet>>) -> RowSet {
+    fn survivors(&self, alive: impl Fn(&SegmentFile) -> Option<Arc<RowSet>>) -> RowSet {
         let mut set = RowSet::empty(self.report.rows);
         let mut number = 0;
         for (entry, rows) in self.inputs.iter().zip(&self.rows) {
-            let now = alive(&entry.file.name);
+            let now = alive(&entry.file);
             for row in rows.iter() {
                 if now.as_ref().is_some_and(|alive| alive.contains(row)) {
                     set.insert(number);
@@ -408,7 +401,7 @@ fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphFrom> 
 
 /// Live rows of a segment, as its entry has them.
 fn live_rows(entry: &SegmentEntry) -> u32 {
-    RowSet::from_bytes(entry.rows, &entry.alive).map_or(0, |rows| rows.count())
+    RowSet::of(entry).map_or(0, |rows| rows.count())
 }
 
 fn total(entries: &[SegmentEntry]) -> u64 {
@@ -437,7 +430,6 @@ fn due(entries: Vec<SegmentEntry>) -> Option<Vec<SegmentEntry>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lexivec_storage::SegmentFile;
 
     fn entry(name: usize, rows: u32, dead: u32) -> SegmentEntry {
         let mut alive = RowSet::full(rows);

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use lexivec_storage::{export, import};
+use lexivec_storage::{Export, import};
 
 use super::Collection;
 use super::snapshot::{check_sound, fill};
@@ -16,12 +16,16 @@ impl Collection {
     /// Gives the bytes written.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64> {
         let shared = &self.shared;
-        let _maintenance = shared.maintenance.lock();
-        if !shared.read_only() {
-            shared.flush_held()?;
-        }
-        let manifest = shared.directory.lock().manifest().clone();
-        Ok(export(shared.vfs.as_ref(), &manifest, out)?)
+        let export = {
+            // Nothing is committed while this is held, so no file goes before it is open.
+            let _maintenance = shared.maintenance.lock();
+            if !shared.read_only() {
+                shared.flush_held()?;
+            }
+            let manifest = shared.directory.lock().manifest().clone();
+            Export::open(shared.vfs.as_ref(), &manifest)?
+        };
+        Ok(export.write(out)?)
     }
 
     /// Makes a collection of an exported stream, in a directory that is not there yet or empty. It

@@ -54,7 +54,7 @@ impl Shared {
             let _building = self.building.lock();
             let mut writes = self.writes.lock();
             let view = self.latest(log, &mut writes)?;
-            let committed = self.directory.lock().manifest().log_start.max(1);
+            let committed = self.directory.lock().manifest().first_write();
             if log.last() + 1 == committed && view.recent_rows() == 0 {
                 return Ok(view.number);
             }
@@ -66,13 +66,7 @@ impl Shared {
             self.current.store(frozen.clone());
             (frozen, LogStart { lsn, file }, counted)
         };
-        let mut written = self.write_recent(&view);
-        if matches!(written, Err(Error::Storage(StorageError::OutOfSpace { .. }))) {
-            let released = self.directory.lock().release_reserve();
-            if released {
-                written = self.write_recent(&view);
-            }
-        }
+        let written = self.with_reserve(|| self.write_recent(&view));
         let flushed = written.and_then(|new| self.commit_flush(&view, new, start));
         if flushed.is_err() {
             let _building = self.building.lock();
@@ -192,34 +186,27 @@ impl Shared {
         start: Option<LogStart>,
         new: &Option<LiveSegment>,
     ) -> Result<u64> {
-        let mut directory = self.directory.lock();
-        let manifest = directory.manifest();
-        let next = NextManifest {
-            schema: manifest.schema.clone(),
-            log_start: start.map_or(manifest.log_start, |s| s.lsn),
-            log_file: start.map_or(manifest.log_file, |s| s.file),
-            segments,
-        };
-        let mut committed = directory.commit(next.clone());
-        if matches!(committed, Err(StorageError::OutOfSpace { .. })) && directory.release_reserve()
+        let committed = self.with_reserve(|| {
+            let mut directory = self.directory.lock();
+            let manifest = directory.manifest();
+            let next = NextManifest {
+                schema: manifest.schema.clone(),
+                log_start: start.map_or(manifest.log_start, |s| s.lsn),
+                log_file: start.map_or(manifest.log_file, |s| s.file),
+                segments: segments.clone(),
+            };
+            directory.commit(next)?;
+            directory.keep_reserve(self.options.reserve_bytes);
+            Ok(directory.manifest().generation)
+        });
+        if let Err(Error::Storage(StorageError::OutOfSpace { .. } | StorageError::Invalid { .. })) =
+            committed
+            && let Some(entry) = new.as_ref().and_then(|s| s.entry.as_ref())
         {
-            committed = directory.commit(next);
+            // Nothing was renamed, so the new file is nobody's.
+            let _ = self.vfs.remove(&entry.file.name);
         }
-        match committed {
-            Ok(()) => {
-                directory.keep_reserve(self.options.reserve_bytes);
-                Ok(directory.manifest().generation)
-            }
-            Err(error) => {
-                if matches!(error, StorageError::OutOfSpace { .. } | StorageError::Invalid { .. })
-                    && let Some(entry) = new.as_ref().and_then(|s| s.entry.as_ref())
-                {
-                    // Nothing was renamed, so the new file is nobody's.
-                    let _ = self.vfs.remove(&entry.file.name);
-                }
-                Err(Error::Storage(error))
-            }
-        }
+        committed
     }
 
     /// Commits the newest generation once more. The one before it, which is kept to fall back to,

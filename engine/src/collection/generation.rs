@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, MemoryVfs, SegmentEntry};
+use lexivec_storage::{Directory, MemoryVfs, SegmentEntry, SegmentFile};
 
 use super::operation::Operation;
 use crate::document::Document;
@@ -73,15 +73,13 @@ impl Generation {
         let fields = schema.indexed_fields().len();
         let mut segments = Vec::with_capacity(manifest.segments.len());
         for entry in &manifest.segments {
-            let same = |s: &&LiveSegment| s.entry.as_ref().is_some_and(|e| e.file == entry.file);
-            let open = known.and_then(|g| g.segments.iter().find(same)).map(|s| s.segment.clone());
-            let segment = match open {
+            let open = known.and_then(|g| g.segment_of(&entry.file));
+            let segment = match open.map(|s| s.segment.clone()) {
                 Some(segment) => segment,
                 None => Arc::new(Segment::open(directory.vfs().as_ref(), schema, entry)?),
             };
             let name = &entry.file.name;
-            let alive = RowSet::from_bytes(entry.rows, &entry.alive)
-                .ok_or_else(|| corrupt(&file, name, "not a row set of this segment"))?;
+            let alive = RowSet::of(entry)?;
             let text = SegmentText::from_bytes(&file, &entry.statistics, fields)?;
             if text.live != alive.count() {
                 return Err(corrupt(&file, name, "statistics of another set of rows"));
@@ -89,7 +87,7 @@ impl Generation {
             let (alive, entry) = (Arc::new(alive), Some(entry.clone()));
             segments.push(LiveSegment { segment, alive, text, entry, flushing: false });
         }
-        let seq = manifest.log_start.max(1) - 1;
+        let seq = manifest.first_write() - 1;
         Ok(Self::of(manifest.generation, seq, schema, segments))
     }
 
@@ -157,6 +155,11 @@ impl Generation {
     /// Live rows of the segments in memory.
     pub(crate) fn recent_rows(&self) -> usize {
         self.segments.iter().filter(|s| s.in_memory()).map(|s| s.alive.count() as usize).sum()
+    }
+
+    /// The segment of this file.
+    pub(crate) fn segment_of(&self, file: &SegmentFile) -> Option<&LiveSegment> {
+        self.segments.iter().find(|s| s.entry.as_ref().is_some_and(|e| e.file == *file))
     }
 
     /// The live row with this id.

@@ -55,18 +55,17 @@ impl Collection {
             };
             log.push((frame.lsn, frame.payload.len(), written, deleted));
         }
-        let live = |rows, alive: &[u8]| RowSet::from_bytes(rows, alive).map_or(0, |r| r.count());
         Ok(Inspection {
             generation: manifest.generation,
             damage: directory.damage().map(ToString::to_string),
             collection: format!("{:032x}", manifest.collection),
-            log_start: manifest.log_start.max(1),
+            log_start: manifest.first_write(),
             log_file: manifest.log_file,
             segments: manifest
                 .segments
                 .iter()
-                .map(|s| (s.file.name.clone(), s.rows, live(s.rows, &s.alive), s.file.len))
-                .collect(),
+                .map(|s| Ok((s.file.name.clone(), s.rows, RowSet::of(s)?.count(), s.file.len)))
+                .collect::<Result<_>>()?,
             log,
             torn: content.torn.map(|t| (t.file, t.offset)),
             schema: Schema::of(manifest)?,

@@ -76,6 +76,10 @@ impl Collection {
         }
         let vfs = DiskVfs::create_root(path)?;
         check_filesystem(&vfs, &options.open)?;
+        // Only where nothing is that belongs to somebody else.
+        if !options.open.unsafe_filesystem && storage::disk::is_empty(path)? {
+            storage::probe(&vfs)?;
+        }
         Self::create_on(Arc::new(vfs), options)
     }
 
@@ -169,6 +173,7 @@ impl Collection {
             refused: Mutex::new(None),
             cancelled: AtomicBool::new(false),
             bell: Bell::default(),
+            torn: content.torn.map(|torn| (torn.file, torn.offset)),
             opener: std::process::id(),
             directory: Mutex::new(directory),
         });
@@ -298,9 +303,7 @@ fn waiting(content: &LogContent) -> Result<Writes> {
     for frame in &content.frames {
         let operation =
             Operation::decode(&format!("write {} of the log", frame.lsn), &frame.payload)?;
-        writes.rows += operation.rows();
-        writes.bytes += frame.payload.len() as u64;
-        writes.pending.push_back((frame.lsn, Arc::new(operation)));
+        writes.push(frame.lsn, operation, frame.payload.len());
     }
     Ok(writes)
 }
@@ -339,6 +342,6 @@ fn load_newest(
 
 fn read_after(directory: &Directory) -> Result<LogContent> {
     let manifest = directory.manifest();
-    let first = manifest.log_start.max(1);
-    Ok(read_log(directory.vfs().as_ref(), manifest.collection, first, manifest.log_file)?)
+    let (first, file) = (manifest.first_write(), manifest.log_file);
+    Ok(read_log(directory.vfs().as_ref(), manifest.collection, first, file)?)
 }

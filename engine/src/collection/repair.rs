@@ -11,7 +11,7 @@ use super::operation::Operation;
 use super::snapshot::{check_sound, fill};
 use super::{Collection, WriteOptions};
 use crate::document::Document;
-use crate::error::{Result, corrupt};
+use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::schema::Schema;
 use crate::segment::{RowSet, StoredDocuments};
@@ -44,7 +44,7 @@ impl Collection {
     /// When nothing can be read at all, or `target` is there.
     pub fn repair(path: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
         let vfs: Arc<dyn Vfs> = Arc::new(DiskVfs::open_root(path.as_ref())?);
-        let directory = Directory::open_read_only(vfs)?;
+        let directory = Directory::open_damaged(vfs)?;
         let mut report = RepairReport::default();
         let make = |target: &DiskVfs| {
             let Some(root) = target.root() else { return Ok(()) };
@@ -58,7 +58,7 @@ impl Collection {
     /// As [`repair`](Self::repair), from any [`Vfs`] into an empty one.
     pub fn repair_on(vfs: Arc<dyn Vfs>, target: Arc<dyn Vfs>) -> Result<RepairReport> {
         let mut report = RepairReport::default();
-        rebuild(&Directory::open_read_only(vfs)?, target, &mut report)?;
+        rebuild(&Directory::open_damaged(vfs)?, target, &mut report)?;
         Ok(report)
     }
 }
@@ -76,7 +76,7 @@ fn rebuild(source: &Directory, target: Arc<dyn Vfs>, report: &mut RepairReport) 
             report.damage.push(error.to_string());
         }
     }
-    let (first, file) = (manifest.log_start.max(1), manifest.log_file);
+    let (first, file) = (manifest.first_write(), manifest.log_file);
     match salvage_log(source.vfs().as_ref(), manifest.collection, first, file) {
         Err(error) => report.damage.push(error.to_string()),
         Ok((content, damage)) => {
@@ -113,8 +113,7 @@ fn read_segment(
     report: &mut RepairReport,
 ) -> Result<()> {
     let name = entry.file.name.as_str();
-    let alive = RowSet::from_bytes(entry.rows, &entry.alive)
-        .ok_or_else(|| corrupt("the manifest", name, "an alive set of another segment"))?;
+    let alive = RowSet::of(entry)?;
     let opened = SegmentReader::open(vfs, &entry.file)
         .map_err(Into::into)
         .and_then(|reader| Ok((StoredDocuments::open(&reader, name, entry.rows)?, reader)));

@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::generation::Generation;
 use super::operation::Operation;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::OpenOptions;
 use crate::schema::Schema;
 
@@ -43,6 +43,8 @@ pub(super) struct Shared {
     pub(super) cancelled: AtomicBool,
     /// Wakes the background thread.
     pub(super) bell: Bell,
+    /// Where the log ended in a torn write when the handle was opened: file and byte.
+    pub(super) torn: Option<(String, u64)>,
     /// The process that opened the handle.
     pub(super) opener: u32,
 }
@@ -54,6 +56,15 @@ pub(super) struct Writes {
     /// Bytes and rows logged since the last flush began.
     pub(super) bytes: u64,
     pub(super) rows: usize,
+}
+
+impl Writes {
+    /// Takes in a write that has its number; `bytes` is what the log takes for it.
+    pub(super) fn push(&mut self, lsn: u64, operation: Operation, bytes: usize) {
+        self.bytes += bytes as u64;
+        self.rows += operation.rows();
+        self.pending.push_back((lsn, Arc::new(operation)));
+    }
 }
 
 /// What the background thread waits for.
@@ -154,6 +165,18 @@ impl Shared {
         let next = Arc::new(current.after(&self.schema, &operations, *seq)?);
         self.current.store(next.clone());
         Ok(next)
+    }
+
+    /// Does some work, and again with the space of the reserve if the disk is full.
+    pub(super) fn with_reserve<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
+        match work() {
+            Err(Error::Storage(StorageError::OutOfSpace { .. }))
+                if self.directory.lock().release_reserve() =>
+            {
+                work()
+            }
+            done => done,
+        }
     }
 
     /// Remembers what work that nobody waits for last failed with, to be told by `stats`, until it

@@ -1,8 +1,11 @@
 //! Snapshots: a generation kept under a name of its own, as links to the files it shares.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use lexivec_storage::{Directory, DiskVfs, FileInfo, Manifest, SegmentEntry, Vfs, disk, publish};
+use lexivec_storage::{
+    Directory, DiskVfs, Error as StorageError, FileInfo, Manifest, SegmentEntry, Vfs, disk, publish,
+};
 use serde::Serialize;
 
 use super::Collection;
@@ -78,8 +81,12 @@ impl Collection {
         let mut found = Vec::new();
         for name in disk::subdirectories(&folder)? {
             let vfs = DiskVfs::open_root(&folder.join(&name))?;
-            let directory = Directory::open_read_only(std::sync::Arc::new(vfs))?;
-            found.push(Snapshot::of(&name, directory.manifest()));
+            match Directory::open_read_only(Arc::new(vfs)) {
+                Ok(directory) => found.push(Snapshot::of(&name, directory.manifest())),
+                // A folder of somebody else's.
+                Err(StorageError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(found)
     }
@@ -91,7 +98,7 @@ impl Collection {
     /// When something is there already, or the snapshot is damaged: nothing is left behind then.
     pub fn restore(snapshot: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Snapshot> {
         let vfs = DiskVfs::open_root(snapshot.as_ref())?;
-        let directory = Directory::open_read_only(std::sync::Arc::new(vfs))?;
+        let directory = Directory::open_read_only(Arc::new(vfs))?;
         let (manifest, path) = (directory.manifest().clone(), path.as_ref());
         copy(directory.vfs().as_ref(), &manifest, path, check_sound)?;
         Ok(Snapshot::of(&name_of(path), &manifest))
@@ -125,8 +132,9 @@ pub(super) fn fill(
     make: impl FnOnce(&DiskVfs) -> Result<()>,
     check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
-    // Without a slash at its end, which a shell completes.
-    let path: PathBuf = path.components().collect();
+    let unnamed = |e| StorageError::Io { op: "find", path: path.display().to_string(), source: e };
+    // Without a slash at its end, which a shell completes; and `.` has no place beside it.
+    let path: PathBuf = std::path::absolute(path).map_err(unnamed)?.components().collect();
     let staging = disk::staging_directory(&path)?;
     let made = DiskVfs::open_root(&staging)
         .map_err(Error::from)

@@ -26,6 +26,10 @@ pub struct Stats {
     pub tokens: u64,
     /// Rows that are in no segment file yet; the log has them.
     pub recent_rows: u64,
+    /// Where the log ended, when the handle was opened, in bytes of a write that nobody was told is
+    /// durable: what a power cut leaves. File and byte.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub torn: Option<(String, u64)>,
     /// What the background thread last failed with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -78,6 +82,7 @@ impl Collection {
         Ok(Stats {
             seq: generation.seq,
             recent_rows: generation.recent_rows() as u64,
+            torn: self.shared.torn.clone(),
             failure: self.shared.bell.state.lock().failure.clone(),
             name: self.schema().name.clone(),
             generation: generation.number,

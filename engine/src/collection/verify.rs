@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lexivec_storage::{
     Directory, DiskVfs, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
 use super::{Collection, read_after};
@@ -18,7 +18,8 @@ use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
 
 /// How far a verification goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VerifyLevel {
     /// Manifests, the log, and the tables of segment files.
     Quick,
@@ -190,7 +191,7 @@ fn check(
 /// Checks what an open would fall back to, were the newest manifest damaged.
 fn check_fallback(directory: &Directory, report: &mut VerifyReport) {
     let Some(previous) = directory.previous() else { return };
-    let (first, file) = (previous.log_start.max(1), previous.log_file);
+    let (first, file) = (previous.first_write(), previous.log_file);
     let log = read_log(directory.vfs().as_ref(), previous.collection, first, file);
     match log {
         // A writer that commits meanwhile takes them away.
@@ -209,7 +210,7 @@ fn check_segment(
 ) -> Result<()> {
     segment.verify(schema)?;
     let bad = |detail: String| corrupt(manifest, &entry.file.name, detail);
-    let alive = alive_rows(entry)?;
+    let alive = RowSet::of(entry)?;
     if segment.text.statistics(&alive)?.to_bytes() != entry.statistics {
         return Err(bad("its statistics are not those of its rows".to_owned()));
     }
@@ -222,11 +223,6 @@ fn check_segment(
     Ok(())
 }
 
-fn alive_rows(entry: &SegmentEntry) -> Result<RowSet> {
-    RowSet::from_bytes(entry.rows, &entry.alive)
-        .ok_or_else(|| corrupt("the manifest", &entry.file.name, "an alive set of another segment"))
-}
-
 /// Checks that the parts of each row agree; gives the recall of the graphs, and the rows they do not
 /// reach.
 fn check_deeply(
@@ -235,7 +231,7 @@ fn check_deeply(
     segment: &Segment,
 ) -> Result<(Option<f64>, u64)> {
     segment.check_text(schema)?;
-    let alive = alive_rows(entry)?;
+    let alive = RowSet::of(entry)?;
     let (mut least, mut unreachable) = (None, 0);
     for vectors in &segment.vectors {
         vectors.store.check_norms()?;

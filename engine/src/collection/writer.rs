@@ -13,11 +13,12 @@ use super::Collection;
 use super::flush::LogStart;
 use super::generation::{Generation, LiveSegment};
 use super::operation::Operation;
-use super::shared::Shared;
+use super::shared::{Shared, Writes};
 use crate::document::{Document, check_batch, check_embedded, json_bytes};
 use crate::error::{Error, Result};
-use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES};
+use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES, MAX_UNFLUSHED_BYTES};
 use crate::options::Durability;
+use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
 
 /// Texts handed to an embedder at once; sizes progress reports, not results.
@@ -129,7 +130,17 @@ impl Collection {
     /// # Errors
     /// [`Error::Document`] if the changed row is refused; nothing was written then.
     pub fn patch(&self, id: &str, changes: &Map<String, Value>) -> Result<Option<Receipt>> {
-        let receipt = self.change(|view, schema| {
+        self.patch_with(id, changes, WriteOptions::new())
+    }
+
+    /// As [`patch`](Self::patch), with options.
+    pub fn patch_with(
+        &self,
+        id: &str,
+        changes: &Map<String, Value>,
+        options: WriteOptions<'_>,
+    ) -> Result<Option<Receipt>> {
+        let receipt = self.change(options, |view, schema| {
             let Some((live, row)) = view.find(id)? else { return Ok(None) };
             let mut document = live.segment.document(schema, row)?;
             merge_patch(&mut document.payload, changes);
@@ -141,7 +152,16 @@ impl Collection {
 
     /// Deletes rows by id, all in one write; ids that are not there are passed over.
     pub fn delete<S: AsRef<str>>(&self, ids: &[S]) -> Result<Receipt> {
-        self.delete_found(|view, _| {
+        self.delete_with(ids, WriteOptions::new())
+    }
+
+    /// As [`delete`](Self::delete), with options.
+    pub fn delete_with<S: AsRef<str>>(
+        &self,
+        ids: &[S],
+        options: WriteOptions<'_>,
+    ) -> Result<Receipt> {
+        self.delete_found(options, |view, _| {
             let (mut found, mut seen) = (Vec::new(), HashSet::new());
             for id in ids.iter().map(AsRef::as_ref) {
                 if seen.insert(id) && view.find(id)?.is_some() {
@@ -154,7 +174,12 @@ impl Collection {
 
     /// Deletes every row that a filter admits, all in one write.
     pub fn delete_where(&self, filter: &Filter) -> Result<Receipt> {
-        self.delete_found(|view, schema| {
+        self.delete_where_with(filter, WriteOptions::new())
+    }
+
+    /// As [`delete_where`](Self::delete_where), with options.
+    pub fn delete_where_with(&self, filter: &Filter, options: WriteOptions<'_>) -> Result<Receipt> {
+        self.delete_found(options, |view, schema| {
             let mut found = Vec::new();
             for live in &view.segments {
                 for row in live.matching(schema, filter)?.iter() {
@@ -167,10 +192,11 @@ impl Collection {
 
     fn delete_found(
         &self,
-        find: impl FnOnce(&Generation, &crate::schema::Schema) -> Result<Vec<String>>,
+        options: WriteOptions<'_>,
+        find: impl FnOnce(&Generation, &Schema) -> Result<Vec<String>>,
     ) -> Result<Receipt> {
         let mut deleted = 0;
-        let receipt = self.change(|view, schema| {
+        let receipt = self.change(options, |view, schema| {
             let ids = find(view, schema)?;
             deleted = ids.len();
             Ok((deleted > 0).then_some(Operation::Delete(ids)))
@@ -185,24 +211,21 @@ impl Collection {
     /// A write that depends on what is there: nothing else is written between its look and itself.
     fn change(
         &self,
-        make: impl FnOnce(&Generation, &crate::schema::Schema) -> Result<Option<Operation>>,
+        options: WriteOptions<'_>,
+        make: impl FnOnce(&Generation, &Schema) -> Result<Option<Operation>>,
     ) -> Result<Option<Receipt>> {
         let shared = &self.shared;
         let _watch = shared.poison.watch();
         let log = shared.writable()?;
-        let (lsn, durability) = {
+        let lsn = {
             let _building = shared.building.lock();
             let mut writes = shared.writes.lock();
             let view = shared.latest(log, &mut writes)?;
             let Some(operation) = make(&view, &shared.schema)? else { return Ok(None) };
             let payload = operation.encode()?;
-            let lsn = shared.append(log, &payload, matches!(operation, Operation::Delete(_)))?;
-            writes.rows += operation.rows();
-            writes.bytes += payload.len() as u64;
-            writes.pending.push_back((lsn, Arc::new(operation)));
-            (lsn, shared.schema.durability)
+            shared.append(log, &mut writes, operation, &payload)?
         };
-        let receipt = shared.acknowledge(log, lsn, durability)?;
+        let receipt = shared.acknowledge(log, lsn, options.durability)?;
         self.maintain();
         Ok(Some(receipt))
     }
@@ -277,31 +300,42 @@ impl Shared {
     fn log_write(&self, operation: Operation, durability: Option<Durability>) -> Result<Receipt> {
         let log = self.writable()?;
         let payload = operation.encode()?;
-        let operation = Arc::new(operation);
-        let lsn = {
-            let mut writes = self.writes.lock();
-            let lsn = self.append(log, &payload, false)?;
-            writes.rows += operation.rows();
-            writes.bytes += payload.len() as u64;
-            writes.pending.push_back((lsn, operation));
-            lsn
-        };
-        self.acknowledge(log, lsn, durability.unwrap_or(self.schema.durability))
+        let lsn = self.append(log, &mut self.writes.lock(), operation, &payload)?;
+        self.acknowledge(log, lsn, durability)
     }
 
     /// Appends a frame; a delete on a full disk takes the space of the reserve.
-    fn append(&self, log: &Log, payload: &[u8], delete: bool) -> Result<u64> {
-        let appended = log.append(payload);
-        if delete && matches!(appended, Err(StorageError::OutOfSpace { .. })) {
-            let released = self.directory.lock().release_reserve();
-            if released {
-                return Ok(log.append(payload)?);
+    fn append(
+        &self,
+        log: &Log,
+        writes: &mut Writes,
+        operation: Operation,
+        payload: &[u8],
+    ) -> Result<u64> {
+        if writes.bytes > MAX_UNFLUSHED_BYTES {
+            let detail = format!(
+                "the log holds {} bytes that could not be brought into segment files; `stats` says \
+                 why, and `flush` tries again",
+                writes.bytes
+            );
+            return Err(StorageError::Io {
+                op: "write to",
+                path: self.vfs.describe(),
+                source: std::io::Error::other(detail),
             }
+            .into());
         }
-        Ok(appended?)
+        let append = || Ok(log.append(payload)?);
+        let lsn = match operation {
+            Operation::Upsert(_) => append(),
+            Operation::Delete(_) => self.with_reserve(append),
+        }?;
+        writes.push(lsn, operation, payload.len());
+        Ok(lsn)
     }
 
-    fn acknowledge(&self, log: &Log, lsn: u64, durability: Durability) -> Result<Receipt> {
+    fn acknowledge(&self, log: &Log, lsn: u64, durability: Option<Durability>) -> Result<Receipt> {
+        let durability = durability.unwrap_or(self.schema.durability);
         // Without a thread nobody would sync later.
         let now = durability == Durability::Interval && !self.options.background;
         if durability == Durability::Sync || now {
@@ -338,7 +372,9 @@ impl Shared {
                 Err(error)
             }
             committed => {
-                self.note(self.compact_if_inline());
+                if self.ring() {
+                    self.note(self.compact_tiers());
+                }
                 committed
             }
         }
@@ -352,7 +388,7 @@ impl Shared {
             let mut writes = self.writes.lock();
             let view = self.latest(log, &mut writes)?;
             // A frame without rows: the batch has a number like any other write.
-            let seq = self.append(log, &Operation::Upsert(Vec::new()).encode()?, false)?;
+            let seq = log.append(&Operation::Upsert(Vec::new()).encode()?)?;
             let (lsn, file) = log.seal()?;
             let mut segments = view.segments.clone();
             for document in documents {
@@ -377,8 +413,8 @@ impl Shared {
             self.current.store(Arc::new(next));
             self.visible.fetch_max(seq, Ordering::AcqRel);
         }
-        // It is durable by now; without a second commit there is less to fall back to, no more.
-        let _ = self.commit_again();
+        // It is durable by now; until a second commit there is no generation to fall back to.
+        self.note(self.commit_again().map(drop));
         Ok(Receipt { written: documents.len(), durable: true, ..self.receipt(log) })
     }
 }

@@ -1,5 +1,9 @@
 //! A set of rows of one segment: which are alive, which a filter admits, which have a vector.
 
+use lexivec_storage::SegmentEntry;
+
+use crate::error::{Result, corrupt};
+
 /// A set of rows out of `0..rows`, one bit each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RowSet {
@@ -104,6 +108,13 @@ impl RowSet {
             return Vec::new();
         }
         self.words.iter().flat_map(|w| w.to_le_bytes()).collect()
+    }
+
+    /// The rows alive of a segment, as its entry in the manifest has them.
+    pub(crate) fn of(entry: &SegmentEntry) -> Result<Self> {
+        Self::from_bytes(entry.rows, &entry.alive).ok_or_else(|| {
+            corrupt("the manifest", &entry.file.name, "an alive set of another segment")
+        })
     }
 
     /// Reads [`to_bytes`](Self::to_bytes); `None` if the bytes are no set of this many rows.

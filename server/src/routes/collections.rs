@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use lexivec::{Collection, Stats};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{App, read_json};
@@ -42,7 +43,20 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, Json(stats)))
 }
 
-pub(super) async fn delete(Shared(state): App, Path(name): Path<String>) -> Answer<StatusCode> {
-    blocking(move || state.drop_collection(&name)).await?;
+/// What the dropping of a collection may say in its address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DropQuery {
+    /// True if its snapshots may go with it.
+    #[serde(default)]
+    snapshots: bool,
+}
+
+pub(super) async fn delete(
+    Shared(state): App,
+    Path(name): Path<String>,
+    Query(query): Query<DropQuery>,
+) -> Answer<StatusCode> {
+    blocking(move || state.drop_collection(&name, query.snapshots)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

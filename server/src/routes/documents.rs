@@ -30,6 +30,13 @@ pub(super) struct WriteQuery {
     durability: Option<Durability>,
 }
 
+impl WriteQuery {
+    fn options(&self) -> WriteOptions<'static> {
+        let options = WriteOptions::new();
+        self.durability.map_or(options, |durability| options.durability(durability))
+    }
+}
+
 /// Body of a delete: ids, or a filter.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,14 +77,17 @@ fn filter(json: Option<Value>) -> Answer<Filter> {
 pub(super) async fn delete(
     Shared(state): App,
     Path(name): Path<String>,
+    Query(query): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Json<Receipt>> {
     let collection = state.collection(&name)?;
     let asked: DeleteJson = read_json(&state, &headers, body).await?;
     let work = move || match (asked.ids, asked.filter) {
-        (Some(ids), None) => Ok(collection.delete(&ids)?),
-        (None, json @ Some(_)) => Ok(collection.delete_where(&filter(json)?)?),
+        (Some(ids), None) => Ok(collection.delete_with(&ids, query.options())?),
+        (None, json @ Some(_)) => {
+            Ok(collection.delete_where_with(&filter(json)?, query.options())?)
+        }
         _ => {
             Err(Problem::bad_request("give either \"ids\" or \"filter\"; {} admits every document"))
         }
@@ -89,13 +99,14 @@ pub(super) async fn delete(
 pub(super) async fn patch(
     Shared(state): App,
     Path((name, id)): Path<(String, String)>,
+    Query(query): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Json<Receipt>> {
     let collection = state.collection(&name)?;
     let changes: PatchJson = read_json(&state, &headers, body).await?;
     let work = move || {
-        let patched = collection.patch(&id, &changes.payload)?;
+        let patched = collection.patch_with(&id, &changes.payload, query.options())?;
         patched.ok_or_else(|| no_document(&id))
     };
     Ok(Json(state.write(work).await?))
@@ -153,7 +164,6 @@ pub(super) async fn write(
     headers: HeaderMap,
     body: Body,
 ) -> Answer<Response> {
-    let durability = asked.durability;
     let collection = state.collection(&name)?;
     let kind = body_kind(&headers)?;
     let held = read_body(&state, &headers, body).await?;
@@ -170,9 +180,7 @@ pub(super) async fn write(
         }
         let (lines, documents): (Vec<usize>, Vec<Document>) = numbered.into_iter().unzip();
         let ids: Vec<String> = documents.iter().map(|d| d.id.clone()).collect();
-        let options = WriteOptions::new();
-        let options = durability.map_or(options, |d| options.durability(d));
-        match collection.upsert_with(documents, options) {
+        match collection.upsert_with(documents, asked.options()) {
             Ok(receipt) => Ok((lines, ids, receipt)),
             // A document is known to its sender by its line.
             Err(Error::Document { position, id, detail }) if kind == BodyKind::Lines => {

@@ -49,7 +49,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/collections/{collection}/count", post(documents::count))
         .route("/v1/collections/{collection}/scroll", post(documents::scroll))
         .route("/v1/collections/{collection}/flush", post(upkeep::flush))
-        .route("/v1/collections/{collection}/compact", post(upkeep::compact))
+        .route("/v1/collections/{collection}/compact", post(upkeep::compact).delete(upkeep::cancel))
         .route("/v1/collections/{collection}/verify", post(upkeep::verify))
         .route("/v1/collections/{collection}/snapshots", get(upkeep::snapshots))
         .route("/v1/collections/{collection}/snapshots/{snapshot}", put(upkeep::snapshot))

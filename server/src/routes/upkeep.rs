@@ -1,8 +1,10 @@
 //! Keeping a collection in order: flushed, compacted, verified, snapshots of it taken.
 
 use axum::Json;
-use axum::extract::{Path, State as Shared};
-use lexivec::{Collection, CompactReport, Snapshot, VerifyReport};
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::StatusCode;
+use lexivec::{Collection, CompactOptions, CompactReport, Snapshot, VerifyLevel, VerifyReport};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
@@ -15,20 +17,50 @@ pub(super) async fn flush(Shared(state): App, Path(name): Path<String>) -> Answe
     Ok(Json(json!({ "generation": generation })))
 }
 
+/// What a compaction may say in its address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CompactQuery {
+    /// Bytes of memory it may take.
+    memory: Option<u64>,
+}
+
 pub(super) async fn compact(
     Shared(state): App,
     Path(name): Path<String>,
+    Query(query): Query<CompactQuery>,
 ) -> Answer<Json<CompactReport>> {
     let collection = state.collection(&name)?;
-    Ok(Json(state.write(move || Ok(collection.compact()?)).await?))
+    let work = move || {
+        let options = CompactOptions::new();
+        let options = query.memory.map_or(options, |bytes| options.memory(bytes));
+        Ok(collection.compact_with(options)?)
+    };
+    Ok(Json(state.write(work).await?))
+}
+
+/// Ends a compaction under way; what it has committed stays.
+pub(super) async fn cancel(Shared(state): App, Path(name): Path<String>) -> Answer<StatusCode> {
+    state.collection(&name)?.cancel_compaction();
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// What a verification may say in its address.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyQuery {
+    /// How far it goes.
+    #[serde(default)]
+    level: VerifyLevel,
 }
 
 pub(super) async fn verify(
     Shared(state): App,
     Path(name): Path<String>,
+    Query(query): Query<VerifyQuery>,
 ) -> Answer<Json<VerifyReport>> {
     let path = state.path(&name)?;
-    Ok(Json(state.write(move || Ok(Collection::verify(path)?)).await?))
+    Ok(Json(state.write(move || Ok(Collection::verify_with(path, query.level)?)).await?))
 }
 
 pub(super) async fn snapshots(Shared(state): App, Path(name): Path<String>) -> Answer<Json<Value>> {

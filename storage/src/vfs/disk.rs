@@ -25,7 +25,7 @@ const LOG_MODE: u32 = 0o600;
 
 /// File systems whose locks, syncs or maps do not hold across machines or layers, by the magic
 /// number of statfs(2) (linux/magic.h).
-const UNSAFE_FILESYSTEMS: [(u32, &str); 7] = [
+const UNSAFE_FILESYSTEMS: [(u32, &str); 12] = [
     (0x6969, "NFS"),
     (0x517b, "SMB"),
     (0xff53_4d42, "CIFS"),
@@ -33,6 +33,11 @@ const UNSAFE_FILESYSTEMS: [(u32, &str); 7] = [
     (0x0102_1997, "9p"),
     (0x6573_5546, "FUSE"),
     (0x0bd0_0bd0, "Lustre"),
+    (0x00c3_6400, "Ceph"),
+    (0x5346_414f, "AFS"),
+    (0x7375_7245, "Coda"),
+    (0x564c, "NCP"),
+    (0x786f_4256, "a VirtualBox folder"),
 ];
 
 /// A directory on disk.

@@ -5,6 +5,7 @@ use std::path::Path;
 pub mod disk;
 pub(crate) mod faulty;
 pub(crate) mod memory;
+pub(crate) mod probe;
 #[cfg(test)]
 mod tests;
 

@@ -40,6 +40,65 @@ fn files_are_written_listed_read_and_mapped() {
     });
 }
 
+/// A file system on which anybody gets a lock, or a rename takes any name.
+#[derive(Debug)]
+struct Careless {
+    inner: MemoryVfs,
+    locks: bool,
+}
+
+impl Vfs for Careless {
+    fn create(&self, name: &str) -> Result<Box<dyn VfsFile>> {
+        self.inner.create(name)
+    }
+    fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
+        self.inner.create_log(name, len)
+    }
+    fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
+        self.inner.map(name, expected_len)
+    }
+    fn read(&self, name: &str, max_len: u64) -> Result<Vec<u8>> {
+        self.inner.read(name, max_len)
+    }
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        if !self.locks {
+            let _ = self.inner.remove(to);
+        }
+        self.inner.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> Result<()> {
+        self.inner.remove(name)
+    }
+    fn list(&self) -> Result<Vec<FileInfo>> {
+        self.inner.list()
+    }
+    fn sync_dir(&self) -> Result<()> {
+        self.inner.sync_dir()
+    }
+    fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>> {
+        if self.locks { MemoryVfs::default().lock(name) } else { self.inner.lock(name) }
+    }
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+}
+
+#[test]
+fn a_careless_file_system_is_found_out() {
+    on_each(|vfs| {
+        super::probe::probe(vfs).expect("a sound one");
+        let left = vfs.list().expect("listed");
+        // A lock's file stays on disk.
+        assert!(left.iter().all(|f| f.name != "PROBE.tmp" && f.name != "PROBE"), "{left:?}");
+    });
+    for (locks, kind) in [(true, "locks do not hold"), (false, "renames over a file")] {
+        let vfs = Careless { inner: MemoryVfs::default(), locks };
+        let refused = super::probe::probe(&vfs).expect_err(kind).to_string();
+        assert!(refused.contains(kind), "{refused}");
+        assert!(vfs.list().expect("listed").is_empty());
+    }
+}
+
 #[test]
 fn nothing_is_overwritten() {
     on_each(|vfs| {

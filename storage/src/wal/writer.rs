@@ -6,7 +6,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::frame::{FIRST_FRAME, FRAME_BYTES, HEADER_BYTES, Header, Home, MARK_AT, Prepared};
 use super::replay::LogContent;
-use super::{log_name, log_number};
+use super::{MAX_LOG_FILE_BYTES, log_name, log_number};
 use crate::directory::TEMPORARY_ENDING;
 use crate::error::{Error, Result};
 use crate::poison::Poison;
@@ -72,7 +72,7 @@ impl Log {
         let log = Self {
             vfs,
             collection,
-            file_bytes,
+            file_bytes: file_bytes.min(MAX_LOG_FILE_BYTES),
             poison,
             inner: Mutex::new(inner),
             synced: Condvar::new(),
@@ -107,9 +107,14 @@ impl Log {
     /// Appends a write and gives its number. It is not durable before [`sync`](Self::sync).
     ///
     /// # Errors
+    /// [`Error::Invalid`] for one that no file holds; nothing was written.
     /// [`Error::OutOfSpace`] when no file can be made for it: nothing was written, and writing may go
     /// on when there is space. After any other failure all writes are refused.
     pub fn append(&self, payload: &[u8]) -> Result<u64> {
+        if payload.len() as u64 > MAX_LOG_FILE_BYTES / 2 {
+            let detail = format!("a write of {} bytes is too long for the log", payload.len());
+            return Err(Error::Invalid { detail });
+        }
         let mut frame = Prepared::write(payload);
         let mut inner = self.inner.lock();
         let fits = |inner: &Inner| {
