@@ -19,7 +19,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![forbid(unsafe_code)]
 
 #[cfg(target_endian = "big")]
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
@@ -31,6 +30,7 @@ mod execute;
 pub mod limits;
 pub mod model;
 mod options;
+mod random;
 pub mod schema;
 mod segment;
 mod text;

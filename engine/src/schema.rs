@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, corrupt};
 use crate::limits::{
-    DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M, MAX_NAME_BYTES,
+    CODES_MIN_ROWS, DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M,
+    MAX_NAME_BYTES,
 };
 use crate::options::Durability;
+use crate::vector::hnsw::MAX_GRAPH_ROWS;
 
 /// Name of the vector field used where none is named.
 pub const DEFAULT_VECTOR_FIELD: &str = "vector";
@@ -41,6 +43,21 @@ impl std::str::FromStr for Metric {
             )),
         }
     }
+}
+
+/// How many bits the codes have that walks and scans compare; what they find is always scored on the
+/// vectors themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Quantization {
+    /// Eight bits a component.
+    #[default]
+    Int8,
+    /// Four bits a component, of rotated vectors: for collections larger than memory.
+    Int4,
+    /// One bit a component, of rotated vectors: for collections much larger than memory.
+    Binary,
 }
 
 /// How text becomes terms, for documents and queries alike.
@@ -111,6 +128,9 @@ pub struct VectorField {
     /// HNSW beam while building.
     #[serde(default = "default_ef_construction")]
     pub ef_construction: usize,
+    /// Codes that walks and scans compare.
+    #[serde(default)]
+    pub quantization: Quantization,
 }
 
 fn default_m() -> usize {
@@ -125,6 +145,19 @@ fn default_graph_min_rows() -> usize {
     DEFAULT_GRAPH_MIN_ROWS
 }
 
+impl Schema {
+    /// True if a segment with so many vectors of a field has a graph over them.
+    pub(crate) fn wants_graph(&self, vectors: u32) -> bool {
+        vectors as usize >= self.graph_min_rows.max(1) && vectors <= MAX_GRAPH_ROWS
+    }
+
+    /// True if a segment with so many vectors of a field has codes of them: a graph is walked by codes,
+    /// and from some number on a scan is faster by them.
+    pub(crate) fn wants_codes(&self, vectors: u32) -> bool {
+        vectors as usize >= CODES_MIN_ROWS.min(self.graph_min_rows.max(1))
+    }
+}
+
 impl VectorField {
     /// A field with the default graph parameters (m 16, ef_construction 200).
     pub fn new(name: impl Into<String>, dim: usize, metric: Metric) -> Self {
@@ -134,6 +167,7 @@ impl VectorField {
             metric,
             m: default_m(),
             ef_construction: default_ef_construction(),
+            quantization: Quantization::default(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the planner is told about a segment, and what it answers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Counts of one segment, after the filter was evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,10 +11,16 @@ pub struct SegmentFacts {
     pub live: u32,
     /// Rows alive that the filter admits and that have a vector.
     pub matching: u32,
+    /// True where the segment has codes of its vectors.
+    pub has_codes: bool,
     /// True where the segment has a graph.
     pub has_graph: bool,
     /// Neighbours a row has in the graph, at the most.
     pub degree: u32,
+    /// Bytes of a vector.
+    pub vector_bytes: u32,
+    /// Bytes of a code, where there are some.
+    pub code_bytes: u32,
 }
 
 /// A way to find the closest rows of a segment.
@@ -25,19 +31,44 @@ pub enum Strategy {
     Empty,
     /// Compare with every matching row.
     Exact,
+    /// Compare the codes of every matching row, and the vectors of the best.
+    Codes,
     /// Walk the graph.
     Graph {
         /// Width of the beam.
         ef: usize,
     },
-    /// Walk the graph through all rows, keep matching ones.
+    /// Walk the graph through all rows, keep matching ones; if they are too few, as
+    /// [`Codes`](Self::Codes).
     FilteredGraph {
-        /// Width of the beam of matching rows.
+        /// Width of the beam, in rows whether they match or not.
         ef: usize,
     },
 }
 
+/// A kind of [`Strategy`], for requests that name one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StrategyKind {
+    /// Compare with every matching row.
+    Exact,
+    /// Compare the codes of every matching row, and the vectors of the best.
+    Codes,
+    /// Walk the graph.
+    Graph,
+}
+
 impl Strategy {
+    /// Its kind; of none where no row can match.
+    pub fn kind(&self) -> Option<StrategyKind> {
+        match self {
+            Self::Empty => None,
+            Self::Exact => Some(StrategyKind::Exact),
+            Self::Codes => Some(StrategyKind::Codes),
+            Self::Graph { .. } | Self::FilteredGraph { .. } => Some(StrategyKind::Graph),
+        }
+    }
+
     /// True when no closer row can have been missed.
     pub fn is_exact(&self) -> bool {
         matches!(self, Self::Empty | Self::Exact)
@@ -49,7 +80,7 @@ impl Strategy {
 pub struct SegmentPlan {
     /// What is done.
     pub strategy: Strategy,
-    /// Its estimated cost, in vector comparisons.
+    /// Its estimated cost, in microseconds.
     pub cost: f64,
     /// Rows that match, counted.
     pub matching: u32,

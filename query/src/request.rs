@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::plan::StrategyKind;
 
 /// Hits of one answer, and the last place a page may reach. Each leg brings at least as many.
 pub const MAX_WINDOW: usize = 10_000;
@@ -98,6 +99,9 @@ pub struct Params {
     pub ef: Option<usize>,
     /// Scan instead of walking a graph.
     pub exact: bool,
+    /// The way every segment goes that has what it takes, whatever it costs; the planner's if not
+    /// set. To compare ways, and to test them.
+    pub strategy: Option<StrategyKind>,
 }
 
 /// A search request. Build one with [`text`](Self::text), [`vector`](Self::vector) or
@@ -225,6 +229,12 @@ impl SearchRequest {
     /// Scans instead of walking a graph.
     pub fn exact(mut self) -> Self {
         self.params.exact = true;
+        self
+    }
+
+    /// Goes this way wherever it can, whatever it costs; see [`Params::strategy`].
+    pub fn strategy(mut self, strategy: StrategyKind) -> Self {
+        self.params.strategy = Some(strategy);
         self
     }
 

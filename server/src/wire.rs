@@ -1,6 +1,7 @@
 //! JSON of requests and answers: what callers write, turned into what the engine means.
 
 use lexivec::query::filter::Filter;
+use lexivec::query::plan::StrategyKind;
 use lexivec::query::request::{Fusion, LegOptions, Mode, Normalize, Params, SearchRequest};
 use lexivec::schema::{TextField, VectorField};
 use lexivec::{Metric, Options};
@@ -97,6 +98,7 @@ struct ParamsJson {
     ef: Option<usize>,
     #[serde(default)]
     exact: bool,
+    strategy: Option<StrategyKind>,
 }
 
 impl SearchJson {
@@ -132,7 +134,8 @@ impl SearchJson {
                 },
             },
         };
-        request.params = Params { ef: self.params.ef, exact: self.params.exact };
+        let ParamsJson { ef, exact, strategy } = self.params;
+        request.params = Params { ef, exact, strategy };
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;
         request.explain = self.explain;

@@ -9,8 +9,10 @@ use crate::segment::{SegmentFile, segment_number};
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
-const VERSION: (u16, u16) = (1, 1);
-/// The format before there was a log; still read.
+const VERSION: (u16, u16) = (1, 2);
+/// Before segments had codes; otherwise the same, and still read.
+const VERSION_WITHOUT_CODES: (u16, u16) = (1, 1);
+/// Before there was a log; still read.
 const VERSION_WITHOUT_LOG: (u16, u16) = (1, 0);
 /// Bytes of a manifest. A thousand segments of a million rows each, all with deletions, fit.
 pub(crate) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
@@ -115,7 +117,7 @@ impl Manifest {
         }
         let body = bytes.len().saturating_sub(CHECKSUM_BYTES);
         let (body, stored) = bytes.split_at(body);
-        let known = version == VERSION || version == VERSION_WITHOUT_LOG;
+        let known = [VERSION, VERSION_WITHOUT_CODES, VERSION_WITHOUT_LOG].contains(&version);
         if !known || hash(body).to_le_bytes() != *stored {
             return Err(Error::corrupt(name, 0, "its checksum is wrong"));
         }
@@ -309,7 +311,7 @@ mod tests {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
-        assert!(matches!(error, Error::NewerFormat { found: (2, 1), .. }), "{error}");
+        assert!(matches!(error, Error::NewerFormat { found: (2, 2), .. }), "{error}");
     }
 
     #[test]

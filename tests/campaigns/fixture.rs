@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use lexivec::query::plan::StrategyKind;
+use lexivec::schema::{Quantization, VectorField};
 use lexivec::storage::DiskVfs;
 use lexivec::{Collection, Document, Filter, Metric, OpenOptions, Options, SearchRequest};
 use serde_json::{Value, json};
@@ -28,7 +30,13 @@ pub fn write(dir: &Path) -> Outcome {
 
 fn make(dir: &Path) -> lexivec::Result<()> {
     let open = OpenOptions::new().background(false).log_file_bytes(4 << 10).reserve_bytes(0);
-    let options = Options::new().name("fixture").vector(8, Metric::Cosine).graph_min_rows(50);
+    let four =
+        VectorField { quantization: Quantization::Int4, ..VectorField::new("four", 8, Metric::L2) };
+    let options = Options::new()
+        .name("fixture")
+        .vector(8, Metric::Cosine)
+        .vector_field(four)
+        .graph_min_rows(50);
     let vfs = Arc::new(DiskVfs::create_root(dir)?);
     let collection = Collection::create_on(vfs, options.open(open))?;
     let mut random = Random(11);
@@ -40,7 +48,11 @@ fn make(dir: &Path) -> lexivec::Result<()> {
             .payload("n", i as u64)
             .payload("tag", ["a", "b", "c"][i % 3])
             .payload("meta", json!({"x": [i % 5, "y"]}));
-        if i.is_multiple_of(7) { document } else { document.vector(random.vector(8)) }
+        if i.is_multiple_of(7) {
+            document
+        } else {
+            document.vector(random.vector(8)).named_vector("four", random.vector(8))
+        }
     };
     collection.upsert((0..60).map(&mut row).collect())?;
     collection.upsert((50..56).map(&mut row).collect())?;
@@ -58,10 +70,18 @@ pub fn answers(collection: &Collection) -> lexivec::Result<Value> {
         let answer = collection.search(&request)?;
         Ok(json!(answer.hits.iter().map(|h| json!([h.id, h.score])).collect::<Vec<_>>()))
     };
+    let codes = |field: &VectorField| {
+        let mut request = SearchRequest::vector(vector.clone()).strategy(StrategyKind::Codes);
+        request.vector_field = Some(field.name.clone());
+        hits(request)
+    };
+    let codes =
+        collection.schema().vectors.iter().map(codes).collect::<lexivec::Result<Vec<_>>>()?;
     Ok(json!({
+        "codes": codes,
         "text": hits(SearchRequest::text("wing heat"))?,
         "vector": hits(SearchRequest::vector(vector.clone()).exact())?,
-        "hybrid": hits(SearchRequest::hybrid("mach cone", vector).filter(filter))?,
+        "hybrid": hits(SearchRequest::hybrid("mach cone", vector.clone()).filter(filter))?,
         "rows": collection.scroll(&Filter::All, None, 1_000)?.documents,
     }))
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hnsw_rs::prelude::{DistCosine, Hnsw};
+use lexivec::query::plan::StrategyKind;
 use lexivec::schema::VectorField;
 use lexivec::storage::MemoryVfs;
 use lexivec::{Collection, Document, Metric, Options, SearchRequest};
@@ -39,6 +40,7 @@ fn search(collection: &Collection, query: &[f32], ef: Option<usize>) -> Vec<usiz
     let mut request = SearchRequest::vector(query.to_vec()).limit(K);
     request.params.ef = ef;
     request.params.exact = ef.is_none();
+    request.params.strategy = ef.map(|_| StrategyKind::Graph);
     let answer = collection.search(&request).expect("an answer");
     assert_eq!(answer.exact, ef.is_none(), "the answer must say whether it is exact");
     answer.hits.iter().map(|h| h.id.parse().expect("a number")).collect()
@@ -148,7 +150,8 @@ fn equal_vectors_are_all_found() {
     let collection = collection(&MemoryVfs::default(), &rows, Metric::L2);
     let found = search(&collection, &one, Some(60));
     assert_eq!(found[0], 0, "ties go to the lower id");
-    let answer = collection.search(&SearchRequest::vector(one).limit(10).ef(60)).expect("found");
+    let request = SearchRequest::vector(one).limit(10).ef(60).strategy(StrategyKind::Graph);
+    let answer = collection.search(&request).expect("found");
     assert!(answer.hits.iter().all(|h| h.score == 0.0), "all ten are at the query's place");
     let far: Vec<f32> = rows[400].clone();
     assert_eq!(search(&collection, &far, Some(60))[0], 400);

@@ -48,17 +48,22 @@ fn scores(segments: &Searched<'_>, field: &str, query: &[f32], exact: bool) -> R
         let Some(vectors) = segment.vectors(field) else { continue };
         let mut rows = alive.clone();
         rows.intersect(&vectors.store.present);
-        match vectors.graph.as_ref().filter(|_| !exact) {
-            Some(graph) => {
-                let near = hnsw::search(graph, &vectors.store, query, &rows, DEFAULT_EF)?;
-                found.extend(near.into_iter().map(|n| f64::from(n.score)));
+        let query = vectors.store.query(query);
+        let walked = match (&vectors.graph, &vectors.codes) {
+            (Some(graph), Some(codes)) if !exact => {
+                let near = codes.query(query.vector(), query.unit());
+                let found = hnsw::search(graph, codes, &near, DEFAULT_EF)?;
+                let wanted = found.into_iter().map(|n| n.row).filter(|&row| rows.contains(row));
+                Some(wanted.take(DEPTH + codes.spare(DEPTH)).collect::<Vec<u32>>())
             }
-            None => {
-                let rank = |row| segment.documents.rank(row);
-                let near = scan(&vectors.store, query, &rows, DEPTH, rank)?;
-                found.extend(near.into_iter().map(|(_, score)| score));
-            }
-        }
+            _ => None,
+        };
+        let rank = |row| segment.documents.rank(row);
+        let near = match walked {
+            Some(best) => scan(&query, best.into_iter(), DEPTH, rank)?,
+            None => scan(&query, rows.iter(), DEPTH, rank)?,
+        };
+        found.extend(near.into_iter().map(|(_, score)| score));
     }
     found.sort_unstable_by(|a, b| b.total_cmp(a));
     found.truncate(DEPTH);

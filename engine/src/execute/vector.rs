@@ -3,12 +3,11 @@
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy};
 use lexivec_query::planner::plan_vector;
 use lexivec_query::request::Params;
-use lexivec_query::topk::descending;
 
 use super::{Place, gather};
 use crate::collection::Generation;
 use crate::error::Result;
-use crate::segment::{RowSet, Segment};
+use crate::segment::{RowSet, Segment, Vectors};
 use crate::vector::{hnsw, scan};
 
 /// The question to the vector leg.
@@ -38,11 +37,14 @@ pub(super) fn search(
             rows: vectors.store.present.count(),
             live: live.alive.count(),
             matching: rows.count(),
+            has_codes: vectors.codes.is_some(),
             has_graph: vectors.graph.is_some(),
             degree: vectors.graph.as_ref().map_or(0, |g| g.degree() as u32),
+            vector_bytes: vectors.store.dim as u32 * 4,
+            code_bytes: vectors.codes.as_ref().map_or(0, |c| c.row_bytes() as u32),
         };
         let mut plan = plan_vector(&facts, asked.window, params);
-        let found = run(segment, asked, &rows, &mut plan)?;
+        let found = run(segment, vectors, asked, &rows, &mut plan)?;
         plans.push(plan);
         hits.extend(found.into_iter().map(|(row, score)| ((place, row), score)));
     }
@@ -51,34 +53,33 @@ pub(super) fn search(
 
 fn run(
     segment: &Segment,
+    vectors: &Vectors,
     asked: &Asked<'_>,
     rows: &RowSet,
     plan: &mut SegmentPlan,
 ) -> Result<Vec<(u32, f64)>> {
-    let Some(vectors) = segment.vectors(asked.field) else {
-        return Ok(Vec::new());
-    };
     let rank = |row| segment.documents.rank(row);
-    let ef = match (plan.strategy.clone(), &vectors.graph) {
+    let (store, window) = (&vectors.store, asked.window);
+    let query = store.query(asked.vector);
+    let enough = window.min(rows.count() as usize);
+    let codes = match (&plan.strategy, &vectors.codes) {
         (Strategy::Empty, _) => return Ok(Vec::new()),
-        (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) => {
-            Some((graph, ef.max(asked.window)))
-        }
-        _ => None,
+        (Strategy::Exact, _) | (_, None) => return scan(&query, rows.iter(), window, rank),
+        (_, Some(codes)) => codes,
     };
-    if let Some((graph, ef)) = ef {
-        let near = hnsw::search(graph, &vectors.store, asked.vector, rows, ef)?;
-        if near.len() >= asked.window.min(rows.count() as usize) {
-            let mut ranked = near
-                .into_iter()
-                .map(|n| Ok((f64::from(n.score), rank(n.row)?, n.row)))
-                .collect::<Result<Vec<_>>>()?;
-            ranked.sort_unstable_by(|a, b| descending(a.0, b.0).then(a.1.cmp(&b.1)));
-            ranked.truncate(asked.window);
-            return Ok(ranked.into_iter().map(|(score, _, row)| (row, score)).collect());
+    let near = codes.query(asked.vector, query.unit());
+    let most = window + codes.spare(window);
+    if let (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) =
+        (&plan.strategy, &vectors.graph)
+    {
+        let found = hnsw::search(graph, codes, &near, *ef)?;
+        let wanted = found.into_iter().map(|n| n.row).filter(|&row| rows.contains(row));
+        let best: Vec<u32> = wanted.take(most).collect();
+        if best.len() >= enough {
+            return scan(&query, best.into_iter(), window, rank);
         }
-        // The walk ended before it met as many rows as there are: no hit may be missing.
-        plan.strategy = Strategy::Exact;
+        // The walk did not meet as many rows as there are: no hit may be missing.
+        plan.strategy = Strategy::Codes;
     }
-    scan(&vectors.store, asked.vector, rows, asked.window, rank)
+    scan(&query, codes.scan(&near, rows, most)?.into_iter(), window, rank)
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::text::{SegmentText, write_columns, write_text};
 use crate::vector::hnsw::{BuildParameters, build, write_graph};
-use crate::vector::{VectorRows, write_vectors};
+use crate::vector::{VectorRows, write_codes, write_vectors};
 
 /// What a long write is doing, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +86,11 @@ impl SegmentBuilder<'_> {
             let vectors = documents.iter().map(|d| d.vectors.get(&field.name).map(Vec::as_slice));
             let vectors = VectorRows::new(field, rows, vectors);
             write_vectors(&mut out, &field.name, &vectors)?;
-            let present = vectors.present.count() as usize;
-            if self.graphs && present >= self.schema.graph_min_rows.max(1) {
+            let present = vectors.present.count();
+            if self.schema.wants_codes(present) {
+                write_codes(&mut out, field, &vectors, self.schema.seed)?;
+            }
+            if self.graphs && self.schema.wants_graph(present) {
                 let parameters = BuildParameters {
                     m: field.m,
                     ef_construction: field.ef_construction,

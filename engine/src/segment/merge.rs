@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::schema::{Schema, VectorField};
 use crate::text::{SegmentText, merge_text, write_columns};
 use crate::vector::hnsw::{BuildParameters, BuiltGraph, build, extend, write_graph};
-use crate::vector::{VectorRows, write_vectors};
+use crate::vector::{VectorRows, write_codes, write_vectors};
 
 /// A graph is built on when it brings at least this share of the rows (one in two) ...
 const REUSE_MIN_SHARE: u32 = 2;
@@ -97,8 +97,11 @@ impl SegmentMerger<'_> {
             }
             let vectors = VectorRows::new(field, rows, given.into_iter());
             write_vectors(&mut out, &field.name, &vectors)?;
-            let enough = vectors.present.count() as usize >= self.schema.graph_min_rows.max(1);
-            if enough && self.graph != GraphFrom::Nowhere {
+            let present = vectors.present.count();
+            if self.schema.wants_codes(present) {
+                write_codes(&mut out, field, &vectors, self.schema.seed)?;
+            }
+            if self.schema.wants_graph(present) && self.graph != GraphFrom::Nowhere {
                 write_graph(&mut out, &field.name, &self.build(field, &vectors)?)?;
             }
         }

@@ -11,4 +11,4 @@ pub use builder::Stage;
 pub(crate) use builder::{NEVER, Progress, SegmentBuilder};
 pub(crate) use documents::StoredDocuments;
 pub(crate) use merge::{GraphFrom, Input, SegmentMerger, largest_graph};
-pub(crate) use open::Segment;
+pub(crate) use open::{Segment, Vectors};

@@ -9,13 +9,15 @@ use crate::document::Document;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::text::{Columns, TextIndex};
-use crate::vector::VectorStore;
 use crate::vector::hnsw::Graph;
+use crate::vector::{Codes, VectorStore};
 
 /// One vector field of a segment.
 pub(crate) struct Vectors {
     pub(crate) name: String,
     pub(crate) store: VectorStore,
+    /// Nothing in small segments, nor in those of releases before there were codes.
+    pub(crate) codes: Option<Codes>,
     pub(crate) graph: Option<Graph>,
 }
 
@@ -41,6 +43,7 @@ impl Segment {
                 Ok(Vectors {
                     name: field.name.clone(),
                     store: VectorStore::open(&reader, name, field, rows)?,
+                    codes: Codes::open(&reader, name, field, rows)?,
                     graph: Graph::open(&reader, name, &field.name, rows)?,
                 })
             })

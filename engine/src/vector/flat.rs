@@ -1,23 +1,24 @@
-//! The exact scan: every wanted row compared with the query; the oracle of every recall figure.
+//! Scoring rows on their vectors, exactly; over all wanted rows the oracle of every recall figure.
 
 use lexivec_query::topk::TopK;
 
-use super::store::VectorStore;
+use super::store::Query;
 use crate::error::Result;
-use crate::segment::RowSet;
 
-/// The `k` closest of `wanted`, best first; ties go to the lower rank, `rank` being the place of a
+/// The `k` closest of some rows, best first; ties go to the lower rank, `rank` being the place of a
 /// row's id among the segment's ids.
 pub(crate) fn scan(
-    store: &VectorStore,
-    vector: &[f32],
-    wanted: &RowSet,
+    query: &Query<'_>,
+    rows: impl Iterator<Item = u32>,
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<Vec<(u32, f64)>> {
-    let query = store.query(vector);
     let mut top = TopK::new(k);
-    for row in wanted.iter() {
+    let mut rows = rows.peekable();
+    while let Some(row) = rows.next() {
+        if let Some(&next) = rows.peek() {
+            query.prefetch(next);
+        }
         let score = f64::from(query.similarity(row)?);
         // Most rows are far: only one that may enter pays for its rank.
         if top.threshold().is_none_or(|t| score >= t) {

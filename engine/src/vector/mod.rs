@@ -3,9 +3,12 @@
 pub(crate) mod distance;
 mod flat;
 pub(crate) mod hnsw;
+mod quantize;
+mod rotation;
 mod store;
 
 pub(crate) use flat::scan;
+pub(crate) use quantize::{Codes, write_codes};
 pub(crate) use store::{VectorRows, VectorStore, write_vectors};
 
 /// A row and how close it is to the query; higher is closer.

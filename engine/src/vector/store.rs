@@ -2,7 +2,7 @@
 
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
-use super::distance::{inverse_norm, similarity};
+use super::distance::{inverse_norm, prefetch, similarity};
 use crate::error::{Result, corrupt};
 use crate::schema::{Metric, VectorField};
 use crate::segment::RowSet;
@@ -48,11 +48,9 @@ impl<'a> VectorRows<'a> {
         self.rows.get(row as usize).copied().unwrap_or_default()
     }
 
-    /// Similarity of two rows.
-    #[inline]
-    pub(crate) fn similarity(&self, a: u32, b: u32) -> f32 {
-        let norm = |row: u32| self.inverse_norms.get(row as usize).copied().unwrap_or(1.0);
-        similarity(self.metric, self.row(a), self.row(b), norm(a) * norm(b))
+    /// What makes a row's vector one of length 1 under cosine; 1 under other metrics.
+    pub(crate) fn unit(&self, row: u32) -> f32 {
+        self.inverse_norms.get(row as usize).copied().unwrap_or(1.0)
     }
 }
 
@@ -168,6 +166,24 @@ pub(crate) struct Query<'a> {
 }
 
 impl Query<'_> {
+    /// The query as it was given.
+    pub(crate) fn vector(&self) -> &[f32] {
+        self.vector
+    }
+
+    /// What makes the query one of length 1 under cosine.
+    pub(crate) fn unit(&self) -> f32 {
+        self.inverse_norm
+    }
+
+    /// Asks memory for a row's vector.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: u32) {
+        if let Ok(vector) = self.store.vector(row) {
+            prefetch(bytemuck::cast_slice(vector));
+        }
+    }
+
     /// Exact similarity of a row to the query.
     #[inline]
     pub(crate) fn similarity(&self, row: u32) -> Result<f32> {

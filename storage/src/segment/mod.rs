@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 const MAGIC: &[u8; 8] = b"LXVSEGM\0";
 const FOOTER_MAGIC: &[u8; 8] = b"LXVSEGF\0";
 /// Format of segment files, major and minor.
-const VERSION: (u16, u16) = (1, 0);
+const VERSION: (u16, u16) = (1, 1);
+/// Before segments had codes; otherwise the same, and still read.
+const VERSION_WITHOUT_CODES: (u16, u16) = (1, 0);
 /// Bytes of the header, and of the footer.
 const EDGE_BYTES: usize = 64;
 /// Where sections may start: a cache line, and the width of the widest vector register.
@@ -57,7 +59,7 @@ fn aligned(at: u64) -> u64 {
 
 /// Refuses versions this release does not read, newer ones with a text of their own.
 fn check_version(file: &str, found: (u16, u16)) -> Result<()> {
-    if found == VERSION {
+    if found == VERSION || found == VERSION_WITHOUT_CODES {
         return Ok(());
     }
     if found > VERSION {

@@ -1,10 +1,73 @@
-//! How close two vectors are: one similarity per metric, higher is closer.
+//! How close two vectors are: one similarity per metric, higher is closer; and inner products of codes.
 
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use simsimd::SpatialSimilarity;
 
 use crate::schema::Metric;
+
+/// Rows a kernel asks memory for before it needs them. Tried from 2 to 12 on codes of 384 bytes that no
+/// cache holds: 25 % more rows a second with 12 than with 2, and 10 % more than with 4.
+const AHEAD: usize = 12;
+
+/// Bits of a component in a code, and how a code lies in its bytes. Components behind the last one are
+/// 0 in the query, so that it does not matter what they are in a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bits {
+    /// Component i is bit `i % 8` of byte `i / 8`.
+    One,
+    /// In blocks of 128 components: component j and component 64 + j are the low and the high half of
+    /// byte j.
+    Four,
+    /// Component i is byte i.
+    Eight,
+}
+
+/// Components that the queries of all codes are padded to a multiple of.
+pub(crate) const QUERY_BLOCK: usize = 128;
+
+/// Inner product of the code of each of these rows with a query. `codes` are the codes of all rows, of
+/// `stride` bytes each; that of a row beyond them counts as zeros.
+#[inline]
+pub(crate) fn code_dots(
+    bits: Bits,
+    codes: &[u8],
+    stride: usize,
+    rows: &[u32],
+    query: &[i8],
+    out: &mut [i32],
+) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(isa) = x86::isa() {
+        return x86::code_dots(isa, bits, codes, stride, rows, query, out);
+    }
+    for (&row, out) in rows.iter().zip(out) {
+        let start = row as usize * stride;
+        let code = codes.get(start..start + stride).unwrap_or_default();
+        *out = scalar::code_dot(bits, code, query);
+    }
+}
+
+/// Inner product of two codes of eight bits, of a multiple of 64 bytes, their numbers less 128 each.
+#[inline]
+pub(crate) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(isa) = x86::isa() {
+        return x86::code_pair(isa, a, b);
+    }
+    scalar::code_pair(a, b)
+}
+
+/// Asks memory for some bytes that are read soon.
+#[inline]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    x86::prefetch(bytes);
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}
 
 /// Inner product of two vectors of one length, by the machine's widest kernel.
 #[inline]
@@ -54,6 +117,48 @@ mod tests {
             prop_assert!((dot(&a, &b) - scalar::dot(&a, &b)).abs() <= TOLERANCE * scale);
             let exact = scalar::squared_l2(&a, &b);
             prop_assert!((squared_l2(&a, &b) - exact).abs() <= TOLERANCE * (exact + 1.0));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn code_kernels_equal_the_scalar_oracle(
+            dim in 1usize..400,
+            bytes in prop::collection::vec(any::<u8>(), 5 * 448),
+            numbers in prop::collection::vec(-127i8..=127, 512),
+        ) {
+            // Signs as codes and queries have them at their worst, too.
+            for (bytes, numbers) in [(&bytes, &numbers), (&vec![255; 5 * 448], &vec![-127; 512])] {
+                for bits in [Bits::One, Bits::Four, Bits::Eight] {
+                    let stride = bits.stride(dim);
+                    let query: Vec<i8> = (0..dim.next_multiple_of(QUERY_BLOCK))
+                        .map(|i| if i < dim { numbers[i] } else { 0 })
+                        .collect();
+                    let codes = &bytes[..5 * stride];
+                    let mut products = [0; 6];
+                    // The last row is beyond the codes.
+                    code_dots(bits, codes, stride, &[4, 0, 3, 1, 2, 5], &query, &mut products);
+                    let code = |row: usize| &codes[row * stride..][..stride];
+                    let expected = [4, 0, 3, 1, 2].map(|r| scalar::code_dot(bits, code(r), &query));
+                    prop_assert_eq!(&products[..5], &expected, "{:?} {}", bits, dim);
+                    prop_assert_eq!(products[5], 0);
+                    #[cfg(target_arch = "x86_64")]
+                    for isa in x86::all() {
+                        let mut products = [0; 6];
+                        let rows = [4, 0, 3, 1, 2, 5];
+                        x86::code_dots(isa, bits, codes, stride, &rows, &query, &mut products);
+                        prop_assert_eq!(&products[..5], &expected, "{:?} {:?} {}", isa, bits, dim);
+                    }
+                }
+                let stride = Bits::Eight.stride(dim);
+                let (a, b) = bytes[..2 * stride].split_at(stride);
+                let expected = scalar::code_pair(a, b);
+                prop_assert_eq!(code_pair(a, b), expected);
+                #[cfg(target_arch = "x86_64")]
+                for isa in x86::all() {
+                    prop_assert_eq!(x86::code_pair(isa, a, b), expected, "{:?} {}", isa, dim);
+                }
+            }
         }
     }
 

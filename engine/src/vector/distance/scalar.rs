@@ -1,9 +1,36 @@
 //! The kernels in plain Rust: the oracle of every faster one.
 
+use super::Bits;
+
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 pub(super) fn squared_l2(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+}
+
+/// Inner product of a code with a query laid out for it; see [`Bits`].
+pub(super) fn code_dot(bits: Bits, code: &[u8], query: &[i8]) -> i32 {
+    let product = |(c, &q): (u8, &i8)| i32::from(c) * i32::from(q);
+    match bits {
+        Bits::Eight => code.iter().copied().zip(query).map(product).sum(),
+        Bits::Four => {
+            let blocks = code.chunks(64).zip(query.chunks(128));
+            let block = |(code, query): (&[u8], &[i8])| -> i32 {
+                let low = code.iter().map(|c| c & 15);
+                low.chain(code.iter().map(|c| c >> 4)).zip(query).map(product).sum()
+            };
+            blocks.map(block).sum()
+        }
+        Bits::One => {
+            let bit = |i: usize| code.get(i / 8).map_or(0, |byte| (byte >> (i % 8)) & 1);
+            query.iter().enumerate().map(|(i, q)| product((bit(i), q))).sum()
+        }
+    }
+}
+
+/// Inner product of two codes of eight bits, less 128 each.
+pub(super) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
+    a.iter().zip(b).map(|(&a, &b)| (i32::from(a) - 128) * (i32::from(b) - 128)).sum()
 }

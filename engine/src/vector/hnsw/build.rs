@@ -6,13 +6,17 @@
 //! so one seed gives one graph under any number of threads.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
 use rayon::prelude::*;
 
+use super::beam::Beam;
 use super::layout::{Graph, OldList, Older};
 use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::Result;
+use crate::random::SplitMix;
+use crate::schema::Metric;
+use crate::vector::distance::prefetch;
+use crate::vector::quantize::{BuildCodes, PairQuery};
 use crate::vector::{Near, VectorRows};
 
 /// A batch is at most this share of the rows already in the graph (1/32): its rows do not see each
@@ -20,6 +24,9 @@ use crate::vector::{Near, VectorRows};
 const BATCH_SHARE: usize = 32;
 /// Rows of a batch at the most; enough work for many cores.
 const MAX_BATCH: usize = 2_048;
+/// Times two neighbours may be closer to each other, in squared distance, than the node is to the
+/// farther one. Tried on 100,000 sentence vectors: benches/RESULTS.md.
+const SLACK: f32 = 1.05;
 /// Marks a row that is not on a level.
 const UNMAPPED: u32 = u32::MAX;
 
@@ -74,10 +81,15 @@ impl Level {
         if self.slots.is_empty() { row } else { self.slots[row as usize] }
     }
 
+    /// Places for the neighbours of a row.
+    fn list(&self, row: u32) -> &[u32] {
+        let start = self.start(row);
+        &self.links[start..start + self.degree]
+    }
+
     /// Neighbours of a row, as rows.
     fn neighbours(&self, row: u32) -> &[u32] {
-        let start = self.start(row);
-        let list = &self.links[start..start + self.degree];
+        let list = self.list(row);
         let used = list.iter().position(|&n| n == NO_NEIGHBOUR).unwrap_or(self.degree);
         &list[..used]
     }
@@ -128,7 +140,7 @@ fn grow(
     progress: &(dyn Fn(usize, usize) -> Result<()> + Sync),
 ) -> Result<BuiltGraph> {
     let rows = vectors.present.rows();
-    let mut random = SplitMix(parameters.seed);
+    let mut random = SplitMix::new(parameters.seed);
     let taken = older.as_ref().map_or_else(Vec::new, |o| o.members(rows));
     let mut order: Vec<u32> = vectors
         .present
@@ -138,7 +150,7 @@ fn grow(
     for i in (1..order.len()).rev() {
         order.swap(i, random.below(i as u64 + 1) as usize);
     }
-    let mut tops: Vec<usize> = order.iter().map(|_| random.level(parameters.m)).collect();
+    let mut tops: Vec<usize> = order.iter().map(|_| level(&mut random, parameters.m)).collect();
     // Those of the older graph come first, in the order of their rows.
     let mut next = 0;
     if let Some(older) = &older {
@@ -169,6 +181,7 @@ fn grow(
 
 struct Builder<'a> {
     vectors: &'a VectorRows<'a>,
+    codes: BuildCodes,
     parameters: BuildParameters,
     levels: Vec<Level>,
     /// Entry row and its level.
@@ -195,7 +208,7 @@ impl<'a> Builder<'a> {
             members.sort_unstable();
             levels.push(Level::new(parameters.m, rows, Some(members)));
         }
-        Self { vectors, parameters, levels, entry: None }
+        Self { vectors, codes: BuildCodes::new(vectors), parameters, levels, entry: None }
     }
 
     /// Takes the rows and links of an older graph over, and gives rows that lost a neighbour those of
@@ -212,7 +225,7 @@ impl<'a> Builder<'a> {
                     let mut list: Vec<u32> = kept.iter().chain(instead).copied().collect();
                     list.sort_unstable();
                     list.dedup();
-                    let near = |n: u32| Near { score: self.vectors.similarity(*row, n), row: n };
+                    let near = |n: u32| Near { score: self.codes.similarity(n, *row), row: n };
                     let mut near: Vec<Near> =
                         list.into_iter().filter(|n| n != row).map(near).collect();
                     near.sort_unstable_by(|a, b| b.cmp(a));
@@ -234,10 +247,7 @@ impl<'a> Builder<'a> {
     fn insert(&mut self, nodes: &[(u32, usize)]) {
         let found: Vec<Found> = nodes
             .par_iter()
-            .map_init(
-                || Walk::new(self.vectors.present.rows()),
-                |walk, &(row, top)| self.find(walk, row, top),
-            )
+            .map_init(Walk::default, |walk, &(row, top)| self.find(walk, row, top))
             .collect();
         let mut reverse: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.levels.len()];
         for node in &found {
@@ -249,8 +259,10 @@ impl<'a> Builder<'a> {
         for (level, mut pairs) in reverse.into_iter().enumerate() {
             pairs.sort_unstable();
             let groups: Vec<&[(u32, u32)]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
-            let merged: Vec<(u32, Vec<u32>)> =
-                groups.par_iter().map(|group| self.merge(level, group)).collect();
+            let merged: Vec<(u32, Vec<u32>)> = groups
+                .par_iter()
+                .map_init(Walk::default, |walk, group| self.merge(walk, level, group))
+                .collect();
             for (target, neighbours) in merged {
                 self.levels[level].set(target, &neighbours);
             }
@@ -267,26 +279,27 @@ impl<'a> Builder<'a> {
         let Some((entry, height)) = self.entry else {
             return Found { row, chosen: Vec::new() };
         };
-        let mut nearest = Near { score: self.vectors.similarity(row, entry), row: entry };
+        self.codes.query(row, &mut walk.query);
+        let mut nearest = Near { score: self.codes.similarity(entry, row), row: entry };
         for level in (top + 1..=height).rev() {
-            nearest = self.descend(row, nearest, level);
+            nearest = self.descend(walk, nearest, level);
         }
         let mut chosen = vec![Vec::new(); top.min(height) + 1];
-        let mut entries = vec![nearest];
+        walk.found = vec![nearest];
         for level in (0..=top.min(height)).rev() {
-            let beam = walk.beam(self, row, &entries, level, self.parameters.ef_construction);
-            chosen[level] = self.select(&beam, self.levels[level].degree);
-            entries = beam;
+            self.walk(walk, level);
+            chosen[level] = self.select(&walk.found, self.levels[level].degree);
         }
         Found { row, chosen }
     }
 
     /// Greedy steps on one level to the closest row they lead to.
-    fn descend(&self, row: u32, mut nearest: Near, level: usize) -> Near {
+    fn descend(&self, walk: &mut Walk, mut nearest: Near, level: usize) -> Near {
         loop {
             let before = nearest;
-            for &n in self.levels[level].neighbours(before.row) {
-                nearest = nearest.max(Near { score: self.vectors.similarity(row, n), row: n });
+            let neighbours = self.levels[level].neighbours(before.row);
+            for near in walk.score(&self.codes, neighbours) {
+                nearest = nearest.max(near);
             }
             if nearest == before {
                 return nearest;
@@ -294,29 +307,60 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Chooses `most` of the candidates (closest first): first those that are not closer to one
-    /// already chosen than to the node itself, then, for the places that are left, the closest of
-    /// the others (algorithm 4 of the paper, with its `keepPrunedConnections`).
+    /// Walks one level from the rows found on the one above; leaves the closest in their place.
+    fn walk(&self, walk: &mut Walk, level: usize) {
+        let level = &self.levels[level];
+        walk.beam.start(self.vectors.present.rows(), self.parameters.ef_construction);
+        for near in std::mem::take(&mut walk.found) {
+            walk.beam.first(near.row);
+            walk.beam.offer(near);
+        }
+        let mut fresh = std::mem::take(&mut walk.fresh);
+        while let Some(current) = walk.beam.pop() {
+            if let Some(next) = walk.beam.peek() {
+                prefetch(bytemuck::cast_slice(level.list(next)));
+            }
+            fresh.clear();
+            for &n in level.list(current.row) {
+                if n == NO_NEIGHBOUR {
+                    break;
+                }
+                if walk.beam.first(n) {
+                    fresh.push(n);
+                }
+            }
+            self.codes.scores(&walk.query, &fresh, &mut walk.products, &mut walk.scores);
+            for (&row, &score) in fresh.iter().zip(&walk.scores) {
+                walk.beam.offer(Near { score, row });
+            }
+        }
+        walk.fresh = fresh;
+        walk.found.extend(walk.beam.found());
+    }
+
+    /// Chooses up to `most` of the candidates, closest first: those that are not much closer to one
+    /// already chosen than to the node itself. Places that are left stay free for rows that come
+    /// later, so that a list is not pruned anew with each of them (algorithm 4 of the paper without
+    /// `keepPrunedConnections`; the slack is that of Subramanya et al., "DiskANN", 2019).
     fn select(&self, candidates: &[Near], most: usize) -> Vec<u32> {
         let mut chosen: Vec<u32> = Vec::with_capacity(most);
-        let mut pruned: Vec<u32> = Vec::new();
-        for c in candidates {
+        for (i, c) in candidates.iter().enumerate() {
             if chosen.len() == most {
                 break;
             }
-            if chosen.iter().all(|&other| self.vectors.similarity(c.row, other) <= c.score) {
+            if let Some(next) = candidates.get(i + 1) {
+                self.codes.prefetch(next.row);
+            }
+            let limit = slack(self.codes.metric(), c.score);
+            if chosen.iter().all(|&other| self.codes.similarity(c.row, other) <= limit) {
                 chosen.push(c.row);
-            } else {
-                pruned.push(c.row);
             }
         }
-        let left = most - chosen.len();
-        chosen.extend(pruned.into_iter().take(left));
         chosen
     }
 
     /// The list of one target after the new nodes that chose it have asked to be in it.
-    fn merge(&self, level: usize, group: &[(u32, u32)]) -> (u32, Vec<u32>) {
+    fn merge(&self, walk: &mut Walk, level: usize, group: &[(u32, u32)]) -> (u32, Vec<u32>) {
         let target = group.first().map_or(0, |&(target, _)| target);
         let degree = self.levels[level].degree;
         let mut list: Vec<u32> = self.levels[level].neighbours(target).to_vec();
@@ -324,89 +368,43 @@ impl<'a> Builder<'a> {
         if list.len() <= degree {
             return (target, list);
         }
-        let mut near: Vec<Near> = list
-            .into_iter()
-            .map(|row| Near { score: self.vectors.similarity(target, row), row })
-            .collect();
+        self.codes.query(target, &mut walk.query);
+        let mut near: Vec<Near> = walk.score(&self.codes, &list).collect();
         near.sort_unstable_by(|a, b| b.cmp(a));
         (target, self.select(&near, degree))
     }
 }
 
-/// Scratch of one thread: which rows it has seen in this walk.
+/// How similar two neighbours may be at the most, of a node to which the farther one has this
+/// similarity: not quite as close to each other as to the node, in squared distance.
+fn slack(metric: Metric, similarity: f32) -> f32 {
+    match metric {
+        Metric::Cosine => 1.0 - (1.0 - similarity) / SLACK,
+        Metric::L2 => similarity / SLACK,
+        Metric::Dot => similarity,
+    }
+}
+
+/// What one thread writes into.
+#[derive(Default)]
 struct Walk {
-    seen: Vec<u32>,
-    epoch: u32,
+    beam: Beam,
+    query: PairQuery,
+    fresh: Vec<u32>,
+    products: Vec<i32>,
+    scores: Vec<f32>,
+    found: Vec<Near>,
 }
 
 impl Walk {
-    fn new(rows: u32) -> Self {
-        Self { seen: vec![0; rows as usize], epoch: 0 }
-    }
-
-    /// Beam search on one level: the `ef` closest rows it reaches, best first.
-    fn beam(
-        &mut self,
-        graph: &Builder<'_>,
-        row: u32,
-        entries: &[Near],
-        level: usize,
-        ef: usize,
-    ) -> Vec<Near> {
-        self.epoch += 1;
-        let mut open: BinaryHeap<Near> = BinaryHeap::with_capacity(ef * 2);
-        let mut best: BinaryHeap<Reverse<Near>> = BinaryHeap::with_capacity(ef + 1);
-        for &entry in entries {
-            self.seen[entry.row as usize] = self.epoch;
-            open.push(entry);
-            best.push(Reverse(entry));
-        }
-        while let Some(current) = open.pop() {
-            if best.len() >= ef && best.peek().is_some_and(|worst| current < worst.0) {
-                break;
-            }
-            for &n in graph.levels[level].neighbours(current.row) {
-                if std::mem::replace(&mut self.seen[n as usize], self.epoch) == self.epoch {
-                    continue;
-                }
-                let near = Near { score: graph.vectors.similarity(row, n), row: n };
-                if best.len() < ef || best.peek().is_some_and(|worst| near > worst.0) {
-                    open.push(near);
-                    best.push(Reverse(near));
-                    if best.len() > ef {
-                        best.pop();
-                    }
-                }
-            }
-        }
-        let mut rows: Vec<Near> = best.into_iter().map(|Reverse(near)| near).collect();
-        rows.sort_unstable_by(|a, b| b.cmp(a));
-        rows
+    /// Scores some rows by the query.
+    fn score<'a>(&'a mut self, codes: &BuildCodes, rows: &'a [u32]) -> impl Iterator<Item = Near> {
+        codes.scores(&self.query, rows, &mut self.products, &mut self.scores);
+        rows.iter().zip(&self.scores).map(|(&row, &score)| Near { score, row })
     }
 }
 
-/// The level generator: SplitMix64 (Steele, Lea and Flood, 2014). A few lines of our own, because
-/// the graph a seed gives must stay the same when a dependency changes its generator.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `bound`, by the high half of a product (Lemire, 2019; the bias is below
-    /// 2^-32 for any number of rows we allow).
-    fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
-    }
-
-    /// A level: floor(-ln(u) / ln(m)), the paper's choice of m_L = 1 / ln(m).
-    fn level(&mut self, m: usize) -> usize {
-        let u = ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64;
-        ((-u.ln() / (m as f64).ln()) as usize).min(MAX_LEVEL)
-    }
+/// A level: floor(-ln(u) / ln(m)), the paper's choice of m_L = 1 / ln(m).
+fn level(random: &mut SplitMix, m: usize) -> usize {
+    ((-random.unit().ln() / (m as f64).ln()) as usize).min(MAX_LEVEL)
 }

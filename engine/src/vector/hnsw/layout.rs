@@ -4,10 +4,11 @@ use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
 use super::build::BuiltGraph;
-use super::{MAX_LEVEL, NO_NEIGHBOUR};
+use super::{MAX_GRAPH_ROWS, MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::{Result, corrupt};
 use crate::limits::MAX_M;
 use crate::segment::RowSet;
+use crate::vector::distance::prefetch;
 
 /// Writes the sections `vector/<field>/graph{,/0,/upper}`; FORMAT.md has their tables.
 pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGraph) -> Result<()> {
@@ -78,7 +79,7 @@ impl Graph {
         let mut decoder = Decoder::new(file, head.all()?);
         let (n, m) = (decoder.u32()?, decoder.u32()? as usize);
         let (entry, uppers) = (decoder.u32()?, decoder.u32()? as usize);
-        if n != rows || !(2..=MAX_M).contains(&m) || uppers > MAX_LEVEL {
+        if n != rows || n > MAX_GRAPH_ROWS || !(2..=MAX_M).contains(&m) || uppers > MAX_LEVEL {
             return Err(bad("its counts are not those of the segment"));
         }
         let mut levels = Vec::with_capacity(uppers);
@@ -167,6 +168,32 @@ impl Graph {
         let degree = 2 * self.m;
         let list = self.words(&self.level0, row as usize * degree * 4, degree)?;
         self.used(list, self.rows, &self.level0)
+    }
+
+    /// Shows each neighbour of a row on level 0, checked to be a row.
+    #[inline]
+    pub(super) fn each_neighbour(&self, row: u32, mut show: impl FnMut(u32)) -> Result<()> {
+        let degree = 2 * self.m;
+        for &n in self.words(&self.level0, row as usize * degree * 4, degree)? {
+            if n >= self.rows {
+                if n == NO_NEIGHBOUR {
+                    break;
+                }
+                return Err(corrupt(&self.file, self.level0.name(), "a neighbour is not a row"));
+            }
+            show(n);
+        }
+        Ok(())
+    }
+
+    /// Asks memory for a row's neighbours.
+    #[inline]
+    pub(super) fn prefetch(&self, row: u32) {
+        let width = 2 * self.m * 4;
+        let start = row as usize * width;
+        if let Ok(list) = self.level0.get(start..start + width) {
+            prefetch(list);
+        }
     }
 
     /// Neighbours of a slot on an upper level, as slots of that level.

@@ -3,6 +3,7 @@
 //! Malkov and Yashunin, "Efficient and robust approximate nearest neighbor search using
 //! Hierarchical Navigable Small World graphs", 2016.
 
+mod beam;
 mod build;
 mod layout;
 mod search;
@@ -13,6 +14,9 @@ pub(crate) use search::search;
 
 /// Highest level a node may have. With m = 2 the chance of a node above it is 2^-32.
 pub(crate) const MAX_LEVEL: usize = 32;
+
+/// Rows of a segment with a graph, at the most: a beam has 31 bits for one.
+pub(crate) const MAX_GRAPH_ROWS: u32 = 1 << 31;
 
 /// Marks an unused place in a list of neighbours.
 pub(crate) const NO_NEIGHBOUR: u32 = u32::MAX;

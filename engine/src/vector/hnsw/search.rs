@@ -1,66 +1,91 @@
-//! Walking the graph: greedy descent through the upper levels, then a beam on level 0.
+//! Walking the graph: greedy descent through the upper levels, then a beam on level 0; by codes.
 
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
+use super::beam::Beam;
 use super::layout::Graph;
 use crate::error::Result;
-use crate::segment::RowSet;
-use crate::vector::{Near, VectorStore};
+use crate::vector::quantize::CodeQuery;
+use crate::vector::{Codes, Near};
 
 thread_local! {
-    /// Rows seen in the current walk of this thread, by epoch; reused so that a query does not
-    /// clear an array as long as the segment.
-    static SEEN: RefCell<Seen> = const { RefCell::new(Seen { epochs: Vec::new(), epoch: 0 }) };
+    /// What the walks of this thread write into.
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
 }
 
-struct Seen {
-    epochs: Vec<u32>,
-    epoch: u32,
+#[derive(Default)]
+struct Scratch {
+    beam: Beam,
+    fresh: Vec<u32>,
+    products: Vec<i32>,
+    scores: Vec<f32>,
 }
 
-impl Seen {
-    fn start(&mut self, rows: u32) {
-        if self.epochs.len() < rows as usize {
-            self.epochs.resize(rows as usize, 0);
-        }
-        self.epoch = match self.epoch.checked_add(1) {
-            Some(epoch) => epoch,
-            None => {
-                self.epochs.fill(0);
-                1
-            }
-        };
-    }
-
-    /// True the first time a row is shown.
-    #[inline]
-    fn first(&mut self, row: u32) -> bool {
-        std::mem::replace(&mut self.epochs[row as usize], self.epoch) != self.epoch
-    }
-}
-
-/// The `ef` closest of the `wanted` rows that a beam of that width reaches, best first. Rows that
-/// are not wanted are walked through and never returned.
+/// The `ef` closest rows that a beam of that width reaches, best first, by their codes.
 pub(crate) fn search(
     graph: &Graph,
-    store: &VectorStore,
-    vector: &[f32],
-    wanted: &RowSet,
+    codes: &Codes,
+    query: &CodeQuery,
     ef: usize,
 ) -> Result<Vec<Near>> {
-    let query = store.query(vector);
+    SCRATCH.with_borrow_mut(|scratch| {
+        let Some(entry) = descend(graph, codes, query, scratch)? else {
+            return Ok(Vec::new());
+        };
+        let Scratch { beam, fresh, products, scores } = scratch;
+        beam.start(graph.rows, ef);
+        beam.first(entry.row);
+        beam.offer(entry);
+        while let Some(current) = beam.pop() {
+            // Likely to be next: its neighbours come while those of this one are compared.
+            if let Some(next) = beam.peek() {
+                graph.prefetch(next);
+            }
+            fresh.clear();
+            graph.each_neighbour(current.row, |n| {
+                if beam.first(n) {
+                    fresh.push(n);
+                }
+            })?;
+            codes.scores(query, fresh, products, scores)?;
+            for (&row, &score) in fresh.iter().zip(&*scores) {
+                beam.offer(Near { score, row });
+            }
+            if let Some(next) = beam.peek() {
+                graph.prefetch(next);
+            }
+        }
+        Ok(beam.found().collect())
+    })
+}
+
+/// Greedy steps on each upper level, from the highest; gives the row to enter level 0 at.
+fn descend(
+    graph: &Graph,
+    codes: &Codes,
+    query: &CodeQuery,
+    scratch: &mut Scratch,
+) -> Result<Option<Near>> {
     let Some(mut slot) = graph.entry else {
-        return Ok(Vec::new());
+        return Ok(None);
+    };
+    let Scratch { fresh, products, scores, .. } = scratch;
+    let one = |row: u32, products: &mut Vec<i32>, scores: &mut Vec<f32>| -> Result<f32> {
+        codes.scores(query, &[row], products, scores)?;
+        Ok(scores.first().copied().unwrap_or(f32::NEG_INFINITY))
     };
     for (i, &level) in graph.levels.iter().enumerate().rev() {
-        let row = graph.row_of(level, slot)?;
-        let mut nearest = Near { score: query.similarity(row)?, row: slot };
+        let score = one(graph.row_of(level, slot)?, products, scores)?;
+        let mut nearest = Near { score, row: slot };
         loop {
             let before = nearest;
-            for &n in graph.upper_neighbours(level, before.row)? {
-                let score = query.similarity(graph.row_of(level, n)?)?;
+            let slots = graph.upper_neighbours(level, before.row)?;
+            fresh.clear();
+            for &n in slots {
+                fresh.push(graph.row_of(level, n)?);
+            }
+            codes.scores(query, fresh, products, scores)?;
+            for (&n, &score) in slots.iter().zip(&*scores) {
                 nearest = nearest.max(Near { score, row: n });
             }
             if nearest == before {
@@ -73,40 +98,6 @@ pub(crate) fn search(
         };
         slot = graph.slot_below(level, nearest.row, limit)?;
     }
-
-    SEEN.with_borrow_mut(|seen| {
-        seen.start(graph.rows);
-        let entry = Near { score: query.similarity(slot)?, row: slot };
-        let mut open = BinaryHeap::with_capacity(ef * 2);
-        let mut best: BinaryHeap<Reverse<Near>> = BinaryHeap::with_capacity(ef + 1);
-        seen.first(slot);
-        open.push(entry);
-        if wanted.contains(slot) {
-            best.push(Reverse(entry));
-        }
-        while let Some(current) = open.pop() {
-            if best.len() >= ef && best.peek().is_some_and(|worst| current < worst.0) {
-                break;
-            }
-            for &n in graph.neighbours(current.row)? {
-                if !seen.first(n) {
-                    continue;
-                }
-                let near = Near { score: query.similarity(n)?, row: n };
-                if best.len() >= ef && best.peek().is_some_and(|worst| near <= worst.0) {
-                    continue;
-                }
-                open.push(near);
-                if wanted.contains(n) {
-                    best.push(Reverse(near));
-                    if best.len() > ef {
-                        best.pop();
-                    }
-                }
-            }
-        }
-        let mut rows: Vec<Near> = best.into_iter().map(|Reverse(near)| near).collect();
-        rows.sort_unstable_by(|a, b| b.cmp(a));
-        Ok(rows)
-    })
+    let score = one(slot, products, scores)?;
+    Ok(Some(Near { score, row: slot }))
 }

@@ -1,0 +1,285 @@
+//! Kernels for x86-64 by its vector instructions, chosen by what the machine has.
+#![allow(unsafe_code)]
+#![allow(clippy::wildcard_imports)] // dozens of intrinsics, whose names say where they are from
+
+use std::arch::x86_64::*;
+
+use super::Bits;
+
+/// Instructions that the kernels here are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Isa {
+    /// AVX-512 with byte operations and VNNI (2019 on).
+    Avx512,
+    /// AVX2 (2013 on).
+    Avx2,
+}
+
+/// The widest the machine has; nothing if it has none of them.
+#[inline]
+pub(super) fn isa() -> Option<Isa> {
+    // Each look is a load and a branch: the answer is kept by the standard library.
+    if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
+        Some(Isa::Avx512)
+    } else if is_x86_feature_detected!("avx2") {
+        Some(Isa::Avx2)
+    } else {
+        None
+    }
+}
+
+/// Each that this machine has.
+#[cfg(test)]
+pub(super) fn all() -> Vec<Isa> {
+    let avx2 = is_x86_feature_detected!("avx2").then_some(Isa::Avx2);
+    isa().into_iter().chain(avx2).collect()
+}
+
+/// Asks for the lines of some bytes, to be there when they are read soon.
+#[inline]
+pub(super) fn prefetch(bytes: &[u8]) {
+    for line in bytes.chunks(64) {
+        // SAFETY: a hint; it reads nothing, and the address is that of a byte there is.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+}
+
+/// [`super::code_dots`] by these instructions: one choice for many rows.
+#[inline]
+pub(super) fn code_dots(
+    isa: Isa,
+    bits: Bits,
+    codes: &[u8],
+    stride: usize,
+    rows: &[u32],
+    query: &[i8],
+    out: &mut [i32],
+) {
+    // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
+    unsafe {
+        match (isa, bits) {
+            (Isa::Avx512, Bits::Eight) => avx512::eights(codes, stride, rows, query, out),
+            (Isa::Avx512, Bits::Four) => avx512::fours(codes, stride, rows, query, out),
+            (Isa::Avx512, Bits::One) => avx512::ones(codes, stride, rows, query, out),
+            (Isa::Avx2, Bits::Eight) => avx2::eights(codes, stride, rows, query, out),
+            (Isa::Avx2, Bits::Four) => avx2::fours(codes, stride, rows, query, out),
+            (Isa::Avx2, Bits::One) => avx2::ones(codes, stride, rows, query, out),
+        }
+    }
+}
+
+/// [`super::code_pair`] by these instructions.
+#[inline]
+pub(super) fn code_pair(isa: Isa, a: &[u8], b: &[u8]) -> i32 {
+    // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
+    unsafe {
+        match isa {
+            Isa::Avx512 => avx512::pair(a, b),
+            Isa::Avx2 => avx2::pair(a, b),
+        }
+    }
+}
+
+/// A kernel over many rows, each asked for some rows before its turn.
+macro_rules! over_rows {
+    ($features:literal, $name:ident, $one:ident) => {
+        #[target_feature(enable = $features)]
+        pub(super) fn $name(
+            codes: &[u8],
+            stride: usize,
+            rows: &[u32],
+            query: &[i8],
+            out: &mut [i32],
+        ) {
+            let code = |row: u32| {
+                let start = row as usize * stride;
+                codes.get(start..start + stride).unwrap_or_default()
+            };
+            for &row in rows.iter().take(super::super::AHEAD) {
+                super::prefetch(code(row));
+            }
+            for (i, (&row, out)) in rows.iter().zip(out).enumerate() {
+                if let Some(&next) = rows.get(i + super::super::AHEAD) {
+                    super::prefetch(code(next));
+                }
+                *out = $one(code(row), query);
+            }
+        }
+    };
+}
+
+mod avx512 {
+    use super::*;
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn bytes(from: &[u8; 64]) -> __m512i {
+        // SAFETY: reads the 64 bytes that the reference is to; no alignment is needed.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn signed(from: &[i8; 64]) -> __m512i {
+        // SAFETY: reads the 64 bytes that the reference is to; no alignment is needed.
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    pub(super) fn eight(code: &[u8], query: &[i8]) -> i32 {
+        // Two sums: the next product does not wait for the last.
+        let mut sums = [_mm512_setzero_si512(); 2];
+        let (pairs, last) = code.as_chunks::<128>();
+        let (queries, _) = query.as_chunks::<64>();
+        let (queries, _) = queries.as_chunks::<2>();
+        for (c, [q0, q1]) in pairs.iter().zip(queries) {
+            let [c0, c1] = bytemuck::must_cast_ref::<[u8; 128], [[u8; 64]; 2]>(c);
+            sums[0] = _mm512_dpbusd_epi32(sums[0], bytes(c0), signed(q0));
+            sums[1] = _mm512_dpbusd_epi32(sums[1], bytes(c1), signed(q1));
+        }
+        if let (Some(c), Some([q, _])) = (last.first_chunk(), queries.get(pairs.len())) {
+            sums[0] = _mm512_dpbusd_epi32(sums[0], bytes(c), signed(q));
+        }
+        _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    pub(super) fn four(code: &[u8], query: &[i8]) -> i32 {
+        let low = _mm512_set1_epi8(15);
+        let mut sums = [_mm512_setzero_si512(); 2];
+        let pairs = query.as_chunks::<64>().0.as_chunks::<2>().0;
+        for (c, [q0, q1]) in code.as_chunks::<64>().0.iter().zip(pairs) {
+            let c = bytes(c);
+            let high = _mm512_and_si512(_mm512_srli_epi16::<4>(c), low);
+            sums[0] = _mm512_dpbusd_epi32(sums[0], _mm512_and_si512(c, low), signed(q0));
+            sums[1] = _mm512_dpbusd_epi32(sums[1], high, signed(q1));
+        }
+        _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    pub(super) fn one(code: &[u8], query: &[i8]) -> i32 {
+        let ones = _mm512_set1_epi8(1);
+        let mut sum = _mm512_setzero_si512();
+        for (c, q) in code.as_chunks::<8>().0.iter().zip(query.as_chunks::<64>().0) {
+            let chosen = _mm512_maskz_mov_epi8(u64::from_le_bytes(*c), signed(q));
+            sum = _mm512_dpbusd_epi32(sum, ones, chosen);
+        }
+        _mm512_reduce_add_epi32(sum)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    pub(super) fn pair(a: &[u8], b: &[u8]) -> i32 {
+        // As the instruction takes it the first code is not less 128; that much is summed beside.
+        let sign = _mm512_set1_epi8(-128);
+        let (mut sum, mut over) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+        for (a, b) in a.as_chunks::<64>().0.iter().zip(b.as_chunks::<64>().0) {
+            let b = _mm512_xor_si512(bytes(b), sign);
+            sum = _mm512_dpbusd_epi32(sum, bytes(a), b);
+            over = _mm512_dpbusd_epi32(over, sign, b);
+        }
+        _mm512_reduce_add_epi32(_mm512_sub_epi32(sum, over))
+    }
+
+    over_rows!("avx512f,avx512bw,avx512vnni", eights, eight);
+    over_rows!("avx512f,avx512bw,avx512vnni", fours, four);
+    over_rows!("avx512f,avx512bw,avx512vnni", ones, one);
+}
+
+mod avx2 {
+    use super::*;
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn bytes(from: &[u8; 16]) -> __m128i {
+        // SAFETY: reads the 16 bytes that the reference is to; no alignment is needed.
+        unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn signed(from: &[i8; 16]) -> __m256i {
+        // SAFETY: reads the 16 bytes that the reference is to; no alignment is needed.
+        _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(from.as_ptr().cast()) })
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn sum(lanes: __m256i) -> i32 {
+        let half =
+            _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
+        let pair = _mm_add_epi32(half, _mm_shuffle_epi32::<0b01_00_11_10>(half));
+        _mm_cvtsi128_si32(_mm_add_epi32(pair, _mm_shuffle_epi32::<0b10_11_00_01>(pair)))
+    }
+
+    /// Products of bytes as words of 16 bits: the instruction for bytes saturates.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn product(code: __m128i, query: &[i8; 16]) -> __m256i {
+        _mm256_madd_epi16(_mm256_cvtepu8_epi16(code), signed(query))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn eight(code: &[u8], query: &[i8]) -> i32 {
+        let mut total = _mm256_setzero_si256();
+        for (c, q) in code.as_chunks::<16>().0.iter().zip(query.as_chunks::<16>().0) {
+            total = _mm256_add_epi32(total, product(bytes(c), q));
+        }
+        sum(total)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn four(code: &[u8], query: &[i8]) -> i32 {
+        let low = _mm_set1_epi8(15);
+        let mut total = _mm256_setzero_si256();
+        for (c, q) in code.as_chunks::<64>().0.iter().zip(query.as_chunks::<128>().0) {
+            let (low_half, high_half) = q.split_at(64);
+            let parts = low_half.as_chunks::<16>().0.iter().zip(high_half.as_chunks::<16>().0);
+            for (c, (q0, q1)) in c.as_chunks::<16>().0.iter().zip(parts) {
+                let c = bytes(c);
+                let high = _mm_and_si128(_mm_srli_epi16::<4>(c), low);
+                total = _mm256_add_epi32(total, product(_mm_and_si128(c, low), q0));
+                total = _mm256_add_epi32(total, product(high, q1));
+            }
+        }
+        sum(total)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn one(code: &[u8], query: &[i8]) -> i32 {
+        // Bit i of two bytes is spread over byte i of sixteen, and found there by its own mask.
+        let spread = _mm_set_epi8(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+        let mask = _mm_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
+        let mut total = _mm256_setzero_si256();
+        for (c, q) in code.as_chunks::<2>().0.iter().zip(query.as_chunks::<16>().0) {
+            let both = _mm_set1_epi16(i16::from_le_bytes(*c));
+            let bits = _mm_and_si128(_mm_shuffle_epi8(both, spread), mask);
+            let chosen = _mm_and_si128(_mm_cmpeq_epi8(bits, mask), _mm_set1_epi8(1));
+            total = _mm256_add_epi32(total, product(chosen, q));
+        }
+        sum(total)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn pair(a: &[u8], b: &[u8]) -> i32 {
+        let sign = _mm_set1_epi8(-128);
+        let mut total = _mm256_setzero_si256();
+        for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
+            let less = |code| _mm256_cvtepi8_epi16(_mm_xor_si128(bytes(code), sign));
+            total = _mm256_add_epi32(total, _mm256_madd_epi16(less(a), less(b)));
+        }
+        sum(total)
+    }
+
+    over_rows!("avx2", eights, eight);
+    over_rows!("avx2", fours, four);
+    over_rows!("avx2", ones, one);
+}

@@ -1,0 +1,155 @@
+//! The beam of a walk: the closest rows so far, in order, and which rows were seen.
+
+use crate::vector::Near;
+
+/// What a walk has seen and found; kept from one walk to the next, so that none allocates.
+#[derive(Default)]
+pub(crate) struct Beam {
+    /// Best first, no more than `width`.
+    entries: Vec<Entry>,
+    width: usize,
+    /// All entries before this one were walked from.
+    next: usize,
+    /// One bit a row.
+    seen: Vec<u64>,
+    /// Words of `seen` that are not zero, some more than once.
+    touched: Vec<u32>,
+}
+
+/// A row and its score in one word, ordered as [`Near`] is: the score's bits turned so that they order as
+/// the score does, then 31 bits of the row, inverted; the lowest bit is set until it was walked from.
+/// Compared at once and half as long as its parts: most of a walk's own time goes into keeping order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry(u64);
+
+impl Entry {
+    #[inline]
+    fn new(near: Near) -> Self {
+        let bits = near.score.to_bits();
+        let turned = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
+        Self(u64::from(turned) << 32 | u64::from(!(near.row << 1)))
+    }
+
+    #[inline]
+    fn near(self) -> Near {
+        let turned = (self.0 >> 32) as u32;
+        let bits = if turned >> 31 == 1 { turned & !(1 << 31) } else { !turned };
+        Near { score: f32::from_bits(bits), row: !(self.0 as u32) >> 1 }
+    }
+}
+
+impl Beam {
+    /// Begins a walk over a graph of this many rows that keeps the `width` closest.
+    pub(super) fn start(&mut self, rows: u32, width: usize) {
+        self.entries.clear();
+        self.width = width.max(1);
+        self.next = 0;
+        // Only what was touched: a query does not clear an array as long as the segment.
+        for word in self.touched.drain(..) {
+            if let Some(word) = self.seen.get_mut(word as usize) {
+                *word = 0;
+            }
+        }
+        let words = (rows as usize).div_ceil(64);
+        if self.seen.len() < words {
+            self.seen.resize(words, 0);
+        }
+    }
+
+    /// True the first time a row is shown.
+    #[inline]
+    pub(super) fn first(&mut self, row: u32) -> bool {
+        let Some(word) = self.seen.get_mut(row as usize / 64) else { return false };
+        let bit = 1 << (row % 64);
+        if *word == 0 {
+            self.touched.push(row / 64);
+        }
+        let first = *word & bit == 0;
+        *word |= bit;
+        first
+    }
+
+    /// Takes a row in if it is among the closest.
+    #[inline]
+    pub(super) fn offer(&mut self, near: Near) {
+        let entry = Entry::new(near);
+        if self.entries.len() == self.width {
+            if self.entries.last().is_none_or(|worst| entry <= *worst) {
+                return;
+            }
+            self.entries.pop();
+        }
+        let place = self.entries.partition_point(|other| *other > entry);
+        self.entries.insert(place, entry);
+        self.next = self.next.min(place);
+    }
+
+    /// The closest row that was not walked from yet, if it is among the closest of all.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Option<Near> {
+        while let Some(entry) = self.entries.get_mut(self.next) {
+            self.next += 1;
+            if entry.0 & 1 == 1 {
+                entry.0 &= !1;
+                return Some(entry.near());
+            }
+        }
+        None
+    }
+
+    /// The row that is likely to be walked from next.
+    #[inline]
+    pub(super) fn peek(&self) -> Option<u32> {
+        self.entries.get(self.next).map(|entry| entry.near().row)
+    }
+
+    /// What was found, best first.
+    pub(super) fn found(&self) -> impl Iterator<Item = Near> {
+        self.entries.iter().map(|entry| entry.near())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vector::hnsw::MAX_GRAPH_ROWS;
+
+    #[test]
+    fn entries_are_ordered_as_rows_and_scores_are() {
+        let scores = [f32::NEG_INFINITY, -2.5, -1e-40, -0.0, 0.0, 1e-40, 0.5, 7.0, f32::INFINITY];
+        let rows = [0, 1, 63, MAX_GRAPH_ROWS - 1];
+        let all: Vec<Near> = scores
+            .iter()
+            .flat_map(|&score| rows.iter().map(move |&row| Near { score, row }))
+            .collect();
+        for a in &all {
+            let back = Entry::new(*a).near();
+            assert_eq!((back.score.to_bits(), back.row), (a.score.to_bits(), a.row));
+            for b in &all {
+                assert_eq!(Entry::new(*a).cmp(&Entry::new(*b)), a.cmp(b), "{a:?} {b:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_closest_are_kept_in_order_and_walked_from_once() {
+        let mut beam = Beam::default();
+        for _ in 0..2 {
+            beam.start(100, 3);
+            let near = |row: u32| Near { score: f32::from([3i8, 9, 1, 9, 5][row as usize]), row };
+            for row in 0..5 {
+                assert!(beam.first(row) && !beam.first(row));
+                beam.offer(near(row));
+            }
+            // Among equals the lower row.
+            let rows: Vec<u32> = beam.found().map(|n| n.row).collect();
+            assert_eq!(rows, [1, 3, 4]);
+            assert_eq!(beam.pop().map(|n| n.row), Some(1));
+            assert_eq!(beam.peek(), Some(3));
+            beam.offer(Near { score: 20.0, row: 77 });
+            assert_eq!(beam.pop().map(|n| n.row), Some(77));
+            assert_eq!(beam.pop().map(|n| n.row), Some(3));
+            assert_eq!(beam.pop(), None, "row 4 was pushed out");
+        }
+    }
+}

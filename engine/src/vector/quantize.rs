@@ -1,0 +1,582 @@
+//! Codes: vectors in few bits a component, for walks and scans; what they find is scored anew on the
+//! stored floats.
+//!
+//! A vector is centred (the mean of the segment is taken away), rotated where a component has less
+//! than eight bits, and rounded to a grid of its own. Its scale is chosen so that the estimate of an
+//! inner product has no bias (Gao and Long, "RaBitQ", 2024).
+
+use bytemuck::{Pod, Zeroable};
+use lexivec_query::topk::TopK;
+use lexivec_storage::codec::{Decoder, Encoder};
+use lexivec_storage::{Section, SegmentReader, SegmentWriter};
+
+use super::distance::{Bits, QUERY_BLOCK, code_dots, prefetch};
+use super::rotation::Rotation;
+use super::store::VectorRows;
+use crate::error::{Result, corrupt};
+use crate::schema::{Metric, Quantization, VectorField};
+use crate::segment::RowSet;
+
+/// Parts of the largest component up to which a grid of four bits reaches; the best is taken. What is
+/// beyond is cut: a finer grid for the many is worth more.
+const REACHES: [f32; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
+/// Rows whose mean is the centre, at the most.
+const CENTRE_ROWS: u32 = 10_000;
+/// Rows scanned at once: their scores stay in the nearest cache.
+const SCAN_ROWS: usize = 512;
+/// Largest number of a component of a query.
+const QUERY_MAX: f32 = 127.0;
+
+/// How far the codes of one field in one segment are from their vectors.
+#[derive(Clone, Debug)]
+pub(crate) struct Quantizer {
+    bits: Bits,
+    metric: Metric,
+    centre: Vec<f32>,
+    rotation: Option<Rotation>,
+    seed: u64,
+}
+
+/// What makes an inner product of a code the similarity of its row: times `scale`, plus `offset`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Term {
+    pub(crate) scale: f32,
+    pub(crate) offset: f32,
+}
+
+/// A query made ready for the codes of one segment.
+pub(crate) struct CodeQuery {
+    components: Vec<i8>,
+    /// What the middle of the grid adds to every product.
+    middle: f32,
+    factor: f32,
+}
+
+impl Bits {
+    /// Highest number of a component.
+    fn most(self) -> u32 {
+        match self {
+            Self::One => 1,
+            Self::Four => 15,
+            Self::Eight => 255,
+        }
+    }
+
+    /// The number that stands for 0. Of eight bits it is a whole one, so that a number less it is one of
+    /// a query, too: codes of a build ask each other.
+    fn middle(self) -> f32 {
+        match self {
+            Self::One | Self::Four => self.most() as f32 / 2.0,
+            Self::Eight => 128.0,
+        }
+    }
+
+    /// Numbers from the middle to the largest component.
+    fn half(self) -> f32 {
+        self.most() as f32 - self.middle()
+    }
+
+    /// Bytes of the code of a vector of this many components.
+    pub(crate) fn stride(self, dim: usize) -> usize {
+        match self {
+            Self::One => dim.div_ceil(64) * 8,
+            Self::Four => dim.div_ceil(QUERY_BLOCK) * 64,
+            Self::Eight => dim.next_multiple_of(64),
+        }
+    }
+
+    /// A code's byte where no component was put yet.
+    fn nothing(self) -> u8 {
+        if self == Self::Eight { 128 } else { 0 }
+    }
+
+    /// Puts component `i` in a code where it is not yet.
+    fn put(self, code: &mut [u8], i: usize, value: u8) {
+        let (at, shift) = match self {
+            Self::One => (i / 8, i % 8),
+            Self::Four => (i / QUERY_BLOCK * 64 + i % 64, i % QUERY_BLOCK / 64 * 4),
+            Self::Eight => (i, 0),
+        };
+        if let Some(byte) = code.get_mut(at) {
+            *byte = if self == Self::Eight { value } else { *byte | value << shift };
+        }
+    }
+
+    fn of(quantization: Quantization) -> Self {
+        match quantization {
+            Quantization::Int8 => Self::Eight,
+            Quantization::Int4 => Self::Four,
+            Quantization::Binary => Self::One,
+        }
+    }
+}
+
+impl Quantizer {
+    /// The quantizer of a segment's rows.
+    pub(crate) fn new(rows: &VectorRows<'_>, quantization: Quantization, seed: u64) -> Self {
+        let mut centre = vec![0f64; rows.dim];
+        let step = (rows.present.count() / CENTRE_ROWS).max(1) as usize;
+        let mut count = 0f64;
+        for row in rows.present.iter().step_by(step) {
+            let scale = f64::from(rows.unit(row));
+            let vector = rows.row(row);
+            centre.iter_mut().zip(vector).for_each(|(c, &x)| *c += f64::from(x) * scale);
+            count += 1.0;
+        }
+        let centre = centre.iter().map(|c| (c / count.max(1.0)) as f32).collect();
+        Self::of(Bits::of(quantization), rows.metric, centre, seed)
+    }
+
+    fn of(bits: Bits, metric: Metric, centre: Vec<f32>, seed: u64) -> Self {
+        let rotation = (bits != Bits::Eight).then(|| Rotation::new(centre.len(), seed));
+        Self { bits, metric, centre, rotation, seed }
+    }
+
+    pub(crate) fn stride(&self) -> usize {
+        self.bits.stride(self.centre.len())
+    }
+
+    /// A vector times `scale`, centred and rotated, in `out`.
+    fn turned(&self, vector: &[f32], scale: f32, out: &mut Vec<f32>) {
+        out.clear();
+        out.extend(vector.iter().zip(&self.centre).map(|(x, c)| x * scale - c));
+        if let Some(rotation) = &self.rotation {
+            rotation.apply(out);
+        }
+    }
+
+    /// Writes the code of a vector, `unit` being what makes it one under cosine. `turned` is scratch.
+    pub(crate) fn encode(
+        &self,
+        vector: &[f32],
+        unit: f32,
+        turned: &mut Vec<f32>,
+        code: &mut [u8],
+    ) -> Term {
+        code.fill(self.bits.nothing());
+        self.turned(vector, unit, turned);
+        let square: f64 = turned.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        let reaches = if self.bits == Bits::Four { &REACHES[..] } else { &REACHES[..1] };
+        let most = turned.iter().fold(0f32, |most, x| most.max(x.abs()));
+        let best = reaches
+            .iter()
+            .map(|reach| (reach * most, self.fit(turned, reach * most)))
+            .max_by(|(_, a), (_, b)| a.cosine().total_cmp(&b.cosine()));
+        let Some((reach, fit)) = best.filter(|(_, fit)| fit.with_vector > 0.0) else {
+            return Term { scale: 0.0, offset: self.offset(square) };
+        };
+        for (i, &x) in turned.iter().enumerate() {
+            self.bits.put(code, i, self.number(x, reach));
+        }
+        let scale = (square / fit.with_vector) as f32;
+        let scale = if self.metric == Metric::L2 { 2.0 * scale } else { scale };
+        Term { scale, offset: self.offset(square) }
+    }
+
+    fn offset(&self, square: f64) -> f32 {
+        if self.metric == Metric::L2 { -square as f32 } else { 0.0 }
+    }
+
+    /// The number of a component on a grid that goes to `reach` on both sides.
+    fn number(&self, x: f32, reach: f32) -> u8 {
+        let (half, middle) = (self.bits.half(), self.bits.middle());
+        // Towards the nearer of the numbers; of one bit, its sign.
+        (x / reach * half + middle).round().clamp(0.0, self.bits.most() as f32) as u8
+    }
+
+    fn fit(&self, vector: &[f32], reach: f32) -> Fit {
+        let mut fit = Fit { with_vector: 0.0, square: 0.0 };
+        if reach > 0.0 {
+            for &x in vector {
+                let value = f64::from(f32::from(self.number(x, reach)) - self.bits.middle());
+                fit.with_vector += value * f64::from(x);
+                fit.square += value * value;
+            }
+        }
+        fit
+    }
+
+    /// Makes a query ready, `unit` being what makes it one under cosine.
+    pub(crate) fn query(&self, vector: &[f32], unit: f32) -> CodeQuery {
+        let mut turned = Vec::with_capacity(vector.len());
+        match self.metric {
+            Metric::L2 => self.turned(vector, 1.0, &mut turned),
+            // The centre of the rows adds the same to all of them.
+            Metric::Cosine | Metric::Dot => {
+                let unit = if self.metric == Metric::Cosine { unit } else { 1.0 };
+                turned.extend(vector.iter().map(|x| x * unit));
+                if let Some(rotation) = &self.rotation {
+                    rotation.apply(&mut turned);
+                }
+            }
+        }
+        let most = turned.iter().fold(0f32, |most, x| most.max(x.abs()));
+        let grid = if most > 0.0 { QUERY_MAX / most } else { 0.0 };
+        let mut components: Vec<i8> = turned.iter().map(|x| (x * grid).round() as i8).collect();
+        let sum: i32 = components.iter().map(|&q| i32::from(q)).sum();
+        components.resize(components.len().next_multiple_of(QUERY_BLOCK), 0);
+        let factor = if grid > 0.0 { 1.0 / grid } else { 0.0 };
+        CodeQuery { components, middle: sum as f32 * self.bits.middle(), factor }
+    }
+}
+
+/// How well a code stands for its vector.
+struct Fit {
+    with_vector: f64,
+    square: f64,
+}
+
+impl Fit {
+    fn cosine(&self) -> f64 {
+        if self.square > 0.0 { self.with_vector / self.square.sqrt() } else { 0.0 }
+    }
+}
+
+impl CodeQuery {
+    /// Estimated similarity of a row, but for a constant of the query.
+    #[inline]
+    fn score(&self, product: i32, term: Term) -> f32 {
+        (product as f32 - self.middle) * self.factor * term.scale + term.offset
+    }
+}
+
+/// Writes the sections `vector/<field>/codes{,/grid,/terms}`.
+pub(crate) fn write_codes(
+    out: &mut SegmentWriter,
+    field: &VectorField,
+    rows: &VectorRows<'_>,
+    seed: u64,
+) -> Result<()> {
+    let quantizer = Quantizer::new(rows, field.quantization, seed);
+    let mut grid = Encoder::new();
+    grid.u32(quantizer.bits.most() + 1);
+    grid.u32(rows.dim as u32);
+    grid.u64(quantizer.seed);
+    grid.raw(bytemuck::cast_slice(&quantizer.centre));
+    let name = &field.name;
+    out.section(&format!("vector/{name}/codes/grid"), &grid.into_bytes())?;
+    let mut code = vec![0; quantizer.stride()];
+    let (mut terms, mut turned) = (Vec::new(), Vec::new());
+    out.begin(&format!("vector/{name}/codes"))?;
+    for row in 0..rows.present.rows() {
+        terms.push(quantizer.encode(rows.row(row), rows.unit(row), &mut turned, &mut code));
+        out.write(&code)?;
+    }
+    out.end()?;
+    Ok(out.section(&format!("vector/{name}/codes/terms"), bytemuck::cast_slice(&terms))?)
+}
+
+/// The codes of one field of an open segment.
+pub(crate) struct Codes {
+    quantizer: Quantizer,
+    codes: Section,
+    terms: Section,
+    file: String,
+}
+
+impl Codes {
+    /// Opens the codes if the segment has some.
+    pub(crate) fn open(
+        reader: &SegmentReader,
+        file: &str,
+        field: &VectorField,
+        rows: u32,
+    ) -> Result<Option<Self>> {
+        let name = &field.name;
+        let Some(grid) = reader.find(&format!("vector/{name}/codes/grid")) else {
+            return Ok(None);
+        };
+        let mut input = Decoder::new(file, grid.all()?);
+        let bits = match input.u32()? {
+            2 => Bits::One,
+            16 => Bits::Four,
+            256 => Bits::Eight,
+            _ => return Err(corrupt(file, grid.name(), "codes of an unknown kind")),
+        };
+        if input.u32()? as usize != field.dim {
+            return Err(corrupt(file, grid.name(), "codes of vectors of another dimension"));
+        }
+        let seed = input.u64()?;
+        let centre = input.take(field.dim * 4)?.as_chunks::<4>().0.iter();
+        let centre: Vec<f32> = centre.map(|b| f32::from_le_bytes(*b)).collect();
+        input.finish()?;
+        if !centre.iter().all(|c| c.is_finite()) {
+            return Err(corrupt(file, grid.name(), "its centre is not finite"));
+        }
+        let quantizer = Quantizer::of(bits, field.metric, centre, seed);
+        let codes = reader.section(&format!("vector/{name}/codes"))?;
+        let terms = reader.section(&format!("vector/{name}/codes/terms"))?;
+        let rows = rows as usize;
+        if codes.len() != rows * quantizer.stride() || terms.len() != rows * size_of::<Term>() {
+            return Err(corrupt(file, codes.name(), "its length is not that of its rows"));
+        }
+        Ok(Some(Self { quantizer, codes, terms, file: file.to_owned() }))
+    }
+
+    /// Makes a query ready; see [`Quantizer::query`].
+    pub(crate) fn query(&self, vector: &[f32], unit: f32) -> CodeQuery {
+        self.quantizer.query(vector, unit)
+    }
+
+    /// Estimated similarities of some rows, in `scores`; `products` is scratch.
+    pub(crate) fn scores(
+        &self,
+        query: &CodeQuery,
+        rows: &[u32],
+        products: &mut Vec<i32>,
+        scores: &mut Vec<f32>,
+    ) -> Result<()> {
+        let stride = self.quantizer.stride();
+        let codes = self.codes.records(stride, rows)?;
+        products.resize(rows.len(), 0);
+        code_dots(self.quantizer.bits, codes, stride, rows, &query.components, products);
+        let terms = self.terms.records(size_of::<Term>(), rows)?;
+        let terms: &[Term] = bytemuck::try_cast_slice(terms)
+            .map_err(|_| corrupt(&self.file, self.terms.name(), "not aligned to floats"))?;
+        let term = |row: u32| terms.get(row as usize).copied().unwrap_or_default();
+        scores.clear();
+        scores.extend(rows.iter().zip(products).map(|(&row, p)| query.score(*p, term(row))));
+        Ok(())
+    }
+
+    /// The `most` closest of some rows by their codes, best first.
+    pub(crate) fn scan(&self, query: &CodeQuery, rows: &RowSet, most: usize) -> Result<Vec<u32>> {
+        let mut best = TopK::new(most);
+        let mut block = Vec::with_capacity(SCAN_ROWS);
+        let (mut products, mut scores) = (Vec::new(), Vec::new());
+        let mut rows = rows.iter();
+        loop {
+            block.clear();
+            block.extend(rows.by_ref().take(SCAN_ROWS));
+            if block.is_empty() {
+                return Ok(best.into_sorted().into_iter().map(|(_, row)| row).collect());
+            }
+            self.scores(query, &block, &mut products, &mut scores)?;
+            for (&row, &score) in block.iter().zip(&scores) {
+                let score = f64::from(score);
+                if best.threshold().is_none_or(|least| score >= least) {
+                    best.push(score, row);
+                }
+            }
+        }
+    }
+
+    /// Bytes a row takes, those of its code and what goes with it.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.quantizer.stride() + size_of::<Term>()
+    }
+
+    /// Rows by which a walk has to bring more than are wanted, so that what the codes blur is put
+    /// right by the floats.
+    pub(crate) fn spare(&self, wanted: usize) -> usize {
+        match self.quantizer.bits {
+            Bits::Eight => wanted / 2 + 16,
+            Bits::Four => wanted * 2 + 32,
+            Bits::One => wanted * 8 + 128,
+        }
+    }
+}
+
+/// The codes of a segment that is being built, eight bits each, in memory.
+pub(crate) struct BuildCodes {
+    bytes: Vec<u8>,
+    /// Where the first code begins: at a line of memory.
+    start: usize,
+    stride: usize,
+    dim: usize,
+    metric: Metric,
+    terms: Vec<PairTerm>,
+}
+
+/// What makes an inner product of two codes the similarity of their rows.
+#[derive(Clone, Copy, Debug, Default)]
+struct PairTerm {
+    scale: f32,
+    /// Added for each of the two rows.
+    bias: f32,
+}
+
+/// A row of a segment that is being built, asking for the others.
+#[derive(Default)]
+pub(crate) struct PairQuery {
+    components: Vec<i8>,
+    /// What the middle of the grid adds to every product.
+    middle: i32,
+    term: PairTerm,
+}
+
+impl BuildCodes {
+    /// Makes the codes of all rows.
+    pub(crate) fn new(rows: &VectorRows<'_>) -> Self {
+        use rayon::prelude::*;
+        let quantizer = Quantizer::new(rows, Quantization::Int8, 0);
+        let (stride, count) = (quantizer.stride(), rows.present.rows() as usize);
+        let mut bytes = vec![0; count * stride + 63];
+        let start = bytes.as_ptr().align_offset(64).min(63);
+        let codes = bytes.get_mut(start..start + count * stride).unwrap_or_default();
+        let terms = codes
+            .par_chunks_mut(stride.max(1))
+            .zip(0..count as u32)
+            .map_init(Vec::new, |turned, (code, row)| {
+                let term = quantizer.encode(rows.row(row), rows.unit(row), turned, code);
+                let centre = quantizer.centre.iter().zip(turned.iter());
+                let (scale, bias) = match rows.metric {
+                    Metric::L2 => (term.scale / std::f32::consts::SQRT_2, term.offset),
+                    _ => (term.scale, centre.map(|(c, x)| c * (x + 0.5 * c)).sum()),
+                };
+                PairTerm { scale, bias }
+            })
+            .collect();
+        Self { bytes, start, stride, dim: rows.dim, metric: rows.metric, terms }
+    }
+
+    fn all(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    fn code(&self, row: u32) -> &[u8] {
+        let start = row as usize * self.stride;
+        self.all().get(start..start + self.stride).unwrap_or_default()
+    }
+
+    fn term(&self, row: u32) -> PairTerm {
+        self.terms.get(row as usize).copied().unwrap_or_default()
+    }
+
+    /// Makes a row ready to ask for others.
+    pub(crate) fn query(&self, row: u32, query: &mut PairQuery) {
+        query.components.clear();
+        let code = self.code(row).iter().take(self.dim);
+        query.components.extend(code.map(|&c| (c ^ 128) as i8));
+        query.middle = 128 * query.components.iter().map(|&c| i32::from(c)).sum::<i32>();
+        query.components.resize(self.stride.next_multiple_of(QUERY_BLOCK), 0);
+        query.term = self.term(row);
+    }
+
+    /// Estimated similarities of some rows to one, in `scores`; `products` is scratch.
+    pub(crate) fn scores(
+        &self,
+        query: &PairQuery,
+        rows: &[u32],
+        products: &mut Vec<i32>,
+        scores: &mut Vec<f32>,
+    ) {
+        products.resize(rows.len(), 0);
+        let (codes, components) = (self.all(), &query.components);
+        code_dots(Bits::Eight, codes, self.stride, rows, components, products);
+        scores.clear();
+        let score = |(&row, product): (&u32, &mut i32)| {
+            self.score(query.term, row, *product - query.middle)
+        };
+        scores.extend(rows.iter().zip(products).map(score));
+    }
+
+    /// Similarity, by the inner product of two codes less the middle of the grid.
+    #[inline]
+    fn score(&self, query: PairTerm, row: u32, product: i32) -> f32 {
+        let term = self.term(row);
+        product as f32 * query.scale * term.scale + query.bias + term.bias
+    }
+
+    /// Estimated similarity of two rows.
+    #[inline]
+    pub(crate) fn similarity(&self, a: u32, b: u32) -> f32 {
+        self.score(self.term(b), a, super::distance::code_pair(self.code(a), self.code(b)))
+    }
+
+    /// Asks memory for a row's code.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: u32) {
+        prefetch(self.code(row));
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.metric
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SplitMix;
+    use crate::vector::distance::{inverse_norm, similarity};
+
+    const DIM: usize = 100;
+    const ROWS: u32 = 300;
+
+    /// Vectors that are not centred, with some components far larger than the others.
+    fn vectors() -> Vec<Vec<f32>> {
+        let mut random = SplitMix::new(3);
+        let mut component = |i: usize| {
+            let spread = if i.is_multiple_of(10) { 4.0 } else { 0.5 };
+            ((random.unit() - 0.5) * spread + (i % 3) as f64) as f32
+        };
+        (0..=ROWS).map(|_| (0..DIM).map(&mut component).collect()).collect()
+    }
+
+    fn field(metric: Metric, quantization: Quantization) -> VectorField {
+        VectorField { quantization, ..VectorField::new("vector", DIM, metric) }
+    }
+
+    #[test]
+    fn estimates_have_no_bias_and_the_error_of_their_bits() {
+        let vectors = vectors();
+        let (query, given) = vectors.split_last().expect("some");
+        for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+            for (quantization, error) in [
+                (Quantization::Int8, 0.02),
+                (Quantization::Int4, 0.12),
+                (Quantization::Binary, 0.8),
+            ] {
+                let field = field(metric, quantization);
+                let rows = given.iter().map(|v| Some(v.as_slice()));
+                let rows = VectorRows::new(&field, ROWS, rows);
+                let quantizer = Quantizer::new(&rows, quantization, 7);
+                let (mut code, mut turned) = (vec![0; quantizer.stride()], Vec::new());
+                let near = quantizer.query(query, inverse_norm(query));
+                let (mut exact, mut found) = (Vec::new(), Vec::new());
+                for row in 0..ROWS {
+                    let vector = rows.row(row);
+                    let term = quantizer.encode(vector, rows.unit(row), &mut turned, &mut code);
+                    let mut product = [0];
+                    let (bits, stride) = (quantizer.bits, quantizer.stride());
+                    code_dots(bits, &code, stride, &[0], &near.components, &mut product);
+                    found.push(f64::from(near.score(product[0], term)));
+                    let norms = inverse_norm(query) * inverse_norm(vector);
+                    exact.push(f64::from(similarity(metric, query, vector, norms)));
+                }
+                // Up to a constant of the query.
+                let mean = |of: &[f64]| of.iter().sum::<f64>() / f64::from(ROWS);
+                let (shift, spread) = (mean(&exact) - mean(&found), mean(&exact));
+                let square = |of: &mut dyn Iterator<Item = f64>| of.map(|x| x * x).sum::<f64>();
+                let off = square(&mut exact.iter().zip(&found).map(|(e, f)| e - f - shift));
+                let all = square(&mut exact.iter().map(|e| e - spread));
+                let relative = (off / all).sqrt();
+                assert!(relative < error, "{metric:?} {quantization:?}: {relative}");
+            }
+        }
+    }
+
+    #[test]
+    fn codes_of_a_build_estimate_similarities_of_rows() {
+        let vectors = vectors();
+        for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+            let field = field(metric, Quantization::Int8);
+            let rows = vectors.iter().map(|v| Some(v.as_slice()));
+            let rows = VectorRows::new(&field, ROWS + 1, rows);
+            let codes = BuildCodes::new(&rows);
+            let (mut query, mut scores) = (PairQuery::default(), Vec::new());
+            codes.query(5, &mut query);
+            let others: Vec<u32> = (0..ROWS).collect();
+            codes.scores(&query, &others, &mut Vec::new(), &mut scores);
+            for (other, score) in others.into_iter().zip(scores) {
+                let norms = rows.unit(5) * rows.unit(other);
+                let exact = similarity(metric, rows.row(5), rows.row(other), norms);
+                let limit = if metric == Metric::Cosine { 0.01 } else { 1.0 };
+                assert!((score - exact).abs() < limit, "{metric:?}: {score} {exact}");
+                assert_eq!(score, codes.similarity(other, 5), "{metric:?}");
+            }
+        }
+    }
+}
