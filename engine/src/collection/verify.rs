@@ -27,7 +27,7 @@ pub enum VerifyLevel {
     #[default]
     Full,
     /// Also that the parts of a row agree: its text with the inverted index, its vector with its
-    /// norm, and that the graph reaches it; and recall on sampled rows.
+    /// norm and its code, and that the graph reaches it; and recall on sampled rows.
     Deep,
 }
 
@@ -235,6 +235,9 @@ fn check_deeply(
     let (mut least, mut unreachable) = (None, 0);
     for vectors in &segment.vectors {
         vectors.store.check_norms()?;
+        if let Some(codes) = &vectors.codes {
+            codes.check(&vectors.store)?;
+        }
         let Some(graph) = &vectors.graph else { continue };
         let mut wanted = alive.clone();
         wanted.intersect(&vectors.store.present);

@@ -12,7 +12,7 @@ use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
 use super::distance::{Bits, QUERY_BLOCK, code_dots, prefetch};
 use super::rotation::Rotation;
-use super::store::VectorRows;
+use super::store::{VectorRows, VectorStore};
 use crate::error::{Result, corrupt};
 use crate::schema::{Metric, Quantization, VectorField};
 use crate::segment::RowSet;
@@ -314,6 +314,24 @@ impl Codes {
         Ok(Some(Self { quantizer, codes, terms, file: file.to_owned() }))
     }
 
+    /// Checks that the codes are those of the vectors.
+    pub(crate) fn check(&self, store: &VectorStore) -> Result<()> {
+        let stride = self.quantizer.stride();
+        let (mut code, mut turned) = (vec![0; stride], Vec::new());
+        for row in store.present.iter() {
+            let (vector, unit) = (store.vector(row)?, store.norm(row)?);
+            let term = self.quantizer.encode(vector, unit, &mut turned, &mut code);
+            let at = row as usize;
+            let stored = self.terms.get(at * size_of::<Term>()..(at + 1) * size_of::<Term>())?;
+            let same = code == self.codes.get(at * stride..(at + 1) * stride)?;
+            if !same || stored != bytemuck::bytes_of(&term) {
+                let detail = format!("the code of row {row} is not that of its vector");
+                return Err(corrupt(&self.file, self.codes.name(), detail));
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a query ready; see [`Quantizer::query`].
     pub(crate) fn query(&self, vector: &[f32], unit: f32) -> CodeQuery {
         self.quantizer.query(vector, unit)
@@ -555,6 +573,35 @@ mod tests {
                 let relative = (off / all).sqrt();
                 assert!(relative < error, "{metric:?} {quantization:?}: {relative}");
             }
+        }
+    }
+
+    #[test]
+    fn a_check_tells_codes_of_other_vectors() {
+        use crate::vector::store::write_vectors;
+        use lexivec_storage::MemoryVfs;
+        let vectors = vectors();
+        for quantization in [Quantization::Int8, Quantization::Int4, Quantization::Binary] {
+            let field = field(Metric::Cosine, quantization);
+            // Row 3 is another in the codes.
+            let check = |other: usize| {
+                let given = vectors.iter().map(|v| Some(v.as_slice()));
+                let coded = (0..).map(|i| if i == 3 { other } else { i });
+                let coded = coded.map(|i| Some(vectors[i].as_slice())).take(vectors.len());
+                let vfs = MemoryVfs::default();
+                let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
+                let rows = VectorRows::new(&field, ROWS + 1, given);
+                write_vectors(&mut out, &field.name, &rows).expect("written");
+                let rows = VectorRows::new(&field, ROWS + 1, coded);
+                write_codes(&mut out, &field, &rows, 7).expect("written");
+                let file = out.finish().expect("sealed");
+                let reader = SegmentReader::open(&vfs, &file).expect("open");
+                let store = VectorStore::open(&reader, "s", &field, ROWS + 1).expect("vectors");
+                let codes = Codes::open(&reader, "s", &field, ROWS + 1).expect("codes");
+                codes.expect("some").check(&store)
+            };
+            assert!(check(3).is_ok(), "{quantization:?}");
+            assert!(check(4).is_err(), "{quantization:?}");
         }
     }
 

@@ -142,8 +142,9 @@ impl VectorStore {
         Ok(())
     }
 
+    /// What makes a row's vector one of length 1 under cosine; 1 under other metrics.
     #[inline]
-    fn norm(&self, row: u32) -> Result<f32> {
+    pub(crate) fn norm(&self, row: u32) -> Result<f32> {
         let Some(norms) = &self.norms else {
             return Ok(1.0);
         };

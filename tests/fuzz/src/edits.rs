@@ -20,11 +20,10 @@ const MAX_EDITS: usize = 16;
 const MAX_GROWTH: usize = 256;
 /// Documents of the small base.
 const SMALL_IDS: usize = 68;
-/// Rows of the large base's first segment: the planner walks a graph only where more than 2,000
-/// rows match.
-const WALKED_ROWS: usize = 2_300;
+/// Rows of the large base's first segment: as few as have codes.
+const WALKED_ROWS: usize = 1_000;
 /// Documents of the large base.
-const WALKED_IDS: usize = 2_330;
+const WALKED_IDS: usize = 1_030;
 
 /// A sound collection, taken apart.
 pub struct Base {
@@ -307,7 +306,7 @@ fn small() -> MemoryVfs {
     written(options, [(0..48).map(document).collect(), (44..SMALL_IDS).map(document).collect()])
 }
 
-/// One segment whose graph is long enough to be walked, and a small one beside it.
+/// One segment whose graph is walked by codes, and a small one beside it.
 fn walked() -> MemoryVfs {
     let field =
         VectorField { m: 2, ef_construction: 8, ..VectorField::new("vector", 2, Metric::L2) };
