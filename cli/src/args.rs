@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
@@ -31,6 +32,10 @@ pub(crate) enum Command {
     Stats(Plain),
     /// Score a collection's rankings by judgments.
     Evaluate(Evaluate),
+    /// Measure how many of the exact hits vector searches find.
+    Recall(Recall),
+    /// Measure the speed of searches, and their recall.
+    Bench(Bench),
     /// Delete documents, by id or by filter.
     Delete(Delete),
     /// Bring every write from the log into segment files.
@@ -68,6 +73,9 @@ pub(crate) struct New {
     /// HNSW beam while building, of a new collection.
     #[arg(long)]
     pub(crate) ef_construction: Option<usize>,
+    /// Codes that walks and scans compare, of a new collection: int8, int4 or binary.
+    #[arg(long)]
+    pub(crate) quantization: Option<Quantization>,
     /// Search title and text as separate fields in a new collection, not as one.
     #[arg(long)]
     pub(crate) separate_fields: bool,
@@ -224,7 +232,7 @@ pub(crate) struct Create {
 }
 
 #[derive(clap::Args)]
-#[command(group(clap::ArgGroup::new("source").required(true).args(["beir", "jsonl", "folder"])))]
+#[command(group(clap::ArgGroup::new("source").args(["beir", "jsonl", "folder"])))]
 pub(crate) struct Ingest {
     /// Directory of the collection.
     pub(crate) dir: PathBuf,
@@ -237,10 +245,11 @@ pub(crate) struct Ingest {
     /// A folder of Markdown and text files, with those below it.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
-    /// Vectors of the documents: an .npy file of float32 or float16, rows x components.
-    #[arg(long, value_name = "NPY", requires = "vector_ids")]
+    /// Vectors of the documents: an .npy file of float32 or float16, rows x components. Without another
+    /// source each row is a document.
+    #[arg(long, value_name = "NPY")]
     pub(crate) vectors: Option<PathBuf>,
-    /// Ids of the vectors' rows, one a line.
+    /// Ids of the vectors' rows, one a line; their numbers from 0 without it.
     #[arg(long, value_name = "FILE", requires = "vectors")]
     pub(crate) vector_ids: Option<PathBuf>,
     #[command(flatten)]
@@ -292,6 +301,9 @@ pub(crate) struct Search {
     /// Width of the beam in graphs.
     #[arg(long)]
     pub(crate) ef: Option<usize>,
+    /// Share of the exact hits that the vector leg should find.
+    #[arg(long, conflicts_with = "ef")]
+    pub(crate) target_recall: Option<f64>,
     /// Scan instead of walking graphs.
     #[arg(long)]
     pub(crate) exact: bool,
@@ -352,6 +364,92 @@ pub(crate) struct Evaluate {
     /// Documents ranked for each query.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) depth: usize,
+    /// Folder of the model the collection was made with.
+    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Recall {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// What is asked: an .npy file of float32 or float16, rows x components. Without it rows of the
+    /// collection ask for their neighbours, which is easier than most questions are.
+    #[arg(long, value_name = "NPY", conflicts_with = "samples")]
+    pub(crate) query_vectors: Option<PathBuf>,
+    /// Rows that ask.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) samples: usize,
+    /// Vector field; the collection's first if not named.
+    #[arg(long)]
+    pub(crate) field: Option<String>,
+    /// Hits compared.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Width of the beam in graphs.
+    #[arg(long)]
+    pub(crate) ef: Option<usize>,
+    /// Share of the exact hits that searches should find.
+    #[arg(long, conflicts_with = "ef")]
+    pub(crate) target_recall: Option<f64>,
+    /// Predicate over the payload, as JSON: {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) filter: Option<String>,
+    /// What sampled rows depend on.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Vectors of the queries: an .npy file of float32 or float16, rows x components.
+    #[arg(long, value_name = "NPY")]
+    pub(crate) query_vectors: Option<PathBuf>,
+    /// Words of the queries: a file of one JSON object with a "text" a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) query_text: Option<PathBuf>,
+    /// Right hits, best first: an .npy file of integers that are ids, one row a query. Found by scanning
+    /// if left out, where only vectors are asked.
+    #[arg(long, value_name = "NPY")]
+    pub(crate) truth: Option<PathBuf>,
+    /// Which legs run.
+    #[arg(long, value_enum, default_value = "vector")]
+    pub(crate) mode: ModeArg,
+    /// Widths of the beam in graphs, each measured.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) ef: Vec<usize>,
+    /// Shares of the exact hits that the vector leg should find, each measured.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) target_recall: Vec<f64>,
+    /// Scan instead of walking graphs.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Predicate over the payload, as JSON: {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) filter: Option<String>,
+    /// Hits wanted.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Hits each leg brings to the fusion.
+    #[arg(long)]
+    pub(crate) candidates: Option<usize>,
+    /// Threads that ask, each for its share of the queries.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+    /// Ask all queries at once, on all processors.
+    #[arg(long, conflicts_with = "threads")]
+    pub(crate) batch: bool,
+    /// Times all queries are asked; figures are medians.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
     /// Folder of the model the collection was made with.
     #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
     pub(crate) model: Option<PathBuf>,

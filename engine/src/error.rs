@@ -89,6 +89,14 @@ impl Error {
         }
     }
 
+    /// The same, of a request in a batch.
+    pub(crate) fn of_request(self, place: usize) -> Self {
+        match self.kind() {
+            ErrorKind::Input => Self::invalid(format!("requests[{place}]"), self.to_string()),
+            _ => self,
+        }
+    }
+
     pub(crate) fn invalid(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), detail: detail.into() }
     }

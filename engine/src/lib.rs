@@ -43,7 +43,9 @@ pub use collection::{
 };
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
-pub use execute::{Hit, SearchResponse};
+pub use execute::{
+    Hit, RecallOptions, RecallQueries, RecallReport, SearchResponse, SegmentRecall, ShareRecall,
+};
 pub use lexivec_query as query;
 pub use lexivec_query::{Filter, Fusion, SearchRequest};
 pub use lexivec_storage as storage;

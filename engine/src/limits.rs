@@ -61,6 +61,10 @@ pub const MAX_MERGED_SEGMENTS: usize = 64;
 pub const GATE_QUERIES: usize = 100;
 /// Recall@10 that a merged graph may have less than the ones it replaces.
 pub const GATE_MARGIN: f64 = 0.005;
+/// Queries of one measurement of recall, at the most.
+pub const MAX_RECALL_QUERIES: usize = 100_000;
+/// Requests answered at once in one batch, at the most.
+pub const MAX_BATCH_REQUESTS: usize = 100_000;
 /// Times a reader reads what looks damaged again, as a writer may be in the middle of it.
 pub const DAMAGE_READS: usize = 3;
 /// Recall@10 on sampled rows below which a deep verification calls a graph damaged.

@@ -60,6 +60,21 @@ pub enum Quantization {
     Binary,
 }
 
+impl std::str::FromStr for Quantization {
+    type Err = Error;
+    fn from_str(s: &str) -> Result<Self> {
+        match s {
+            "int8" => Ok(Self::Int8),
+            "int4" => Ok(Self::Int4),
+            "binary" => Ok(Self::Binary),
+            other => Err(Error::invalid(
+                "quantization",
+                format!("{other:?} is not known; use int8, int4 or binary"),
+            )),
+        }
+    }
+}
+
 /// How text becomes terms, for documents and queries alike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -138,7 +153,7 @@ fn default_m() -> usize {
 }
 
 fn default_ef_construction() -> usize {
-    200
+    128
 }
 
 fn default_graph_min_rows() -> usize {
@@ -159,7 +174,7 @@ impl Schema {
 }
 
 impl VectorField {
-    /// A field with the default graph parameters (m 16, ef_construction 200).
+    /// A field with the default graph parameters (m 16, ef_construction 128).
     pub fn new(name: impl Into<String>, dim: usize, metric: Metric) -> Self {
         Self {
             name: name.into(),

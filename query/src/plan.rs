@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Counts of one segment, after the filter was evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SegmentFacts {
     /// Rows in the segment that have a vector.
     pub rows: u32,
@@ -21,6 +21,11 @@ pub struct SegmentFacts {
     pub vector_bytes: u32,
     /// Bytes of a code, where there are some.
     pub code_bytes: u32,
+    /// Recall of comparing codes, as measured; 0 where it was not.
+    pub code_recall: f64,
+    /// Width a beam needs on the average for the recall the request wants, as measured on the graph;
+    /// nothing where no width reaches it.
+    pub target_ef: Option<usize>,
 }
 
 /// A way to find the closest rows of a segment.
@@ -35,7 +40,8 @@ pub enum Strategy {
     Codes,
     /// Walk the graph.
     Graph {
-        /// Width of the beam.
+        /// Width of the beam; where the request wants a recall, the one expected, and once it is done
+        /// the one it took.
         ef: usize,
     },
     /// Walk the graph through all rows, keep matching ones; if they are too few, as

@@ -45,7 +45,8 @@ pub fn plan_vector(facts: &SegmentFacts, window: usize, params: &Params) -> Segm
     let asked = ways.iter().position(|(way, _)| way.kind() == params.strategy);
     let scan = exact <= EXACT_MICROS || matching as usize <= window;
     let cheapest = (0..ways.len()).min_by(|&a, &b| ways[a].1.total_cmp(&ways[b].1)).unwrap_or(0);
-    let chosen = match (params.exact, asked) {
+    let exact = params.exact || params.target_recall.is_some_and(|target| target >= 1.0);
+    let chosen = match (exact, asked) {
         (true, _) => 0,
         (false, Some(asked)) => asked,
         (false, None) => {
@@ -71,9 +72,15 @@ fn ways(facts: &SegmentFacts, window: usize, params: &Params) -> Vec<(Strategy, 
     }
     // The best by their codes are compared by their vectors.
     let rescored = 2.0 * window as f64 * floats;
-    ways.push((Strategy::Codes, (matching * scan(facts.code_bytes) + rescored) / 1e3));
-    if facts.has_graph {
-        let ef = params.ef.unwrap_or(DEFAULT_EF).max(window);
+    if params.target_recall.is_none_or(|target| facts.code_recall >= target) {
+        ways.push((Strategy::Codes, (matching * scan(facts.code_bytes) + rescored) / 1e3));
+    }
+    let ef = match params.target_recall {
+        None => Some(params.ef.unwrap_or(DEFAULT_EF)),
+        Some(_) => facts.target_ef,
+    };
+    if let (true, Some(ef)) = (facts.has_graph, ef) {
+        let ef = ef.max(window);
         let row = COSTS.walked_row + f64::from(facts.code_bytes) * COSTS.byte_jumped_to;
         let places = f64::from(facts.degree.max(1)) * NEW_NEIGHBOURS;
         let (strategy, ef) = if facts.matching == facts.rows {
@@ -104,6 +111,8 @@ mod tests {
             degree: 32,
             vector_bytes: 1_536,
             code_bytes: 392,
+            code_recall: 0.999,
+            target_ef: Some(48),
         }
     }
 
@@ -113,6 +122,7 @@ mod tests {
         let exact = Params { exact: true, ..auto };
         let ef = |ef| Params { ef: Some(ef), ..auto };
         let way = |way| Params { strategy: Some(way), ..auto };
+        let target = |recall| Params { target_recall: Some(recall), ..auto };
         for (matching, codes, graph, window, params, expected) in [
             (0, true, true, 10, auto, Strategy::Empty),
             (100_000, true, true, 0, auto, Strategy::Empty),
@@ -131,6 +141,12 @@ mod tests {
             (10, true, true, 10, way(StrategyKind::Codes), Strategy::Codes),
             (10, false, false, 10, way(StrategyKind::Codes), Strategy::Exact),
             (100_000, true, true, 10, way(StrategyKind::Exact), Strategy::Exact),
+            (100_000, true, true, 10, target(0.95), Strategy::Graph { ef: 48 }),
+            (50_000, true, true, 10, target(0.95), Strategy::FilteredGraph { ef: 96 }),
+            (1_000, true, true, 10, target(0.95), Strategy::Codes),
+            (100_000, true, false, 10, target(0.95), Strategy::Codes),
+            (100_000, true, false, 10, target(0.9999), Strategy::Exact),
+            (100_000, true, true, 10, target(1.0), Strategy::Exact),
         ] {
             let plan = plan_vector(&facts(matching, codes, graph), window, &params);
             assert_eq!(plan.strategy, expected, "{matching} {window}");

@@ -93,15 +93,37 @@ pub enum Normalize {
 }
 
 /// Exactness against speed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Params {
     /// Beam of graph walks.
     pub ef: Option<usize>,
+    /// Share of the exact hits that an answer should have on the average, above 0 up to 1: each segment
+    /// makes the beam as wide as its own measurements say, for easy queries less than for hard ones.
+    pub target_recall: Option<f64>,
     /// Scan instead of walking a graph.
     pub exact: bool,
     /// The way every segment goes that has what it takes, whatever it costs; the planner's if not
     /// set. To compare ways, and to test them.
     pub strategy: Option<StrategyKind>,
+}
+
+impl Params {
+    /// Checks every number against its limit.
+    pub fn check(&self) -> Result<()> {
+        let found = self.ef.unwrap_or(0);
+        if found > MAX_EF {
+            return Err(Error::TooLarge { what: "params.ef".to_owned(), limit: MAX_EF, found });
+        }
+        let Some(target) = self.target_recall else { return Ok(()) };
+        let at = "params.target_recall";
+        if !(target > 0.0 && target <= 1.0) {
+            return Err(Error::invalid(at, "a number above 0 up to 1 is expected"));
+        }
+        match self.ef {
+            Some(_) => Err(Error::invalid(at, "give either ef or target_recall")),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A search request. Build one with [`text`](Self::text), [`vector`](Self::vector) or
@@ -226,6 +248,12 @@ impl SearchRequest {
         self
     }
 
+    /// Sets the recall wanted; see [`Params::target_recall`].
+    pub fn target_recall(mut self, recall: f64) -> Self {
+        self.params.target_recall = Some(recall);
+        self
+    }
+
     /// Scans instead of walking a graph.
     pub fn exact(mut self) -> Self {
         self.params.exact = true;
@@ -251,7 +279,7 @@ impl SearchRequest {
             false => Ok(()),
         };
         over("limit + offset", self.limit.saturating_add(self.offset), MAX_WINDOW)?;
-        over("params.ef", self.params.ef.unwrap_or(0), MAX_EF)?;
+        self.params.check()?;
         over(
             "bytes of the query text",
             self.text.as_ref().map_or(0, String::len),

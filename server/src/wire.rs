@@ -96,6 +96,7 @@ enum NormalizeJson {
 #[serde(deny_unknown_fields)]
 struct ParamsJson {
     ef: Option<usize>,
+    target_recall: Option<f64>,
     #[serde(default)]
     exact: bool,
     strategy: Option<StrategyKind>,
@@ -134,8 +135,8 @@ impl SearchJson {
                 },
             },
         };
-        let ParamsJson { ef, exact, strategy } = self.params;
-        request.params = Params { ef, exact, strategy };
+        let ParamsJson { ef, target_recall, exact, strategy } = self.params;
+        request.params = Params { ef, target_recall, exact, strategy };
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;
         request.explain = self.explain;

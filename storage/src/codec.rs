@@ -1,4 +1,4 @@
-//! Fixed-width little-endian values, written and read back with every length checked.
+//! Fixed-width little-endian numbers, written and read back with every length checked.
 
 use crate::error::{Error, Result};
 
@@ -8,7 +8,7 @@ pub struct Encoder {
     bytes: Vec<u8>,
 }
 
-macro_rules! integers {
+macro_rules! numbers {
     ($($name:ident: $type:ty),*) => {
         impl Encoder {
             $(
@@ -32,7 +32,7 @@ macro_rules! integers {
     };
 }
 
-integers!(u8: u8, u16: u16, u32: u32, u64: u64, u128: u128);
+numbers!(u8: u8, u16: u16, u32: u32, u64: u64, u128: u128, f32: f32);
 
 impl Encoder {
     /// Nothing written yet.

@@ -9,10 +9,12 @@ use crate::segment::{SegmentFile, segment_number};
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
-const VERSION: (u16, u16) = (1, 2);
-/// Before segments had codes; otherwise the same, and still read.
+const VERSION: (u16, u16) = (1, 3);
+/// Before segments had curves; still read.
+const VERSION_WITHOUT_CURVES: (u16, u16) = (1, 2);
+/// Before segments had codes; otherwise as without curves.
 const VERSION_WITHOUT_CODES: (u16, u16) = (1, 1);
-/// Before there was a log; still read.
+/// Before there was a log.
 const VERSION_WITHOUT_LOG: (u16, u16) = (1, 0);
 /// Bytes of a manifest. A thousand segments of a million rows each, all with deletions, fit.
 pub(crate) const MAX_MANIFEST_BYTES: u64 = 256 << 20;
@@ -23,8 +25,11 @@ const MAX_SCHEMA_BYTES: usize = 1 << 20;
 const CHECKSUM_BYTES: usize = 16;
 /// Bytes of a manifest besides its segments and its schema.
 const FIXED_BYTES: u64 = 84;
-/// Bytes of a segment's entry besides its name, alive set and statistics.
-const ENTRY_BYTES: u64 = 56;
+/// Versions that are read.
+const READ: [(u16, u16); 4] =
+    [VERSION, VERSION_WITHOUT_CURVES, VERSION_WITHOUT_CODES, VERSION_WITHOUT_LOG];
+/// Bytes of a segment's entry besides its name, alive set, statistics and curves.
+const ENTRY_BYTES: u64 = 60;
 /// Largest generation and file number: one a nanosecond for a century. Adding one never overflows.
 const MAX_NUMBER: u64 = 1 << 62;
 
@@ -63,6 +68,8 @@ pub struct SegmentEntry {
     pub alive: Vec<u8>,
     /// Counts over the rows alive, in the words of the crate above.
     pub statistics: Vec<u8>,
+    /// How its graphs find what they should, in the words of the crate above.
+    pub curves: Vec<u8>,
 }
 
 impl Manifest {
@@ -97,6 +104,7 @@ impl Manifest {
             out.u32(entry.rows);
             out.bytes(&entry.alive);
             out.bytes(&entry.statistics);
+            out.bytes(&entry.curves);
         }
         let checksum = hash(out.as_bytes());
         out.u128(checksum);
@@ -117,8 +125,7 @@ impl Manifest {
         }
         let body = bytes.len().saturating_sub(CHECKSUM_BYTES);
         let (body, stored) = bytes.split_at(body);
-        let known = [VERSION, VERSION_WITHOUT_CODES, VERSION_WITHOUT_LOG].contains(&version);
-        if !known || hash(body).to_le_bytes() != *stored {
+        if !READ.contains(&version) || hash(body).to_le_bytes() != *stored {
             return Err(Error::corrupt(name, 0, "its checksum is wrong"));
         }
         let mut input = Decoder::new(name, body);
@@ -138,7 +145,7 @@ impl Manifest {
         };
         let mut names = HashSet::new();
         for _ in 0..count {
-            let entry = read_entry(name, &mut input)?;
+            let entry = read_entry(name, version, &mut input)?;
             if !names.insert(entry.file.name.clone()) {
                 return Err(input.corrupt("a segment is named twice"));
             }
@@ -184,13 +191,14 @@ impl Manifest {
     /// The length of [`encode`](Self::encode)'s answer.
     fn encoded_bytes(&self) -> u64 {
         let entry = |e: &SegmentEntry| {
-            ENTRY_BYTES + (e.file.name.len() + e.alive.len() + e.statistics.len()) as u64
+            let parts = e.alive.len() + e.statistics.len() + e.curves.len();
+            ENTRY_BYTES + (e.file.name.len() + parts) as u64
         };
         FIXED_BYTES + self.schema.len() as u64 + self.segments.iter().map(entry).sum::<u64>()
     }
 }
 
-fn read_entry(name: &str, input: &mut Decoder<'_>) -> Result<SegmentEntry> {
+fn read_entry(name: &str, version: (u16, u16), input: &mut Decoder<'_>) -> Result<SegmentEntry> {
     let file = std::str::from_utf8(input.bytes()?)
         .ok()
         .filter(|file| segment_number(file).is_some())
@@ -203,6 +211,10 @@ fn read_entry(name: &str, input: &mut Decoder<'_>) -> Result<SegmentEntry> {
         rows: input.u32()?,
         alive: input.bytes()?.to_vec(),
         statistics: input.bytes()?.to_vec(),
+        curves: match version {
+            VERSION => input.bytes()?.to_vec(),
+            _ => Vec::new(),
+        },
     })
 }
 
@@ -234,6 +246,7 @@ mod tests {
             rows: 9,
             alive: vec![1; i as usize],
             statistics: vec![2, 3],
+            curves: vec![4; 3],
         };
         Manifest {
             generation: 5,
@@ -311,7 +324,7 @@ mod tests {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
-        assert!(matches!(error, Error::NewerFormat { found: (2, 2), .. }), "{error}");
+        assert!(matches!(error, Error::NewerFormat { found: (2, 3), .. }), "{error}");
     }
 
     #[test]
@@ -332,15 +345,25 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_without_a_log_is_read() {
-        let mut old = manifest();
-        (old.log_file, old.log_start) = (0, 0);
-        let mut bytes = old.encode();
-        bytes.truncate(bytes.len() - CHECKSUM_BYTES);
-        bytes[10] = 0;
-        bytes.drain(56..64);
-        bytes.extend_from_slice(&hash(&bytes).to_le_bytes());
-        assert_eq!(Manifest::decode(&manifest_name(5), &bytes).expect("read"), old);
+    fn manifests_of_older_formats_are_read() {
+        for version in READ.into_iter().skip(1) {
+            let mut old = manifest();
+            old.segments.truncate(1);
+            old.segments[0].curves.clear();
+            if version == VERSION_WITHOUT_LOG {
+                (old.log_file, old.log_start) = (0, 0);
+            }
+            let mut bytes = old.encode();
+            // The checksum, and the length of the curves before it.
+            bytes.truncate(bytes.len() - CHECKSUM_BYTES - 4);
+            bytes[10..12].copy_from_slice(&version.1.to_le_bytes());
+            if version == VERSION_WITHOUT_LOG {
+                bytes.drain(56..64);
+            }
+            bytes.extend_from_slice(&hash(&bytes).to_le_bytes());
+            let read = Manifest::decode(&manifest_name(5), &bytes);
+            assert_eq!(read.expect("read"), old, "{version:?}");
+        }
     }
 
     #[test]

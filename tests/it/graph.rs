@@ -9,7 +9,9 @@ use hnsw_rs::prelude::{DistCosine, Hnsw};
 use lexivec::query::plan::StrategyKind;
 use lexivec::schema::VectorField;
 use lexivec::storage::MemoryVfs;
-use lexivec::{Collection, Document, Metric, Options, SearchRequest};
+use lexivec::{
+    Collection, Document, Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest,
+};
 use lexivec_benches::DataSet;
 use lexivec_tests::{Random, test_data};
 
@@ -83,7 +85,7 @@ fn recall_on_real_vectors_is_not_below_an_independent_graph() {
 }
 
 #[test]
-fn a_hundred_thousand_rows_are_found_with_a_recall_of_0_99() {
+fn a_hundred_thousand_rows_are_found_as_promised() {
     let Some(folder) = test_data("../bench/data") else { return };
     let data = DataSet::read(&folder).expect("the data set");
     let scratch = tempfile::tempdir().expect("a directory");
@@ -91,8 +93,13 @@ fn a_hundred_thousand_rows_are_found_with_a_recall_of_0_99() {
         let options = Options::new().vector(data.dim, Metric::Cosine);
         let collection = Collection::create(scratch.path(), options).expect("created");
         let rows = data.texts.iter().zip(data.vectors.chunks(data.dim)).enumerate();
+        let (share, near) = (shuffled(data.texts.len()), ranks(&data));
         let document = |(i, (text, vector)): (usize, (&String, &[f32]))| {
-            Document::new(i.to_string()).text("text", text).vector(vector.to_vec())
+            Document::new(i.to_string())
+                .text("text", text)
+                .vector(vector.to_vec())
+                .payload("share", share[i] as u64)
+                .payload("near", near[i] as u64)
         };
         collection.upsert(rows.map(document).collect()).expect("written");
     }
@@ -100,7 +107,7 @@ fn a_hundred_thousand_rows_are_found_with_a_recall_of_0_99() {
     let found: Vec<Vec<usize>> =
         data.queries.chunks(data.dim).map(|query| search(&collection, query, Some(256))).collect();
     let recall = data.recall(&found, K);
-    println!("100k rows, m 16, ef_construction 200, ef 256: recall@{K} {recall:.4}");
+    println!("100k rows, ef 256: recall@{K} {recall:.4}");
     assert!(recall >= 0.99, "{recall}");
     // The default beam is the one that is promised.
     let request = SearchRequest::vector(data.queries[..data.dim].to_vec()).limit(K);
@@ -109,6 +116,166 @@ fn a_hundred_thousand_rows_are_found_with_a_recall_of_0_99() {
         hits.iter().map(|h| h.id.parse::<usize>().expect("a row")).collect::<Vec<_>>(),
         found[0]
     );
+    a_wanted_recall_is_reached(&collection, &data);
+    filters_lose_nothing(&collection, &data);
+}
+
+/// None of these queries was there when the curves were made.
+fn a_wanted_recall_is_reached(collection: &Collection, data: &DataSet) {
+    for target in [0.9, 0.95, 0.99] {
+        let wanted = |query: &[f32]| {
+            let request = SearchRequest::vector(query.to_vec()).limit(K).target_recall(target);
+            let hits = collection.search(&request).expect("an answer").hits;
+            hits.iter().map(|h| h.id.parse().expect("a row")).collect()
+        };
+        let found: Vec<Vec<usize>> = data.queries.chunks(data.dim).map(wanted).collect();
+        let recall = data.recall(&found, K);
+        println!("target_recall {target}: recall@{K} {recall:.4}");
+        assert!((recall - target).abs() <= 0.015, "{target}: {recall}");
+    }
+}
+
+/// Filters from one row in ten thousand to all, that have nothing to do with the query, or that admit
+/// the rows closest to it, or the farthest.
+fn filters_lose_nothing(collection: &Collection, data: &DataSet) {
+    let rows = data.texts.len();
+    let queries: Vec<Vec<f32>> = near_first(data);
+    for (key, from_top) in [("share", false), ("near", false), ("near", true)] {
+        for admitted in [rows / 10_000, rows / 1_000, rows / 100, rows / 10, rows / 2, rows] {
+            let filter = match from_top {
+                false => serde_json::json!({ key: { "$lt": admitted } }),
+                true => serde_json::json!({ key: { "$gte": rows - admitted } }),
+            };
+            let filter = Filter::from_json(&filter).expect("a filter");
+            let request = |query: &Vec<f32>| {
+                SearchRequest::vector(query.clone()).limit(K).filter(filter.clone())
+            };
+            let ids = |request: SearchRequest| -> Vec<usize> {
+                let hits = collection.search(&request).expect("an answer").hits;
+                hits.iter().map(|h| h.id.parse().expect("a row")).collect()
+            };
+            let truth: Vec<_> = queries.iter().map(|q| ids(request(q).exact())).collect();
+            for target in [None, Some(0.97)] {
+                let found: Vec<_> = queries
+                    .iter()
+                    .map(|query| {
+                        let mut request = request(query);
+                        request.params.target_recall = target;
+                        ids(request)
+                    })
+                    .collect();
+                assert!(found.iter().all(|hits| hits.len() == K.min(admitted)), "{key} {admitted}");
+                let recall = recall(&found, &truth);
+                assert!(recall >= 0.97 - 0.01, "{key} {from_top} {admitted} {target:?}: {recall}");
+                assert!(
+                    recall >= 0.97 || target.is_some(),
+                    "{key} {from_top} {admitted}: {recall}"
+                );
+            }
+        }
+    }
+}
+
+/// Every number below `count` once, in no order.
+fn shuffled(count: usize) -> Vec<usize> {
+    let mut random = Random(17);
+    let mut numbers: Vec<usize> = (0..count).collect();
+    for i in (1..count).rev() {
+        numbers.swap(i, random.below(i + 1));
+    }
+    numbers
+}
+
+/// The place of each row when all are ordered by how close they are to the first query.
+fn ranks(data: &DataSet) -> Vec<usize> {
+    let query = &data.queries[..data.dim];
+    let close = |v: &[f32]| v.iter().zip(query).map(|(x, y)| x * y).sum::<f32>();
+    let scores: Vec<f32> = data.vectors.chunks(data.dim).map(close).collect();
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let mut ranks = vec![0; order.len()];
+    order.into_iter().enumerate().for_each(|(rank, row)| ranks[row] = rank);
+    ranks
+}
+
+/// The first query and those that are closest to it.
+fn near_first(data: &DataSet) -> Vec<Vec<f32>> {
+    let first = &data.queries[..data.dim];
+    let close = |v: &[f32]| v.iter().zip(first).map(|(x, y)| x * y).sum::<f32>();
+    let mut queries: Vec<Vec<f32>> = data.queries.chunks(data.dim).map(<[f32]>::to_vec).collect();
+    queries.sort_by(|a, b| close(b).total_cmp(&close(a)));
+    queries.truncate(40);
+    queries
+}
+
+#[test]
+fn measured_recall_has_the_truth_within_its_bounds() {
+    let Some(data) = test_data("ir/vaswani") else { return };
+    let rows = rows(&data.join("emb_corpus.npy"));
+    let ours = collection(&MemoryVfs::default(), &rows, Metric::Cosine);
+    let mut random = Random(23);
+    let queries: Vec<Vec<f32>> = (0..600)
+        .map(|_| {
+            let pair = [(); 2].map(|()| &rows[random.below(rows.len())]);
+            pair[0].iter().zip(pair[1]).map(|(x, y)| 0.6 * x + 0.4 * y).collect()
+        })
+        .collect();
+    let mut options = RecallOptions::default();
+    options.params.ef = Some(12);
+    options.params.strategy = Some(StrategyKind::Graph);
+    let mut measure = |queries: Vec<Vec<f32>>| {
+        options.queries = RecallQueries::Given(queries);
+        ours.measure_recall(&options).expect("measured")
+    };
+    let truth = measure(queries.clone());
+    assert_eq!((truth.k, truth.queries, truth.segments.len()), (10, 600, 1));
+    assert_eq!(truth.segments[0].recall, truth.recall, "there is one segment");
+    assert!((0.5..0.99).contains(&truth.recall.mean), "{truth:?}");
+    // The same by plain searches.
+    let plain = |ef| queries.iter().map(|q| search(&ours, q, ef)).collect::<Vec<_>>();
+    let counted = recall(&plain(Some(12)), &plain(None));
+    assert!((counted - truth.recall.mean).abs() < 0.001, "{counted} {truth:?}");
+    // Some of the queries tell of all of them.
+    let inside = (0..100)
+        .filter(|_| {
+            let asked = (0..60).map(|_| queries[random.below(queries.len())].clone()).collect();
+            let measured = measure(asked).recall;
+            measured.low <= truth.recall.mean && truth.recall.mean <= measured.high
+        })
+        .count();
+    println!("recall within its bounds: {inside} of 100");
+    assert!(inside >= 95, "{inside}");
+}
+
+#[test]
+fn a_batch_is_answered_as_its_requests_are() {
+    let mut random = Random(29);
+    let rows: Vec<Vec<f32>> = (0..3_000).map(|_| random.vector(16)).collect();
+    let ours = collection(&MemoryVfs::default(), &rows, Metric::L2);
+    let ways =
+        [None, Some(StrategyKind::Codes), Some(StrategyKind::Graph), Some(StrategyKind::Exact)];
+    let requests: Vec<SearchRequest> = (0..200)
+        .map(|i| {
+            let mut request = SearchRequest::vector(random.vector(16)).limit(1 + i / 90);
+            // Runs of requests that are alike, and some that are not.
+            request.params.strategy = ways[i / 7 % 4];
+            if i % 50 > 30 {
+                let all = serde_json::json!({"$not": {"none": {"$eq": 1}}});
+                request.filter = Filter::from_json(&all).expect("a filter");
+            }
+            request.explain()
+        })
+        .collect();
+    let batch = ours.search_many(&requests).expect("answers");
+    assert_eq!(batch.len(), requests.len());
+    for (request, answer) in requests.iter().zip(&batch) {
+        assert_eq!(*answer, ours.search(request).expect("an answer"), "{request:?}");
+    }
+    assert_eq!(ours.search_many(&[]).expect("nothing"), []);
+    let mut wrong = requests;
+    wrong[3].vector = Some(vec![0.0; 3]);
+    let error = ours.search_many(&wrong).expect_err("refused").to_string();
+    assert!(error.contains("requests[3]"), "{error}");
 }
 
 #[test]

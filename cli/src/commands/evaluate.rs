@@ -18,7 +18,7 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
     let qrels = beir::qrels(&args.beir)?;
     let queries = beir::queries(&args.beir)?;
     let vectors = match (&args.query_vectors, &args.query_vector_ids) {
-        (Some(npy), Some(ids)) => Some(Vectors::read(npy, ids)?),
+        (Some(npy), Some(ids)) => Some(Vectors::read(npy, Some(ids))?),
         _ => None,
     };
     let embeds = vectors.is_none() && mode(args.mode) != Mode::Text;

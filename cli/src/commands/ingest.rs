@@ -16,14 +16,14 @@ use crate::output::{self, Progress};
 pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     let start = Instant::now();
     // Everything is read before the collection is touched: a fault in the input changes nothing.
-    let mut documents = documents(args)?;
+    let vectors = match &args.vectors {
+        Some(npy) => Some(Vectors::read(npy, args.vector_ids.as_deref())?),
+        None => None,
+    };
+    let mut documents = documents(args, vectors.as_ref())?;
     if documents.is_empty() {
         return Err(Failure::new("the input has no documents; nothing was written"));
     }
-    let vectors = match (&args.vectors, &args.vector_ids) {
-        (Some(npy), Some(ids)) => Some(Vectors::read(npy, ids)?),
-        _ => None,
-    };
     if let Some(vectors) = &vectors {
         attach(&mut documents, vectors)?;
     }
@@ -56,7 +56,7 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn documents(args: &Ingest) -> Outcome<Vec<Document>> {
+fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<Vec<Document>> {
     if let Some(beir) = &args.beir {
         return beir::corpus(beir);
     }
@@ -64,7 +64,11 @@ fn documents(args: &Ingest) -> Outcome<Vec<Document>> {
         return lines::read(jsonl);
     }
     let Some(path) = &args.folder else {
-        return Err(Failure::usage("name a source: --beir, --jsonl or --folder"));
+        let Some(vectors) = vectors else {
+            let detail = "name a source: --beir, --jsonl, --folder or --vectors";
+            return Err(Failure::usage(detail));
+        };
+        return Ok(vectors.ids().map(Document::new).collect());
     };
     let found = folder::read(path)?;
     if found.passed_over > 0 {
@@ -104,7 +108,8 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     let differs = |what: &str, has: String| {
         Failure::usage(format!("the collection is there and its {what} is {has}; leave that out"))
     };
-    let about_vectors = args.new.metric.is_some() || args.new.m.is_some();
+    let about_vectors =
+        args.new.metric.is_some() || args.new.m.is_some() || args.new.quantization.is_some();
     if field.is_none() && (about_vectors || args.new.ef_construction.is_some()) {
         return Err(Failure::usage("the collection is there and has no vectors; leave that out"));
     }
@@ -122,6 +127,12 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
         && ef != field.ef_construction
     {
         return Err(differs("ef-construction", field.ef_construction.to_string()));
+    }
+    if let (Some(wanted), Some(field)) = (args.new.quantization, field)
+        && wanted != field.quantization
+    {
+        let has = format!("{:?}", field.quantization).to_lowercase();
+        return Err(differs("quantization", has));
     }
     if args.new.name.as_ref().is_some_and(|n| *n != schema.name) {
         return Err(differs("name", schema.name.clone()));

@@ -1,5 +1,6 @@
 //! The verbs, and what several of them need.
 
+mod bench;
 mod carry;
 mod compact;
 mod create;
@@ -8,6 +9,7 @@ mod evaluate;
 mod get;
 mod ingest;
 mod inspect;
+mod recall;
 mod repair;
 mod search;
 mod serve;
@@ -45,6 +47,8 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Search(args) => search::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Stats(args) => stats::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Recall(args) => recall::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),

@@ -42,6 +42,7 @@ fn request(args: &Search) -> Outcome<SearchRequest> {
     request.text_leg.candidates = args.candidates;
     request.vector_leg.candidates = args.candidates;
     request.params.ef = args.ef;
+    request.params.target_recall = args.target_recall;
     request.params.exact = args.exact;
     request.explain = args.explain;
     if let Some(alpha) = args.alpha {

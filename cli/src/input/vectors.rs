@@ -13,14 +13,23 @@ use crate::exit::{Failure, Outcome};
 /// Vectors by id, all of one length.
 pub(crate) struct Vectors {
     pub(crate) dim: usize,
+    /// In the order of the rows.
+    ids: Vec<String>,
     rows: Vec<f32>,
     places: HashMap<String, usize>,
 }
 
 impl Vectors {
-    /// Reads both files; their row counts must agree and no id may be there twice.
-    pub(crate) fn read(npy: &Path, ids: &Path) -> Outcome<Self> {
-        let (rows, count, dim) = read_npy(npy)?;
+    /// Reads both files; their row counts must agree and no id may be there twice. Without a file of
+    /// ids they are the numbers of the rows.
+    pub(crate) fn read(npy: &Path, ids: Option<&Path>) -> Outcome<Self> {
+        let (rows, dim) = read_vectors(npy)?;
+        let count = rows.len() / dim;
+        let Some(ids) = ids else {
+            let ids: Vec<String> = (0..count).map(|row| row.to_string()).collect();
+            let places = ids.iter().cloned().zip(0..).collect();
+            return Ok(Self { dim, ids, rows, places });
+        };
         let name = ids.display();
         let text = std::fs::read_to_string(ids)
             .map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
@@ -40,7 +49,8 @@ impl Vectors {
             );
             return Err(Failure::new(detail));
         }
-        Ok(Self { dim, rows, places })
+        let ids = text.lines().map(str::to_owned).collect();
+        Ok(Self { dim, ids, rows, places })
     }
 
     /// The vector of an id.
@@ -51,39 +61,57 @@ impl Vectors {
 
     /// Ids that have a vector.
     pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
-        self.places.keys().map(String::as_str)
+        self.ids.iter().map(String::as_str)
     }
 }
 
-fn read_npy(path: &Path) -> Outcome<(Vec<f32>, usize, usize)> {
-    let fail = |detail: String| Failure::new(format!("{}: {detail}", path.display()));
-    let file = File::open(path).map_err(|e| fail(e.to_string()))?;
-    let len = file.metadata().map_err(|e| fail(e.to_string()))?.len();
-    let npy = NpyFile::new(BufReader::new(file)).map_err(|e| fail(e.to_string()))?;
-    let &[count, dim] = npy.shape() else {
-        return Err(fail(format!("its shape is {:?}; rows x components is expected", npy.shape())));
+/// Reads an .npy file of floats: all of them, and how many a row has.
+pub(crate) fn read_vectors(path: &Path) -> Outcome<(Vec<f32>, usize)> {
+    let (npy, dim, width) = open(path, TypeChar::Float)?;
+    let rows = match width {
+        4 => npy.into_vec::<f32>(),
+        2 => npy.into_vec::<f16>().map(|halves| halves.into_iter().map(f16::to_f32).collect()),
+        _ => return Err(fail(path, "its numbers are neither float32 nor float16")),
+    };
+    Ok((rows.map_err(|e| fail(path, e))?, dim))
+}
+
+/// Reads an .npy file of integers: all of them, and how many a row has.
+pub(crate) fn read_numbers(path: &Path) -> Outcome<(Vec<i64>, usize)> {
+    let (npy, each, width) = open(path, TypeChar::Int)?;
+    let rows = match width {
+        8 => npy.into_vec::<i64>(),
+        4 => npy.into_vec::<i32>().map(|rows| rows.into_iter().map(i64::from).collect()),
+        _ => return Err(fail(path, "its numbers are neither int32 nor int64")),
+    };
+    Ok((rows.map_err(|e| fail(path, e))?, each))
+}
+
+fn fail(path: &Path, detail: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("{}: {detail}", path.display()))
+}
+
+/// Opens an .npy file of two dimensions: numbers of a row, and bytes of a number, 0 if they are of
+/// another kind.
+fn open(path: &Path, kind: TypeChar) -> Outcome<(NpyFile<BufReader<File>>, usize, usize)> {
+    let file = File::open(path).map_err(|e| fail(path, e))?;
+    let len = file.metadata().map_err(|e| fail(path, e))?.len();
+    let npy = NpyFile::new(BufReader::new(file)).map_err(|e| fail(path, e))?;
+    let &[count, each] = npy.shape() else {
+        let detail = format!("its shape is {:?}; rows x components is expected", npy.shape());
+        return Err(fail(path, detail));
     };
     if npy.order() != Order::C {
-        return Err(fail("it is in Fortran order; save it in C order".to_owned()));
+        return Err(fail(path, "it is in Fortran order; save it in C order"));
     }
     let width = match npy.dtype() {
-        DType::Plain(t) if t.type_char() == TypeChar::Float => t.size_field(),
+        DType::Plain(t) if t.type_char() == kind => t.size_field(),
         _ => 0,
     };
     // The header is only believed if the file is as long as it says.
-    let bytes = count.checked_mul(dim).and_then(|n| n.checked_mul(width));
-    if dim == 0 || width > 0 && bytes.is_none_or(|bytes| bytes > len) {
-        return Err(fail(format!("{count} x {dim} numbers do not fit its {len} bytes")));
+    let bytes = count.checked_mul(each).and_then(|n| n.checked_mul(width));
+    if each == 0 || width > 0 && bytes.is_none_or(|bytes| bytes > len) {
+        return Err(fail(path, format!("{count} x {each} numbers do not fit its {len} bytes")));
     }
-    let rows: Vec<f32> = match width {
-        4 => npy.into_vec::<f32>().map_err(|e| fail(e.to_string()))?,
-        2 => {
-            let halves = npy.into_vec::<f16>().map_err(|e| fail(e.to_string()))?;
-            halves.into_iter().map(f16::to_f32).collect()
-        }
-        _ => {
-            return Err(fail("its numbers are neither float32 nor float16".to_owned()));
-        }
-    };
-    Ok((rows, count as usize, dim as usize))
+    Ok((npy, each as usize, width as usize))
 }

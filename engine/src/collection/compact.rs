@@ -435,7 +435,8 @@ mod tests {
         let mut alive = RowSet::full(rows);
         (0..dead).for_each(|row| alive.remove(row));
         let file = SegmentFile { name: format!("{name}"), len: 0, tail_hash: 0 };
-        SegmentEntry { file, segment: 0, rows, alive: alive.to_bytes(), statistics: Vec::new() }
+        let (alive, statistics, curves) = (alive.to_bytes(), Vec::new(), Vec::new());
+        SegmentEntry { file, segment: 0, rows, alive, statistics, curves }
     }
 
     #[test]

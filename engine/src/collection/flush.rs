@@ -123,10 +123,11 @@ impl Shared {
             (name, xxh3_128(&key))
         };
         let opened = build(&name, segment).and_then(|(file, text)| {
-            let (alive, statistics) = (Vec::new(), text.to_bytes());
-            let entry = SegmentEntry { file, segment, rows, alive, statistics };
-            let segment = Arc::new(Segment::open(self.vfs.as_ref(), &self.schema, &entry)?);
-            let alive = Arc::new(segment.all_rows());
+            let (alive, statistics, curves) = (Vec::new(), text.to_bytes(), Vec::new());
+            let mut entry = SegmentEntry { file, segment, rows, alive, statistics, curves };
+            let mut segment = Segment::open(self.vfs.as_ref(), &self.schema, &entry)?;
+            entry.curves = segment.measure_curves(self.schema.seed)?;
+            let (segment, alive) = (Arc::new(segment), Arc::new(RowSet::full(rows)));
             Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
         });
         if opened.is_err() {

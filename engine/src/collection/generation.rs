@@ -182,8 +182,8 @@ fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
     let builder = SegmentBuilder { vfs: &vfs, schema, graphs: false, progress: &progress };
     let (file, text) = builder.write("memory", 0, rows)?;
     let rows = rows.len() as u32;
-    let (alive, statistics) = (Vec::new(), Vec::new());
-    let entry = SegmentEntry { file, segment: 0, rows, alive, statistics };
+    let (alive, statistics, curves) = (Vec::new(), Vec::new(), Vec::new());
+    let entry = SegmentEntry { file, segment: 0, rows, alive, statistics, curves };
     let segment = Arc::new(Segment::open(&vfs, schema, &entry)?);
     let alive = Arc::new(segment.all_rows());
     Ok(LiveSegment { segment, alive, text, entry: None, flushing: false })

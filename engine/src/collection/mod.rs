@@ -41,7 +41,7 @@ pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
 use crate::error::{Error, Result};
-use crate::execute::{self, SearchResponse};
+use crate::execute::{self, RecallOptions, RecallReport, SearchResponse};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::Embedder;
 use crate::options::{OpenOptions, Options};
@@ -253,6 +253,26 @@ impl Collection {
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         let generation = self.shared.view()?;
         execute::search(&generation, self.schema(), self.embedder.as_deref(), request)
+    }
+
+    /// Answers many requests from one state of the collection, on all threads, in their order. Those that
+    /// differ in words and vectors only share the work they have in common.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search), with the place of the request; then none is answered. More than
+    /// [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
+    pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
+        let generation = self.shared.view()?;
+        execute::search_many(&generation, self.schema(), self.embedder.as_deref(), requests)
+    }
+
+    /// Measures how many of the exact hits a vector search finds: in all, in each segment, and among
+    /// shares of the rows.
+    ///
+    /// # Errors
+    /// When a number is beyond its limit, a vector is refused, or there is nothing to ask.
+    pub fn measure_recall(&self, options: &RecallOptions) -> Result<RecallReport> {
+        execute::recall_report(&*self.shared.view()?, self.schema(), options)
     }
 
     /// Moves a read-only handle to the newest writes; true if there were newer ones.

@@ -23,15 +23,10 @@ pub(super) fn by_id(generation: &Generation, a: Place, b: Place) -> Ordering {
     }
 }
 
-/// The `window` best of all segments' hits, best first.
-pub(super) fn merge(
-    generation: &Generation,
-    mut hits: Vec<(Place, f64)>,
-    window: usize,
-) -> Vec<(Place, f64)> {
+/// Leaves the `window` best of all segments' hits, best first.
+pub(super) fn merge(generation: &Generation, hits: &mut Vec<(Place, f64)>, window: usize) {
     if generation.segments.len() > 1 {
         hits.sort_by(|a, b| descending(a.1, b.1).then_with(|| by_id(generation, a.0, b.0)));
     }
     hits.truncate(window);
-    hits
 }

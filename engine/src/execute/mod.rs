@@ -7,25 +7,29 @@ mod vector;
 
 use std::collections::BTreeMap;
 
-pub(crate) use recall::measure_recall;
+pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
+pub(crate) use recall::{measure_recall, report as recall_report};
 
 use lexivec_query::SearchRequest;
-use lexivec_query::bind::{Bound, bind};
+use lexivec_query::bind::{Bound, BoundLeg, bind};
 use lexivec_query::explain::Ledger;
 use lexivec_query::filter::Filter;
 use lexivec_query::fusion::{Fused, LegHits, fuse};
 use lexivec_query::plan::SegmentPlan;
 use lexivec_query::request::Leg;
+use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::collection::Generation;
 use crate::document::{check_embedded, vector_fault};
 use crate::error::{Error, Result};
+use crate::limits::MAX_BATCH_REQUESTS;
 use crate::model::Embedder;
 use crate::schema::Schema;
 use crate::segment::RowSet;
 use crate::text::TextQuery;
+use vector::{Asked, Found};
 
 /// A row of a generation: place of its segment, and its number there.
 pub(crate) type Place = (u32, u32);
@@ -67,6 +71,9 @@ pub struct Hit {
     pub payload: Option<Map<String, Value>>,
 }
 
+/// Requests of a batch that one task answers together at the most.
+const TASK_REQUESTS: usize = 32;
+
 /// Runs a request on a generation.
 pub(crate) fn search(
     generation: &Generation,
@@ -74,43 +81,155 @@ pub(crate) fn search(
     embedder: Option<&dyn Embedder>,
     request: &SearchRequest,
 ) -> Result<SearchResponse> {
-    let bound = bind(request, &schema.catalog())?;
-    let vector = query_vector(schema, embedder, request, &bound)?;
+    let source = Source { generation, schema, embedder };
+    let (bound, vector) = source.prepare(request)?;
     let wanted = wanted_rows(generation, schema, &request.filter)?;
-    let mut text_query = None;
-    let mut plans = Vec::new();
-    let mut legs = Vec::with_capacity(bound.legs.len());
-    for leg in &bound.legs {
-        let hits = match leg.kind {
-            Leg::Text => {
-                let words = request.text.as_deref().unwrap_or_default();
-                let query = text_query.insert(text::query(generation, schema, words)?);
-                text::search(generation, query, &wanted, leg.window)?
-            }
-            Leg::Vector => match &vector {
-                None => Vec::new(),
-                Some(vector) => {
-                    let field = leg.vector_field.as_deref().unwrap_or_default();
-                    let asked = vector::Asked { field, vector, window: leg.window };
-                    vector::search(generation, &asked, &request.params, &wanted, &mut plans)?
-                }
-            },
-        };
-        legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
+    let found = match (leg_of(&bound, Leg::Vector), &vector) {
+        (Some(leg), Some(vector)) => source.vector_leg(leg, &[vector], request, &wanted)?.pop(),
+        _ => None,
+    };
+    source.answer(request, &bound, found.unwrap_or_default(), &wanted)
+}
+
+/// Runs many requests on a generation, on all threads: a filter that some of them have in common is
+/// evaluated once, and where rows are scanned, once for all of them.
+pub(crate) fn search_many(
+    generation: &Generation,
+    schema: &Schema,
+    embedder: Option<&dyn Embedder>,
+    requests: &[SearchRequest],
+) -> Result<Vec<SearchResponse>> {
+    if requests.len() > MAX_BATCH_REQUESTS {
+        let detail = format!("{} are over the limit of {MAX_BATCH_REQUESTS}", requests.len());
+        return Err(Error::invalid("requests", detail));
     }
-    let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
-    let page = fused.into_iter().skip(request.offset).take(request.limit);
-    let hits = page
-        .map(|fused| hit(generation, schema, request, text_query.as_ref(), fused))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(SearchResponse {
-        hits,
-        generation: generation.number,
-        seq: generation.seq,
-        exact: plans.iter().all(|p| p.strategy.is_exact()),
-        matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
-        plan: request.explain.then_some(plans),
-    })
+    let source = Source { generation, schema, embedder };
+    // Every one is checked before one is run.
+    let prepared: Vec<_> = requests
+        .par_iter()
+        .enumerate()
+        .map(|(place, request)| {
+            let (bound, vector) = source.prepare(request).map_err(|e| e.of_request(place))?;
+            Ok(Prepared { request, bound, vector })
+        })
+        .collect::<Result<_>>()?;
+    // As many tasks as keep all threads busy.
+    let share = requests.len().div_ceil(rayon::current_num_threads());
+    let tasks: Vec<&[Prepared<'_>]> = prepared
+        .chunk_by(|a, b| a.is_like(b))
+        .flat_map(|like| like.chunks(share.clamp(1, TASK_REQUESTS)))
+        .collect();
+    let answers = tasks.into_par_iter().map(|task| source.answer_task(task));
+    Ok(answers.collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// A request and what it means.
+struct Prepared<'a> {
+    request: &'a SearchRequest,
+    bound: Bound,
+    vector: Option<Vec<f32>>,
+}
+
+impl Prepared<'_> {
+    /// What its vector leg asks for.
+    fn vector_leg(&self) -> Option<(&BoundLeg, &[f32])> {
+        Some((leg_of(&self.bound, Leg::Vector)?, self.vector.as_deref()?))
+    }
+
+    /// True if both ask the same of the same rows, with other words and vectors.
+    fn is_like(&self, other: &Self) -> bool {
+        let asks = |p: &Self| p.vector_leg().map(|(leg, _)| (leg.vector_field.clone(), leg.window));
+        self.request.filter == other.request.filter
+            && self.request.params == other.request.params
+            && asks(self) == asks(other)
+    }
+}
+
+fn leg_of(bound: &Bound, kind: Leg) -> Option<&BoundLeg> {
+    bound.legs.iter().find(|leg| leg.kind == kind)
+}
+
+/// What requests are answered from.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    generation: &'a Generation,
+    schema: &'a Schema,
+    embedder: Option<&'a dyn Embedder>,
+}
+
+impl Source<'_> {
+    fn prepare(&self, request: &SearchRequest) -> Result<(Bound, Option<Vec<f32>>)> {
+        let bound = bind(request, &self.schema.catalog())?;
+        let vector = query_vector(self.schema, self.embedder, request, &bound)?;
+        Ok((bound, vector))
+    }
+
+    /// Answers requests that are alike.
+    fn answer_task(&self, task: &[Prepared<'_>]) -> Result<Vec<SearchResponse>> {
+        let Some(first) = task.first() else {
+            return Ok(Vec::new());
+        };
+        let wanted = wanted_rows(self.generation, self.schema, &first.request.filter)?;
+        let found = match first.vector_leg() {
+            None => vec![Found::default(); task.len()],
+            Some((leg, _)) => {
+                let vectors = task.iter().filter_map(|p| Some(p.vector_leg()?.1));
+                let vectors: Vec<&[f32]> = vectors.collect();
+                self.vector_leg(leg, &vectors, first.request, &wanted)?
+            }
+        };
+        let answers = task.iter().zip(found);
+        answers.map(|(p, found)| self.answer(p.request, &p.bound, found, &wanted)).collect()
+    }
+
+    fn vector_leg(
+        &self,
+        leg: &BoundLeg,
+        vectors: &[&[f32]],
+        request: &SearchRequest,
+        wanted: &[RowSet],
+    ) -> Result<Vec<Found>> {
+        let field = leg.vector_field.as_deref().unwrap_or_default();
+        let asked = Asked { field, vectors, window: leg.window, params: &request.params };
+        vector::search(self.generation, &asked, wanted)
+    }
+
+    /// Answers a request whose vector leg has been run.
+    fn answer(
+        &self,
+        request: &SearchRequest,
+        bound: &Bound,
+        mut found: Found,
+        wanted: &[RowSet],
+    ) -> Result<SearchResponse> {
+        let (generation, schema) = (self.generation, self.schema);
+        let mut text_query = None;
+        let mut legs = Vec::with_capacity(bound.legs.len());
+        for leg in &bound.legs {
+            let hits = match leg.kind {
+                Leg::Text => {
+                    let words = request.text.as_deref().unwrap_or_default();
+                    let query = text_query.insert(text::query(generation, schema, words)?);
+                    text::search(generation, query, wanted, leg.window)?
+                }
+                Leg::Vector => std::mem::take(&mut found.hits),
+            };
+            legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
+        }
+        let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
+        let page = fused.into_iter().skip(request.offset).take(request.limit);
+        let hits = page
+            .map(|fused| hit(generation, schema, request, text_query.as_ref(), fused))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(SearchResponse {
+            hits,
+            generation: generation.number,
+            seq: generation.seq,
+            exact: found.plans.iter().all(|p| p.strategy.is_exact()),
+            matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
+            plan: request.explain.then_some(found.plans),
+        })
+    }
 }
 
 /// The query vector: given, or made from the text. `None` when the model has nothing to say about

@@ -1,16 +1,259 @@
-//! Recall of graphs, measured against the exact scan on vectors of the rows themselves.
+//! Recall, measured: what a search finds against the exact scan.
 
-use lexivec_query::planner::DEFAULT_EF;
+use lexivec_query::evaluate::interval::{Interval, recall_interval};
+use lexivec_query::filter::Filter;
+use lexivec_query::plan::StrategyKind;
+use lexivec_query::request::{DEFAULT_LIMIT, MAX_WINDOW, Params};
+use serde::Serialize;
 
-use crate::error::Result;
+use super::vector::{Asked, search_segment};
+use super::{Place, gather, wanted_rows};
+use crate::collection::Generation;
+use crate::document::vector_fault;
+use crate::error::{Error, Result};
+use crate::limits::MAX_RECALL_QUERIES;
+use crate::random::SplitMix;
+use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
-use crate::vector::{hnsw, scan};
 
-/// Hits compared: ten, and the row that asks.
+/// Hits that a gate compares: ten, and the row that asks.
 const DEPTH: usize = 11;
+/// Queries compared with a block of rows at once.
+const BATCH: usize = 64;
+/// Shares of the rows that the buckets of a report hold, besides all of them.
+const SHARES: [f64; 4] = [0.5, 0.1, 0.01, 0.001];
 
 /// Segments that are searched together, each with its live rows.
 pub(crate) type Searched<'a> = [(&'a Segment, &'a RowSet)];
+
+/// What to measure; see [`Collection::measure_recall`](crate::Collection::measure_recall).
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RecallOptions {
+    /// Vector field; the collection's first if not named.
+    pub field: Option<String>,
+    /// Hits compared.
+    pub k: usize,
+    /// How the search that is measured is run.
+    pub params: Params,
+    /// The rows that are searched.
+    pub filter: Filter,
+    /// What is asked.
+    pub queries: RecallQueries,
+    /// What sampled rows depend on, and the rows of the buckets.
+    pub seed: u64,
+}
+
+/// What a measurement of recall asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecallQueries {
+    /// So many of the live rows, each for the others. Rows are easier to answer than most questions that
+    /// people ask: what is measured is rather too good.
+    Sampled(usize),
+    /// These vectors.
+    Given(Vec<Vec<f32>>),
+}
+
+impl Default for RecallOptions {
+    fn default() -> Self {
+        Self {
+            field: None,
+            k: DEFAULT_LIMIT,
+            params: Params::default(),
+            filter: Filter::All,
+            queries: RecallQueries::Sampled(100),
+            seed: 1,
+        }
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RecallReport {
+    /// Hits compared.
+    pub k: usize,
+    /// Queries asked.
+    pub queries: usize,
+    /// Share of the exact hits found, over the whole collection.
+    pub recall: Interval,
+    /// The same in each segment.
+    pub segments: Vec<SegmentRecall>,
+    /// The same among shares of the rows that are picked at random.
+    pub selectivity: Vec<ShareRecall>,
+}
+
+/// Recall in one segment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SegmentRecall {
+    /// Its file; `memory` for one that is in none yet.
+    pub file: String,
+    /// Rows that match.
+    pub matching: u32,
+    /// Share of the exact hits found in it.
+    pub recall: Interval,
+}
+
+/// Recall under a filter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ShareRecall {
+    /// Share of the rows that match it.
+    pub share: f64,
+    /// Rows that match it.
+    pub matching: u64,
+    /// Share of the exact hits found.
+    pub recall: Interval,
+}
+
+/// Rows and their scores, best first.
+type Hits = Vec<(Place, f64)>;
+
+/// One query, and the row it was made of.
+type Query = (Option<Place>, Vec<f32>);
+
+/// Measures a generation.
+pub(crate) fn report(
+    generation: &Generation,
+    schema: &Schema,
+    options: &RecallOptions,
+) -> Result<RecallReport> {
+    let field = match &options.field {
+        Some(name) => schema.vectors.iter().find(|f| f.name == *name),
+        None => schema.vectors.first(),
+    };
+    let field = field.ok_or_else(|| Error::invalid("field", "the collection has no such field"))?;
+    options.params.check()?;
+    if options.k == 0 || options.k >= MAX_WINDOW {
+        let detail = format!("{} is not from 1 to {}", options.k, MAX_WINDOW - 1);
+        return Err(Error::invalid("k", detail));
+    }
+    let wanted = wanted_rows(generation, schema, &options.filter)?;
+    let queries = match &options.queries {
+        RecallQueries::Given(vectors) => {
+            for (place, vector) in vectors.iter().enumerate() {
+                if let Some(fault) = vector_fault(field, vector) {
+                    return Err(Error::invalid(format!("queries[{place}]"), fault));
+                }
+            }
+            vectors.iter().map(|vector| (None, vector.clone())).collect()
+        }
+        RecallQueries::Sampled(count) => sampled(generation, &field.name, *count, options.seed)?,
+    };
+    if queries.is_empty() || queries.len() > MAX_RECALL_QUERIES {
+        let detail = format!("{} are not from 1 to {MAX_RECALL_QUERIES}", queries.len());
+        return Err(Error::invalid("queries", detail));
+    }
+    let measure = Measure { generation, field: &field.name, queries: &queries, options };
+    let (recall, segments) = measure.among(&wanted)?;
+    let mut selectivity = Vec::new();
+    for share in SHARES {
+        let rows: Vec<RowSet> =
+            (0..).zip(&wanted).map(|(i, rows)| picked(rows, share, options.seed ^ i)).collect();
+        let matching = rows.iter().map(|rows| u64::from(rows.count())).sum();
+        if matching > 0 {
+            selectivity.push(ShareRecall { share, matching, recall: measure.among(&rows)?.0 });
+        }
+    }
+    Ok(RecallReport { k: options.k, queries: queries.len(), recall, segments, selectivity })
+}
+
+/// A share of some rows.
+fn picked(rows: &RowSet, share: f64, seed: u64) -> RowSet {
+    let mut random = SplitMix::new(seed);
+    let mut picked = RowSet::empty(rows.rows());
+    rows.iter().filter(|_| random.unit() <= share).for_each(|row| picked.insert(row));
+    picked
+}
+
+/// Vectors of live rows, spread evenly.
+fn sampled(generation: &Generation, field: &str, count: usize, seed: u64) -> Result<Vec<Query>> {
+    let mut rows = Vec::new();
+    for (place, live) in (0u32..).zip(&generation.segments) {
+        if let Some(vectors) = live.segment.vectors(field) {
+            let mut present = RowSet::clone(&live.alive);
+            present.intersect(&vectors.store.present);
+            rows.extend(present.iter().map(|row| (place, row)));
+        }
+    }
+    let step = (rows.len() / count.max(1)).max(1);
+    let first = SplitMix::new(seed).below(step as u64) as usize;
+    let mut queries = Vec::with_capacity(count.min(rows.len()));
+    for &(place, row) in rows.iter().skip(first).step_by(step).take(count) {
+        let segment = generation.segments.get(place as usize);
+        if let Some(vectors) = segment.and_then(|live| live.segment.vectors(field)) {
+            queries.push((Some((place, row)), vectors.store.vector(row)?.to_vec()));
+        }
+    }
+    Ok(queries)
+}
+
+struct Measure<'a> {
+    generation: &'a Generation,
+    field: &'a str,
+    queries: &'a [Query],
+    options: &'a RecallOptions,
+}
+
+impl Measure<'_> {
+    /// Recall among some rows: of all segments together, and of each.
+    fn among(&self, wanted: &[RowSet]) -> Result<(Interval, Vec<SegmentRecall>)> {
+        let k = self.options.k;
+        let exact = Params { exact: true, ..Params::default() };
+        let mut all = Vec::with_capacity(self.queries.len());
+        let mut each = vec![Vec::new(); self.generation.segments.len()];
+        for batch in self.queries.chunks(BATCH) {
+            let right = self.lists(batch, wanted, &exact)?;
+            let found = self.lists(batch, wanted, &self.options.params)?;
+            for (right, found) in right.iter().zip(&found) {
+                for (each, (right, found)) in each.iter_mut().zip(right.iter().zip(found)) {
+                    each.extend(share_found(right, found));
+                }
+                let together = |lists: &Vec<Hits>| {
+                    let mut hits = lists.concat();
+                    gather::merge(self.generation, &mut hits, k);
+                    hits
+                };
+                all.extend(share_found(&together(right), &together(found)));
+            }
+        }
+        let segments = self.generation.segments.iter().zip(wanted).zip(each);
+        let segments = segments.filter(|(_, each)| !each.is_empty());
+        let segments = segments.map(|((live, rows), each)| SegmentRecall {
+            file: live.segment.name.clone(),
+            matching: rows.count(),
+            recall: recall_interval(&each, k),
+        });
+        Ok((recall_interval(&all, k), segments.collect()))
+    }
+
+    /// Of each query and segment the `k` closest rows without the one that asks.
+    fn lists(&self, batch: &[Query], wanted: &[RowSet], params: &Params) -> Result<Vec<Vec<Hits>>> {
+        let k = self.options.k;
+        let vectors: Vec<&[f32]> = batch.iter().map(|(_, vector)| vector.as_slice()).collect();
+        let own = batch.iter().any(|(own, _)| own.is_some());
+        let window = k + usize::from(own);
+        let asked = Asked { field: self.field, vectors: &vectors, window, params };
+        let mut lists = vec![Vec::new(); batch.len()];
+        for ((place, live), rows) in (0u32..).zip(&self.generation.segments).zip(wanted) {
+            let found = search_segment(&live.segment, live.alive.count(), &asked, rows)?;
+            for ((lists, (own, _)), (rows, _)) in lists.iter_mut().zip(batch).zip(found) {
+                let hits = rows.into_iter().map(|(row, score)| ((place, row), score));
+                lists.push(hits.filter(|(hit, _)| Some(*hit) != *own).take(k).collect());
+            }
+        }
+        Ok(lists)
+    }
+}
+
+/// Share of the right hits that are among those found, nothing if there are none. A hit counts if it is
+/// no farther than the last of the right ones: among equals none is more right than another.
+fn share_found<T>(right: &[(T, f64)], found: &[(T, f64)]) -> Option<f64> {
+    let (_, least) = right.last()?;
+    let close = found.iter().filter(|(_, score)| score >= least).count();
+    Some(close.min(right.len()) as f64 / right.len() as f64)
+}
 
 /// Recall@10 of two ways to hold the same rows, for up to `queries` of their vectors. A hit counts if
 /// it is no farther than the last of the exact ones.
@@ -21,51 +264,47 @@ pub(crate) fn measure_recall(
     queries: usize,
     seed: u64,
 ) -> Result<(f64, f64)> {
-    let (mut asked, mut old, mut new) = (0usize, 0usize, 0usize);
+    let exact = Params { exact: true, ..Params::default() };
+    let graph = Params { strategy: Some(StrategyKind::Graph), ..Params::default() };
+    let (mut asked, mut old, mut new) = (0.0, 0.0, 0.0);
     for &(segment, alive) in after {
         let Some(vectors) = segment.vectors(field) else { continue };
         let mut rows = alive.clone();
         rows.intersect(&vectors.store.present);
         let step = (rows.count() as usize / queries.max(1)).max(1);
-        for row in rows.iter().skip(seed as usize % step).step_by(step).take(queries) {
-            let query = vectors.store.vector(row)?;
-            let exact = scores(after, field, query, true)?;
-            let Some(&least) = exact.last() else { continue };
-            let close = |found: Vec<f64>| found.iter().filter(|&&score| score >= least).count();
-            old += close(scores(before, field, query, false)?).min(exact.len());
-            new += close(scores(after, field, query, false)?).min(exact.len());
-            asked += exact.len();
+        let rows = rows.iter().skip(seed as usize % step).step_by(step).take(queries);
+        let vectors = rows.map(|row| vectors.store.vector(row)).collect::<Result<Vec<_>>>()?;
+        for batch in vectors.chunks(BATCH) {
+            let right = closest(after, field, batch, &exact)?;
+            let (was, is) =
+                (closest(before, field, batch, &graph)?, closest(after, field, batch, &graph)?);
+            for (right, (was, is)) in right.iter().zip(was.iter().zip(&is)) {
+                if let (Some(was), Some(is)) = (share_found(right, was), share_found(right, is)) {
+                    (asked, old, new) = (asked + 1.0, old + was, new + is);
+                }
+            }
         }
     }
-    let share = |found: usize| if asked == 0 { 1.0 } else { found as f64 / asked as f64 };
+    let share = |found: f64| if asked == 0.0 { 1.0 } else { found / asked };
     Ok((share(old), share(new)))
 }
 
-/// Scores of the closest live rows of all segments, best first.
-fn scores(segments: &Searched<'_>, field: &str, query: &[f32], exact: bool) -> Result<Vec<f64>> {
-    let mut found = Vec::new();
+/// The closest live rows of all segments, best first, for each vector.
+fn closest(
+    segments: &Searched<'_>,
+    field: &str,
+    vectors: &[&[f32]],
+    params: &Params,
+) -> Result<Vec<Vec<(u32, f64)>>> {
+    let asked = Asked { field, vectors, window: DEPTH, params };
+    let mut lists = vec![Vec::new(); vectors.len()];
     for &(segment, alive) in segments {
-        let Some(vectors) = segment.vectors(field) else { continue };
-        let mut rows = alive.clone();
-        rows.intersect(&vectors.store.present);
-        let query = vectors.store.query(query);
-        let walked = match (&vectors.graph, &vectors.codes) {
-            (Some(graph), Some(codes)) if !exact => {
-                let near = codes.query(query.vector(), query.unit());
-                let found = hnsw::search(graph, codes, &near, DEFAULT_EF)?;
-                let wanted = found.into_iter().map(|n| n.row).filter(|&row| rows.contains(row));
-                Some(wanted.take(DEPTH + codes.spare(DEPTH)).collect::<Vec<u32>>())
-            }
-            _ => None,
-        };
-        let rank = |row| segment.documents.rank(row);
-        let near = match walked {
-            Some(best) => scan(&query, best.into_iter(), DEPTH, rank)?,
-            None => scan(&query, rows.iter(), DEPTH, rank)?,
-        };
-        found.extend(near.into_iter().map(|(_, score)| score));
+        let found = search_segment(segment, alive.count(), &asked, alive)?;
+        lists.iter_mut().zip(found).for_each(|(list, (rows, _))| list.extend(rows));
     }
-    found.sort_unstable_by(|a, b| b.total_cmp(a));
-    found.truncate(DEPTH);
-    Ok(found)
+    for list in &mut lists {
+        list.sort_by(|a, b| b.1.total_cmp(&a.1));
+        list.truncate(DEPTH);
+    }
+    Ok(lists)
 }

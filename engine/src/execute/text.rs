@@ -32,5 +32,6 @@ pub(super) fn search(
         let found = query.search(&live.segment.text, rows, window, rank)?;
         hits.extend(found.into_iter().map(|(row, score)| ((place, row), score)));
     }
-    Ok(gather::merge(generation, hits, window))
+    gather::merge(generation, &mut hits, window);
+    Ok(hits)
 }

@@ -1,4 +1,5 @@
-//! The vector leg over all segments: each is scanned or walked, as the planner says.
+//! The vector leg over all segments: each is scanned or walked, as the planner says; several queries
+//! together where they ask for the same.
 
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy};
 use lexivec_query::planner::plan_vector;
@@ -8,78 +9,191 @@ use super::{Place, gather};
 use crate::collection::Generation;
 use crate::error::Result;
 use crate::segment::{RowSet, Segment, Vectors};
-use crate::vector::{hnsw, scan};
+use crate::vector::hnsw::{self, Widen};
+use crate::vector::{CodeQuery, Codes, Near, scan, scan_many};
 
-/// The question to the vector leg.
+/// Times farther out than expected the last wanted row may be found: for ten hits among rows picked at
+/// random a standard deviation is a third of that.
+const RIM: f64 = 1.5;
+
+/// The questions to the vector leg.
+#[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) field: &'a str,
-    pub(super) vector: &'a [f32],
+    pub(super) vectors: &'a [&'a [f32]],
     pub(super) window: usize,
+    pub(super) params: &'a Params,
 }
 
-/// The `window` closest wanted rows, best first; adds each segment's plan to `plans`.
+/// The answer to one of them: the `window` closest wanted rows, best first, and each segment's plan.
+#[derive(Clone, Default)]
+pub(super) struct Found {
+    pub(super) hits: Vec<(Place, f64)>,
+    pub(super) plans: Vec<SegmentPlan>,
+}
+
+/// The same of one segment, rows by their numbers in it.
+pub(super) type InSegment = (Vec<(u32, f64)>, SegmentPlan);
+
+/// Answers all of them, in their order.
 pub(super) fn search(
     generation: &Generation,
     asked: &Asked<'_>,
-    params: &Params,
     wanted: &[RowSet],
-    plans: &mut Vec<SegmentPlan>,
-) -> Result<Vec<(Place, f64)>> {
-    let mut hits = Vec::new();
+) -> Result<Vec<Found>> {
+    let mut all = vec![Found::default(); asked.vectors.len()];
     for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
-        let segment = &live.segment;
-        let Some(vectors) = segment.vectors(asked.field) else {
-            continue;
-        };
-        let mut rows = rows.clone();
-        rows.intersect(&vectors.store.present);
-        let facts = SegmentFacts {
-            rows: vectors.store.present.count(),
-            live: live.alive.count(),
-            matching: rows.count(),
-            has_codes: vectors.codes.is_some(),
-            has_graph: vectors.graph.is_some(),
-            degree: vectors.graph.as_ref().map_or(0, |g| g.degree() as u32),
-            vector_bytes: vectors.store.dim as u32 * 4,
-            code_bytes: vectors.codes.as_ref().map_or(0, |c| c.row_bytes() as u32),
-        };
-        let mut plan = plan_vector(&facts, asked.window, params);
-        let found = run(segment, vectors, asked, &rows, &mut plan)?;
-        plans.push(plan);
-        hits.extend(found.into_iter().map(|(row, score)| ((place, row), score)));
+        let found = search_segment(&live.segment, live.alive.count(), asked, rows)?;
+        for (found, (rows, plan)) in all.iter_mut().zip(found) {
+            found.hits.extend(rows.into_iter().map(|(row, score)| ((place, row), score)));
+            found.plans.push(plan);
+        }
     }
-    Ok(gather::merge(generation, hits, asked.window))
+    for found in &mut all {
+        gather::merge(generation, &mut found.hits, asked.window);
+    }
+    Ok(all)
 }
 
-fn run(
+/// The closest wanted rows of one segment for each question; nothing if the segment lacks the field.
+pub(super) fn search_segment(
     segment: &Segment,
-    vectors: &Vectors,
+    live: u32,
     asked: &Asked<'_>,
-    rows: &RowSet,
-    plan: &mut SegmentPlan,
-) -> Result<Vec<(u32, f64)>> {
-    let rank = |row| segment.documents.rank(row);
-    let (store, window) = (&vectors.store, asked.window);
-    let query = store.query(asked.vector);
-    let enough = window.min(rows.count() as usize);
-    let codes = match (&plan.strategy, &vectors.codes) {
-        (Strategy::Empty, _) => return Ok(Vec::new()),
-        (Strategy::Exact, _) | (_, None) => return scan(&query, rows.iter(), window, rank),
-        (_, Some(codes)) => codes,
+    wanted: &RowSet,
+) -> Result<Vec<InSegment>> {
+    let Some(vectors) = segment.vectors(asked.field) else {
+        return Ok(Vec::new());
     };
-    let near = codes.query(asked.vector, query.unit());
-    let most = window + codes.spare(window);
-    if let (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) =
-        (&plan.strategy, &vectors.graph)
-    {
-        let found = hnsw::search(graph, codes, &near, *ef)?;
-        let wanted = found.into_iter().map(|n| n.row).filter(|&row| rows.contains(row));
-        let best: Vec<u32> = wanted.take(most).collect();
-        if best.len() >= enough {
-            return scan(&query, best.into_iter(), window, rank);
-        }
-        // The walk did not meet as many rows as there are: no hit may be missing.
-        plan.strategy = Strategy::Codes;
+    let mut rows = wanted.clone();
+    rows.intersect(&vectors.store.present);
+    let plan = plan_vector(&facts(vectors, live, &rows, asked), asked.window, asked.params);
+    let search = Search { segment, vectors, asked, rows: &rows };
+    search.run(&plan)
+}
+
+fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &Asked<'_>) -> SegmentFacts {
+    let (codes, curve) = (vectors.codes.as_ref(), vectors.curve.as_ref());
+    let target = asked.params.target_recall;
+    SegmentFacts {
+        rows: vectors.store.present.count(),
+        live,
+        matching: rows.count(),
+        has_codes: codes.is_some(),
+        has_graph: vectors.graph.is_some(),
+        degree: vectors.graph.as_ref().map_or(0, |g| g.degree() as u32),
+        vector_bytes: vectors.store.dim as u32 * 4,
+        code_bytes: codes.map_or(0, |c| c.row_bytes() as u32),
+        code_recall: match (curve, codes) {
+            (Some(curve), _) => curve.scan(asked.window),
+            (None, Some(codes)) => codes.usual_recall(),
+            (None, None) => 0.0,
+        },
+        target_ef: target.and_then(|target| curve?.mean_ef(target, asked.window)),
     }
-    scan(&query, codes.scan(&near, rows, most)?.into_iter(), window, rank)
+}
+
+/// A search of one segment.
+struct Search<'a> {
+    segment: &'a Segment,
+    vectors: &'a Vectors,
+    asked: &'a Asked<'a>,
+    rows: &'a RowSet,
+}
+
+impl Search<'_> {
+    fn run(&self, plan: &SegmentPlan) -> Result<Vec<InSegment>> {
+        let (asked, store) = (self.asked, &self.vectors.store);
+        let window = asked.window;
+        let rank = |row| self.segment.documents.rank(row);
+        let queries: Vec<_> = asked.vectors.iter().map(|vector| store.query(vector)).collect();
+        let planned = |found: Vec<Vec<(u32, f64)>>| {
+            found.into_iter().map(|rows| (rows, plan.clone())).collect()
+        };
+        let codes = match (&plan.strategy, &self.vectors.codes) {
+            (Strategy::Empty, _) => return Ok(planned(vec![Vec::new(); queries.len()])),
+            (Strategy::Exact, _) | (_, None) => {
+                return Ok(planned(scan_many(&queries, self.rows.iter(), window, rank)?));
+            }
+            (_, Some(codes)) => codes,
+        };
+        let near: Vec<_> = queries.iter().map(|q| codes.query(q.vector(), q.unit())).collect();
+        let most = window + codes.spare(window);
+        let (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) =
+            (&plan.strategy, &self.vectors.graph)
+        else {
+            let best = codes.scan_many(&near, self.rows, most)?;
+            let scored = queries.iter().zip(best);
+            let scored = scored.map(|(query, best)| scan(query, best.into_iter(), window, rank));
+            return Ok(planned(scored.collect::<Result<_>>()?));
+        };
+        let enough = window.min(self.rows.count() as usize);
+        let mut all = Vec::with_capacity(queries.len());
+        for (query, near) in queries.iter().zip(&near) {
+            let (found, width) = self.walk(graph, codes, near, *ef)?;
+            let sure = self.is_sure(&found, enough);
+            let wanted = found.into_iter().map(|n| n.row).filter(|&row| self.rows.contains(row));
+            let mut best: Vec<u32> = wanted.take(most).collect();
+            let mut plan = plan.clone();
+            match &mut plan.strategy {
+                // No hit may be missing.
+                strategy if !sure => {
+                    *strategy = Strategy::Codes;
+                    best = codes.scan(near, self.rows, most)?;
+                }
+                Strategy::Graph { ef } | Strategy::FilteredGraph { ef } => *ef = width,
+                _ => {}
+            }
+            all.push((scan(query, best.into_iter(), window, rank)?, plan));
+        }
+        Ok(all)
+    }
+
+    /// False if the walk did not meet as many wanted rows as there are; or met the last of them near the
+    /// rim of the beam, where it misses many, though rows were wanted often enough for it to be nearer: a
+    /// filter that admits what is far from the query.
+    fn is_sure(&self, found: &[Near], enough: usize) -> bool {
+        if enough == 0 {
+            return true;
+        }
+        let mut places = (0..found.len()).filter(|&place| self.rows.contains(found[place].row));
+        let Some(place) = places.nth(enough - 1) else {
+            return false;
+        };
+        let expected = enough as f64 / self.share();
+        place as f64 <= expected * RIM || place * 2 <= found.len()
+    }
+
+    /// Share of the rows that are wanted.
+    fn share(&self) -> f64 {
+        f64::from(self.rows.count()) / f64::from(self.vectors.store.present.count().max(1))
+    }
+
+    /// Walks the graph with a beam of width `ef`, or as wide as the query needs for the recall wanted;
+    /// gives the width, too.
+    fn walk(
+        &self,
+        graph: &hnsw::Graph,
+        codes: &Codes,
+        near: &CodeQuery,
+        ef: usize,
+    ) -> Result<(Vec<Near>, usize)> {
+        let (Some(target), Some(curve)) = (self.asked.params.target_recall, &self.vectors.curve)
+        else {
+            return Ok((hnsw::search(graph, codes, near, ef, Widen::Never)?, ef));
+        };
+        let window = self.asked.window;
+        let share = self.share();
+        let mut width = None;
+        let mut widen = |beam: &hnsw::Beam| match width {
+            Some(_) => None,
+            None => {
+                let ef = curve.ef(beam, target, window) as f64 / share;
+                width = Some(ef.ceil() as usize);
+                width
+            }
+        };
+        let found = hnsw::search(graph, codes, near, curve.first(window), Widen::As(&mut widen))?;
+        Ok((found, width.unwrap_or(ef)))
+    }
 }

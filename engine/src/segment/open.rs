@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{SegmentEntry, SegmentReader, Vfs};
 
 use super::{RowSet, StoredDocuments};
 use crate::document::Document;
-use crate::error::Result;
+use crate::error::{Result, corrupt};
 use crate::schema::Schema;
 use crate::text::{Columns, TextIndex};
-use crate::vector::hnsw::Graph;
+use crate::vector::hnsw::{Curve, Graph};
 use crate::vector::{Codes, VectorStore};
 
 /// One vector field of a segment.
@@ -19,6 +20,8 @@ pub(crate) struct Vectors {
     /// Nothing in small segments, nor in those of releases before there were codes.
     pub(crate) codes: Option<Codes>,
     pub(crate) graph: Option<Graph>,
+    /// Nothing without a graph, nor in segments of releases before there were curves.
+    pub(crate) curve: Option<Curve>,
 }
 
 /// A sealed segment. Which of its rows are alive is the generation's to say.
@@ -45,9 +48,11 @@ impl Segment {
                     store: VectorStore::open(&reader, name, field, rows)?,
                     codes: Codes::open(&reader, name, field, rows)?,
                     graph: Graph::open(&reader, name, &field.name, rows)?,
+                    curve: None,
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let vectors = with_curves(vectors, entry)?;
         Ok(Self {
             name: name.to_owned(),
             rows,
@@ -57,6 +62,21 @@ impl Segment {
             vectors,
             reader,
         })
+    }
+
+    /// Measures how the graphs of a new segment find what they should; gives what the manifest keeps.
+    pub(crate) fn measure_curves(&mut self, seed: u64) -> Result<Vec<u8>> {
+        let mut out = Encoder::new();
+        for field in &mut self.vectors {
+            if let (Some(codes), Some(graph)) = (&field.codes, &field.graph) {
+                field.curve = Curve::measure(&field.store, codes, graph, seed)?;
+            }
+            if let Some(curve) = &field.curve {
+                out.bytes(field.name.as_bytes());
+                curve.write(&mut out);
+            }
+        }
+        Ok(out.into_bytes())
     }
 
     pub(crate) fn vectors(&self, field: &str) -> Option<&Vectors> {
@@ -119,4 +139,22 @@ impl Segment {
     pub(crate) fn all_rows(&self) -> RowSet {
         RowSet::full(self.rows)
     }
+}
+
+/// Gives the vector fields the curves that the manifest keeps of them.
+fn with_curves(mut vectors: Vec<Vectors>, entry: &SegmentEntry) -> Result<Vec<Vectors>> {
+    let file = entry.file.name.as_str();
+    let mut input = Decoder::new(file, &entry.curves);
+    while input.remaining() > 0 {
+        let name = input.bytes()?;
+        let field = vectors.iter_mut().find(|v| v.name.as_bytes() == name);
+        let name = String::from_utf8_lossy(name);
+        let curve = Curve::read(&mut input, file, &name)?;
+        let Some(field) = field.filter(|v| v.curve.is_none() && v.graph.is_some()) else {
+            let detail = "a recall curve of a field that has no graph, or has one already";
+            return Err(corrupt(file, &name, detail));
+        };
+        field.curve = Some(curve);
+    }
+    Ok(vectors)
 }

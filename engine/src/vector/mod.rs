@@ -7,8 +7,8 @@ mod quantize;
 mod rotation;
 mod store;
 
-pub(crate) use flat::scan;
-pub(crate) use quantize::{Codes, write_codes};
+pub(crate) use flat::{scan, scan_many};
+pub(crate) use quantize::{CodeQuery, Codes, write_codes};
 pub(crate) use store::{VectorRows, VectorStore, write_vectors};
 
 /// A row and how close it is to the query; higher is closer.

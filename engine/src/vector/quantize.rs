@@ -24,6 +24,8 @@ const REACHES: [f32; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
 const CENTRE_ROWS: u32 = 10_000;
 /// Rows scanned at once: their scores stay in the nearest cache.
 const SCAN_ROWS: usize = 512;
+/// Rows scanned at once for several queries: their codes stay in the nearest cache.
+const BATCH_ROWS: usize = 64;
 /// Largest number of a component of a query.
 const QUERY_MAX: f32 = 127.0;
 
@@ -337,6 +339,15 @@ impl Codes {
         self.quantizer.query(vector, unit)
     }
 
+    /// Estimated similarity of a row as far from a query as all are on the average, whatever the
+    /// query: what [`scores`](Self::scores) leaves out is what the centre adds.
+    pub(crate) fn middle(&self) -> Result<f32> {
+        let terms: &[Term] = bytemuck::try_cast_slice(self.terms.all()?)
+            .map_err(|_| corrupt(&self.file, self.terms.name(), "not aligned to floats"))?;
+        let sum: f64 = terms.iter().map(|term| f64::from(term.offset)).sum();
+        Ok((sum / terms.len().max(1) as f64) as f32)
+    }
+
     /// Estimated similarities of some rows, in `scores`; `products` is scratch.
     pub(crate) fn scores(
         &self,
@@ -360,23 +371,47 @@ impl Codes {
 
     /// The `most` closest of some rows by their codes, best first.
     pub(crate) fn scan(&self, query: &CodeQuery, rows: &RowSet, most: usize) -> Result<Vec<u32>> {
-        let mut best = TopK::new(most);
-        let mut block = Vec::with_capacity(SCAN_ROWS);
+        let found = self.scan_many(std::slice::from_ref(query), rows, most)?;
+        Ok(found.into_iter().next().unwrap_or_default())
+    }
+
+    /// As [`scan`](Self::scan), for several queries in one pass.
+    pub(crate) fn scan_many(
+        &self,
+        queries: &[CodeQuery],
+        rows: &RowSet,
+        most: usize,
+    ) -> Result<Vec<Vec<u32>>> {
+        let mut tops: Vec<_> = queries.iter().map(|_| TopK::new(most)).collect();
+        let length = if queries.len() > 1 { BATCH_ROWS } else { SCAN_ROWS };
+        let mut block = Vec::with_capacity(length);
         let (mut products, mut scores) = (Vec::new(), Vec::new());
         let mut rows = rows.iter();
         loop {
             block.clear();
-            block.extend(rows.by_ref().take(SCAN_ROWS));
+            block.extend(rows.by_ref().take(length));
             if block.is_empty() {
-                return Ok(best.into_sorted().into_iter().map(|(_, row)| row).collect());
+                let sorted = |top: TopK<u32>| top.into_sorted().into_iter().map(|(_, row)| row);
+                return Ok(tops.into_iter().map(|top| sorted(top).collect()).collect());
             }
-            self.scores(query, &block, &mut products, &mut scores)?;
-            for (&row, &score) in block.iter().zip(&scores) {
-                let score = f64::from(score);
-                if best.threshold().is_none_or(|least| score >= least) {
-                    best.push(score, row);
+            for (query, best) in queries.iter().zip(&mut tops) {
+                self.scores(query, &block, &mut products, &mut scores)?;
+                for (&row, &score) in block.iter().zip(&scores) {
+                    let score = f64::from(score);
+                    if best.threshold().is_none_or(|least| score >= least) {
+                        best.push(score, row);
+                    }
                 }
             }
+        }
+    }
+
+    /// Recall of a scan where it was not measured. Eight bits found all but one hit in 5,000 of every
+    /// collection tried; what fewer find depends on the vectors.
+    pub(crate) fn usual_recall(&self) -> f64 {
+        match self.quantizer.bits {
+            Bits::Eight => 0.995,
+            Bits::Four | Bits::One => 0.0,
         }
     }
 

@@ -1,5 +1,7 @@
-//! How good a ranking is, by human judgments: files of judgments and runs, and the metrics.
+//! How good a ranking is, by human judgments: files of judgments and runs, and the metrics;
+//! and how far a measured mean may be from the truth.
 
+pub mod interval;
 pub mod ranking;
 pub mod trec;
 

@@ -38,7 +38,14 @@ fn build(directory: &mut Directory, segment: u128) -> Result<SegmentEntry> {
 }
 
 fn entry(file: SegmentFile, segment: u128) -> SegmentEntry {
-    SegmentEntry { file, segment, rows: 5, alive: Vec::new(), statistics: vec![1, 2] }
+    SegmentEntry {
+        file,
+        segment,
+        rows: 5,
+        alive: Vec::new(),
+        statistics: vec![1, 2],
+        curves: Vec::new(),
+    }
 }
 
 /// Creates, grows, merges, reopens and deletes; `log` tells what was tried up to a failure.

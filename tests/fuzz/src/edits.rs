@@ -41,6 +41,7 @@ enum Part {
     Rows,
     Alive,
     Statistics,
+    Curves,
     Schema,
 }
 
@@ -67,7 +68,7 @@ impl Base {
                 }
             }
             segments.push(sections);
-            parts.extend([Part::Rows, Part::Alive, Part::Statistics].map(|part| (place, part)));
+            parts.extend([Part::Rows, Part::Alive, Part::Statistics, Part::Curves].map(|part| (place, part)));
         }
         Self { manifest, segments, parts }
     }
@@ -99,6 +100,7 @@ impl Base {
                 Part::Schema => edit.apply(&mut manifest.schema, rows),
                 Part::Alive => edit.apply(&mut entry.alive, rows),
                 Part::Statistics => edit.apply(&mut entry.statistics, rows),
+                Part::Curves => edit.apply(&mut entry.curves, rows),
                 Part::Rows => {
                     let mut bytes = entry.rows.to_le_bytes().to_vec();
                     edit.apply(&mut bytes, rows);

@@ -44,6 +44,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         rows: 60,
         alive: vec![1; 8 * i as usize],
         statistics: vec![2; 4],
+        curves: vec![3; 4],
     };
     let by_hand = Manifest {
         generation: 5,

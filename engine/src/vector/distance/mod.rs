@@ -72,6 +72,10 @@ pub(crate) fn prefetch(bytes: &[u8]) {
 /// Inner product of two vectors of one length, by the machine's widest kernel.
 #[inline]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(isa) = x86::isa() {
+        return x86::dot(isa, a, b);
+    }
     // simsimd answers None only for unequal lengths; the scalar twin then uses the shorter.
     f32::dot(a, b).map_or_else(|| scalar::dot(a, b), |d| d as f32)
 }
@@ -79,6 +83,10 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// Squared Euclidean distance of two vectors of one length.
 #[inline]
 pub(crate) fn squared_l2(a: &[f32], b: &[f32]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(isa) = x86::isa() {
+        return x86::squared_l2(isa, a, b);
+    }
     f32::l2sq(a, b).map_or_else(|| scalar::squared_l2(a, b), |d| d as f32)
 }
 
@@ -117,6 +125,12 @@ mod tests {
             prop_assert!((dot(&a, &b) - scalar::dot(&a, &b)).abs() <= TOLERANCE * scale);
             let exact = scalar::squared_l2(&a, &b);
             prop_assert!((squared_l2(&a, &b) - exact).abs() <= TOLERANCE * (exact + 1.0));
+            #[cfg(target_arch = "x86_64")]
+            for isa in x86::all() {
+                let (dot, l2) = (x86::dot(isa, &a, &b), x86::squared_l2(isa, &a, &b));
+                prop_assert!((dot - scalar::dot(&a, &b)).abs() <= TOLERANCE * scale, "{:?}", isa);
+                prop_assert!((l2 - exact).abs() <= TOLERANCE * (exact + 1.0), "{:?}", isa);
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::Bits;
 pub(super) enum Isa {
     /// AVX-512 with byte operations and VNNI (2019 on).
     Avx512,
-    /// AVX2 (2013 on).
+    /// AVX2 with FMA (2013 on).
     Avx2,
 }
 
@@ -21,7 +21,7 @@ pub(super) fn isa() -> Option<Isa> {
     // Each look is a load and a branch: the answer is kept by the standard library.
     if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
         Some(Isa::Avx512)
-    } else if is_x86_feature_detected!("avx2") {
+    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
         Some(Isa::Avx2)
     } else {
         None
@@ -31,8 +31,8 @@ pub(super) fn isa() -> Option<Isa> {
 /// Each that this machine has.
 #[cfg(test)]
 pub(super) fn all() -> Vec<Isa> {
-    let avx2 = is_x86_feature_detected!("avx2").then_some(Isa::Avx2);
-    isa().into_iter().chain(avx2).collect()
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    isa().into_iter().chain(avx2.then_some(Isa::Avx2)).collect()
 }
 
 /// Asks for the lines of some bytes, to be there when they are read soon.
@@ -78,6 +78,60 @@ pub(super) fn code_pair(isa: Isa, a: &[u8], b: &[u8]) -> i32 {
             Isa::Avx2 => avx2::pair(a, b),
         }
     }
+}
+
+/// [`super::dot`] by these instructions.
+#[inline]
+pub(super) fn dot(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
+    // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
+    unsafe {
+        match isa {
+            Isa::Avx512 => avx512::dot(a, b),
+            Isa::Avx2 => avx2::dot(a, b),
+        }
+    }
+}
+
+/// [`super::squared_l2`] by these instructions.
+#[inline]
+pub(super) fn squared_l2(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
+    // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
+    unsafe {
+        match isa {
+            Isa::Avx512 => avx512::squared_l2(a, b),
+            Isa::Avx2 => avx2::squared_l2(a, b),
+        }
+    }
+}
+
+/// A kernel over floats: four sums of this many lanes, so that no product waits for the one before. What
+/// is left of the last lanes is 0.
+macro_rules! over_floats {
+    ($features:literal, $name:ident, $lanes:literal, $zero:ident, $add:ident, $sum:ident, $step:expr) => {
+        #[target_feature(enable = $features)]
+        pub(super) fn $name(a: &[f32], b: &[f32]) -> f32 {
+            let step = $step;
+            let (a, a_rest) = a.as_chunks::<$lanes>();
+            let (b, b_rest) = b.as_chunks::<$lanes>();
+            let (a_fours, a_last) = a.as_chunks::<4>();
+            let (b_fours, b_last) = b.as_chunks::<4>();
+            let mut sums = [$zero(); 4];
+            for (a, b) in a_fours.iter().zip(b_fours) {
+                for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+                    *sum = step(*sum, floats(a), floats(b));
+                }
+            }
+            let [mut first, second, third, fourth] = sums;
+            for (a, b) in a_last.iter().zip(b_last) {
+                first = step(first, floats(a), floats(b));
+            }
+            let (mut a, mut b) = ([0.0; $lanes], [0.0; $lanes]);
+            a.iter_mut().zip(a_rest).for_each(|(to, from)| *to = *from);
+            b.iter_mut().zip(b_rest).for_each(|(to, from)| *to = *from);
+            let first = step(first, floats(&a), floats(&b));
+            $sum($add($add(first, second), $add(third, fourth)))
+        }
+    };
 }
 
 /// A kernel over many rows, each asked for some rows before its turn.
@@ -185,6 +239,34 @@ mod avx512 {
         _mm512_reduce_add_epi32(_mm512_sub_epi32(sum, over))
     }
 
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn floats(from: &[f32; 16]) -> __m512 {
+        // SAFETY: reads the 16 floats that the reference is to; no alignment is needed.
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+
+    over_floats!(
+        "avx512f",
+        dot,
+        16,
+        _mm512_setzero_ps,
+        _mm512_add_ps,
+        _mm512_reduce_add_ps,
+        |sum, a, b| _mm512_fmadd_ps(a, b, sum)
+    );
+    over_floats!(
+        "avx512f",
+        squared_l2,
+        16,
+        _mm512_setzero_ps,
+        _mm512_add_ps,
+        _mm512_reduce_add_ps,
+        |sum, a, b| {
+            let apart = _mm512_sub_ps(a, b);
+            _mm512_fmadd_ps(apart, apart, sum)
+        }
+    );
     over_rows!("avx512f,avx512bw,avx512vnni", eights, eight);
     over_rows!("avx512f,avx512bw,avx512vnni", fours, four);
     over_rows!("avx512f,avx512bw,avx512vnni", ones, one);
@@ -279,6 +361,36 @@ mod avx2 {
         sum(total)
     }
 
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn floats(from: &[f32; 8]) -> __m256 {
+        // SAFETY: reads the 8 floats that the reference is to; no alignment is needed.
+        unsafe { _mm256_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn reduce(lanes: __m256) -> f32 {
+        let half = _mm_add_ps(_mm256_castps256_ps128(lanes), _mm256_extractf128_ps::<1>(lanes));
+        let pair = _mm_add_ps(half, _mm_movehl_ps(half, half));
+        _mm_cvtss_f32(_mm_add_ss(pair, _mm_shuffle_ps::<1>(pair, pair)))
+    }
+
+    over_floats!("avx2,fma", dot, 8, _mm256_setzero_ps, _mm256_add_ps, reduce, |sum, a, b| {
+        _mm256_fmadd_ps(a, b, sum)
+    });
+    over_floats!(
+        "avx2,fma",
+        squared_l2,
+        8,
+        _mm256_setzero_ps,
+        _mm256_add_ps,
+        reduce,
+        |sum, a, b| {
+            let apart = _mm256_sub_ps(a, b);
+            _mm256_fmadd_ps(apart, apart, sum)
+        }
+    );
     over_rows!("avx2", eights, eight);
     over_rows!("avx2", fours, four);
     over_rows!("avx2", ones, one);

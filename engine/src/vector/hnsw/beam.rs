@@ -10,6 +10,8 @@ pub(crate) struct Beam {
     width: usize,
     /// All entries before this one were walked from.
     next: usize,
+    /// What did not fit, where the beam may become wider.
+    spilled: Option<Vec<Entry>>,
     /// One bit a row.
     seen: Vec<u64>,
     /// Words of `seen` that are not zero, some more than once.
@@ -19,7 +21,7 @@ pub(crate) struct Beam {
 /// A row and its score in one word, ordered as [`Near`] is: the score's bits turned so that they order as
 /// the score does, then 31 bits of the row, inverted; the lowest bit is set until it was walked from.
 /// Compared at once and half as long as its parts: most of a walk's own time goes into keeping order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry(u64);
 
 impl Entry {
@@ -39,9 +41,15 @@ impl Entry {
 }
 
 impl Beam {
-    /// Begins a walk over a graph of this many rows that keeps the `width` closest.
-    pub(super) fn start(&mut self, rows: u32, width: usize) {
+    /// Begins a walk over a graph of this many rows that keeps the `width` closest, or more if it is to
+    /// be made wider later.
+    pub(super) fn start(&mut self, rows: u32, width: usize, widens: bool) {
         self.entries.clear();
+        self.spilled = widens.then(|| {
+            let mut spilled = self.spilled.take().unwrap_or_default();
+            spilled.clear();
+            spilled
+        });
         self.width = width.max(1);
         self.next = 0;
         // Only what was touched: a query does not clear an array as long as the segment.
@@ -74,14 +82,30 @@ impl Beam {
     pub(super) fn offer(&mut self, near: Near) {
         let entry = Entry::new(near);
         if self.entries.len() == self.width {
-            if self.entries.last().is_none_or(|worst| entry <= *worst) {
+            let enters = self.entries.last().is_some_and(|worst| entry > *worst);
+            let out = if enters { self.entries.pop() } else { Some(entry) };
+            if let Some(spilled) = &mut self.spilled {
+                spilled.extend(out);
+            }
+            if !enters {
                 return;
             }
-            self.entries.pop();
         }
         let place = self.entries.partition_point(|other| *other > entry);
         self.entries.insert(place, entry);
         self.next = self.next.min(place);
+    }
+
+    /// Makes the beam wider. It is then as one that was so wide from the start and has walked as far: of
+    /// what did not fit, the closest come back.
+    pub(super) fn widen(&mut self, width: usize) {
+        self.width = self.width.max(width);
+        let room = self.width - self.entries.len();
+        if let Some(spilled) = &mut self.spilled {
+            spilled.sort_unstable_by(|a, b| b.cmp(a));
+            let fits = room.min(spilled.len());
+            self.entries.extend(spilled.drain(..fits));
+        }
     }
 
     /// The closest row that was not walked from yet, if it is among the closest of all.
@@ -104,7 +128,7 @@ impl Beam {
     }
 
     /// What was found, best first.
-    pub(super) fn found(&self) -> impl Iterator<Item = Near> {
+    pub(crate) fn found(&self) -> impl Iterator<Item = Near> {
         self.entries.iter().map(|entry| entry.near())
     }
 }
@@ -132,10 +156,45 @@ mod tests {
     }
 
     #[test]
+    fn a_beam_made_wider_is_as_one_that_was() {
+        let near = |row: u32| Near { score: f32::from((row * 37 % 101) as i8), row };
+        // Each row leads to five others.
+        let walk = |beam: &mut Beam, steps: usize| {
+            let mut walked = Vec::new();
+            while walked.len() < steps
+                && let Some(current) = beam.pop()
+            {
+                walked.push(current.row);
+                for row in (1..6).map(|i| (current.row * 7 + i * 13) % 100) {
+                    if beam.first(row) {
+                        beam.offer(near(row));
+                    }
+                }
+            }
+            walked
+        };
+        let (mut grown, mut wide) = (Beam::default(), Beam::default());
+        for (beam, width, widens) in [(&mut grown, 4, true), (&mut wide, 9, false)] {
+            beam.start(100, width, widens);
+            beam.first(0);
+            beam.offer(near(0));
+        }
+        let narrow = walk(&mut grown, usize::MAX);
+        assert!(narrow.len() > 4, "{narrow:?}");
+        assert_eq!(narrow, walk(&mut wide, narrow.len()));
+        grown.widen(9);
+        assert_eq!(grown.entries, wide.entries);
+        let rest = walk(&mut grown, usize::MAX);
+        assert!(!rest.is_empty());
+        assert_eq!(rest, walk(&mut wide, usize::MAX));
+        assert_eq!(grown.entries, wide.entries);
+    }
+
+    #[test]
     fn the_closest_are_kept_in_order_and_walked_from_once() {
         let mut beam = Beam::default();
         for _ in 0..2 {
-            beam.start(100, 3);
+            beam.start(100, 3, false);
             let near = |row: u32| Near { score: f32::from([3i8, 9, 1, 9, 5][row as usize]), row };
             for row in 0..5 {
                 assert!(beam.first(row) && !beam.first(row));

@@ -310,7 +310,7 @@ impl<'a> Builder<'a> {
     /// Walks one level from the rows found on the one above; leaves the closest in their place.
     fn walk(&self, walk: &mut Walk, level: usize) {
         let level = &self.levels[level];
-        walk.beam.start(self.vectors.present.rows(), self.parameters.ef_construction);
+        walk.beam.start(self.vectors.present.rows(), self.parameters.ef_construction, false);
         for near in std::mem::take(&mut walk.found) {
             walk.beam.first(near.row);
             walk.beam.offer(near);
@@ -332,6 +332,9 @@ impl<'a> Builder<'a> {
             self.codes.scores(&walk.query, &fresh, &mut walk.products, &mut walk.scores);
             for (&row, &score) in fresh.iter().zip(&walk.scores) {
                 walk.beam.offer(Near { score, row });
+            }
+            if let Some(next) = walk.beam.peek() {
+                prefetch(bytemuck::cast_slice(level.list(next)));
             }
         }
         walk.fresh = fresh;

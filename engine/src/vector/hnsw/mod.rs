@@ -5,12 +5,15 @@
 
 mod beam;
 mod build;
+mod curve;
 mod layout;
 mod search;
 
+pub(crate) use beam::Beam;
 pub(crate) use build::{BuildParameters, BuiltGraph, build, extend};
+pub(crate) use curve::Curve;
 pub(crate) use layout::{Graph, write_graph};
-pub(crate) use search::search;
+pub(crate) use search::{Widen, search};
 
 /// Highest level a node may have. With m = 2 the chance of a node above it is 2^-32.
 pub(crate) const MAX_LEVEL: usize = 32;

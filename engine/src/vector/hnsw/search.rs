@@ -21,22 +21,44 @@ struct Scratch {
     scores: Vec<f32>,
 }
 
-/// The `ef` closest rows that a beam of that width reaches, best first, by their codes.
+/// Whether a walk goes on with a wider beam when it has come to its end.
+pub(crate) enum Widen<'a> {
+    /// It does not.
+    Never,
+    /// It does if this, shown what was found, gives the width. A walk that went on has found what one
+    /// finds that was so wide from the start.
+    As(&'a mut dyn FnMut(&Beam) -> Option<usize>),
+}
+
+/// The closest rows that a beam of width `ef`, or as wide as it becomes, reaches; best first, by their
+/// codes.
 pub(crate) fn search(
     graph: &Graph,
     codes: &Codes,
     query: &CodeQuery,
     ef: usize,
+    mut widen: Widen<'_>,
 ) -> Result<Vec<Near>> {
     SCRATCH.with_borrow_mut(|scratch| {
         let Some(entry) = descend(graph, codes, query, scratch)? else {
             return Ok(Vec::new());
         };
         let Scratch { beam, fresh, products, scores } = scratch;
-        beam.start(graph.rows, ef);
+        beam.start(graph.rows, ef, matches!(widen, Widen::As(_)));
         beam.first(entry.row);
         beam.offer(entry);
-        while let Some(current) = beam.pop() {
+        loop {
+            let Some(current) = beam.pop() else {
+                match &mut widen {
+                    Widen::As(width) => match width(beam) {
+                        Some(width) => beam.widen(width),
+                        None => break,
+                    },
+                    Widen::Never => break,
+                }
+                // What comes back may have been walked from already, all of it.
+                continue;
+            };
             // Likely to be next: its neighbours come while those of this one are compared.
             if let Some(next) = beam.peek() {
                 graph.prefetch(next);

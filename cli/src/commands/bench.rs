@@ -1,0 +1,255 @@
+//! `bench`: speed and recall of searches, on the caller's queries.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use lexivec::query::request::{Mode, Params};
+use lexivec::{Collection, Filter, SearchRequest};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use super::{mode, open_for_reading};
+use crate::args::Bench;
+use crate::exit::{Failure, Outcome};
+use crate::input::lines;
+use crate::input::vectors::{read_numbers, read_vectors};
+use crate::output;
+
+/// The ids of the right hits of each query, best first.
+type Truth = Vec<Vec<String>>;
+
+#[derive(Serialize)]
+struct Report {
+    settings: Vec<Setting>,
+}
+
+/// What one setting gave; medians of the rounds.
+#[derive(Serialize)]
+struct Setting {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ef: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_recall: Option<f64>,
+    /// Share of the right hits found.
+    #[serde(rename = "recall@10", skip_serializing_if = "Option::is_none")]
+    recall: Option<f64>,
+    /// Queries per second of processor time, that of all threads.
+    qps: f64,
+    /// Queries per second of the clock.
+    qps_wall: f64,
+    /// Milliseconds of the clock that a query took: half of them less.
+    p50_ms: f64,
+    /// 99 of 100 less.
+    p99_ms: f64,
+}
+
+/// A query as a line of a file; other keys are passed over.
+#[derive(Deserialize)]
+struct Line {
+    text: String,
+}
+
+/// One pass over all queries.
+struct Round {
+    answers: Vec<Vec<String>>,
+    cpu: f64,
+    wall: f64,
+    /// Seconds each query took.
+    took: Vec<f64>,
+}
+
+pub(super) fn run(args: &Bench) -> Outcome<ExitCode> {
+    let requests = requests(args)?;
+    let embeds = args.query_vectors.is_none() && mode(args.mode) != Mode::Text;
+    let collection = open_for_reading(&args.dir, args.model.as_deref(), embeds)?;
+    let truth = truth(args, &collection, &requests)?;
+    let base = Params { exact: args.exact, ..Params::default() };
+    let widths = args.ef.iter().map(|&ef| Params { ef: Some(ef), ..base });
+    let targets = args.target_recall.iter().map(|&t| Params { target_recall: Some(t), ..base });
+    let mut settings: Vec<Params> = widths.chain(targets).collect();
+    if settings.is_empty() {
+        settings.push(base);
+    }
+    let mut rounds: Vec<Vec<Round>> = settings.iter().map(|_| Vec::new()).collect();
+    // All settings in turn, so that what else the machine does meets all of them.
+    for _ in 0..args.rounds.max(1) {
+        for (params, rounds) in settings.iter().zip(&mut rounds) {
+            let with = |request: &SearchRequest| {
+                let mut request = request.clone();
+                request.params = *params;
+                request
+            };
+            let requests: Vec<SearchRequest> = requests.iter().map(with).collect();
+            rounds.push(round(&collection, &requests, args)?);
+        }
+    }
+    let settings = settings.iter().zip(rounds);
+    let settings = settings.map(|(params, rounds)| summary(params, rounds, truth.as_ref(), args));
+    let report = Report { settings: settings.collect() };
+    if args.json {
+        output::json(&report)?;
+    } else {
+        print(&report, args.limit)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn requests(args: &Bench) -> Outcome<Vec<SearchRequest>> {
+    let mut requests: Vec<SearchRequest> = Vec::new();
+    if let Some(npy) = &args.query_vectors {
+        let (rows, dim) = read_vectors(npy)?;
+        requests.extend(rows.chunks_exact(dim).map(|v| SearchRequest::vector(v.to_vec())));
+    }
+    if let Some(file) = &args.query_text {
+        let texts: Vec<Line> = lines::read(file)?;
+        if requests.is_empty() {
+            requests.resize(texts.len(), SearchRequest::default());
+        }
+        if texts.len() != requests.len() {
+            let detail = format!("{} texts and {} vectors", texts.len(), requests.len());
+            return Err(Failure::usage(format!("{detail}; one of each a query is expected")));
+        }
+        for (request, line) in requests.iter_mut().zip(texts) {
+            request.text = Some(line.text);
+        }
+    }
+    if requests.is_empty() {
+        return Err(Failure::usage("there are no queries: give --query-vectors or --query-text"));
+    }
+    let filter = match &args.filter {
+        None => Filter::All,
+        Some(text) => {
+            let json = serde_json::from_str(text);
+            Filter::from_json(&json.map_err(|e| Failure::usage(format!("--filter: {e}")))?)?
+        }
+    };
+    for request in &mut requests {
+        request.mode = mode(args.mode);
+        request.limit = args.limit;
+        request.filter = filter.clone();
+        request.text_leg.candidates = args.candidates;
+        request.vector_leg.candidates = args.candidates;
+        request.with_payload = false;
+    }
+    Ok(requests)
+}
+
+/// The right hits: given, or found by scanning where only vectors are asked.
+fn truth(
+    args: &Bench,
+    collection: &Collection,
+    requests: &[SearchRequest],
+) -> Outcome<Option<Truth>> {
+    if let Some(npy) = &args.truth {
+        let (rows, width) = read_numbers(npy)?;
+        if rows.len() / width < requests.len() || width < args.limit {
+            return Err(Failure::new(format!(
+                "{}: {} rows of {width}; one of at least {} for each of {} queries is expected",
+                npy.display(),
+                rows.len() / width,
+                args.limit,
+                requests.len()
+            )));
+        }
+        let ids = |row: &[i64]| row.iter().take(args.limit).map(ToString::to_string).collect();
+        return Ok(Some(rows.chunks_exact(width).map(ids).collect()));
+    }
+    if mode(args.mode) != Mode::Vector {
+        return Ok(None);
+    }
+    let exact: Vec<SearchRequest> = requests.iter().cloned().map(SearchRequest::exact).collect();
+    let answers = collection.search_many(&exact)?;
+    Ok(Some(answers.into_iter().map(|a| a.hits.into_iter().map(|h| h.id).collect()).collect()))
+}
+
+fn round(collection: &Collection, requests: &[SearchRequest], args: &Bench) -> Outcome<Round> {
+    let one = |request: &SearchRequest| -> Outcome<(Vec<String>, f64)> {
+        let start = Instant::now();
+        let hits = collection.search(request)?.hits;
+        Ok((hits.into_iter().map(|hit| hit.id).collect(), start.elapsed().as_secs_f64()))
+    };
+    let share = requests.len().div_ceil(args.threads.max(1)).max(1);
+    let (start, cpu) = (Instant::now(), cpu_seconds());
+    let parts: Vec<Outcome<Vec<_>>> = if args.batch {
+        let answers = collection.search_many(requests)?;
+        let each = start.elapsed().as_secs_f64() / requests.len() as f64;
+        let ids = |hits: Vec<lexivec::Hit>| hits.into_iter().map(|hit| hit.id).collect();
+        vec![Ok(answers.into_iter().map(|answer| (ids(answer.hits), each)).collect())]
+    } else if args.threads <= 1 {
+        vec![requests.iter().map(one).collect()]
+    } else {
+        std::thread::scope(|scope| {
+            let parts = requests.chunks(share);
+            let parts: Vec<_> =
+                parts.map(|part| scope.spawn(|| part.iter().map(one).collect())).collect();
+            let lost = || Err(Failure::new("a thread of the bench panicked"));
+            parts.into_iter().map(|part| part.join().unwrap_or_else(|_| lost())).collect()
+        })
+    };
+    let (wall, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
+    let answered = parts.into_iter().collect::<Outcome<Vec<_>>>()?.concat();
+    let (answers, took) = answered.into_iter().unzip();
+    Ok(Round { answers, cpu, wall, took })
+}
+
+fn summary(params: &Params, rounds: Vec<Round>, truth: Option<&Truth>, args: &Bench) -> Setting {
+    let median = |of: &dyn Fn(&Round) -> f64| quantile(rounds.iter().map(of).collect(), 0.5);
+    let count = |round: &Round| round.answers.len() as f64;
+    let recall = |truth: &Truth, answers: &[Vec<String>]| {
+        let pairs = || truth.iter().zip(answers).map(|(right, found)| (&right[..], found));
+        let limit = |right: &[String]| right.len().min(args.limit);
+        let all: usize = pairs().map(|(right, _)| limit(right)).sum();
+        let hits = |right: &[String], found: &Vec<String>| {
+            right.iter().take(limit(right)).filter(|id| found.contains(id)).count()
+        };
+        let found: usize = pairs().map(|(right, found)| hits(right, found)).sum();
+        if all == 0 { 1.0 } else { found as f64 / all as f64 }
+    };
+    Setting {
+        ef: params.ef,
+        target_recall: params.target_recall,
+        recall: truth.zip(rounds.first()).map(|(truth, round)| recall(truth, &round.answers)),
+        qps: median(&|round| count(round) / round.cpu),
+        qps_wall: median(&|round| count(round) / round.wall),
+        p50_ms: median(&|round| quantile(round.took.clone(), 0.5) * 1e3),
+        p99_ms: median(&|round| quantile(round.took.clone(), 0.99) * 1e3),
+    }
+}
+
+/// The number that this share of all are not above.
+fn quantile(mut numbers: Vec<f64>, share: f64) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    let place = (numbers.len() as f64 * share).ceil() as usize;
+    numbers.get(place.saturating_sub(1)).copied().unwrap_or(0.0)
+}
+
+/// Seconds this process has spent on processors, over all threads.
+fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+fn print(report: &Report, limit: usize) -> Outcome<()> {
+    output::line(&format!(
+        "{:>10} {:>10} {:>10} {:>10} {:>8} {:>8}",
+        "setting",
+        format!("recall@{limit}"),
+        "q/CPU-s",
+        "q/s",
+        "p50 ms",
+        "p99 ms"
+    ))?;
+    for s in &report.settings {
+        let setting = match (s.ef, s.target_recall) {
+            (Some(ef), _) => format!("ef {ef}"),
+            (_, Some(target)) => format!("{target}"),
+            _ => "default".to_owned(),
+        };
+        let recall = s.recall.map_or_else(|| "-".to_owned(), |r| format!("{r:.4}"));
+        output::line(&format!(
+            "{setting:>10} {recall:>10} {:>10.0} {:>10.0} {:>8.3} {:>8.3}",
+            s.qps, s.qps_wall, s.p50_ms, s.p99_ms
+        ))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,397 @@
+//! How wide a beam has to be for a wanted recall: measured on a segment when its graph is made.
+//!
+//! One width does not fit all queries, and queries that are made of a segment's own rows find their
+//! neighbours too easily. So rows are mixed with others in several shares, from plain to far out, and
+//! the recall of each width is kept by the contrast of the query: how far its closest rows stand out
+//! from those behind them, after a narrow walk (He, Kumar and Chang, "On the difficulty of nearest
+//! neighbor search", 2012). A search looks its own contrast up half-way.
+
+use lexivec_query::request::MAX_EF;
+use lexivec_storage::codec::{Decoder, Encoder};
+use rayon::prelude::*;
+
+use super::Graph;
+use super::beam::Beam;
+use super::search::{Widen, search};
+use crate::error::{Result, corrupt};
+use crate::random::SplitMix;
+use crate::vector::{Codes, VectorStore, scan_many};
+
+/// Widths measured. A search that is to reach a recall begins with the first.
+const LADDER: [u32; 12] = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768];
+/// Hits wanted, at which recall is measured.
+const DEPTHS: [usize; 2] = [10, 100];
+/// Queries measured with. The recall of one has a standard deviation of about 0.1, so that of 480 is
+/// known to 0.005.
+const QUERIES: usize = 480;
+/// Of these the ones by which the recall of a code scan is measured.
+const SCANNED: usize = 48;
+/// Groups of queries of about one contrast, of equal size.
+const BINS: usize = 12;
+/// Bins and widths that a file may have, at the most.
+const MAX_BINS: usize = 256;
+/// Shares of another row that are mixed into a row to make a query of it.
+const SHARES: [f32; 6] = [0.0, 0.2, 0.3, 0.35, 0.4, 0.5];
+/// Rows whose scores make the contrast.
+const CONTRAST_ROWS: usize = 10;
+/// Queries that one task works on.
+const TASK: usize = 40;
+
+/// The recall of beams in one segment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Curve {
+    /// Score of a row that is as far from the query as the mean.
+    middle: f32,
+    /// Contrast from which the next bin begins.
+    edges: Vec<f32>,
+    ladder: Vec<u32>,
+    depths: Vec<Depth>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Depth {
+    hits: u32,
+    /// Recall of a code scan.
+    scan: f32,
+    /// Recall by bin, and by width.
+    bins: Vec<Vec<f32>>,
+}
+
+/// One query measured.
+struct Measured {
+    contrast: f32,
+    /// By depth and width.
+    recall: Vec<Vec<f32>>,
+    /// By depth.
+    scan: Option<Vec<f32>>,
+}
+
+impl Curve {
+    /// Measures the graph of a segment on queries made of its rows; nothing if it has too few.
+    pub(crate) fn measure(
+        store: &VectorStore,
+        codes: &Codes,
+        graph: &Graph,
+        seed: u64,
+    ) -> Result<Option<Self>> {
+        let rows: Vec<u32> = store.present.iter().collect();
+        if rows.len() < QUERIES {
+            return Ok(None);
+        }
+        let middle = codes.middle()?;
+        let queries = queries(store, &rows, seed)?;
+        let tasks: Vec<_> = queries.chunks(TASK).collect();
+        let measured = tasks
+            .par_iter()
+            .map(|task| measure(store, codes, graph, middle, task))
+            .collect::<Result<Vec<_>>>()?;
+        let mut measured: Vec<Measured> = measured.into_iter().flatten().collect();
+        measured.sort_by(|a, b| a.contrast.total_cmp(&b.contrast));
+        let bins: Vec<&[Measured]> = measured.chunks(QUERIES.div_ceil(BINS)).collect();
+        let edges = bins.iter().skip(1).filter_map(|bin| Some(bin.first()?.contrast)).collect();
+        let depths = DEPTHS.iter().enumerate().map(|(place, &hits)| {
+            let at =
+                |bin: &[Measured], width: usize| mean(bin.iter().map(|m| m.recall[place][width]));
+            let bin = |bin: &&[Measured]| (0..LADDER.len()).map(|width| at(bin, width)).collect();
+            let scan = mean(measured.iter().filter_map(|m| Some(m.scan.as_ref()?[place])));
+            Depth { hits: hits as u32, scan, bins: bins.iter().map(bin).collect() }
+        });
+        Ok(Some(Self { middle, edges, ladder: LADDER.to_vec(), depths: depths.collect() }))
+    }
+
+    /// The bytes of the curve; FORMAT.md has their table.
+    pub(crate) fn write(&self, out: &mut Encoder) {
+        out.f32(self.middle);
+        out.u16(self.edges.len() as u16);
+        self.edges.iter().for_each(|edge| out.f32(*edge));
+        out.u16(self.ladder.len() as u16);
+        self.ladder.iter().for_each(|width| out.u32(*width));
+        out.u16(self.depths.len() as u16);
+        for depth in &self.depths {
+            out.u32(depth.hits);
+            out.f32(depth.scan);
+            depth.bins.iter().flatten().for_each(|recall| out.f32(*recall));
+        }
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    pub(crate) fn read(input: &mut Decoder<'_>, file: &str, field: &str) -> Result<Self> {
+        let bad = |detail: &str| corrupt(file, field, format!("its recall curve: {detail}"));
+        let middle = input.f32()?;
+        let edges = input.u16()? as usize;
+        if edges >= MAX_BINS {
+            return Err(bad("too many bins"));
+        }
+        let edges = (0..edges).map(|_| Ok(input.f32()?)).collect::<Result<Vec<_>>>()?;
+        let widths = input.u16()? as usize;
+        if widths == 0 || widths > MAX_BINS {
+            return Err(bad("no widths, or too many"));
+        }
+        let ladder = (0..widths).map(|_| Ok(input.u32()?)).collect::<Result<Vec<_>>>()?;
+        let depths = input.u16()? as usize;
+        if depths == 0 || depths > MAX_BINS {
+            return Err(bad("no depths, or too many"));
+        }
+        let read = |input: &mut Decoder<'_>| -> Result<Depth> {
+            let (hits, scan) = (input.u32()?, input.f32()?);
+            let mut bins = vec![Vec::with_capacity(widths); edges.len() + 1];
+            for bin in &mut bins {
+                for _ in 0..widths {
+                    bin.push(input.f32()?);
+                }
+            }
+            Ok(Depth { hits, scan, bins })
+        };
+        let depths = (0..depths).map(|_| read(input)).collect::<Result<Vec<_>>>()?;
+        let share = |x: &f32| (0.0..=1.0).contains(x);
+        let sound = middle.is_finite()
+            && edges.is_sorted()
+            && edges.iter().all(|e| !e.is_nan())
+            && ladder.is_sorted_by(|a, b| a < b)
+            && ladder.iter().all(|&width| (1..=MAX_EF as u32).contains(&width))
+            && depths.is_sorted_by(|a, b| a.hits < b.hits)
+            && depths.iter().all(|d| d.hits > 0 && share(&d.scan))
+            && depths.iter().all(|d| d.bins.iter().flatten().all(share));
+        match sound {
+            true => Ok(Self { middle, edges, ladder, depths }),
+            false => Err(bad("its numbers are impossible")),
+        }
+    }
+
+    /// Width that queries need on the average for a recall of `target` in `window` hits; nothing if no
+    /// width measured reaches it.
+    pub(crate) fn mean_ef(&self, target: f64, window: usize) -> Option<usize> {
+        let (depth, _) = self.around(window);
+        let best = depth.bins.iter().filter_map(|bin| bin.last().copied());
+        if f64::from(mean(best)) < target {
+            return None;
+        }
+        let bins = 0..depth.bins.len();
+        let all: f64 = bins.clone().map(|bin| self.width(bin, target, window)).sum();
+        Some((all / bins.len().max(1) as f64).ceil() as usize)
+    }
+
+    /// Recall of a code scan in `window` hits.
+    pub(crate) fn scan(&self, window: usize) -> f64 {
+        f64::from(self.around(window).0.scan)
+    }
+
+    /// Width to begin a walk with.
+    pub(crate) fn first(&self, window: usize) -> usize {
+        (self.ladder.first().copied().unwrap_or(1) as usize).max(window)
+    }
+
+    /// Width with which a walk that was begun goes on.
+    pub(crate) fn ef(&self, beam: &Beam, target: f64, window: usize) -> usize {
+        let contrast = contrast(beam, None, self.middle);
+        let bin = self.edges.partition_point(|edge| *edge <= contrast);
+        (self.width(bin, target, window).round() as usize).clamp(window, MAX_EF.max(window))
+    }
+
+    fn width(&self, bin: usize, target: f64, window: usize) -> f64 {
+        let at = |depth: &Depth| {
+            depth.bins.get(bin).map_or(0.0, |recall| log_width(&self.ladder, recall, target))
+        };
+        match self.around(window) {
+            (depth, None) => at(depth).exp() * (window as f64 / f64::from(depth.hits)).max(1.0),
+            (low, Some(high)) => {
+                let log = |hits: u32| f64::from(hits).ln();
+                let part =
+                    ((window as f64).ln() - log(low.hits)) / (log(high.hits) - log(low.hits));
+                (at(low) * (1.0 - part) + at(high) * part).exp()
+            }
+        }
+    }
+
+    /// The depth that a number of hits has, or the two it lies between.
+    fn around(&self, window: usize) -> (&Depth, Option<&Depth>) {
+        let above = self.depths.partition_point(|d| d.hits as usize <= window);
+        let depth = &self.depths[above.saturating_sub(1)];
+        match self.depths.get(above) {
+            Some(high) if above > 0 && depth.hits as usize != window => (depth, Some(high)),
+            _ => (depth, None),
+        }
+    }
+}
+
+/// Logarithm of the least width at which a rising recall reaches the target, between two that were
+/// measured by a straight line.
+fn log_width(ladder: &[u32], recall: &[f32], target: f64) -> f64 {
+    let mut before: Option<(f64, f64)> = None;
+    for (&width, &recall) in ladder.iter().zip(recall) {
+        let (width, recall) = (f64::from(width).ln(), f64::from(recall));
+        if recall >= target {
+            return match before {
+                Some((w, r)) if recall > r => w + (width - w) * ((target - r) / (recall - r)),
+                _ => width,
+            };
+        }
+        before = match before {
+            Some((_, r)) if recall <= r => before,
+            _ => Some((width, recall)),
+        };
+    }
+    f64::from(ladder.last().copied().unwrap_or(1)).ln()
+}
+
+/// How far the closest rows stand out: 0 where they do not.
+fn contrast(beam: &Beam, own: Option<u32>, middle: f32) -> f32 {
+    let found = beam.found().filter(|near| Some(near.row) != own);
+    let scores: Vec<f32> = found.take(CONTRAST_ROWS).map(|near| near.score).collect();
+    let Some((last, first)) = scores.split_last().filter(|(last, _)| **last > middle) else {
+        return 0.0;
+    };
+    let contrast = (mean(first.iter().copied()) - last) / (last - middle);
+    if contrast.is_finite() { contrast } else { 0.0 }
+}
+
+fn mean(of: impl Iterator<Item = f32>) -> f32 {
+    let (sum, count) = of.fold((0f64, 0usize), |(sum, n), x| (sum + f64::from(x), n + 1));
+    (sum / count.max(1) as f64) as f32
+}
+
+/// Rows mixed with others, each with the row that it was made of.
+fn queries(store: &VectorStore, rows: &[u32], seed: u64) -> Result<Vec<(u32, Vec<f32>)>> {
+    let mut random = SplitMix::new(seed);
+    let step = rows.len() / QUERIES;
+    let mut queries = Vec::with_capacity(QUERIES);
+    for (&row, share) in rows.iter().step_by(step.max(1)).zip(SHARES.iter().cycle()).take(QUERIES) {
+        let other = rows[random.below(rows.len() as u64) as usize];
+        let (own, far) = (store.norm(row)? * (1.0 - share), store.norm(other)? * share);
+        let pair = store.vector(row)?.iter().zip(store.vector(other)?);
+        queries.push((row, pair.map(|(x, y)| x * own + y * far).collect()));
+    }
+    Ok(queries)
+}
+
+/// Measures some queries, and of some of them the code scan.
+fn measure(
+    store: &VectorStore,
+    codes: &Codes,
+    graph: &Graph,
+    middle: f32,
+    task: &[(u32, Vec<f32>)],
+) -> Result<Vec<Measured>> {
+    let deepest = DEPTHS[DEPTHS.len() - 1];
+    let asked: Vec<_> = task.iter().map(|(_, vector)| store.query(vector)).collect();
+    let exact = scan_many(&asked, store.present.iter(), deepest + 1, Ok)?;
+    let mut measured = Vec::with_capacity(task.len());
+    for (place, ((own, vector), exact)) in task.iter().zip(&exact).enumerate() {
+        let query = &asked[place];
+        let near = codes.query(vector, query.unit());
+        let others = exact.iter().filter(|(row, _)| row != own).map(|(_, score)| *score);
+        let exact: Vec<f64> = others.take(deepest).collect();
+        let recall = |found: &mut dyn Iterator<Item = u32>, depth: usize| -> Result<f32> {
+            let Some(least) = exact.get(..depth.min(exact.len())).and_then(<[f64]>::last) else {
+                return Ok(1.0);
+            };
+            let mut close = 0;
+            // One more for the row itself.
+            for row in found.take(depth + 1 + codes.spare(depth)).filter(|row| row != own) {
+                close += usize::from(f64::from(query.similarity(row)?) >= *least);
+            }
+            Ok(close.min(depth) as f32 / depth as f32)
+        };
+        let mut widths: Vec<Vec<f32>> = vec![Vec::new(); DEPTHS.len()];
+        let (mut stands_out, mut failed) = (0.0, None);
+        let mut widen = |beam: &Beam| {
+            let place = widths[0].len();
+            if place == 0 {
+                stands_out = contrast(beam, Some(*own), middle);
+            }
+            for (widths, &depth) in widths.iter_mut().zip(&DEPTHS) {
+                match recall(&mut beam.found().map(|near| near.row), depth) {
+                    Ok(recall) => widths.push(recall),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            LADDER.get(place + 1).filter(|_| failed.is_none()).map(|&width| width as usize)
+        };
+        search(graph, codes, &near, LADDER[0] as usize, Widen::As(&mut widen))?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        // A graph with nothing in it finds nothing.
+        widths.iter_mut().for_each(|widths| widths.resize(LADDER.len(), 0.0));
+        let scan = match place.is_multiple_of(QUERIES / SCANNED) {
+            false => None,
+            true => {
+                let found =
+                    codes.scan(&near, &store.present, deepest + 1 + codes.spare(deepest))?;
+                let depth = |&depth: &usize| recall(&mut found.iter().copied(), depth);
+                Some(DEPTHS.iter().map(depth).collect::<Result<Vec<_>>>()?)
+            }
+        };
+        measured.push(Measured { contrast: stands_out, recall: widths, scan });
+    }
+    Ok(measured)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn curve() -> Curve {
+        let depth = |hits, scan, most: f32| Depth {
+            hits,
+            scan,
+            // The hard bin first.
+            bins: vec![vec![0.5 * most, 0.8 * most, most], vec![0.8 * most, most, most]],
+        };
+        let depths = vec![depth(10, 1.0, 1.0), depth(100, 0.9, 0.9)];
+        Curve { middle: 0.0, edges: vec![0.2], ladder: vec![16, 64, 256], depths }
+    }
+
+    fn bytes(curve: &Curve) -> Vec<u8> {
+        let mut out = Encoder::new();
+        curve.write(&mut out);
+        out.into_bytes()
+    }
+
+    #[test]
+    fn widths_are_read_off_the_measurements() {
+        let curve = curve();
+        // In the hard bin 0.8 is reached at 64, in the easy one at 16.
+        assert_eq!(curve.mean_ef(0.8, 10), Some(40));
+        assert_eq!(curve.mean_ef(1.0, 10), Some(160));
+        for (target, window, least, most) in
+            [(0.9, 10, 64.0, 256.0), (0.6, 10, 16.0, 64.0), (0.8, 30, 64.0, 256.0)]
+        {
+            let width = curve.width(0, target, window);
+            assert!(least < width && width < most, "{target} {window}: {width}");
+        }
+        assert!(curve.width(0, 0.7, 1_000) > curve.width(0, 0.7, 100), "deeper is wider");
+        assert_eq!(curve.mean_ef(0.95, 100), None, "no width reaches it");
+        assert!((curve.scan(100) - 0.9).abs() < 1e-6);
+    }
+
+    #[test]
+    fn bytes_are_read_back_and_impossible_ones_refused() {
+        let sound = curve();
+        let read = |bytes: &[u8]| {
+            let mut input = Decoder::new("s", bytes);
+            let curve = Curve::read(&mut input, "s", "vector")?;
+            input.finish()?;
+            Ok::<_, crate::Error>(curve)
+        };
+        assert_eq!(read(&bytes(&sound)).expect("sound"), sound);
+        for len in 0..bytes(&sound).len() {
+            assert!(read(&bytes(&sound)[..len]).is_err(), "cut to {len}");
+        }
+        let hostile: [&dyn Fn(&mut Curve); 8] = [
+            &|c| c.middle = f32::NAN,
+            &|c| c.edges[0] = f32::NAN,
+            &|c| c.ladder[1] = 16,
+            &|c| c.ladder[2] = u32::MAX,
+            &|c| c.depths[0].hits = 0,
+            &|c| c.depths[1].hits = 10,
+            &|c| c.depths[0].scan = -1.0,
+            &|c| c.depths[1].bins[1][2] = 1.5,
+        ];
+        for (i, change) in hostile.iter().enumerate() {
+            let mut curve = sound.clone();
+            change(&mut curve);
+            assert!(read(&bytes(&curve)).is_err(), "{i}");
+        }
+    }
+}
