@@ -22,6 +22,10 @@ pub const MAX_WAITING_SEARCHES: usize = 64;
 pub const MAX_WAITING_WRITES: usize = 16;
 /// Documents of one request.
 pub const MAX_DOCUMENTS: usize = 10_000;
+/// Searches of one request.
+pub const MAX_REQUESTS: usize = 1_000;
+/// Queries of one measurement of recall: each is answered by a scan, too.
+pub const MAX_RECALL_QUERIES: usize = 1_000;
 /// Collections of one server.
 pub const MAX_COLLECTIONS: usize = 10_000;
 /// Time that requests under way have to end after a signal to stop.

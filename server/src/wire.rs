@@ -4,11 +4,12 @@ use lexivec::query::filter::Filter;
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::request::{Fusion, LegOptions, Mode, Normalize, Params, SearchRequest};
 use lexivec::schema::{TextField, VectorField};
-use lexivec::{Metric, Options};
+use lexivec::{Metric, Options, RecallOptions, RecallQueries};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Answer, Problem};
+use crate::limits::MAX_RECALL_QUERIES;
 
 /// Body of `POST /v1/collections/{c}/search`.
 #[derive(Deserialize)]
@@ -109,10 +110,7 @@ impl SearchJson {
         request.text = self.text;
         request.vector = self.vector;
         request.vector_field = self.vector_field;
-        if let Some(filter) = &self.filter {
-            request.filter =
-                Filter::from_json(filter).map_err(|e| Problem::bad_request(e.to_string()))?;
-        }
+        request.filter = filter(self.filter.as_ref())?;
         request.limit = self.limit.unwrap_or(request.limit);
         request.offset = self.offset;
         request.mode = match self.mode {
@@ -135,12 +133,78 @@ impl SearchJson {
                 },
             },
         };
-        let ParamsJson { ef, target_recall, exact, strategy } = self.params;
-        request.params = Params { ef, target_recall, exact, strategy };
+        request.params = self.params.into_params();
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;
         request.explain = self.explain;
         Ok(request)
+    }
+}
+
+impl ParamsJson {
+    fn into_params(self) -> Params {
+        let Self { ef, target_recall, exact, strategy } = self;
+        Params { ef, target_recall, exact, strategy }
+    }
+}
+
+fn filter(json: Option<&Value>) -> Answer<Filter> {
+    match json {
+        None => Ok(Filter::All),
+        Some(json) => Filter::from_json(json).map_err(|e| Problem::bad_request(e.to_string())),
+    }
+}
+
+/// Body of `POST /v1/collections/{c}/search/batch`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BatchJson {
+    pub(crate) requests: Vec<SearchJson>,
+}
+
+/// Body of `POST /v1/collections/{c}/recall`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecallJson {
+    field: Option<String>,
+    #[serde(alias = "limit")]
+    k: Option<usize>,
+    #[serde(default)]
+    params: ParamsJson,
+    filter: Option<Value>,
+    /// Vectors asked; rows of the collection without them.
+    queries: Option<Vec<Vec<f32>>>,
+    /// Rows that ask.
+    samples: Option<usize>,
+    seed: Option<u64>,
+}
+
+impl RecallJson {
+    /// The options these words mean.
+    pub(crate) fn into_options(self) -> Answer<RecallOptions> {
+        let mut options = RecallOptions::default();
+        options.field = self.field;
+        options.k = self.k.unwrap_or(options.k);
+        options.params = self.params.into_params();
+        options.filter = filter(self.filter.as_ref())?;
+        options.seed = self.seed.unwrap_or(options.seed);
+        options.queries = match (self.queries, self.samples) {
+            (Some(_), Some(_)) => {
+                return Err(Problem::bad_request("give either \"queries\" or \"samples\""));
+            }
+            (Some(queries), None) => RecallQueries::Given(queries),
+            (None, Some(samples)) => RecallQueries::Sampled(samples),
+            (None, None) => options.queries,
+        };
+        let count = match &options.queries {
+            RecallQueries::Given(queries) => queries.len(),
+            RecallQueries::Sampled(count) => *count,
+        };
+        if count > MAX_RECALL_QUERIES {
+            let detail = format!("{count} queries are over the limit of {MAX_RECALL_QUERIES}");
+            return Err(Problem::bad_request(detail));
+        }
+        Ok(options)
     }
 }
 

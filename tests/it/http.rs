@@ -118,6 +118,24 @@ fn a_collection_from_its_creation_to_its_end() {
         assert_eq!(hit["ledger"]["contributions"].as_array().map(Vec::len), Some(2));
         assert_eq!(found["hits"].as_array().map(Vec::len), Some(1));
 
+        let wing = json!({"text": "wing", "top_k": 5});
+        let (status, answers) = server.json(
+            "POST",
+            &format!("{search}/batch"),
+            &json!({"requests": [&wing, &hybrid, &wing]}),
+        );
+        assert_eq!(status, 200);
+        let one = server.json("POST", search, &wing).1;
+        assert_eq!(answers, json!([one, found, one]));
+        let near = json!({"vector": [0, 1], "params": {"target_recall": 0.9}});
+        assert_eq!(server.json("POST", search, &near).1["exact"], true);
+        let recall = "/v1/collections/wings/recall";
+        let (status, report) = server.json("POST", recall, &json!({"queries": [[0, 1]], "k": 1}));
+        assert_eq!((status, &report["recall"]["mean"]), (200, &json!(1.0)));
+        assert_eq!(report["segments"][0]["matching"], 4);
+        let (status, report) = server.json("POST", recall, &json!({"samples": 2}));
+        assert_eq!((status, &report["queries"]), (200, &json!(2)));
+
         let (status, row) = server.json("GET", &format!("{path}/b%2F%C3%BC"), &json!(null));
         assert_eq!((status, &row["payload"]["n"]), (200, &json!(2)));
         assert_eq!(server.json("GET", &format!("{path}/zzz"), &json!(null)).0, 404);
@@ -156,7 +174,7 @@ fn a_collection_from_its_creation_to_its_end() {
             "{metrics}"
         );
         assert!(
-            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 2")
+            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 4")
         );
     }
     let server = Running::start(&root);
@@ -175,6 +193,7 @@ fn faults_are_problem_documents_and_change_nothing() {
     let one = json!({"vectors": [{"name": "vector", "dim": 2}]});
     assert_eq!(server.json("PUT", "/v1/collections/c", &one).0, 201);
     let (docs, search) = ("/v1/collections/c/documents", "/v1/collections/c/search");
+    let (batch, recall) = ("/v1/collections/c/search/batch", "/v1/collections/c/recall");
     let (one, scroll) = ("/v1/collections/c/documents/x", "/v1/collections/c/scroll");
     let snapshot = "/v1/collections/c/snapshots/..%2Fup";
     let json_kind = "application/json";
@@ -220,6 +239,18 @@ fn faults_are_problem_documents_and_change_nothing() {
         ),
         ("POST", search, json_kind, "{\"text\":\"a\",\"ef\":3}", 400, "invalid_request"),
         ("POST", search, json_kind, "{\"vector\":[1,2,3]}", 400, "invalid_request"),
+        ("POST", batch, json_kind, "{\"requests\":[{\"text\":\"a\"},{}]}", 400, "invalid_request"),
+        ("POST", recall, json_kind, "{\"k\":0}", 400, "invalid_request"),
+        ("POST", recall, json_kind, "{\"samples\":100000}", 400, "invalid_request"),
+        ("POST", recall, json_kind, "{\"queries\":[[1,2,3]]}", 400, "invalid_request"),
+        (
+            "POST",
+            recall,
+            json_kind,
+            "{\"params\":{\"ef\":9,\"target_recall\":0.9}}",
+            400,
+            "invalid_request",
+        ),
         ("GET", "/v1/nothing", "", "", 404, "no_such_route"),
         ("PUT", docs, "", "", 405, "method_not_allowed"),
         ("DELETE", docs, json_kind, "{}", 400, "invalid_request"),

@@ -54,6 +54,8 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/collections/{collection}/snapshots", get(upkeep::snapshots))
         .route("/v1/collections/{collection}/snapshots/{snapshot}", put(upkeep::snapshot))
         .route("/v1/collections/{collection}/search", post(search::search))
+        .route("/v1/collections/{collection}/search/batch", post(search::batch))
+        .route("/v1/collections/{collection}/recall", post(search::recall))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(state.clone(), check_host))

@@ -1,14 +1,15 @@
-//! Searching a collection.
+//! Searching a collection, and measuring how well that goes.
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
-use lexivec::SearchResponse;
+use lexivec::{RecallReport, SearchResponse};
 
 use super::{App, read_json};
-use crate::error::Answer;
-use crate::wire::SearchJson;
+use crate::error::{Answer, Problem};
+use crate::limits::MAX_REQUESTS;
+use crate::wire::{BatchJson, RecallJson, SearchJson};
 
 pub(super) async fn search(
     Shared(state): App,
@@ -20,4 +21,32 @@ pub(super) async fn search(
     let request = read_json::<SearchJson>(&state, &headers, body).await?.into_request()?;
     let answer = state.search(move || Ok(collection.search(&request)?)).await?;
     Ok(Json(answer))
+}
+
+pub(super) async fn batch(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Vec<SearchResponse>>> {
+    let collection = state.collection(&name)?;
+    let requests = read_json::<BatchJson>(&state, &headers, body).await?.requests;
+    if requests.len() > MAX_REQUESTS {
+        let detail = format!("{} requests are over the limit of {MAX_REQUESTS}", requests.len());
+        return Err(Problem::bad_request(detail));
+    }
+    let requests =
+        requests.into_iter().map(SearchJson::into_request).collect::<Answer<Vec<_>>>()?;
+    Ok(Json(state.search(move || Ok(collection.search_many(&requests)?)).await?))
+}
+
+pub(super) async fn recall(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<RecallReport>> {
+    let collection = state.collection(&name)?;
+    let options = read_json::<RecallJson>(&state, &headers, body).await?.into_options()?;
+    Ok(Json(state.search(move || Ok(collection.measure_recall(&options)?)).await?))
 }
