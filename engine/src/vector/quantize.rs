@@ -10,7 +10,7 @@ use lexivec_query::topk::TopK;
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
-use super::distance::{Bits, QUERY_BLOCK, code_dots, prefetch};
+use super::distance::{Bits, Components, NARROW, QUERY_BLOCK, code_dots, prefetch};
 use super::rotation::Rotation;
 use super::store::{VectorRows, VectorStore};
 use crate::error::{Result, corrupt};
@@ -26,8 +26,8 @@ const CENTRE_ROWS: u32 = 10_000;
 const SCAN_ROWS: usize = 512;
 /// Rows scanned at once for several queries: their codes stay in the nearest cache.
 const BATCH_ROWS: usize = 64;
-/// Largest number of a component of a query.
-const QUERY_MAX: f32 = 127.0;
+/// Largest number of a component of a query of codes of less than eight bits.
+const QUERY_MAX: u8 = 127;
 
 /// How far the codes of one field in one segment are from their vectors.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub(crate) struct Term {
 
 /// A query made ready for the codes of one segment.
 pub(crate) struct CodeQuery {
-    components: Vec<i8>,
+    components: Components,
     /// What the middle of the grid adds to every product.
     middle: f32,
     factor: f32,
@@ -214,12 +214,14 @@ impl Quantizer {
             }
         }
         let most = turned.iter().fold(0f32, |most, x| most.max(x.abs()));
-        let grid = if most > 0.0 { QUERY_MAX / most } else { 0.0 };
-        let mut components: Vec<i8> = turned.iter().map(|x| (x * grid).round() as i8).collect();
-        let sum: i32 = components.iter().map(|&q| i32::from(q)).sum();
-        components.resize(components.len().next_multiple_of(QUERY_BLOCK), 0);
+        // Of eight bits the code is fine enough for a query that is half as fine.
+        let highest = if self.bits == Bits::Eight { NARROW } else { QUERY_MAX };
+        let grid = if most > 0.0 { f32::from(highest) / most } else { 0.0 };
+        let mut components = Components::default();
+        components.set(turned.iter().map(|x| (x * grid).round() as i8));
         let factor = if grid > 0.0 { 1.0 / grid } else { 0.0 };
-        CodeQuery { components, middle: sum as f32 * self.bits.middle(), factor }
+        let middle = components.sum() as f32 * self.bits.middle();
+        CodeQuery { components, middle, factor }
     }
 }
 
@@ -453,9 +455,7 @@ struct PairTerm {
 /// A row of a segment that is being built, asking for the others.
 #[derive(Default)]
 pub(crate) struct PairQuery {
-    components: Vec<i8>,
-    /// What the middle of the grid adds to every product.
-    middle: i32,
+    components: Components,
     term: PairTerm,
 }
 
@@ -499,11 +499,8 @@ impl BuildCodes {
 
     /// Makes a row ready to ask for others.
     pub(crate) fn query(&self, row: u32, query: &mut PairQuery) {
-        query.components.clear();
         let code = self.code(row).iter().take(self.dim);
-        query.components.extend(code.map(|&c| (c ^ 128) as i8));
-        query.middle = 128 * query.components.iter().map(|&c| i32::from(c)).sum::<i32>();
-        query.components.resize(self.stride.next_multiple_of(QUERY_BLOCK), 0);
+        query.components.set(code.map(|&c| (c ^ 128) as i8));
         query.term = self.term(row);
     }
 
@@ -519,9 +516,10 @@ impl BuildCodes {
         let (codes, components) = (self.all(), &query.components);
         code_dots(Bits::Eight, codes, self.stride, rows, components, products);
         scores.clear();
-        let score = |(&row, product): (&u32, &mut i32)| {
-            self.score(query.term, row, *product - query.middle)
-        };
+        // What the middle of the grid adds to every product.
+        let middle = 128 * components.sum();
+        let score =
+            |(&row, product): (&u32, &mut i32)| self.score(query.term, row, *product - middle);
         scores.extend(rows.iter().zip(products).map(score));
     }
 

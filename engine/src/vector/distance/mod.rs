@@ -28,6 +28,39 @@ pub(crate) enum Bits {
 /// Components that the queries of all codes are padded to a multiple of.
 pub(crate) const QUERY_BLOCK: usize = 128;
 
+/// A query of codes: whole numbers from -127 to 127, padded with zeros to a multiple of
+/// [`QUERY_BLOCK`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Components {
+    numbers: Vec<i8>,
+    sum: i32,
+    most: u8,
+}
+
+/// Up to this number a query is narrow: products of two components of a code of eight bits fit in 16
+/// bits, and kernels without wider ones are half as long.
+pub(crate) const NARROW: u8 = 63;
+
+impl Components {
+    /// Takes these numbers in the place of others.
+    pub(crate) fn set(&mut self, numbers: impl Iterator<Item = i8>) {
+        self.numbers.clear();
+        self.numbers.extend(numbers);
+        self.sum = self.numbers.iter().map(|&n| i32::from(n)).sum();
+        self.most = self.numbers.iter().map(|n| n.unsigned_abs()).max().unwrap_or(0);
+        self.numbers.resize(self.numbers.len().next_multiple_of(QUERY_BLOCK), 0);
+    }
+
+    /// The sum of all numbers.
+    pub(crate) fn sum(&self) -> i32 {
+        self.sum
+    }
+
+    fn is_narrow(&self) -> bool {
+        self.most <= NARROW
+    }
+}
+
 /// Inner product of the code of each of these rows with a query. `codes` are the codes of all rows, of
 /// `stride` bytes each; that of a row beyond them counts as zeros.
 #[inline]
@@ -36,7 +69,7 @@ pub(crate) fn code_dots(
     codes: &[u8],
     stride: usize,
     rows: &[u32],
-    query: &[i8],
+    query: &Components,
     out: &mut [i32],
 ) {
     #[cfg(target_arch = "x86_64")]
@@ -46,11 +79,12 @@ pub(crate) fn code_dots(
     for (&row, out) in rows.iter().zip(out) {
         let start = row as usize * stride;
         let code = codes.get(start..start + stride).unwrap_or_default();
-        *out = scalar::code_dot(bits, code, query);
+        *out = scalar::code_dot(bits, code, &query.numbers);
     }
 }
 
-/// Inner product of two codes of eight bits, of a multiple of 64 bytes, their numbers less 128 each.
+/// Inner product of two codes of eight bits, of a multiple of 64 bytes, their numbers less 128 each; none
+/// of the numbers is 0.
 #[inline]
 pub(crate) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
     #[cfg(target_arch = "x86_64")]
@@ -142,18 +176,25 @@ mod tests {
             numbers in prop::collection::vec(-127i8..=127, 512),
         ) {
             // Signs as codes and queries have them at their worst, too.
-            for (bytes, numbers) in [(&bytes, &numbers), (&vec![255; 5 * 448], &vec![-127; 512])] {
+            let narrow = numbers.iter().map(|n| n / 2).collect();
+            for (bytes, numbers) in [
+                (&bytes, &numbers),
+                (&bytes, &narrow),
+                (&vec![255; 5 * 448], &vec![-127; 512]),
+                (&vec![255; 5 * 448], &vec![63; 512]),
+                (&vec![0; 5 * 448], &vec![127; 512]),
+            ] {
                 for bits in [Bits::One, Bits::Four, Bits::Eight] {
                     let stride = bits.stride(dim);
-                    let query: Vec<i8> = (0..dim.next_multiple_of(QUERY_BLOCK))
-                        .map(|i| if i < dim { numbers[i] } else { 0 })
-                        .collect();
+                    let mut query = Components::default();
+                    query.set(numbers[..dim].iter().copied());
                     let codes = &bytes[..5 * stride];
                     let mut products = [0; 6];
                     // The last row is beyond the codes.
                     code_dots(bits, codes, stride, &[4, 0, 3, 1, 2, 5], &query, &mut products);
                     let code = |row: usize| &codes[row * stride..][..stride];
-                    let expected = [4, 0, 3, 1, 2].map(|r| scalar::code_dot(bits, code(r), &query));
+                    let expected =
+                        [4, 0, 3, 1, 2].map(|r| scalar::code_dot(bits, code(r), &query.numbers));
                     prop_assert_eq!(&products[..5], &expected, "{:?} {}", bits, dim);
                     prop_assert_eq!(products[5], 0);
                     #[cfg(target_arch = "x86_64")]
@@ -165,7 +206,8 @@ mod tests {
                     }
                 }
                 let stride = Bits::Eight.stride(dim);
-                let (a, b) = bytes[..2 * stride].split_at(stride);
+                let codes: Vec<u8> = bytes[..2 * stride].iter().map(|&b| b.max(1)).collect();
+                let (a, b) = codes.split_at(stride);
                 let expected = scalar::code_pair(a, b);
                 prop_assert_eq!(code_pair(a, b), expected);
                 #[cfg(target_arch = "x86_64")]

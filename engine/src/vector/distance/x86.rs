@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use super::Bits;
+use super::{Bits, Components};
 
 /// Instructions that the kernels here are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(super) fn code_dots(
     codes: &[u8],
     stride: usize,
     rows: &[u32],
-    query: &[i8],
+    query: &Components,
     out: &mut [i32],
 ) {
     // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
@@ -61,7 +61,10 @@ pub(super) fn code_dots(
             (Isa::Avx512, Bits::Eight) => avx512::eights(codes, stride, rows, query, out),
             (Isa::Avx512, Bits::Four) => avx512::fours(codes, stride, rows, query, out),
             (Isa::Avx512, Bits::One) => avx512::ones(codes, stride, rows, query, out),
-            (Isa::Avx2, Bits::Eight) => avx2::eights(codes, stride, rows, query, out),
+            (Isa::Avx2, Bits::Eight) if query.is_narrow() => {
+                avx2::eights_narrow(codes, stride, rows, query, out);
+            }
+            (Isa::Avx2, Bits::Eight) => avx2::eights_wide(codes, stride, rows, query, out),
             (Isa::Avx2, Bits::Four) => avx2::fours(codes, stride, rows, query, out),
             (Isa::Avx2, Bits::One) => avx2::ones(codes, stride, rows, query, out),
         }
@@ -142,7 +145,7 @@ macro_rules! over_rows {
             codes: &[u8],
             stride: usize,
             rows: &[u32],
-            query: &[i8],
+            query: &Components,
             out: &mut [i32],
         ) {
             let code = |row: u32| {
@@ -181,11 +184,11 @@ mod avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub(super) fn eight(code: &[u8], query: &[i8]) -> i32 {
+    pub(super) fn eight(code: &[u8], query: &Components) -> i32 {
         // Two sums: the next product does not wait for the last.
         let mut sums = [_mm512_setzero_si512(); 2];
         let (pairs, last) = code.as_chunks::<128>();
-        let (queries, _) = query.as_chunks::<64>();
+        let (queries, _) = query.numbers.as_chunks::<64>();
         let (queries, _) = queries.as_chunks::<2>();
         for (c, [q0, q1]) in pairs.iter().zip(queries) {
             let [c0, c1] = bytemuck::must_cast_ref::<[u8; 128], [[u8; 64]; 2]>(c);
@@ -200,10 +203,10 @@ mod avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub(super) fn four(code: &[u8], query: &[i8]) -> i32 {
+    pub(super) fn four(code: &[u8], query: &Components) -> i32 {
         let low = _mm512_set1_epi8(15);
         let mut sums = [_mm512_setzero_si512(); 2];
-        let pairs = query.as_chunks::<64>().0.as_chunks::<2>().0;
+        let pairs = query.numbers.as_chunks::<64>().0.as_chunks::<2>().0;
         for (c, [q0, q1]) in code.as_chunks::<64>().0.iter().zip(pairs) {
             let c = bytes(c);
             let high = _mm512_and_si512(_mm512_srli_epi16::<4>(c), low);
@@ -215,10 +218,10 @@ mod avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub(super) fn one(code: &[u8], query: &[i8]) -> i32 {
+    pub(super) fn one(code: &[u8], query: &Components) -> i32 {
         let ones = _mm512_set1_epi8(1);
         let mut sum = _mm512_setzero_si512();
-        for (c, q) in code.as_chunks::<8>().0.iter().zip(query.as_chunks::<64>().0) {
+        for (c, q) in code.as_chunks::<8>().0.iter().zip(query.numbers.as_chunks::<64>().0) {
             let chosen = _mm512_maskz_mov_epi8(u64::from_le_bytes(*c), signed(q));
             sum = _mm512_dpbusd_epi32(sum, ones, chosen);
         }
@@ -277,16 +280,16 @@ mod avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn bytes(from: &[u8; 16]) -> __m128i {
-        // SAFETY: reads the 16 bytes that the reference is to; no alignment is needed.
-        unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
+    fn bytes(from: &[u8; 32]) -> __m256i {
+        // SAFETY: reads the 32 bytes that the reference is to; no alignment is needed.
+        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn signed(from: &[i8; 16]) -> __m256i {
-        // SAFETY: reads the 16 bytes that the reference is to; no alignment is needed.
-        _mm256_cvtepi8_epi16(unsafe { _mm_loadu_si128(from.as_ptr().cast()) })
+    fn signed(from: &[i8; 32]) -> __m256i {
+        // SAFETY: reads the 32 bytes that the reference is to; no alignment is needed.
+        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
     }
 
     #[inline]
@@ -298,65 +301,106 @@ mod avx2 {
         _mm_cvtsi128_si32(_mm_add_epi32(pair, _mm_shuffle_epi32::<0b10_11_00_01>(pair)))
     }
 
-    /// Products of bytes as words of 16 bits: the instruction for bytes saturates.
+    /// Sums of pairs of 16 bits, as 32.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn product(code: __m128i, query: &[i8; 16]) -> __m256i {
-        _mm256_madd_epi16(_mm256_cvtepu8_epi16(code), signed(query))
+    fn wide(pairs: __m256i) -> __m256i {
+        _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
     }
 
+    /// Products with a narrow query: two of them, at the most 255 x 63 each, fit in 16 bits.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn eight(code: &[u8], query: &[i8]) -> i32 {
-        let mut total = _mm256_setzero_si256();
-        for (c, q) in code.as_chunks::<16>().0.iter().zip(query.as_chunks::<16>().0) {
-            total = _mm256_add_epi32(total, product(bytes(c), q));
-        }
-        sum(total)
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx2")]
-    pub(super) fn four(code: &[u8], query: &[i8]) -> i32 {
-        let low = _mm_set1_epi8(15);
-        let mut total = _mm256_setzero_si256();
-        for (c, q) in code.as_chunks::<64>().0.iter().zip(query.as_chunks::<128>().0) {
-            let (low_half, high_half) = q.split_at(64);
-            let parts = low_half.as_chunks::<16>().0.iter().zip(high_half.as_chunks::<16>().0);
-            for (c, (q0, q1)) in c.as_chunks::<16>().0.iter().zip(parts) {
-                let c = bytes(c);
-                let high = _mm_and_si128(_mm_srli_epi16::<4>(c), low);
-                total = _mm256_add_epi32(total, product(_mm_and_si128(c, low), q0));
-                total = _mm256_add_epi32(total, product(high, q1));
+    pub(super) fn eight_narrow(code: &[u8], query: &Components) -> i32 {
+        let mut totals = [_mm256_setzero_si256(); 2];
+        let (codes, queries) = (code.as_chunks::<32>().0, query.numbers.as_chunks::<32>().0);
+        for (c, q) in codes.as_chunks::<2>().0.iter().zip(queries.as_chunks::<2>().0) {
+            for ((total, c), q) in totals.iter_mut().zip(c).zip(q) {
+                let pairs = _mm256_maddubs_epi16(bytes(c), signed(q));
+                *total = _mm256_add_epi32(*total, wide(pairs));
             }
         }
-        sum(total)
+        sum(_mm256_add_epi32(totals[0], totals[1]))
     }
 
+    /// Products with any query: those of a code less 128, whose amount is 128 at the most, so that two
+    /// of them fit in 16 bits.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(super) fn one(code: &[u8], query: &[i8]) -> i32 {
-        // Bit i of two bytes is spread over byte i of sixteen, and found there by its own mask.
-        let spread = _mm_set_epi8(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
-        let mask = _mm_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
+    pub(super) fn eight_wide(code: &[u8], query: &Components) -> i32 {
+        let sign = _mm256_set1_epi8(-128);
         let mut total = _mm256_setzero_si256();
-        for (c, q) in code.as_chunks::<2>().0.iter().zip(query.as_chunks::<16>().0) {
-            let both = _mm_set1_epi16(i16::from_le_bytes(*c));
-            let bits = _mm_and_si128(_mm_shuffle_epi8(both, spread), mask);
-            let chosen = _mm_and_si128(_mm_cmpeq_epi8(bits, mask), _mm_set1_epi8(1));
-            total = _mm256_add_epi32(total, product(chosen, q));
+        for (c, q) in code.as_chunks::<32>().0.iter().zip(query.numbers.as_chunks::<32>().0) {
+            let less = _mm256_xor_si256(bytes(c), sign);
+            let turned = _mm256_sign_epi8(signed(q), less);
+            let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(less), turned);
+            total = _mm256_add_epi32(total, wide(pairs));
+        }
+        // A code that is not there counts as zeros.
+        sum(total) + if code.is_empty() { 0 } else { 128 * query.sum }
+    }
+
+    /// Products of four bits: at the most 2 x 15 x 127 in each 16 bits, of which eight fit.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn four(code: &[u8], query: &Components) -> i32 {
+        let low = _mm256_set1_epi8(15);
+        let mut total = _mm256_setzero_si256();
+        for (c, q) in code.as_chunks::<64>().0.iter().zip(query.numbers.as_chunks::<128>().0) {
+            let mut pairs = _mm256_setzero_si256();
+            let (low_half, high_half) = q.split_at(64);
+            let parts = low_half.as_chunks::<32>().0.iter().zip(high_half.as_chunks::<32>().0);
+            for (c, (q0, q1)) in c.as_chunks::<32>().0.iter().zip(parts) {
+                let c = bytes(c);
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(c), low);
+                let lows = _mm256_maddubs_epi16(_mm256_and_si256(c, low), signed(q0));
+                let highs = _mm256_maddubs_epi16(high, signed(q1));
+                pairs = _mm256_add_epi16(pairs, _mm256_add_epi16(lows, highs));
+            }
+            total = _mm256_add_epi32(total, wide(pairs));
         }
         sum(total)
     }
 
+    /// Products of one bit: at the most 2 x 127 in each 16 bits, of which 129 fit.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(super) fn one(code: &[u8], query: &Components) -> i32 {
+        // Byte i of four is spread over eight bytes, and each bit found there by its own mask.
+        let spread = _mm256_set_epi64x(
+            0x0303_0303_0303_0303,
+            0x0202_0202_0202_0202,
+            0x0101_0101_0101_0101,
+            0,
+        );
+        let mask = _mm256_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
+        let ones = _mm256_set1_epi8(1);
+        let mut total = _mm256_setzero_si256();
+        let parts = code.as_chunks::<4>().0.iter().zip(query.numbers.as_chunks::<32>().0);
+        let mut parts = parts.peekable();
+        while parts.peek().is_some() {
+            let mut pairs = _mm256_setzero_si256();
+            for (c, q) in parts.by_ref().take(128) {
+                let all = _mm256_set1_epi32(i32::from_le_bytes(*c));
+                let bits = _mm256_and_si256(_mm256_shuffle_epi8(all, spread), mask);
+                let chosen = _mm256_and_si256(_mm256_cmpeq_epi8(bits, mask), signed(q));
+                pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16(ones, chosen));
+            }
+            total = _mm256_add_epi32(total, wide(pairs));
+        }
+        sum(total)
+    }
+
+    /// Products of two codes less 128; see [`eight_wide`].
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(super) fn pair(a: &[u8], b: &[u8]) -> i32 {
-        let sign = _mm_set1_epi8(-128);
+        let sign = _mm256_set1_epi8(-128);
         let mut total = _mm256_setzero_si256();
-        for (a, b) in a.as_chunks::<16>().0.iter().zip(b.as_chunks::<16>().0) {
-            let less = |code| _mm256_cvtepi8_epi16(_mm_xor_si128(bytes(code), sign));
-            total = _mm256_add_epi32(total, _mm256_madd_epi16(less(a), less(b)));
+        for (a, b) in a.as_chunks::<32>().0.iter().zip(b.as_chunks::<32>().0) {
+            let (a, b) = (_mm256_xor_si256(bytes(a), sign), _mm256_xor_si256(bytes(b), sign));
+            let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(a), _mm256_sign_epi8(b, a));
+            total = _mm256_add_epi32(total, wide(pairs));
         }
         sum(total)
     }
@@ -391,7 +435,8 @@ mod avx2 {
             _mm256_fmadd_ps(apart, apart, sum)
         }
     );
-    over_rows!("avx2", eights, eight);
+    over_rows!("avx2", eights_narrow, eight_narrow);
+    over_rows!("avx2", eights_wide, eight_wide);
     over_rows!("avx2", fours, four);
     over_rows!("avx2", ones, one);
 }
