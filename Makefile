@@ -16,7 +16,7 @@ SEED ?= 1
 SECONDS ?= 600
 
 .PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
-	fuzz-keep
+	fuzz-keep neon
 
 ## Builds the command, fetches a model, indexes the READMEs of all crates, answers three queries.
 demo: model
@@ -94,6 +94,10 @@ fuzz-seeds:
 ## Takes what the runs found out into the corpus in the tree, minimised.
 fuzz-keep:
 	tests/fuzz/run keep
+
+## The distance kernels on emulated 64-bit Arm machines; says itself what it wants.
+neon:
+	tests/neon/run
 
 ## Acknowledged writes a second, beside SQLite; searches while rows are written.
 writes:

@@ -79,15 +79,6 @@ impl Bits {
         self.most() as f32 - self.middle()
     }
 
-    /// Bytes of the code of a vector of this many components.
-    pub(crate) fn stride(self, dim: usize) -> usize {
-        match self {
-            Self::One => dim.div_ceil(64) * 8,
-            Self::Four => dim.div_ceil(QUERY_BLOCK) * 64,
-            Self::Eight => dim.next_multiple_of(64),
-        }
-    }
-
     /// A code's byte where no component was put yet.
     fn nothing(self) -> u8 {
         if self == Self::Eight { 128 } else { 0 }

@@ -1,5 +1,14 @@
 //! How close two vectors are: one similarity per metric, higher is closer; and inner products of codes.
 
+// Before the kernels: what follows sees its macros.
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+#[macro_use]
+mod over;
+
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod other;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -7,6 +16,14 @@ mod x86;
 use simsimd::SpatialSimilarity;
 
 use crate::schema::Metric;
+
+// The kernels of this machine; all have the same functions.
+#[cfg(target_arch = "aarch64")]
+use neon as wide;
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+use other as wide;
+#[cfg(target_arch = "x86_64")]
+use x86 as wide;
 
 /// Rows a kernel asks memory for before it needs them. Tried from 2 to 12 on codes of 384 bytes that no
 /// cache holds: 25 % more rows a second with 12 than with 2, and 10 % more than with 4.
@@ -23,6 +40,17 @@ pub(crate) enum Bits {
     Four,
     /// Component i is byte i.
     Eight,
+}
+
+impl Bits {
+    /// Bytes of the code of a vector of this many components.
+    pub(crate) fn stride(self, dim: usize) -> usize {
+        match self {
+            Self::One => dim.div_ceil(64) * 8,
+            Self::Four => dim.div_ceil(QUERY_BLOCK) * 64,
+            Self::Eight => dim.next_multiple_of(64),
+        }
+    }
 }
 
 /// Components that the queries of all codes are padded to a multiple of.
@@ -72,9 +100,8 @@ pub(crate) fn code_dots(
     query: &Components,
     out: &mut [i32],
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(isa) = x86::isa() {
-        return x86::code_dots(isa, bits, codes, stride, rows, query, out);
+    if let Some(isa) = wide::isa() {
+        return wide::code_dots(isa, bits, codes, stride, rows, query, out);
     }
     for (&row, out) in rows.iter().zip(out) {
         let start = row as usize * stride;
@@ -87,9 +114,8 @@ pub(crate) fn code_dots(
 /// of the numbers is 0.
 #[inline]
 pub(crate) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(isa) = x86::isa() {
-        return x86::code_pair(isa, a, b);
+    if let Some(isa) = wide::isa() {
+        return wide::code_pair(isa, a, b);
     }
     scalar::code_pair(a, b)
 }
@@ -97,18 +123,14 @@ pub(crate) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
 /// Asks memory for some bytes that are read soon.
 #[inline]
 pub(crate) fn prefetch(bytes: &[u8]) {
-    #[cfg(target_arch = "x86_64")]
-    x86::prefetch(bytes);
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+    wide::prefetch(bytes);
 }
 
 /// Inner product of two vectors of one length, by the machine's widest kernel.
 #[inline]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(isa) = x86::isa() {
-        return x86::dot(isa, a, b);
+    if let Some(isa) = wide::isa() {
+        return wide::dot(isa, a, b);
     }
     // simsimd answers None only for unequal lengths; the scalar twin then uses the shorter.
     f32::dot(a, b).map_or_else(|| scalar::dot(a, b), |d| d as f32)
@@ -117,9 +139,8 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// Squared Euclidean distance of two vectors of one length.
 #[inline]
 pub(crate) fn squared_l2(a: &[f32], b: &[f32]) -> f32 {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(isa) = x86::isa() {
-        return x86::squared_l2(isa, a, b);
+    if let Some(isa) = wide::isa() {
+        return wide::squared_l2(isa, a, b);
     }
     f32::l2sq(a, b).map_or_else(|| scalar::squared_l2(a, b), |d| d as f32)
 }
@@ -159,9 +180,8 @@ mod tests {
             prop_assert!((dot(&a, &b) - scalar::dot(&a, &b)).abs() <= TOLERANCE * scale);
             let exact = scalar::squared_l2(&a, &b);
             prop_assert!((squared_l2(&a, &b) - exact).abs() <= TOLERANCE * (exact + 1.0));
-            #[cfg(target_arch = "x86_64")]
-            for isa in x86::all() {
-                let (dot, l2) = (x86::dot(isa, &a, &b), x86::squared_l2(isa, &a, &b));
+            for isa in wide::all() {
+                let (dot, l2) = (wide::dot(isa, &a, &b), wide::squared_l2(isa, &a, &b));
                 prop_assert!((dot - scalar::dot(&a, &b)).abs() <= TOLERANCE * scale, "{:?}", isa);
                 prop_assert!((l2 - exact).abs() <= TOLERANCE * (exact + 1.0), "{:?}", isa);
             }
@@ -197,11 +217,10 @@ mod tests {
                         [4, 0, 3, 1, 2].map(|r| scalar::code_dot(bits, code(r), &query.numbers));
                     prop_assert_eq!(&products[..5], &expected, "{:?} {}", bits, dim);
                     prop_assert_eq!(products[5], 0);
-                    #[cfg(target_arch = "x86_64")]
-                    for isa in x86::all() {
+                    for isa in wide::all() {
                         let mut products = [0; 6];
                         let rows = [4, 0, 3, 1, 2, 5];
-                        x86::code_dots(isa, bits, codes, stride, &rows, &query, &mut products);
+                        wide::code_dots(isa, bits, codes, stride, &rows, &query, &mut products);
                         prop_assert_eq!(&products[..5], &expected, "{:?} {:?} {}", isa, bits, dim);
                     }
                 }
@@ -210,9 +229,8 @@ mod tests {
                 let (a, b) = codes.split_at(stride);
                 let expected = scalar::code_pair(a, b);
                 prop_assert_eq!(code_pair(a, b), expected);
-                #[cfg(target_arch = "x86_64")]
-                for isa in x86::all() {
-                    prop_assert_eq!(x86::code_pair(isa, a, b), expected, "{:?} {}", isa, dim);
+                for isa in wide::all() {
+                    prop_assert_eq!(wide::code_pair(isa, a, b), expected, "{:?} {}", isa, dim);
                 }
             }
         }

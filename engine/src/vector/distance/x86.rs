@@ -107,64 +107,6 @@ pub(super) fn squared_l2(isa: Isa, a: &[f32], b: &[f32]) -> f32 {
     }
 }
 
-/// A kernel over floats: four sums of this many lanes, so that no product waits for the one before. What
-/// is left of the last lanes is 0.
-macro_rules! over_floats {
-    ($features:literal, $name:ident, $lanes:literal, $zero:ident, $add:ident, $sum:ident, $step:expr) => {
-        #[target_feature(enable = $features)]
-        pub(super) fn $name(a: &[f32], b: &[f32]) -> f32 {
-            let step = $step;
-            let (a, a_rest) = a.as_chunks::<$lanes>();
-            let (b, b_rest) = b.as_chunks::<$lanes>();
-            let (a_fours, a_last) = a.as_chunks::<4>();
-            let (b_fours, b_last) = b.as_chunks::<4>();
-            let mut sums = [$zero(); 4];
-            for (a, b) in a_fours.iter().zip(b_fours) {
-                for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-                    *sum = step(*sum, floats(a), floats(b));
-                }
-            }
-            let [mut first, second, third, fourth] = sums;
-            for (a, b) in a_last.iter().zip(b_last) {
-                first = step(first, floats(a), floats(b));
-            }
-            let (mut a, mut b) = ([0.0; $lanes], [0.0; $lanes]);
-            a.iter_mut().zip(a_rest).for_each(|(to, from)| *to = *from);
-            b.iter_mut().zip(b_rest).for_each(|(to, from)| *to = *from);
-            let first = step(first, floats(&a), floats(&b));
-            $sum($add($add(first, second), $add(third, fourth)))
-        }
-    };
-}
-
-/// A kernel over many rows, each asked for some rows before its turn.
-macro_rules! over_rows {
-    ($features:literal, $name:ident, $one:ident) => {
-        #[target_feature(enable = $features)]
-        pub(super) fn $name(
-            codes: &[u8],
-            stride: usize,
-            rows: &[u32],
-            query: &Components,
-            out: &mut [i32],
-        ) {
-            let code = |row: u32| {
-                let start = row as usize * stride;
-                codes.get(start..start + stride).unwrap_or_default()
-            };
-            for &row in rows.iter().take(super::super::AHEAD) {
-                super::prefetch(code(row));
-            }
-            for (i, (&row, out)) in rows.iter().zip(out).enumerate() {
-                if let Some(&next) = rows.get(i + super::super::AHEAD) {
-                    super::prefetch(code(next));
-                }
-                *out = $one(code(row), query);
-            }
-        }
-    };
-}
-
 mod avx512 {
     use super::*;
 

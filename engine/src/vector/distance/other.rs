@@ -1,0 +1,44 @@
+//! Machines that no kernels are written for: they have no [`Isa`], so that nothing that takes one is
+//! ever called.
+
+use super::{Bits, Components};
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Isa {}
+
+#[inline]
+pub(super) fn isa() -> Option<Isa> {
+    None
+}
+
+#[cfg(test)]
+pub(super) fn all() -> Vec<Isa> {
+    Vec::new()
+}
+
+#[inline]
+pub(super) fn prefetch(_: &[u8]) {}
+
+pub(super) fn code_dots(
+    isa: Isa,
+    _: Bits,
+    _: &[u8],
+    _: usize,
+    _: &[u32],
+    _: &Components,
+    _: &mut [i32],
+) {
+    match isa {}
+}
+
+pub(super) fn code_pair(isa: Isa, _: &[u8], _: &[u8]) -> i32 {
+    match isa {}
+}
+
+pub(super) fn dot(isa: Isa, _: &[f32], _: &[f32]) -> f32 {
+    match isa {}
+}
+
+pub(super) fn squared_l2(isa: Isa, _: &[f32], _: &[f32]) -> f32 {
+    match isa {}
+}
