@@ -12,6 +12,12 @@ use crate::limits::{
 use crate::options::Durability;
 use crate::vector::hnsw::MAX_GRAPH_ROWS;
 
+/// Out-degree of a graph where none is named: what most engines take.
+const DEFAULT_M: usize = 16;
+/// Candidates for the neighbours of a row where no number is named.
+const DEFAULT_EF_CONSTRUCTION: usize = 128;
+/// Components from which on four bits are enough for each: [`Quantization::usual`].
+const FOUR_BITS_DIM: usize = 192;
 /// Name of the vector field used where none is named.
 pub const DEFAULT_VECTOR_FIELD: &str = "vector";
 /// Name of the searchable field that joins all text fields.
@@ -47,17 +53,25 @@ impl std::str::FromStr for Metric {
 
 /// How many bits the codes have that walks and scans compare; what they find is always scored on the
 /// vectors themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Quantization {
     /// Eight bits a component.
-    #[default]
     Int8,
-    /// Four bits a component, of rotated vectors: for collections larger than memory.
+    /// Four bits a component, of rotated vectors.
     Int4,
     /// One bit a component, of rotated vectors: for collections much larger than memory.
     Binary,
+}
+
+impl Quantization {
+    /// What serves vectors of this many components best: four bits where they are many, for the errors
+    /// of many components are small in their sum, and a walk waits for half as much memory;
+    /// benches/RESULTS.md has the figures.
+    pub fn usual(dim: usize) -> Self {
+        if dim < FOUR_BITS_DIM { Self::Int8 } else { Self::Int4 }
+    }
 }
 
 impl std::str::FromStr for Quantization {
@@ -127,33 +141,45 @@ pub struct TextField {
 
 /// One named dense vector of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "GivenField")]
 pub struct VectorField {
     /// Name, `[a-z0-9_-]`, at most 63 bytes.
     pub name: String,
     /// Components of every vector of this field.
     pub dim: usize,
     /// How vectors are compared.
-    #[serde(default)]
     pub metric: Metric,
     /// HNSW out-degree on the upper levels (level 0: twice as many). Malkov and Yashunin,
     /// "Efficient and robust approximate nearest neighbor search using HNSW graphs", 2016.
-    #[serde(default = "default_m")]
     pub m: usize,
     /// HNSW beam while building.
-    #[serde(default = "default_ef_construction")]
     pub ef_construction: usize,
     /// Codes that walks and scans compare.
-    #[serde(default)]
     pub quantization: Quantization,
 }
 
-fn default_m() -> usize {
-    16
+/// A field as JSON has it: what is left out depends on what is there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenField {
+    name: String,
+    dim: usize,
+    metric: Option<Metric>,
+    m: Option<usize>,
+    ef_construction: Option<usize>,
+    quantization: Option<Quantization>,
 }
 
-fn default_ef_construction() -> usize {
-    128
+impl From<GivenField> for VectorField {
+    fn from(given: GivenField) -> Self {
+        let usual = Self::new(given.name, given.dim, given.metric.unwrap_or_default());
+        Self {
+            m: given.m.unwrap_or(usual.m),
+            ef_construction: given.ef_construction.unwrap_or(usual.ef_construction),
+            quantization: given.quantization.unwrap_or(usual.quantization),
+            ..usual
+        }
+    }
 }
 
 fn default_graph_min_rows() -> usize {
@@ -180,9 +206,9 @@ impl VectorField {
             name: name.into(),
             dim,
             metric,
-            m: default_m(),
-            ef_construction: default_ef_construction(),
-            quantization: Quantization::default(),
+            m: DEFAULT_M,
+            ef_construction: DEFAULT_EF_CONSTRUCTION,
+            quantization: Quantization::usual(dim),
         }
     }
 }

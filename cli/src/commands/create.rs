@@ -40,7 +40,7 @@ pub(super) fn options(new: &New, dir: &Path, dim: Option<usize>) -> Outcome<Opti
     if let Some(dim) = dim {
         let mut field = VectorField::new(DEFAULT_VECTOR_FIELD, dim, new.metric.unwrap_or_default());
         field.m = new.m.unwrap_or(field.m);
-        field.quantization = new.quantization.unwrap_or_default();
+        field.quantization = new.quantization.unwrap_or(field.quantization);
         field.ef_construction = new.ef_construction.unwrap_or(field.ef_construction);
         options = options.vector_field(field);
     }

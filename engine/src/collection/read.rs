@@ -1,5 +1,7 @@
 //! Reading rows without ranking them: by id, by filter, counted, and page by page.
 
+use std::sync::Arc;
+
 use lexivec_query::filter::Filter;
 use serde::Serialize;
 
@@ -86,8 +88,12 @@ impl Collection {
 
 impl LiveSegment {
     /// Live rows that a filter admits.
-    pub(crate) fn matching(&self, schema: &Schema, filter: &Filter) -> Result<RowSet> {
+    pub(crate) fn matching(&self, schema: &Schema, filter: &Filter) -> Result<Arc<RowSet>> {
+        // Shared where it can be: at a million rows a copy takes longer than a walk.
+        if matches!(filter, Filter::All) {
+            return Ok(self.alive.clone());
+        }
         let payload = |row| self.segment.documents.payload(schema, row);
-        self.segment.columns.matching(filter, &self.alive, payload)
+        self.segment.columns.matching(filter, &self.alive, payload).map(Arc::new)
     }
 }

@@ -6,6 +6,7 @@ mod text;
 mod vector;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
@@ -187,7 +188,7 @@ impl Source<'_> {
         leg: &BoundLeg,
         vectors: &[&[f32]],
         request: &SearchRequest,
-        wanted: &[RowSet],
+        wanted: &[Arc<RowSet>],
     ) -> Result<Vec<Found>> {
         let field = leg.vector_field.as_deref().unwrap_or_default();
         let asked = Asked { field, vectors, window: leg.window, params: &request.params };
@@ -200,7 +201,7 @@ impl Source<'_> {
         request: &SearchRequest,
         bound: &Bound,
         mut found: Found,
-        wanted: &[RowSet],
+        wanted: &[Arc<RowSet>],
     ) -> Result<SearchResponse> {
         let (generation, schema) = (self.generation, self.schema);
         let mut text_query = None;
@@ -274,7 +275,11 @@ fn query_vector(
 }
 
 /// Live rows the filter admits, per segment.
-fn wanted_rows(generation: &Generation, schema: &Schema, filter: &Filter) -> Result<Vec<RowSet>> {
+fn wanted_rows(
+    generation: &Generation,
+    schema: &Schema,
+    filter: &Filter,
+) -> Result<Vec<Arc<RowSet>>> {
     generation.segments.iter().map(|live| live.matching(schema, filter)).collect()
 }
 
@@ -295,7 +300,12 @@ fn hit(
     if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
         ledger.terms = query.explain(&live.segment.text, row)?;
     }
-    let document = live.segment.documents.document(schema, row)?;
+    let documents = &live.segment.documents;
+    if !request.with_text && !request.with_payload {
+        let id = documents.id(row)?.to_owned();
+        return Ok(Hit { id, score: fused.score, ledger, text: None, payload: None });
+    }
+    let document = documents.document(schema, row)?;
     Ok(Hit {
         id: document.id,
         score: fused.score,

@@ -1,5 +1,7 @@
 //! Recall, measured: what a search finds against the exact scan.
 
+use std::sync::Arc;
+
 use lexivec_query::evaluate::interval::{Interval, recall_interval};
 use lexivec_query::filter::Filter;
 use lexivec_query::plan::StrategyKind;
@@ -149,8 +151,8 @@ pub(crate) fn report(
     let (recall, segments) = measure.among(&wanted)?;
     let mut selectivity = Vec::new();
     for share in SHARES {
-        let rows: Vec<RowSet> =
-            (0..).zip(&wanted).map(|(i, rows)| picked(rows, share, options.seed ^ i)).collect();
+        let picked = |(i, rows): (u64, &Arc<RowSet>)| picked(rows, share, options.seed ^ i);
+        let rows: Vec<_> = (0..).zip(&wanted).map(picked).map(Arc::new).collect();
         let matching = rows.iter().map(|rows| u64::from(rows.count())).sum();
         if matching > 0 {
             selectivity.push(ShareRecall { share, matching, recall: measure.among(&rows)?.0 });
@@ -198,7 +200,7 @@ struct Measure<'a> {
 
 impl Measure<'_> {
     /// Recall among some rows: of all segments together, and of each.
-    fn among(&self, wanted: &[RowSet]) -> Result<(Interval, Vec<SegmentRecall>)> {
+    fn among(&self, wanted: &[Arc<RowSet>]) -> Result<(Interval, Vec<SegmentRecall>)> {
         let k = self.options.k;
         let exact = Params { exact: true, ..Params::default() };
         let mut all = Vec::with_capacity(self.queries.len());
@@ -229,7 +231,12 @@ impl Measure<'_> {
     }
 
     /// Of each query and segment the `k` closest rows without the one that asks.
-    fn lists(&self, batch: &[Query], wanted: &[RowSet], params: &Params) -> Result<Vec<Vec<Hits>>> {
+    fn lists(
+        &self,
+        batch: &[Query],
+        wanted: &[Arc<RowSet>],
+        params: &Params,
+    ) -> Result<Vec<Vec<Hits>>> {
         let k = self.options.k;
         let vectors: Vec<&[f32]> = batch.iter().map(|(_, vector)| vector.as_slice()).collect();
         let own = batch.iter().any(|(own, _)| own.is_some());

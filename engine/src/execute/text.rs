@@ -1,5 +1,7 @@
 //! The text leg over all segments of a generation.
 
+use std::sync::Arc;
+
 use super::{Place, gather};
 use crate::collection::Generation;
 use crate::error::Result;
@@ -23,7 +25,7 @@ pub(super) fn query(generation: &Generation, schema: &Schema, words: &str) -> Re
 pub(super) fn search(
     generation: &Generation,
     query: &TextQuery,
-    wanted: &[RowSet],
+    wanted: &[Arc<RowSet>],
     window: usize,
 ) -> Result<Vec<(Place, f64)>> {
     let mut hits = Vec::new();

@@ -1,6 +1,9 @@
 //! The vector leg over all segments: each is scanned or walked, as the planner says; several queries
 //! together where they ask for the same.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy};
 use lexivec_query::planner::plan_vector;
 use lexivec_query::request::Params;
@@ -39,7 +42,7 @@ pub(super) type InSegment = (Vec<(u32, f64)>, SegmentPlan);
 pub(super) fn search(
     generation: &Generation,
     asked: &Asked<'_>,
-    wanted: &[RowSet],
+    wanted: &[Arc<RowSet>],
 ) -> Result<Vec<Found>> {
     let mut all = vec![Found::default(); asked.vectors.len()];
     for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
@@ -65,8 +68,10 @@ pub(super) fn search_segment(
     let Some(vectors) = segment.vectors(asked.field) else {
         return Ok(Vec::new());
     };
-    let mut rows = wanted.clone();
-    rows.intersect(&vectors.store.present);
+    let mut rows = Cow::Borrowed(wanted);
+    if !vectors.store.present.is_full() {
+        rows.to_mut().intersect(&vectors.store.present);
+    }
     let plan = plan_vector(&facts(vectors, live, &rows, asked), asked.window, asked.params);
     let search = Search { segment, vectors, asked, rows: &rows };
     search.run(&plan)

@@ -26,6 +26,8 @@ const CENTRE_ROWS: u32 = 10_000;
 const SCAN_ROWS: usize = 512;
 /// Rows scanned at once for several queries: their codes stay in the nearest cache.
 const BATCH_ROWS: usize = 64;
+/// Rows of a scan that memory is asked for while those before them are compared.
+const AHEAD_ROWS: usize = 16;
 /// Largest number of a component of a query of codes of less than eight bits.
 const QUERY_MAX: u8 = 127;
 
@@ -341,7 +343,16 @@ impl Codes {
         Ok((sum / terms.len().max(1) as f64) as f32)
     }
 
-    /// Estimated similarities of some rows, in `scores`; `products` is scratch.
+    /// What asks memory for codes.
+    pub(crate) fn ahead(&self) -> Result<Ahead<'_>> {
+        // Nothing is read of them.
+        let codes = self.codes.records(1, &[])?;
+        let terms = self.terms.records(1, &[])?;
+        Ok(Ahead { codes, stride: self.quantizer.stride(), terms })
+    }
+
+    /// Estimated similarities of some rows, behind `scores`; `products` is scratch. Who jumps asks memory
+    /// for them before: [`ahead`](Self::ahead).
     pub(crate) fn scores(
         &self,
         query: &CodeQuery,
@@ -357,8 +368,7 @@ impl Codes {
         let terms: &[Term] = bytemuck::try_cast_slice(terms)
             .map_err(|_| corrupt(&self.file, self.terms.name(), "not aligned to floats"))?;
         let term = |row: u32| terms.get(row as usize).copied().unwrap_or_default();
-        scores.clear();
-        scores.extend(rows.iter().zip(products).map(|(&row, p)| query.score(*p, term(row))));
+        scores.extend(rows.iter().zip(&*products).map(|(&row, p)| query.score(*p, term(row))));
         Ok(())
     }
 
@@ -379,16 +389,22 @@ impl Codes {
         let length = if queries.len() > 1 { BATCH_ROWS } else { SCAN_ROWS };
         let mut block = Vec::with_capacity(length);
         let (mut products, mut scores) = (Vec::new(), Vec::new());
-        let mut rows = rows.iter();
+        let (mut rows, ahead) = (rows.iter(), self.ahead()?);
         loop {
             block.clear();
             block.extend(rows.by_ref().take(length));
+            block.iter().take(AHEAD_ROWS).for_each(|&row| ahead.ask(row));
             if block.is_empty() {
                 let sorted = |top: TopK<u32>| top.into_sorted().into_iter().map(|(_, row)| row);
                 return Ok(tops.into_iter().map(|top| sorted(top).collect()).collect());
             }
             for (query, best) in queries.iter().zip(&mut tops) {
-                self.scores(query, &block, &mut products, &mut scores)?;
+                scores.clear();
+                for (i, part) in block.chunks(AHEAD_ROWS).enumerate() {
+                    let next = block.iter().skip((i + 1) * AHEAD_ROWS).take(AHEAD_ROWS);
+                    next.for_each(|&row| ahead.ask(row));
+                    self.scores(query, part, &mut products, &mut scores)?;
+                }
                 for (&row, &score) in block.iter().zip(&scores) {
                     let score = f64::from(score);
                     if best.threshold().is_none_or(|least| score >= least) {
@@ -417,10 +433,31 @@ impl Codes {
     /// right by the floats.
     pub(crate) fn spare(&self, wanted: usize) -> usize {
         match self.quantizer.bits {
-            Bits::Eight => wanted / 2 + 16,
-            Bits::Four => wanted * 2 + 32,
+            Bits::Eight => wanted / 2 + 8,
+            Bits::Four => wanted + 16,
             Bits::One => wanted * 8 + 128,
         }
+    }
+}
+
+/// Where the codes of a segment lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead<'a> {
+    codes: &'a [u8],
+    stride: usize,
+    terms: &'a [u8],
+}
+
+impl Ahead<'_> {
+    /// Asks memory for what [`Codes::scores`] needs of a row.
+    #[inline]
+    pub(crate) fn ask(&self, row: u32) {
+        let part = |of: &[u8], width: usize| {
+            let start = row as usize * width;
+            of.get(start..start + width).map(prefetch);
+        };
+        part(self.codes, self.stride);
+        part(self.terms, size_of::<Term>());
     }
 }
 
@@ -433,6 +470,8 @@ pub(crate) struct BuildCodes {
     dim: usize,
     metric: Metric,
     terms: Vec<PairTerm>,
+    /// The four higher bits of every component once more, for walks; of vectors of few components none.
+    high: Option<Vec<u8>>,
 }
 
 /// What makes an inner product of two codes the similarity of their rows.
@@ -454,7 +493,12 @@ impl BuildCodes {
     /// Makes the codes of all rows.
     pub(crate) fn new(rows: &VectorRows<'_>) -> Self {
         use rayon::prelude::*;
-        let quantizer = Quantizer::new(rows, Quantization::Int8, 0);
+        let mut quantizer = Quantizer::new(rows, Quantization::Int8, 0);
+        let has_high = Quantization::usual(rows.dim) == Quantization::Int4;
+        if has_high {
+            // Four bits are enough where no component is much larger than the others.
+            quantizer.rotation = Some(Rotation::new(rows.dim, 0));
+        }
         let (stride, count) = (quantizer.stride(), rows.present.rows() as usize);
         let mut bytes = vec![0; count * stride + 63];
         let start = bytes.as_ptr().align_offset(64).min(63);
@@ -472,7 +516,8 @@ impl BuildCodes {
                 PairTerm { scale, bias }
             })
             .collect();
-        Self { bytes, start, stride, dim: rows.dim, metric: rows.metric, terms }
+        let high = has_high.then(|| high_bits(&bytes[start..], stride, rows.dim));
+        Self { bytes, start, stride, dim: rows.dim, metric: rows.metric, terms, high }
     }
 
     fn all(&self) -> &[u8] {
@@ -509,22 +554,52 @@ impl BuildCodes {
         scores.clear();
         // What the middle of the grid adds to every product.
         let middle = 128 * components.sum();
-        let score =
-            |(&row, product): (&u32, &mut i32)| self.score(query.term, row, *product - middle);
+        let score = |(&row, product): (&u32, &mut i32)| {
+            self.score(query.term, row, (*product - middle) as f32)
+        };
         scores.extend(rows.iter().zip(products).map(score));
+    }
+
+    /// As [`scores`](Self::scores), by as few bits as are enough to find the way.
+    pub(crate) fn rough_scores(
+        &self,
+        query: &PairQuery,
+        rows: &[u32],
+        products: &mut Vec<i32>,
+        scores: &mut Vec<f32>,
+    ) {
+        let Some(high) = &self.high else {
+            return self.scores(query, rows, products, scores);
+        };
+        products.resize(rows.len(), 0);
+        let (stride, components) = (Bits::Four.stride(self.dim), &query.components);
+        code_dots(Bits::Four, high, stride, rows, components, products);
+        scores.clear();
+        // The lower bits are half of what they may be, on the average.
+        let middle = components.sum() as f32 * (128.0 - 7.5);
+        let score = |(&row, product): (&u32, &mut i32)| {
+            self.score(query.term, row, (16 * *product) as f32 - middle)
+        };
+        scores.extend(rows.iter().zip(products).map(score));
+    }
+
+    /// True where [`rough_scores`](Self::rough_scores) are not those of all bits.
+    pub(crate) fn is_rough(&self) -> bool {
+        self.high.is_some()
     }
 
     /// Similarity, by the inner product of two codes less the middle of the grid.
     #[inline]
-    fn score(&self, query: PairTerm, row: u32, product: i32) -> f32 {
+    fn score(&self, query: PairTerm, row: u32, product: f32) -> f32 {
         let term = self.term(row);
-        product as f32 * query.scale * term.scale + query.bias + term.bias
+        product * query.scale * term.scale + query.bias + term.bias
     }
 
     /// Estimated similarity of two rows.
     #[inline]
     pub(crate) fn similarity(&self, a: u32, b: u32) -> f32 {
-        self.score(self.term(b), a, super::distance::code_pair(self.code(a), self.code(b)))
+        let product = super::distance::code_pair(self.code(a), self.code(b));
+        self.score(self.term(b), a, product as f32)
     }
 
     /// Asks memory for a row's code.
@@ -533,9 +608,35 @@ impl BuildCodes {
         prefetch(self.code(row));
     }
 
+    /// Asks memory for what [`rough_scores`](Self::rough_scores) needs of a row.
+    #[inline]
+    pub(crate) fn prefetch_rough(&self, row: u32) {
+        let Some(high) = &self.high else {
+            return self.prefetch(row);
+        };
+        let stride = Bits::Four.stride(self.dim);
+        let start = row as usize * stride;
+        high.get(start..start + stride).map(prefetch);
+    }
+
     pub(crate) fn metric(&self) -> Metric {
         self.metric
     }
+}
+
+/// The codes of the higher halves of codes of eight bits.
+fn high_bits(codes: &[u8], stride: usize, dim: usize) -> Vec<u8> {
+    use rayon::prelude::*;
+    let short = Bits::Four.stride(dim);
+    let mut high = vec![0; codes.len() / stride.max(1) * short];
+    high.par_chunks_mut(short.max(1)).zip(codes.par_chunks(stride.max(1))).for_each(
+        |(high, code)| {
+            for (i, number) in code.iter().take(dim).enumerate() {
+                Bits::Four.put(high, i, number >> 4);
+            }
+        },
+    );
+    high
 }
 
 #[cfg(test)]

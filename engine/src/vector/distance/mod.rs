@@ -25,10 +25,6 @@ use other as wide;
 #[cfg(target_arch = "x86_64")]
 use x86 as wide;
 
-/// Rows a kernel asks memory for before it needs them. Tried from 2 to 12 on codes of 384 bytes that no
-/// cache holds: 25 % more rows a second with 12 than with 2, and 10 % more than with 4.
-const AHEAD: usize = 12;
-
 /// Bits of a component in a code, and how a code lies in its bytes. Components behind the last one are
 /// 0 in the query, so that it does not matter what they are in a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +86,8 @@ impl Components {
 }
 
 /// Inner product of the code of each of these rows with a query. `codes` are the codes of all rows, of
-/// `stride` bytes each; that of a row beyond them counts as zeros.
+/// `stride` bytes each; that of a row beyond them counts as zeros. Who jumps asks memory for them before:
+/// [`prefetch`].
 #[inline]
 pub(crate) fn code_dots(
     bits: Bits,

@@ -30,7 +30,7 @@ macro_rules! over_floats {
     };
 }
 
-/// A kernel over many rows, each asked for some rows before its turn.
+/// A kernel over many rows.
 macro_rules! over_rows {
     ($features:literal, $name:ident, $one:ident) => {
         #[target_feature(enable = $features)]
@@ -45,13 +45,7 @@ macro_rules! over_rows {
                 let start = row as usize * stride;
                 codes.get(start..start + stride).unwrap_or_default()
             };
-            for &row in rows.iter().take(super::super::AHEAD) {
-                super::prefetch(code(row));
-            }
-            for (i, (&row, out)) in rows.iter().zip(out).enumerate() {
-                if let Some(&next) = rows.get(i + super::super::AHEAD) {
-                    super::prefetch(code(next));
-                }
+            for (&row, out) in rows.iter().zip(out) {
                 *out = $one(code(row), query);
             }
         }

@@ -102,6 +102,29 @@ impl Level {
     }
 }
 
+/// A new node: its highest level, and where it comes in.
+struct Node {
+    row: u32,
+    top: usize,
+    /// See [`Builder::place`].
+    path: Vec<Near>,
+}
+
+impl Node {
+    fn rows(&self) -> impl Iterator<Item = u32> {
+        self.path.iter().map(|near| near.row)
+    }
+}
+
+/// A new node that has chosen a row and asks to be in its list.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Link {
+    target: u32,
+    source: u32,
+    /// Of the new node among those of its batch.
+    place: u32,
+}
+
 /// Rows found for one new node, level by level from 0.
 struct Found {
     row: u32,
@@ -245,20 +268,32 @@ impl<'a> Builder<'a> {
     }
 
     fn insert(&mut self, nodes: &[(u32, usize)]) {
-        let found: Vec<Found> = nodes
+        let mut placed: Vec<Node> = nodes
             .par_iter()
-            .map_init(Walk::default, |walk, &(row, top)| self.find(walk, row, top))
+            .map_init(Walk::default, |walk, &(row, top)| Node {
+                row,
+                top,
+                path: self.place(walk, row),
+            })
             .collect();
-        let mut reverse: Vec<Vec<(u32, u32)>> = vec![Vec::new(); self.levels.len()];
-        for node in &found {
+        // Those that come in at one place follow each other: what the walk of one has brought into the
+        // caches the next one finds there. What they find does not depend on their order.
+        placed.par_sort_by(|a, b| a.rows().cmp(b.rows()));
+        let found: Vec<Found> =
+            placed.par_iter().map_init(Walk::default, |walk, node| self.find(walk, node)).collect();
+        let mut reverse: Vec<Vec<Link>> = vec![Vec::new(); self.levels.len()];
+        for (place, node) in (0..).zip(&found) {
+            let source = node.row;
             for (level, chosen) in node.chosen.iter().enumerate() {
-                self.levels[level].set(node.row, chosen);
-                reverse[level].extend(chosen.iter().map(|&target| (target, node.row)));
+                self.levels[level].set(source, chosen);
+                let links = chosen.iter().map(|&target| Link { target, source, place });
+                reverse[level].extend(links);
             }
         }
-        for (level, mut pairs) in reverse.into_iter().enumerate() {
-            pairs.sort_unstable();
-            let groups: Vec<&[(u32, u32)]> = pairs.chunk_by(|a, b| a.0 == b.0).collect();
+        for (level, mut links) in reverse.into_iter().enumerate() {
+            links.sort_unstable();
+            let mut groups: Vec<&[Link]> = links.chunk_by(|a, b| a.target == b.target).collect();
+            groups.sort_by_cached_key(|group| group.iter().map(|link| link.place).min());
             let merged: Vec<(u32, Vec<u32>)> = groups
                 .par_iter()
                 .map_init(Walk::default, |walk, group| self.merge(walk, level, group))
@@ -274,19 +309,33 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Neighbours of a new node on each of its levels that the graph already has.
-    fn find(&self, walk: &mut Walk, row: u32, top: usize) -> Found {
+    /// Where a new node comes in: the closest row that greedy steps lead to on each upper level, from the
+    /// entry down to level 1.
+    fn place(&self, walk: &mut Walk, row: u32) -> Vec<Near> {
         let Some((entry, height)) = self.entry else {
-            return Found { row, chosen: Vec::new() };
+            return Vec::new();
         };
         self.codes.query(row, &mut walk.query);
         let mut nearest = Near { score: self.codes.similarity(entry, row), row: entry };
-        for level in (top + 1..=height).rev() {
+        let mut path = vec![nearest];
+        for level in (1..=height).rev() {
             nearest = self.descend(walk, nearest, level);
+            path.push(nearest);
         }
-        let mut chosen = vec![Vec::new(); top.min(height) + 1];
-        walk.found = vec![nearest];
-        for level in (0..=top.min(height)).rev() {
+        path
+    }
+
+    /// Neighbours of a new node on each of its levels that the graph already has.
+    fn find(&self, walk: &mut Walk, node: &Node) -> Found {
+        let (row, top) = (node.row, node.top);
+        let Some((_, height)) = self.entry else {
+            return Found { row, chosen: Vec::new() };
+        };
+        self.codes.query(row, &mut walk.query);
+        let top = top.min(height);
+        let mut chosen = vec![Vec::new(); top + 1];
+        walk.found = node.path.get(height - top).copied().into_iter().collect();
+        for level in (0..=top).rev() {
             self.walk(walk, level);
             chosen[level] = self.select(&walk.found, self.levels[level].degree);
         }
@@ -326,10 +375,11 @@ impl<'a> Builder<'a> {
                     break;
                 }
                 if walk.beam.first(n) {
+                    self.codes.prefetch_rough(n);
                     fresh.push(n);
                 }
             }
-            self.codes.scores(&walk.query, &fresh, &mut walk.products, &mut walk.scores);
+            self.codes.rough_scores(&walk.query, &fresh, &mut walk.products, &mut walk.scores);
             for (&row, &score) in fresh.iter().zip(&walk.scores) {
                 walk.beam.offer(Near { score, row });
             }
@@ -338,7 +388,15 @@ impl<'a> Builder<'a> {
             }
         }
         walk.fresh = fresh;
-        walk.found.extend(walk.beam.found());
+        let mut found = std::mem::take(&mut walk.found);
+        found.extend(walk.beam.found());
+        if self.codes.is_rough() {
+            let rows: Vec<u32> = found.iter().map(|near| near.row).collect();
+            found.clear();
+            found.extend(walk.score(&self.codes, &rows));
+            found.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        walk.found = found;
     }
 
     /// Chooses up to `most` of the candidates, closest first: those that are not much closer to one
@@ -363,11 +421,11 @@ impl<'a> Builder<'a> {
     }
 
     /// The list of one target after the new nodes that chose it have asked to be in it.
-    fn merge(&self, walk: &mut Walk, level: usize, group: &[(u32, u32)]) -> (u32, Vec<u32>) {
-        let target = group.first().map_or(0, |&(target, _)| target);
+    fn merge(&self, walk: &mut Walk, level: usize, group: &[Link]) -> (u32, Vec<u32>) {
+        let target = group.first().map_or(0, |link| link.target);
         let degree = self.levels[level].degree;
         let mut list: Vec<u32> = self.levels[level].neighbours(target).to_vec();
-        list.extend(group.iter().map(|&(_, source)| source));
+        list.extend(group.iter().map(|link| link.source));
         if list.len() <= degree {
             return (target, list);
         }
@@ -402,6 +460,7 @@ struct Walk {
 impl Walk {
     /// Scores some rows by the query.
     fn score<'a>(&'a mut self, codes: &BuildCodes, rows: &'a [u32]) -> impl Iterator<Item = Near> {
+        rows.iter().for_each(|&row| codes.prefetch(row));
         codes.scores(&self.query, rows, &mut self.products, &mut self.scores);
         rows.iter().zip(&self.scores).map(|(&row, &score)| Near { score, row })
     }

@@ -43,6 +43,7 @@ pub(crate) fn search(
         let Some(entry) = descend(graph, codes, query, scratch)? else {
             return Ok(Vec::new());
         };
+        let ahead = codes.ahead()?;
         let Scratch { beam, fresh, products, scores } = scratch;
         beam.start(graph.rows, ef, matches!(widen, Widen::As(_)));
         beam.first(entry.row);
@@ -66,9 +67,11 @@ pub(crate) fn search(
             fresh.clear();
             graph.each_neighbour(current.row, |n| {
                 if beam.first(n) {
+                    ahead.ask(n);
                     fresh.push(n);
                 }
             })?;
+            scores.clear();
             codes.scores(query, fresh, products, scores)?;
             for (&row, &score) in fresh.iter().zip(&*scores) {
                 beam.offer(Near { score, row });
@@ -91,8 +94,10 @@ fn descend(
     let Some(mut slot) = graph.entry else {
         return Ok(None);
     };
+    let ahead = codes.ahead()?;
     let Scratch { fresh, products, scores, .. } = scratch;
     let one = |row: u32, products: &mut Vec<i32>, scores: &mut Vec<f32>| -> Result<f32> {
+        scores.clear();
         codes.scores(query, &[row], products, scores)?;
         Ok(scores.first().copied().unwrap_or(f32::NEG_INFINITY))
     };
@@ -104,8 +109,11 @@ fn descend(
             let slots = graph.upper_neighbours(level, before.row)?;
             fresh.clear();
             for &n in slots {
-                fresh.push(graph.row_of(level, n)?);
+                let row = graph.row_of(level, n)?;
+                ahead.ask(row);
+                fresh.push(row);
             }
+            scores.clear();
             codes.scores(query, fresh, products, scores)?;
             for (&n, &score) in slots.iter().zip(&*scores) {
                 nearest = nearest.max(Near { score, row: n });
