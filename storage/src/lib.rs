@@ -17,7 +17,7 @@ pub use container::{Export, import};
 pub use directory::{Directory, NextManifest, publish};
 pub use error::{Error, Result};
 pub use manifest::{Manifest, SegmentEntry};
-pub use mapped::Bytes;
+pub use mapped::{Bytes, Scratch};
 pub use poison::Poison;
 pub use segment::{Section, SegmentFile, SegmentReader, SegmentWriter};
 pub use vfs::disk::{self, DiskVfs};

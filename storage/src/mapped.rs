@@ -5,11 +5,13 @@
 
 use std::fs::File;
 use std::io;
-use std::ops::{Deref, Range};
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapMut};
 use stable_deref_trait::StableDeref;
+
+use crate::error::{Error, Result};
 
 /// A read-only region, aligned to 64 bytes at its owner's start.
 #[derive(Clone)]
@@ -74,6 +76,42 @@ impl Bytes {
     }
 }
 
+/// Memory to work in: zeroed, aligned to a page, and in huge pages where the system has some. For large
+/// tables that are read here and there; the first touch of each page is paid for when it comes.
+#[derive(Debug)]
+pub struct Scratch(MmapMut);
+
+impl Scratch {
+    /// Takes this many bytes.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the system has no more.
+    pub fn zeroed(bytes: usize) -> Result<Self> {
+        let map = MmapMut::map_anon(bytes.max(1));
+        let map = map.map_err(|e| Error::io("allocate", format!("{bytes} bytes of memory"), e))?;
+        // A hint: without it everything works, slower.
+        #[cfg(target_os = "linux")]
+        let _ = map.advise(memmap2::Advice::HugePage);
+        Ok(Self(map))
+    }
+}
+
+impl Deref for Scratch {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl DerefMut for Scratch {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 
@@ -108,6 +146,17 @@ mod tests {
         assert!(part.slice(0..4).is_none());
         assert_eq!(&*part.slice(1..3).expect("within"), b"34");
         assert_eq!(Bytes::from_slice(b"").len(), 0);
+    }
+
+    #[test]
+    fn scratch_is_zeroed_and_may_be_empty() {
+        let mut scratch = Scratch::zeroed(5_000).expect("memory");
+        assert!(scratch.len() == 5_000 && scratch.iter().all(|&b| b == 0));
+        assert_eq!(scratch.as_ptr().align_offset(64), 0);
+        scratch[4_999] = 1;
+        assert_eq!(scratch[4_999], 1);
+        assert!(Scratch::zeroed(0).is_ok());
+        assert!(Scratch::zeroed(usize::MAX / 2).is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::store::Query;
 use crate::error::Result;
 
 /// Rows that all queries are compared with before the next ones: they stay in the nearest cache.
-const BLOCK: usize = 16;
+const BLOCK: usize = 8;
 
 /// The `k` closest of some rows, best first; ties go to the lower rank, `rank` being the place of a
 /// row's id among the segment's ids.
@@ -28,25 +28,25 @@ pub(crate) fn scan_many(
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<Vec<Vec<(u32, f64)>>> {
     let mut tops: Vec<_> = queries.iter().map(|_| TopK::new(k)).collect();
-    let mut rows = rows.peekable();
-    let mut block = Vec::with_capacity(BLOCK);
-    while rows.peek().is_some() {
-        block.clear();
-        block.extend(rows.by_ref().take(BLOCK));
+    let Some(first) = queries.first() else {
+        return Ok(Vec::new());
+    };
+    let mut rows = rows;
+    let (mut block, mut next) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
+    first.take(&mut rows, BLOCK, &mut block)?;
+    while !block.is_empty() {
+        // On their way while those before them are compared.
+        first.take(&mut rows, BLOCK, &mut next)?;
         for (query, top) in queries.iter().zip(&mut tops) {
-            let ahead = block.iter().skip(1).chain(rows.peek());
-            let mut ahead = ahead.copied();
-            for &row in &block {
-                if let Some(next) = ahead.next() {
-                    query.prefetch(next);
-                }
-                let score = f64::from(query.similarity(row)?);
+            for stored in &block {
+                let score = f64::from(query.similarity(stored));
                 // Most rows are far: only one that may enter pays for its rank.
                 if top.threshold().is_none_or(|t| score >= t) {
-                    top.push(score, (rank(row)?, row));
+                    top.push(score, (rank(stored.row)?, stored.row));
                 }
             }
         }
+        std::mem::swap(&mut block, &mut next);
     }
     let sorted = |top: TopK<(u32, u32)>| {
         top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect()

@@ -8,7 +8,7 @@
 use bytemuck::{Pod, Zeroable};
 use lexivec_query::topk::TopK;
 use lexivec_storage::codec::{Decoder, Encoder};
-use lexivec_storage::{Section, SegmentReader, SegmentWriter};
+use lexivec_storage::{Scratch, Section, SegmentReader, SegmentWriter};
 
 use super::distance::{Bits, Components, NARROW, QUERY_BLOCK, code_dots, prefetch};
 use super::rotation::Rotation;
@@ -28,6 +28,8 @@ const SCAN_ROWS: usize = 512;
 const BATCH_ROWS: usize = 64;
 /// Rows of a scan that memory is asked for while those before them are compared.
 const AHEAD_ROWS: usize = 16;
+/// Sums that the fit of a grid is added up in.
+const FIT_LANES: usize = 16;
 /// Largest number of a component of a query of codes of less than eight bits.
 const QUERY_MAX: u8 = 127;
 
@@ -161,8 +163,9 @@ impl Quantizer {
         let Some((reach, fit)) = best.filter(|(_, fit)| fit.with_vector > 0.0) else {
             return Term { scale: 0.0, offset: self.offset(square) };
         };
+        let steps = self.steps(reach);
         for (i, &x) in turned.iter().enumerate() {
-            self.bits.put(code, i, self.number(x, reach));
+            self.bits.put(code, i, self.number(x, steps));
         }
         let scale = (square / fit.with_vector) as f32;
         let scale = if self.metric == Metric::L2 { 2.0 * scale } else { scale };
@@ -173,23 +176,38 @@ impl Quantizer {
         if self.metric == Metric::L2 { -square as f32 } else { 0.0 }
     }
 
-    /// The number of a component on a grid that goes to `reach` on both sides.
-    fn number(&self, x: f32, reach: f32) -> u8 {
-        let (half, middle) = (self.bits.half(), self.bits.middle());
-        // Towards the nearer of the numbers; of one bit, its sign.
-        (x / reach * half + middle).round().clamp(0.0, self.bits.most() as f32) as u8
+    /// The number of a component on a grid of which `steps` make one: the nearer of two; of one bit, its
+    /// sign.
+    #[inline]
+    fn number(&self, x: f32, steps: f32) -> u8 {
+        // What is below the grid becomes 0 by the cast.
+        (x * steps + self.bits.middle() + 0.5).min(self.bits.most() as f32) as u8
+    }
+
+    /// Steps of a grid that goes to `reach` on both sides.
+    fn steps(&self, reach: f32) -> f32 {
+        if reach > 0.0 { self.bits.half() / reach } else { 0.0 }
     }
 
     fn fit(&self, vector: &[f32], reach: f32) -> Fit {
-        let mut fit = Fit { with_vector: 0.0, square: 0.0 };
-        if reach > 0.0 {
-            for &x in vector {
-                let value = f64::from(f32::from(self.number(x, reach)) - self.bits.middle());
-                fit.with_vector += value * f64::from(x);
-                fit.square += value * value;
-            }
+        let (steps, middle) = (self.steps(reach), self.bits.middle());
+        if steps == 0.0 {
+            return Fit { with_vector: 0.0, square: 0.0 };
         }
-        fit
+        // Sums side by side, for the processor to take several at once.
+        let mut sums = [[0f32; 2]; FIT_LANES];
+        let mut add = |part: &[f32]| {
+            for (sum, &x) in sums.iter_mut().zip(part) {
+                let value = f32::from(self.number(x, steps)) - middle;
+                sum[0] += value * x;
+                sum[1] += value * value;
+            }
+        };
+        let (parts, rest) = vector.as_chunks::<FIT_LANES>();
+        parts.iter().for_each(|part| add(part));
+        add(rest);
+        let sum = |of: usize| sums.iter().map(|sum| f64::from(sum[of])).sum();
+        Fit { with_vector: sum(0), square: sum(1) }
     }
 
     /// Makes a query ready, `unit` being what makes it one under cosine.
@@ -463,19 +481,18 @@ impl Ahead<'_> {
 
 /// The codes of a segment that is being built, eight bits each, in memory.
 pub(crate) struct BuildCodes {
-    bytes: Vec<u8>,
-    /// Where the first code begins: at a line of memory.
-    start: usize,
+    bytes: Scratch,
     stride: usize,
     dim: usize,
     metric: Metric,
     terms: Vec<PairTerm>,
     /// The four higher bits of every component once more, for walks; of vectors of few components none.
-    high: Option<Vec<u8>>,
+    high: Option<Scratch>,
 }
 
 /// What makes an inner product of two codes the similarity of their rows.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
 struct PairTerm {
     scale: f32,
     /// Added for each of the two rows.
@@ -491,7 +508,7 @@ pub(crate) struct PairQuery {
 
 impl BuildCodes {
     /// Makes the codes of all rows.
-    pub(crate) fn new(rows: &VectorRows<'_>) -> Self {
+    pub(crate) fn new(rows: &VectorRows<'_>) -> Result<Self> {
         use rayon::prelude::*;
         let mut quantizer = Quantizer::new(rows, Quantization::Int8, 0);
         let has_high = Quantization::usual(rows.dim) == Quantization::Int4;
@@ -500,10 +517,8 @@ impl BuildCodes {
             quantizer.rotation = Some(Rotation::new(rows.dim, 0));
         }
         let (stride, count) = (quantizer.stride(), rows.present.rows() as usize);
-        let mut bytes = vec![0; count * stride + 63];
-        let start = bytes.as_ptr().align_offset(64).min(63);
-        let codes = bytes.get_mut(start..start + count * stride).unwrap_or_default();
-        let terms = codes
+        let mut bytes = Scratch::zeroed(count * stride)?;
+        let terms = bytes
             .par_chunks_mut(stride.max(1))
             .zip(0..count as u32)
             .map_init(Vec::new, |turned, (code, row)| {
@@ -516,17 +531,13 @@ impl BuildCodes {
                 PairTerm { scale, bias }
             })
             .collect();
-        let high = has_high.then(|| high_bits(&bytes[start..], stride, rows.dim));
-        Self { bytes, start, stride, dim: rows.dim, metric: rows.metric, terms, high }
-    }
-
-    fn all(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
+        let high = if has_high { Some(high_bits(&bytes, stride, rows.dim)?) } else { None };
+        Ok(Self { bytes, stride, dim: rows.dim, metric: rows.metric, terms, high })
     }
 
     fn code(&self, row: u32) -> &[u8] {
         let start = row as usize * self.stride;
-        self.all().get(start..start + self.stride).unwrap_or_default()
+        self.bytes.get(start..start + self.stride).unwrap_or_default()
     }
 
     fn term(&self, row: u32) -> PairTerm {
@@ -549,8 +560,8 @@ impl BuildCodes {
         scores: &mut Vec<f32>,
     ) {
         products.resize(rows.len(), 0);
-        let (codes, components) = (self.all(), &query.components);
-        code_dots(Bits::Eight, codes, self.stride, rows, components, products);
+        let components = &query.components;
+        code_dots(Bits::Eight, &self.bytes, self.stride, rows, components, products);
         scores.clear();
         // What the middle of the grid adds to every product.
         let middle = 128 * components.sum();
@@ -606,6 +617,13 @@ impl BuildCodes {
     #[inline]
     pub(crate) fn prefetch(&self, row: u32) {
         prefetch(self.code(row));
+        self.prefetch_term(row);
+    }
+
+    fn prefetch_term(&self, row: u32) {
+        if let Some(term) = self.terms.get(row as usize) {
+            prefetch(bytemuck::bytes_of(term));
+        }
     }
 
     /// Asks memory for what [`rough_scores`](Self::rough_scores) needs of a row.
@@ -617,6 +635,7 @@ impl BuildCodes {
         let stride = Bits::Four.stride(self.dim);
         let start = row as usize * stride;
         high.get(start..start + stride).map(prefetch);
+        self.prefetch_term(row);
     }
 
     pub(crate) fn metric(&self) -> Metric {
@@ -625,10 +644,10 @@ impl BuildCodes {
 }
 
 /// The codes of the higher halves of codes of eight bits.
-fn high_bits(codes: &[u8], stride: usize, dim: usize) -> Vec<u8> {
+fn high_bits(codes: &[u8], stride: usize, dim: usize) -> Result<Scratch> {
     use rayon::prelude::*;
     let short = Bits::Four.stride(dim);
-    let mut high = vec![0; codes.len() / stride.max(1) * short];
+    let mut high = Scratch::zeroed(codes.len() / stride.max(1) * short)?;
     high.par_chunks_mut(short.max(1)).zip(codes.par_chunks(stride.max(1))).for_each(
         |(high, code)| {
             for (i, number) in code.iter().take(dim).enumerate() {
@@ -636,7 +655,7 @@ fn high_bits(codes: &[u8], stride: usize, dim: usize) -> Vec<u8> {
             }
         },
     );
-    high
+    Ok(high)
 }
 
 #[cfg(test)]
@@ -737,7 +756,7 @@ mod tests {
             let field = field(metric, Quantization::Int8);
             let rows = vectors.iter().map(|v| Some(v.as_slice()));
             let rows = VectorRows::new(&field, ROWS + 1, rows);
-            let codes = BuildCodes::new(&rows);
+            let codes = BuildCodes::new(&rows).expect("memory");
             let (mut query, mut scores) = (PairQuery::default(), Vec::new());
             codes.query(5, &mut query);
             let others: Vec<u32> = (0..ROWS).collect();

@@ -177,19 +177,40 @@ impl Query<'_> {
         self.inverse_norm
     }
 
-    /// Asks memory for a row's vector.
-    #[inline]
-    pub(crate) fn prefetch(&self, row: u32) {
-        if let Ok(vector) = self.store.vector(row) {
-            prefetch(bytemuck::cast_slice(vector));
+    /// Reads the next rows of the query's store, as many as there are up to `most`, and asks memory for
+    /// them.
+    pub(crate) fn take<'a>(
+        &'a self,
+        rows: &mut impl Iterator<Item = u32>,
+        most: usize,
+        out: &mut Vec<Stored<'a>>,
+    ) -> Result<()> {
+        out.clear();
+        for row in rows.take(most) {
+            let stored = self.stored(row)?;
+            prefetch(bytemuck::cast_slice(stored.vector));
+            out.push(stored);
         }
+        Ok(())
+    }
+
+    /// A row of the query's store.
+    #[inline]
+    pub(crate) fn stored(&self, row: u32) -> Result<Stored<'_>> {
+        Ok(Stored { row, vector: self.store.vector(row)?, norm: self.store.norm(row)? })
     }
 
     /// Exact similarity of a row to the query.
     #[inline]
-    pub(crate) fn similarity(&self, row: u32) -> Result<f32> {
-        let stored = self.store.vector(row)?;
-        let norms = self.inverse_norm * self.store.norm(row)?;
-        Ok(similarity(self.store.metric, self.vector, stored, norms))
+    pub(crate) fn similarity(&self, stored: &Stored<'_>) -> f32 {
+        let norms = self.inverse_norm * stored.norm;
+        similarity(self.store.metric, self.vector, stored.vector, norms)
     }
+}
+
+/// A row's vector as it is stored, and what makes it one of length 1.
+pub(crate) struct Stored<'a> {
+    pub(crate) row: u32,
+    vector: &'a [f32],
+    norm: f32,
 }

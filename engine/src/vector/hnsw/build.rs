@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 
+use lexivec_storage::Scratch;
 use rayon::prelude::*;
 
 use super::beam::Beam;
@@ -53,11 +54,11 @@ pub(crate) struct Level {
     /// Rows on this level, ascending; empty on level 0, where a row is its own slot.
     pub(crate) members: Vec<u32>,
     slots: Vec<u32>,
-    pub(crate) links: Vec<u32>,
+    links: Scratch,
 }
 
 impl Level {
-    fn new(degree: usize, rows: u32, members: Option<Vec<u32>>) -> Self {
+    fn new(degree: usize, rows: u32, members: Option<Vec<u32>>) -> Result<Self> {
         let (members, slots) = match members {
             None => (Vec::new(), Vec::new()),
             Some(members) => {
@@ -69,7 +70,14 @@ impl Level {
             }
         };
         let nodes = if slots.is_empty() { rows as usize } else { members.len() };
-        Self { degree, members, slots, links: vec![NO_NEIGHBOUR; nodes * degree] }
+        let mut links = Scratch::zeroed(nodes * degree * size_of::<u32>())?;
+        bytemuck::cast_slice_mut(&mut links).fill(NO_NEIGHBOUR);
+        Ok(Self { degree, members, slots, links })
+    }
+
+    /// The neighbours of all rows on the level, by their slots.
+    pub(crate) fn links(&self) -> &[u32] {
+        bytemuck::cast_slice(&self.links)
     }
 
     fn start(&self, row: u32) -> usize {
@@ -84,7 +92,7 @@ impl Level {
     /// Places for the neighbours of a row.
     fn list(&self, row: u32) -> &[u32] {
         let start = self.start(row);
-        &self.links[start..start + self.degree]
+        &self.links()[start..start + self.degree]
     }
 
     /// Neighbours of a row, as rows.
@@ -96,7 +104,8 @@ impl Level {
 
     fn set(&mut self, row: u32, neighbours: &[u32]) {
         let start = self.start(row);
-        let list = &mut self.links[start..start + self.degree];
+        let links: &mut [u32] = bytemuck::cast_slice_mut(&mut self.links);
+        let list = &mut links[start..start + self.degree];
         list.fill(NO_NEIGHBOUR);
         list[..neighbours.len()].copy_from_slice(neighbours);
     }
@@ -181,7 +190,7 @@ fn grow(
         order.splice(0..0, older.rows.iter().map(|&(row, _)| row));
         tops.splice(0..0, older.rows.iter().map(|&(_, top)| top));
     }
-    let mut builder = Builder::new(vectors, parameters, &order, &tops);
+    let mut builder = Builder::new(vectors, parameters, &order, &tops)?;
     if let Some(older) = older {
         builder.take_over(older);
     }
@@ -217,10 +226,10 @@ impl<'a> Builder<'a> {
         parameters: BuildParameters,
         order: &[u32],
         tops: &[usize],
-    ) -> Self {
+    ) -> Result<Self> {
         let rows = vectors.present.rows();
         let highest = tops.iter().copied().max().unwrap_or(0);
-        let mut levels = vec![Level::new(2 * parameters.m, rows, None)];
+        let mut levels = vec![Level::new(2 * parameters.m, rows, None)?];
         for level in 1..=highest {
             let mut members: Vec<u32> = order
                 .iter()
@@ -229,9 +238,9 @@ impl<'a> Builder<'a> {
                 .map(|(&row, _)| row)
                 .collect();
             members.sort_unstable();
-            levels.push(Level::new(parameters.m, rows, Some(members)));
+            levels.push(Level::new(parameters.m, rows, Some(members))?);
         }
-        Self { vectors, codes: BuildCodes::new(vectors), parameters, levels, entry: None }
+        Ok(Self { vectors, codes: BuildCodes::new(vectors)?, parameters, levels, entry: None })
     }
 
     /// Takes the rows and links of an older graph over, and gives rows that lost a neighbour those of

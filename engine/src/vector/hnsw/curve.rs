@@ -34,8 +34,8 @@ const MAX_BINS: usize = 256;
 const SHARES: [f32; 6] = [0.0, 0.2, 0.3, 0.35, 0.4, 0.5];
 /// Rows whose scores make the contrast.
 const CONTRAST_ROWS: usize = 10;
-/// Queries that one task works on.
-const TASK: usize = 40;
+/// Queries that one task works on: they stay in the nearest cache while rows are compared with all.
+const TASK: usize = 20;
 
 /// The recall of beams in one segment.
 #[derive(Clone, Debug, PartialEq)]
@@ -288,7 +288,7 @@ fn measure(
             let mut close = 0;
             // One more for the row itself.
             for row in found.take(depth + 1 + codes.spare(depth)).filter(|row| row != own) {
-                close += usize::from(f64::from(query.similarity(row)?) >= *least);
+                close += usize::from(f64::from(query.similarity(&query.stored(row)?)) >= *least);
             }
             Ok(close.min(depth) as f32 / depth as f32)
         };

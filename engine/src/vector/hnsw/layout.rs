@@ -22,7 +22,7 @@ pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGra
         head.u32(level.members.len() as u32);
     }
     out.section(&format!("vector/{field}/graph"), &head.into_bytes())?;
-    let level0 = graph.levels.first().map_or(&[][..], |l| &l.links);
+    let level0 = graph.levels.first().map_or(&[][..], |l| l.links());
     out.section(&format!("vector/{field}/graph/0"), bytemuck::cast_slice(level0))?;
 
     out.begin(&format!("vector/{field}/graph/upper"))?;
@@ -33,7 +33,7 @@ pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGra
         let down: Vec<u32> = level.members.iter().map(|&row| below.slot(row)).collect();
         out.write(bytemuck::cast_slice(&down))?;
         let links: Vec<u32> = level
-            .links
+            .links()
             .iter()
             .map(|&row| if row == NO_NEIGHBOUR { row } else { level.slot(row) })
             .collect();
