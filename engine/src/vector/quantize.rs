@@ -10,7 +10,7 @@ use lexivec_query::topk::TopK;
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Scratch, Section, SegmentReader, SegmentWriter};
 
-use super::distance::{Bits, Components, NARROW, QUERY_BLOCK, code_dots, prefetch};
+use super::distance::{Bits, Components, NARROW, QUERY_BLOCK, code_dots, code_pairs, prefetch};
 use super::rotation::Rotation;
 use super::store::{VectorRows, VectorStore};
 use crate::error::{Result, corrupt};
@@ -609,8 +609,26 @@ impl BuildCodes {
     /// Estimated similarity of two rows.
     #[inline]
     pub(crate) fn similarity(&self, a: u32, b: u32) -> f32 {
-        let product = super::distance::code_pair(self.code(a), self.code(b));
-        self.score(self.term(b), a, product as f32)
+        let mut similarity = 0.0;
+        self.pairs(a, &[b], |score| {
+            similarity = score;
+            true
+        });
+        similarity
+    }
+
+    /// True if a row is more similar than that to one of the others.
+    #[inline]
+    pub(crate) fn is_closer(&self, row: u32, others: &[u32], limit: f32) -> bool {
+        self.pairs(row, others, |score| score > limit)
+    }
+
+    #[inline]
+    fn pairs(&self, row: u32, others: &[u32], mut enough: impl FnMut(f32) -> bool) -> bool {
+        let term = self.term(row);
+        code_pairs(&self.bytes, self.stride, row, others, |other, product| {
+            enough(self.score(term, other, product as f32))
+        })
     }
 
     /// Asks memory for a row's code.

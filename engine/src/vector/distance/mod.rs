@@ -107,14 +107,25 @@ pub(crate) fn code_dots(
     }
 }
 
-/// Inner product of two codes of eight bits, of a multiple of 64 bytes, their numbers less 128 each; none
-/// of the numbers is 0.
+/// True if the inner product of the code of a row with that of one of the others, in their order, is
+/// `enough`, which is shown the other. The codes have eight bits and a multiple of 64 bytes; their numbers,
+/// none of which is 0, are less 128 each.
 #[inline]
-pub(crate) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
+pub(crate) fn code_pairs(
+    codes: &[u8],
+    stride: usize,
+    row: u32,
+    others: &[u32],
+    mut enough: impl FnMut(u32, i32) -> bool,
+) -> bool {
     if let Some(isa) = wide::isa() {
-        return wide::code_pair(isa, a, b);
+        return wide::code_pairs(isa, codes, stride, row, others, enough);
     }
-    scalar::code_pair(a, b)
+    let code = |row: u32| {
+        let start = row as usize * stride;
+        codes.get(start..start + stride).unwrap_or_default()
+    };
+    others.iter().any(|&other| enough(other, scalar::code_pair(code(row), code(other))))
 }
 
 /// Asks memory for some bytes that are read soon.
@@ -222,12 +233,26 @@ mod tests {
                     }
                 }
                 let stride = Bits::Eight.stride(dim);
-                let codes: Vec<u8> = bytes[..2 * stride].iter().map(|&b| b.max(1)).collect();
-                let (a, b) = codes.split_at(stride);
-                let expected = scalar::code_pair(a, b);
-                prop_assert_eq!(code_pair(a, b), expected);
+                let codes: Vec<u8> = bytes[..4 * stride].iter().map(|&b| b.max(1)).collect();
+                let code = |row: usize| &codes[row * stride..][..stride];
+                // The third is not looked at: the second is enough.
+                let (others, pair) = ([3, 0, 2], |row| scalar::code_pair(code(1), code(row)));
+                let (expected, mut seen) = (vec![(3, pair(3)), (0, pair(0))], Vec::new());
+                let mut enough = |row, product| {
+                    seen.push((row, product));
+                    row == 0
+                };
+                prop_assert!(code_pairs(&codes, stride, 1, &others, &mut enough));
+                prop_assert_eq!(&seen, &expected);
                 for isa in wide::all() {
-                    prop_assert_eq!(wide::code_pair(isa, a, b), expected, "{:?} {}", isa, dim);
+                    let mut seen = Vec::new();
+                    let all = |row, product| {
+                        seen.push((row, product));
+                        false
+                    };
+                    prop_assert!(!wide::code_pairs(isa, &codes, stride, 1, &others, all));
+                    prop_assert_eq!(&seen[..2], &expected, "{:?} {}", isa, dim);
+                    prop_assert_eq!(seen[2], (2, pair(2)), "{:?} {}", isa, dim);
                 }
             }
         }

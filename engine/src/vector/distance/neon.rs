@@ -70,14 +70,21 @@ pub(super) fn code_dots(
     }
 }
 
-/// [`super::code_pair`] by these instructions.
+/// [`super::code_pairs`] by these instructions.
 #[inline]
-pub(super) fn code_pair(isa: Isa, a: &[u8], b: &[u8]) -> i32 {
+pub(super) fn code_pairs(
+    isa: Isa,
+    codes: &[u8],
+    stride: usize,
+    row: u32,
+    others: &[u32],
+    enough: impl FnMut(u32, i32) -> bool,
+) -> bool {
     // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
     unsafe {
         match isa {
-            Isa::Dot => dotprod::pair(a, b),
-            Isa::Neon => plain::pair(a, b),
+            Isa::Dot => dotprod::pairs(codes, stride, row, others, enough),
+            Isa::Neon => plain::pairs(codes, stride, row, others, enough),
         }
     }
 }
@@ -205,6 +212,7 @@ macro_rules! over_codes {
         over_rows!($features, eights, eight);
         over_rows!($features, fours, four);
         over_rows!($features, ones, one);
+        over_pairs!($features, pairs, pair);
     };
 }
 

@@ -31,7 +31,14 @@ pub(super) fn code_dots(
     match isa {}
 }
 
-pub(super) fn code_pair(isa: Isa, _: &[u8], _: &[u8]) -> i32 {
+pub(super) fn code_pairs(
+    isa: Isa,
+    _: &[u8],
+    _: usize,
+    _: u32,
+    _: &[u32],
+    _: impl FnMut(u32, i32) -> bool,
+) -> bool {
     match isa {}
 }
 

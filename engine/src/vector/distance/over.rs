@@ -51,3 +51,24 @@ macro_rules! over_rows {
         }
     };
 }
+
+/// A kernel over pairs of a code and some others, until one of them is enough.
+macro_rules! over_pairs {
+    ($features:literal, $name:ident, $one:ident) => {
+        #[target_feature(enable = $features)]
+        pub(super) fn $name(
+            codes: &[u8],
+            stride: usize,
+            row: u32,
+            others: &[u32],
+            mut enough: impl FnMut(u32, i32) -> bool,
+        ) -> bool {
+            let code = |row: u32| {
+                let start = row as usize * stride;
+                codes.get(start..start + stride).unwrap_or_default()
+            };
+            let own = code(row);
+            others.iter().any(|&other| enough(other, $one(own, code(other))))
+        }
+    };
+}

@@ -71,14 +71,21 @@ pub(super) fn code_dots(
     }
 }
 
-/// [`super::code_pair`] by these instructions.
+/// [`super::code_pairs`] by these instructions.
 #[inline]
-pub(super) fn code_pair(isa: Isa, a: &[u8], b: &[u8]) -> i32 {
+pub(super) fn code_pairs(
+    isa: Isa,
+    codes: &[u8],
+    stride: usize,
+    row: u32,
+    others: &[u32],
+    enough: impl FnMut(u32, i32) -> bool,
+) -> bool {
     // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
     unsafe {
         match isa {
-            Isa::Avx512 => avx512::pair(a, b),
-            Isa::Avx2 => avx2::pair(a, b),
+            Isa::Avx512 => avx512::pairs(codes, stride, row, others, enough),
+            Isa::Avx2 => avx2::pairs(codes, stride, row, others, enough),
         }
     }
 }
@@ -215,6 +222,7 @@ mod avx512 {
     over_rows!("avx512f,avx512bw,avx512vnni", eights, eight);
     over_rows!("avx512f,avx512bw,avx512vnni", fours, four);
     over_rows!("avx512f,avx512bw,avx512vnni", ones, one);
+    over_pairs!("avx512f,avx512bw,avx512vnni", pairs, pair);
 }
 
 mod avx2 {
@@ -381,4 +389,5 @@ mod avx2 {
     over_rows!("avx2", eights_wide, eight_wide);
     over_rows!("avx2", fours, four);
     over_rows!("avx2", ones, one);
+    over_pairs!("avx2", pairs, pair);
 }

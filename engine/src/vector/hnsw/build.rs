@@ -422,7 +422,7 @@ impl<'a> Builder<'a> {
                 self.codes.prefetch(next.row);
             }
             let limit = slack(self.codes.metric(), c.score);
-            if chosen.iter().all(|&other| self.codes.similarity(c.row, other) <= limit) {
+            if !self.codes.is_closer(c.row, &chosen, limit) {
                 chosen.push(c.row);
             }
         }
