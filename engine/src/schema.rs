@@ -15,7 +15,7 @@ use crate::vector::hnsw::MAX_GRAPH_ROWS;
 /// Out-degree of a graph where none is named: what most engines take.
 const DEFAULT_M: usize = 16;
 /// Candidates for the neighbours of a row where no number is named.
-const DEFAULT_EF_CONSTRUCTION: usize = 128;
+const DEFAULT_EF_CONSTRUCTION: usize = 100;
 /// Components from which on four bits are enough for each: [`Quantization::usual`].
 const FOUR_BITS_DIM: usize = 192;
 /// Name of the vector field used where none is named.
@@ -200,7 +200,7 @@ impl Schema {
 }
 
 impl VectorField {
-    /// A field with the default graph parameters (m 16, ef_construction 128).
+    /// A field with the default graph parameters (m 16, ef_construction 100).
     pub fn new(name: impl Into<String>, dim: usize, metric: Metric) -> Self {
         Self {
             name: name.into(),

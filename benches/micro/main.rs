@@ -1,0 +1,117 @@
+//! Small parts and single ways, timed one by one: `cargo bench -p lexivec-benches`.
+//!
+//! The ways of the vector leg are what the planner's costs are read off: microseconds for so many rows of
+//! 384 components, of which no cache holds all.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use lexivec::query::fusion::{Fusion, LegHits, fuse};
+use lexivec::query::plan::StrategyKind;
+use lexivec::query::request::Leg;
+use lexivec::query::topk::TopK;
+use lexivec::{Collection, Document, Filter, Metric, Options, SearchRequest};
+use serde_json::json;
+
+const ROWS: usize = 60_000;
+const DIM: usize = 384;
+/// Rows lie around so many points, as those of texts lie around their subjects.
+const CENTRES: usize = 500;
+
+/// Uniform numbers from -1 to 1 (SplitMix64; Steele, Lea and Flood, 2014).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) as u32 as f32 / u32::MAX as f32 * 2.0 - 1.0
+    }
+
+    fn vector(&mut self) -> Vec<f32> {
+        (0..DIM).map(|_| self.next()).collect()
+    }
+}
+
+/// A collection of vectors with a number each, and queries.
+fn collection(folder: &std::path::Path) -> (Collection, Vec<Vec<f32>>) {
+    let mut random = Random(7);
+    let centres: Vec<Vec<f32>> = (0..CENTRES).map(|_| random.vector()).collect();
+    let mut around = |place: usize| -> Vec<f32> {
+        let centre = &centres[place % CENTRES];
+        centre.iter().map(|x| x + 0.8 * random.next()).collect()
+    };
+    let queries = (0..64).map(|i| around(i * 37)).collect();
+    let documents = (0..ROWS).map(|row| {
+        let mut document = Document::new(row.to_string()).vector(around(row));
+        document.payload.insert("number".to_owned(), (row * 7_919 % ROWS).into());
+        document
+    });
+    let options = Options::new().vector(DIM, Metric::Cosine);
+    let collection = Collection::create(folder, options).expect("created");
+    collection.upsert(documents.collect()).expect("taken in");
+    (collection, queries)
+}
+
+fn ways(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (collection, queries) = collection(&folder.path().join("index"));
+    let mut group = criterion.benchmark_group("way");
+    let mut time = |name: &str, kind: StrategyKind, rows: usize, ef: Option<usize>| {
+        let filter = json!({ "number": { "$lt": rows } });
+        let filter =
+            if rows == ROWS { Filter::All } else { Filter::from_json(&filter).expect("one") };
+        let mut requests = queries.iter().cycle().map(|query| {
+            let mut request = SearchRequest::vector(query.clone()).filter(filter.clone());
+            request.params.strategy = Some(kind);
+            request.params.ef = ef;
+            request.with_payload = false;
+            request
+        });
+        group.throughput(Throughput::Elements(rows as u64));
+        group.bench_function(BenchmarkId::new(name, ef.unwrap_or(rows)), |bencher| {
+            bencher
+                .iter(|| collection.search(&requests.next().expect("endless")).expect("answered"));
+        });
+    };
+    for rows in [600, 6_000, ROWS] {
+        time("exact", StrategyKind::Exact, rows, None);
+        time("codes", StrategyKind::Codes, rows, None);
+    }
+    for ef in [32, 128, 512] {
+        time("graph", StrategyKind::Graph, ROWS, Some(ef));
+    }
+    group.finish();
+}
+
+fn parts(criterion: &mut Criterion) {
+    let mut random = Random(3);
+    let scores: Vec<f64> = (0..10_000).map(|_| f64::from(random.next())).collect();
+    criterion.bench_function("ten best of 10,000", |bencher| {
+        bencher.iter(|| {
+            let mut top = TopK::new(10);
+            for (row, &score) in scores.iter().enumerate() {
+                top.push(score, row);
+            }
+            top.into_sorted()
+        });
+    });
+    let leg = |leg: Leg, step: u32| LegHits {
+        leg,
+        weight: 1.0,
+        hits: (0..50).map(|i| (i * step % 97, 1.0 / f64::from(i + 1))).collect(),
+    };
+    let legs = [leg(Leg::Text, 3), leg(Leg::Vector, 5)];
+    criterion.bench_function("fuse 50 and 50 by rank", |bencher| {
+        bencher.iter(|| fuse(black_box(&legs), &Fusion::default(), Ord::cmp));
+    });
+    let filter = json!({ "year": { "$gte": 2020 }, "$or": [{ "tag": "a" }, { "tag": "b" }] });
+    criterion.bench_function("read a filter", |bencher| {
+        bencher.iter(|| Filter::from_json(black_box(&filter)).expect("a filter"));
+    });
+}
+
+criterion_group!(benches, ways, parts);
+criterion_main!(benches);
