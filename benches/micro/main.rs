@@ -6,11 +6,11 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use lexivec::query::fusion::{Fusion, LegHits, fuse};
+use lexivec::query::fusion::{LegHits, fuse};
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::request::Leg;
 use lexivec::query::topk::TopK;
-use lexivec::{Collection, Document, Filter, Metric, Options, SearchRequest};
+use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, SearchRequest};
 use serde_json::json;
 
 const ROWS: usize = 60_000;

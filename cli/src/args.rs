@@ -307,6 +307,9 @@ pub(crate) struct Search {
     /// Scan instead of walking graphs.
     #[arg(long)]
     pub(crate) exact: bool,
+    /// Pages of 4 KiB that the vector leg may touch in each segment, for collections larger than memory.
+    #[arg(long)]
+    pub(crate) max_page_reads: Option<usize>,
     /// Show scores by terms, and the plan.
     #[arg(long)]
     pub(crate) explain: bool,

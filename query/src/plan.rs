@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::planner::Costs;
+
 /// Counts of one segment, after the filter was evaluated.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SegmentFacts {
@@ -92,4 +94,9 @@ pub struct SegmentPlan {
     pub matching: u32,
     /// What else could have been done, with its cost.
     pub alternatives: Vec<(Strategy, f64)>,
+    /// Pages of 4 KiB of the segment's file that were touched, where the request bounds them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page_reads: Option<usize>,
+    /// What the costs were computed from.
+    pub costs: &'static Costs,
 }

@@ -1,5 +1,7 @@
 //! Choosing how the vector leg runs on a segment, by counted selectivity and measured costs.
 
+use serde::Serialize;
+
 use crate::plan::{SegmentFacts, SegmentPlan, Strategy};
 use crate::request::Params;
 
@@ -8,15 +10,17 @@ use crate::request::Params;
 pub const DEFAULT_EF: usize = 256;
 /// Microseconds up to which an exact scan is done whatever else would cost: no row can be missed.
 pub const EXACT_MICROS: f64 = 25.0;
+/// Bytes of a page, the least that is read from a disk.
+const PAGE_BYTES: f64 = 4_096.0;
 /// Rows a walk compares with for each place of its beam, as a share of the graph's degree: most
 /// neighbours of a visited row have been seen before. Counted on real graphs of degree 32.
 const NEW_NEIGHBOURS: f64 = 0.5;
 
-/// What things cost on this class of machine, in nanoseconds. Measured on one core of an AMD EPYC of
-/// 2024 with AVX-512 and 32 MB of cache; other machines differ by a factor that is about the same for
-/// all of them, so that the choices stay.
-#[derive(Clone, Copy, Debug)]
+/// What things cost on a class of machines, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Costs {
+    /// The class: the vector instructions that codes are compared by.
+    pub machine: &'static str,
     /// A byte of a vector or a code that is read in the order of rows.
     pub byte_in_order: f64,
     /// A byte of a code that a walk jumps to.
@@ -27,24 +31,84 @@ pub struct Costs {
     pub walked_row: f64,
 }
 
-/// The costs that plans are made with.
-pub const COSTS: Costs =
-    Costs { byte_in_order: 0.04, byte_jumped_to: 0.06, row: 6.0, walked_row: 18.0 };
+/// The costs of each class; that of the last is taken where none fits. Read off the micro benches, see
+/// benches/RESULTS.md; machines of a class differ by a factor that is about the same for all costs, so
+/// that the choices stay. They are not measured anew by each process: its plans would not repeat.
+pub const COSTS: [Costs; 4] = [
+    Costs {
+        machine: "avx512",
+        byte_in_order: 0.04,
+        byte_jumped_to: 0.06,
+        row: 6.0,
+        walked_row: 18.0,
+    },
+    Costs {
+        machine: "avx2",
+        byte_in_order: 0.06,
+        byte_jumped_to: 0.09,
+        row: 6.0,
+        walked_row: 18.0,
+    },
+    Costs {
+        machine: "neon",
+        byte_in_order: 0.06,
+        byte_jumped_to: 0.09,
+        row: 6.0,
+        walked_row: 18.0,
+    },
+    Costs {
+        machine: "plain",
+        byte_in_order: 0.5,
+        byte_jumped_to: 0.55,
+        row: 6.0,
+        walked_row: 18.0,
+    },
+];
+
+impl Costs {
+    /// The costs of a class.
+    pub fn of(machine: &str) -> &'static Self {
+        let [.., last] = &COSTS;
+        COSTS.iter().find(|costs| costs.machine == machine).unwrap_or(last)
+    }
+}
 
 /// Plans one segment. `window` is the number of rows wanted.
-pub fn plan_vector(facts: &SegmentFacts, window: usize, params: &Params) -> SegmentPlan {
+pub fn plan_vector(
+    facts: &SegmentFacts,
+    window: usize,
+    params: &Params,
+    costs: &'static Costs,
+) -> SegmentPlan {
     let matching = facts.matching;
-    let plan =
-        |strategy, cost, alternatives| SegmentPlan { strategy, cost, matching, alternatives };
+    let plan = |strategy, cost, alternatives| SegmentPlan {
+        strategy,
+        cost,
+        matching,
+        alternatives,
+        page_reads: None,
+        costs,
+    };
     if matching == 0 || window == 0 {
         return plan(Strategy::Empty, 0.0, Vec::new());
     }
-    let mut ways = ways(facts, window, params);
+    let mut ways = ways(facts, window, params, costs);
     // The exact one is the first, and wins a tie.
     let exact = ways.first().map_or(0.0, |(_, cost)| *cost);
     let asked = ways.iter().position(|(way, _)| way.kind() == params.strategy);
-    let scan = exact <= EXACT_MICROS || matching as usize <= window;
-    let cheapest = (0..ways.len()).min_by(|&a, &b| ways[a].1.total_cmp(&ways[b].1)).unwrap_or(0);
+    let within = |way: &Strategy| {
+        params.max_page_reads.is_none_or(|most| pages(facts, window, way) <= most as f64)
+    };
+    let scan = (exact <= EXACT_MICROS || matching as usize <= window)
+        && ways.first().is_some_and(|(way, _)| within(way));
+    // A way over the bound on pages is taken only where all are.
+    let price = |&(ref way, cost): &(Strategy, f64)| (!within(way), cost);
+    let cheapest = (0..ways.len())
+        .min_by(|&a, &b| {
+            let (a, b) = (price(&ways[a]), price(&ways[b]));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        })
+        .unwrap_or(0);
     let exact = params.exact || params.target_recall.is_some_and(|target| target >= 1.0);
     let chosen = match (exact, asked) {
         (true, _) => 0,
@@ -61,10 +125,31 @@ pub fn plan_vector(facts: &SegmentFacts, window: usize, params: &Params) -> Segm
     plan(strategy, cost, ways)
 }
 
-/// All ways there are, with their costs in microseconds.
-fn ways(facts: &SegmentFacts, window: usize, params: &Params) -> Vec<(Strategy, f64)> {
+/// Pages that a way touches at the most; a walk keeps to any bound.
+fn pages(facts: &SegmentFacts, window: usize, way: &Strategy) -> f64 {
+    let rows = |count: f64, bytes: u32| {
+        let all = f64::from(facts.rows) * f64::from(bytes) / PAGE_BYTES;
+        // A row that begins on a page may end on the next.
+        (count * (1.0 + f64::from(bytes) / PAGE_BYTES)).min(all + 1.0)
+    };
     let matching = f64::from(facts.matching);
-    let scan = |bytes: u32| COSTS.row + f64::from(bytes) * COSTS.byte_in_order;
+    let rescored = rows((2.0 * window as f64).min(matching), facts.vector_bytes);
+    match way {
+        Strategy::Empty | Strategy::Graph { .. } | Strategy::FilteredGraph { .. } => 0.0,
+        Strategy::Exact => rows(matching, facts.vector_bytes),
+        Strategy::Codes => rows(matching, facts.code_bytes) + rescored,
+    }
+}
+
+/// All ways there are, with their costs in microseconds.
+fn ways(
+    facts: &SegmentFacts,
+    window: usize,
+    params: &Params,
+    costs: &Costs,
+) -> Vec<(Strategy, f64)> {
+    let matching = f64::from(facts.matching);
+    let scan = |bytes: u32| costs.row + f64::from(bytes) * costs.byte_in_order;
     let floats = scan(facts.vector_bytes);
     let mut ways = vec![(Strategy::Exact, matching * floats / 1e3)];
     if !facts.has_codes {
@@ -81,7 +166,7 @@ fn ways(facts: &SegmentFacts, window: usize, params: &Params) -> Vec<(Strategy, 
     };
     if let (true, Some(ef)) = (facts.has_graph, ef) {
         let ef = ef.max(window);
-        let row = COSTS.walked_row + f64::from(facts.code_bytes) * COSTS.byte_jumped_to;
+        let row = costs.walked_row + f64::from(facts.code_bytes) * costs.byte_jumped_to;
         let places = f64::from(facts.degree.max(1)) * NEW_NEIGHBOURS;
         let (strategy, ef) = if facts.matching == facts.rows {
             (Strategy::Graph { ef }, ef)
@@ -122,6 +207,7 @@ mod tests {
         let exact = Params { exact: true, ..auto };
         let ef = |ef| Params { ef: Some(ef), ..auto };
         let way = |way| Params { strategy: Some(way), ..auto };
+        let pages = |most| Params { max_page_reads: Some(most), ..auto };
         let target = |recall| Params { target_recall: Some(recall), ..auto };
         for (matching, codes, graph, window, params, expected) in [
             (0, true, true, 10, auto, Strategy::Empty),
@@ -147,8 +233,12 @@ mod tests {
             (100_000, true, false, 10, target(0.95), Strategy::Codes),
             (100_000, true, false, 10, target(0.9999), Strategy::Exact),
             (100_000, true, true, 10, target(1.0), Strategy::Exact),
+            (100_000, true, false, 10, pages(1_000), Strategy::Codes),
+            (5_000, true, true, 10, pages(20_000), Strategy::Codes),
+            (5_000, true, true, 10, pages(1_000), Strategy::FilteredGraph { ef: 20 * DEFAULT_EF }),
+            (100, true, true, 10, pages(100), Strategy::FilteredGraph { ef: 1_000 * DEFAULT_EF }),
         ] {
-            let plan = plan_vector(&facts(matching, codes, graph), window, &params);
+            let plan = plan_vector(&facts(matching, codes, graph), window, &params, &COSTS[0]);
             assert_eq!(plan.strategy, expected, "{matching} {window}");
         }
     }
@@ -156,7 +246,7 @@ mod tests {
     #[test]
     fn the_choice_is_never_dearer_than_its_alternatives() {
         for matching in (1..100_000).step_by(997) {
-            let plan = plan_vector(&facts(matching, true, true), 10, &Params::default());
+            let plan = plan_vector(&facts(matching, true, true), 10, &Params::default(), &COSTS[0]);
             assert_eq!(plan.alternatives.len(), 2);
             let cheapest = plan.alternatives.iter().all(|(_, cost)| *cost >= plan.cost);
             assert!(cheapest || plan.cost <= EXACT_MICROS, "{plan:?}");

@@ -101,6 +101,7 @@ struct ParamsJson {
     #[serde(default)]
     exact: bool,
     strategy: Option<StrategyKind>,
+    max_page_reads: Option<usize>,
 }
 
 impl SearchJson {
@@ -143,8 +144,8 @@ impl SearchJson {
 
 impl ParamsJson {
     fn into_params(self) -> Params {
-        let Self { ef, target_recall, exact, strategy } = self;
-        Params { ef, target_recall, exact, strategy }
+        let Self { ef, target_recall, exact, strategy, max_page_reads } = self;
+        Params { ef, target_recall, exact, strategy, max_page_reads }
     }
 }
 

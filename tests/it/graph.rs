@@ -166,11 +166,10 @@ fn filters_lose_nothing(collection: &Collection, data: &DataSet) {
                     .collect();
                 assert!(found.iter().all(|hits| hits.len() == K.min(admitted)), "{key} {admitted}");
                 let recall = recall(&found, &truth);
-                assert!(recall >= 0.97 - 0.01, "{key} {from_top} {admitted} {target:?}: {recall}");
-                assert!(
-                    recall >= 0.97 || target.is_some(),
-                    "{key} {from_top} {admitted}: {recall}"
-                );
+                // A wanted recall is one on the average over all queries; of a few it may be off by
+                // two standard errors, that of one being about 0.1.
+                let noise = target.map_or(0.0, |_| 2.0 * 0.1 / (queries.len() as f64).sqrt());
+                assert!(recall >= 0.97 - noise, "{key} {from_top} {admitted} {target:?}: {recall}");
             }
         }
     }
@@ -322,4 +321,36 @@ fn equal_vectors_are_all_found() {
     assert!(answer.hits.iter().all(|h| h.score == 0.0), "all ten are at the query's place");
     let far: Vec<f32> = rows[400].clone();
     assert_eq!(search(&collection, &far, Some(60))[0], 400);
+}
+
+#[test]
+fn a_walk_keeps_to_the_pages_it_may_touch() {
+    let mut random = Random(21);
+    let rows: Vec<Vec<f32>> = (0..6_000).map(|_| random.vector(96)).collect();
+    let collection = collection(&MemoryVfs::default(), &rows, Metric::Cosine);
+    let query = random.vector(96);
+    let answer = |most: Option<usize>| {
+        let mut request = SearchRequest::vector(query.clone()).limit(K).ef(400).explain();
+        request.params.strategy = Some(StrategyKind::Graph);
+        request.params.max_page_reads = most;
+        let answer = collection.search(&request).expect("an answer");
+        assert_eq!(answer.hits.len(), K);
+        let plan = answer.plan.expect("asked for").pop().expect("one segment");
+        (answer.hits.into_iter().map(|hit| hit.id).collect::<Vec<_>>(), plan.page_reads)
+    };
+    let (free, uncounted) = answer(None);
+    assert_eq!(uncounted, None);
+    // With room enough nothing changes, and the count is told.
+    let (wide, all) = answer(Some(1_000_000));
+    let all = all.expect("counted");
+    assert_eq!(wide, free);
+    // With less the walk ends earlier, by what one step may touch at the most.
+    let step = 1 + 2 * M * 4;
+    let mut found = Vec::new();
+    for most in [all / 2, all / 4, all / 8] {
+        let (hits, count) = answer(Some(most));
+        assert!(count.expect("counted") <= most + step, "{count:?} of {most}");
+        found.push(hits.iter().filter(|id| free.contains(id)).count());
+    }
+    assert!(found[2] < K && found[2] <= found[0], "fewer pages find less: {found:?}");
 }

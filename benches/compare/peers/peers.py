@@ -24,6 +24,9 @@ WIDTHS = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]
 TARGETS = [0.9, 0.95, 0.99]
 PEERS = ["hnswlib", "zvec-i8", "vsag-sq8", "faiss-hnsw", "turbovec4"]
 OURS = "lexivec"
+# The same kind of rows, ever more of them.
+SIZES = {"packages-10k": 10_000, "packages-100k": 100_000, "packages": 839_708}
+GROWING = list(SIZES)
 
 
 def adapters(path):
@@ -279,6 +282,36 @@ def report(arguments):
         axes.legend()
         figure.tight_layout()
         figure.savefig(arguments.plots / f"{name}.svg")
+    growth(arguments, plt)
+
+
+def growth(arguments, plt):
+    """Queries a second at one recall by the number of rows."""
+    figure, axes = plt.subplots(figsize=(7, 5))
+    points = {}
+    for name in GROWING:
+        file = arguments.out / name / "results.json"
+        if not file.exists():
+            return
+        rows = SIZES[name]
+        for engine, result in json.loads(file.read_text()).items():
+            speed = median(result["rounds"], lambda r: at(r["curve"], 0.95))
+            if speed:
+                points.setdefault(engine, []).append((rows, speed))
+    print("\n### Growth: q/s at recall 0.95\n")
+    print("| engine |", " | ".join(f"{SIZES[name]:,} rows" for name in GROWING), "|")
+    print("|---" * (len(GROWING) + 1) + "|")
+    for engine, line in points.items():
+        if len(line) == len(GROWING):
+            print(f"| {engine} |", " | ".join(f"{speed:,.0f}" for _, speed in line), "|")
+            style = {"linewidth": 2.5} if engine == OURS else {"linewidth": 1}
+            axes.plot(*zip(*line), marker="o", label=engine, **style)
+    axes.set(xlabel="rows of 256 components", ylabel="queries per CPU-second at recall@10 0.95")
+    axes.set(xscale="log", yscale="log", title="growth")
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(arguments.plots / "growth.svg")
 
 
 def main():

@@ -10,6 +10,7 @@ fashion  60,000 x 784, l2: pictures, from the Debian package dataset-fashion-mni
 packages 842,000 x 256, cosine: names and summaries of Python packages (--packages names a table of them,
          tab-separated under a line of headings, name first and summary last) through the token table
          of the PyPI package wordllama; 2,000 held out
+packages-10k, packages-100k   as many of their first rows, once packages is there
 """
 
 import argparse
@@ -112,15 +113,33 @@ def packages(arguments):
     return *held_out(unit(rows)), "cosine"
 
 
+def first_packages(count):
+    def rows(arguments):
+        whole = arguments.folder / "packages"
+        return np.load(whole / "x.npy", mmap_mode="r")[:count], np.load(whole / "q.npy"), "cosine"
+
+    return rows
+
+
+SETS = {
+    "minilm": minilm,
+    "glove": glove,
+    "fashion": fashion,
+    "packages": packages,
+    "packages-10k": first_packages(10_000),
+    "packages-100k": first_packages(100_000),
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("names", nargs="+", choices=["minilm", "glove", "fashion", "packages"])
+    parser.add_argument("names", nargs="+", choices=SETS)
     parser.add_argument("--minilm")
     parser.add_argument("--packages")
     arguments = parser.parse_args()
     for name in arguments.names:
-        rows, queries, metric = globals()[name](arguments)
+        rows, queries, metric = SETS[name](arguments)
         folder = arguments.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "x.npy", np.ascontiguousarray(rows, dtype=np.float32))

@@ -43,6 +43,7 @@ fn request(args: &Search) -> Outcome<SearchRequest> {
     request.vector_leg.candidates = args.candidates;
     request.params.ef = args.ef;
     request.params.target_recall = args.target_recall;
+    request.params.max_page_reads = args.max_page_reads;
     request.params.exact = args.exact;
     request.explain = args.explain;
     if let Some(alpha) = args.alpha {

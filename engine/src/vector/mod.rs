@@ -3,11 +3,13 @@
 pub(crate) mod distance;
 mod flat;
 pub(crate) mod hnsw;
+mod pages;
 mod quantize;
 mod rotation;
 mod store;
 
 pub(crate) use flat::{scan, scan_many};
+pub(crate) use pages::{PAGE_BYTES, Pages};
 pub(crate) use quantize::{CodeQuery, Codes, write_codes};
 pub(crate) use store::{VectorRows, VectorStore, write_vectors};
 

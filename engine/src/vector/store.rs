@@ -3,6 +3,7 @@
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
 use super::distance::{inverse_norm, prefetch, similarity};
+use super::pages::Pages;
 use crate::error::{Result, corrupt};
 use crate::schema::{Metric, VectorField};
 use crate::segment::RowSet;
@@ -128,6 +129,15 @@ impl VectorStore {
         let bytes = self.rows.get(start..start + width)?;
         bytemuck::try_cast_slice(bytes)
             .map_err(|_| corrupt(&self.file, self.rows.name(), "not aligned to floats"))
+    }
+
+    /// Counts what a comparison with a row reads.
+    pub(crate) fn touch(&self, row: u32, pages: &mut Pages) {
+        let part = |width: usize| row as usize * width..(row as usize + 1) * width;
+        pages.touch(&self.rows, part(self.dim * 4));
+        if let Some(norms) = &self.norms {
+            pages.touch(norms, part(4));
+        }
     }
 
     /// Checks that the stored norms are those of the vectors.

@@ -216,6 +216,11 @@ impl Section {
         &self.0.name
     }
 
+    /// Where it begins in its file, in bytes.
+    pub fn offset(&self) -> usize {
+        self.0.offset
+    }
+
     /// Its length in bytes.
     pub fn len(&self) -> usize {
         self.0.bytes.len()

@@ -128,6 +128,11 @@ pub(crate) fn code_pairs(
     others.iter().any(|&other| enough(other, scalar::code_pair(code(row), code(other))))
 }
 
+/// The class of machines that this one belongs to, by what its kernels are written for.
+pub(crate) fn machine() -> &'static str {
+    wide::isa().map_or("plain", wide::Isa::machine)
+}
+
 /// Asks memory for some bytes that are read soon.
 #[inline]
 pub(crate) fn prefetch(bytes: &[u8]) {

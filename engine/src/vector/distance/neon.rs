@@ -16,6 +16,15 @@ pub(super) enum Isa {
     Neon,
 }
 
+impl Isa {
+    /// The class of machines that have these instructions at best.
+    pub(super) fn machine(self) -> &'static str {
+        match self {
+            Self::Dot | Self::Neon => "neon",
+        }
+    }
+}
+
 /// The best the machine has. There always is one; elsewhere there may be none.
 #[inline]
 pub(super) fn isa() -> Option<Isa> {

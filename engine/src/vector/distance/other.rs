@@ -6,6 +6,12 @@ use super::{Bits, Components};
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Isa {}
 
+impl Isa {
+    pub(super) fn machine(self) -> &'static str {
+        match self {}
+    }
+}
+
 #[inline]
 pub(super) fn isa() -> Option<Isa> {
     None

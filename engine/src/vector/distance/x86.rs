@@ -15,6 +15,16 @@ pub(super) enum Isa {
     Avx2,
 }
 
+impl Isa {
+    /// The class of machines that have these instructions at best.
+    pub(super) fn machine(self) -> &'static str {
+        match self {
+            Self::Avx512 => "avx512",
+            Self::Avx2 => "avx2",
+        }
+    }
+}
+
 /// The widest the machine has; nothing if it has none of them.
 #[inline]
 pub(super) fn isa() -> Option<Isa> {

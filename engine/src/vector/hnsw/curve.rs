@@ -281,13 +281,16 @@ fn measure(
         let near = codes.query(vector, query.unit());
         let others = exact.iter().filter(|(row, _)| row != own).map(|(_, score)| *score);
         let exact: Vec<f64> = others.take(deepest).collect();
-        let recall = |found: &mut dyn Iterator<Item = u32>, depth: usize| -> Result<f32> {
+        let recall = |found: &mut dyn Iterator<Item = u32>,
+                      depth: usize,
+                      spare: usize|
+         -> Result<f32> {
             let Some(least) = exact.get(..depth.min(exact.len())).and_then(<[f64]>::last) else {
                 return Ok(1.0);
             };
             let mut close = 0;
             // One more for the row itself.
-            for row in found.take(depth + 1 + codes.spare(depth)).filter(|row| row != own) {
+            for row in found.take(depth + 1 + spare).filter(|row| row != own) {
                 close += usize::from(f64::from(query.similarity(&query.stored(row)?)) >= *least);
             }
             Ok(close.min(depth) as f32 / depth as f32)
@@ -300,14 +303,14 @@ fn measure(
                 stands_out = contrast(beam, Some(*own), middle);
             }
             for (widths, &depth) in widths.iter_mut().zip(&DEPTHS) {
-                match recall(&mut beam.found().map(|near| near.row), depth) {
+                match recall(&mut beam.found().map(|near| near.row), depth, codes.spare(depth)) {
                     Ok(recall) => widths.push(recall),
                     Err(error) => failed = Some(error),
                 }
             }
             LADDER.get(place + 1).filter(|_| failed.is_none()).map(|&width| width as usize)
         };
-        search(graph, codes, &near, LADDER[0] as usize, Widen::As(&mut widen))?;
+        search(graph, codes, &near, LADDER[0] as usize, Widen::As(&mut widen), None)?;
         if let Some(error) = failed {
             return Err(error);
         }
@@ -316,9 +319,11 @@ fn measure(
         let scan = match place.is_multiple_of(QUERIES / SCANNED) {
             false => None,
             true => {
-                let found =
-                    codes.scan(&near, &store.present, deepest + 1 + codes.spare(deepest))?;
-                let depth = |&depth: &usize| recall(&mut found.iter().copied(), depth);
+                let most = deepest + 1 + codes.spare_of_some(deepest);
+                let found = codes.scan(&near, &store.present, most)?;
+                let depth = |&depth: &usize| {
+                    recall(&mut found.iter().copied(), depth, codes.spare_of_some(depth))
+                };
                 Some(DEPTHS.iter().map(depth).collect::<Result<Vec<_>>>()?)
             }
         };

@@ -8,6 +8,7 @@ use super::{MAX_GRAPH_ROWS, MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::{Result, corrupt};
 use crate::limits::MAX_M;
 use crate::segment::RowSet;
+use crate::vector::Pages;
 use crate::vector::distance::prefetch;
 
 /// Writes the sections `vector/<field>/graph{,/0,/upper}`; FORMAT.md has their tables.
@@ -194,6 +195,12 @@ impl Graph {
         if let Ok(list) = self.level0.get(start..start + width) {
             prefetch(list);
         }
+    }
+
+    /// Counts what a step from a row reads.
+    pub(super) fn touch(&self, row: u32, pages: &mut Pages) {
+        let width = 2 * self.m * 4;
+        pages.touch(&self.level0, row as usize * width..(row as usize + 1) * width);
     }
 
     /// Neighbours of a slot on an upper level, as slots of that level.

@@ -13,7 +13,7 @@ pub(crate) use beam::Beam;
 pub(crate) use build::{BuildParameters, BuiltGraph, build, extend};
 pub(crate) use curve::Curve;
 pub(crate) use layout::{Graph, write_graph};
-pub(crate) use search::{Widen, search};
+pub(crate) use search::{Bound, Widen, search};
 
 /// Highest level a node may have. With m = 2 the chance of a node above it is 2^-32.
 pub(crate) const MAX_LEVEL: usize = 32;

@@ -6,7 +6,7 @@ use super::beam::Beam;
 use super::layout::Graph;
 use crate::error::Result;
 use crate::vector::quantize::CodeQuery;
-use crate::vector::{Codes, Near};
+use crate::vector::{Codes, Near, Pages};
 
 thread_local! {
     /// What the walks of this thread write into.
@@ -30,14 +30,23 @@ pub(crate) enum Widen<'a> {
     As(&'a mut dyn FnMut(&Beam) -> Option<usize>),
 }
 
+/// How many pages a walk may touch.
+pub(crate) struct Bound<'a> {
+    pub(crate) pages: &'a mut Pages,
+    /// Pages it leaves for what comes after it.
+    pub(crate) spare: usize,
+}
+
 /// The closest rows that a beam of width `ef`, or as wide as it becomes, reaches; best first, by their
-/// codes.
+/// codes. Where pages are counted it ends when no more than `Bound::spare` of them are left; the upper
+/// levels, a few pages that all walks share, are not counted.
 pub(crate) fn search(
     graph: &Graph,
     codes: &Codes,
     query: &CodeQuery,
     ef: usize,
     mut widen: Widen<'_>,
+    mut bound: Option<Bound<'_>>,
 ) -> Result<Vec<Near>> {
     SCRATCH.with_borrow_mut(|scratch| {
         let Some(entry) = descend(graph, codes, query, scratch)? else {
@@ -60,6 +69,12 @@ pub(crate) fn search(
                 // What comes back may have been walked from already, all of it.
                 continue;
             };
+            if let Some(bound) = &mut bound {
+                if bound.pages.left() <= bound.spare {
+                    break;
+                }
+                graph.touch(current.row, bound.pages);
+            }
             // Likely to be next: its neighbours come while those of this one are compared.
             if let Some(next) = beam.peek() {
                 graph.prefetch(next);
@@ -71,6 +86,9 @@ pub(crate) fn search(
                     fresh.push(n);
                 }
             })?;
+            if let Some(bound) = &mut bound {
+                fresh.iter().for_each(|&row| codes.touch(row, bound.pages));
+            }
             scores.clear();
             codes.scores(query, fresh, products, scores)?;
             for (&row, &score) in fresh.iter().zip(&*scores) {

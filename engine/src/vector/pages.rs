@@ -1,0 +1,39 @@
+//! The pages of files that a search touches, counted and bounded: what it may have to read from a disk
+//! where a collection is larger than memory.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use lexivec_storage::Section;
+
+/// Bytes of a page, the least that is read from a file.
+pub(crate) const PAGE_BYTES: usize = 4_096;
+
+/// Distinct pages of one segment file touched so far, and how many may be.
+pub(crate) struct Pages {
+    most: usize,
+    touched: HashSet<usize>,
+}
+
+impl Pages {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, touched: HashSet::new() }
+    }
+
+    /// Counts the pages that these bytes of a section lie on.
+    pub(crate) fn touch(&mut self, section: &Section, bytes: Range<usize>) {
+        if !bytes.is_empty() {
+            let (first, last) = (section.offset() + bytes.start, section.offset() + bytes.end - 1);
+            self.touched.extend(first / PAGE_BYTES..=last / PAGE_BYTES);
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// How many more may be touched.
+    pub(crate) fn left(&self) -> usize {
+        self.most.saturating_sub(self.touched.len())
+    }
+}

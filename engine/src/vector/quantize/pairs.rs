@@ -1,0 +1,236 @@
+//! The codes of a segment that is being built: rows of it ask each other.
+
+use bytemuck::{Pod, Zeroable};
+use lexivec_storage::Scratch;
+use rayon::prelude::*;
+
+use super::{Bits, Quantizer};
+use crate::error::Result;
+use crate::schema::{Metric, Quantization};
+use crate::vector::VectorRows;
+use crate::vector::distance::{Components, code_dots, code_pairs, prefetch};
+use crate::vector::rotation::Rotation;
+
+/// The codes of a segment that is being built, eight bits each, in memory.
+pub(crate) struct BuildCodes {
+    bytes: Scratch,
+    stride: usize,
+    dim: usize,
+    metric: Metric,
+    terms: Vec<PairTerm>,
+    /// The four higher bits of every component once more, for walks; of vectors of few components none.
+    high: Option<Scratch>,
+}
+
+/// What makes an inner product of two codes the similarity of their rows.
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
+struct PairTerm {
+    scale: f32,
+    /// Added for each of the two rows.
+    bias: f32,
+}
+
+/// A row of a segment that is being built, asking for the others.
+#[derive(Default)]
+pub(crate) struct PairQuery {
+    components: Components,
+    term: PairTerm,
+}
+
+impl BuildCodes {
+    /// Makes the codes of all rows.
+    pub(crate) fn new(rows: &VectorRows<'_>) -> Result<Self> {
+        let mut quantizer = Quantizer::new(rows, Quantization::Int8, 0);
+        let has_high = Quantization::usual(rows.dim) == Quantization::Int4;
+        if has_high {
+            // Four bits are enough where no component is much larger than the others.
+            quantizer.rotation = Some(Rotation::new(rows.dim, 0));
+        }
+        let (stride, count) = (quantizer.stride(), rows.present.rows() as usize);
+        let mut bytes = Scratch::zeroed(count * stride)?;
+        let terms = bytes
+            .par_chunks_mut(stride.max(1))
+            .zip(0..count as u32)
+            .map_init(Vec::new, |turned, (code, row)| {
+                let term = quantizer.encode(rows.row(row), rows.unit(row), turned, code);
+                let centre = quantizer.centre.iter().zip(turned.iter());
+                let (scale, bias) = match rows.metric {
+                    Metric::L2 => (term.scale / std::f32::consts::SQRT_2, term.offset),
+                    _ => (term.scale, centre.map(|(c, x)| c * (x + 0.5 * c)).sum()),
+                };
+                PairTerm { scale, bias }
+            })
+            .collect();
+        let high = if has_high { Some(high_bits(&bytes, stride, rows.dim)?) } else { None };
+        Ok(Self { bytes, stride, dim: rows.dim, metric: rows.metric, terms, high })
+    }
+
+    fn code(&self, row: u32) -> &[u8] {
+        let start = row as usize * self.stride;
+        self.bytes.get(start..start + self.stride).unwrap_or_default()
+    }
+
+    fn term(&self, row: u32) -> PairTerm {
+        self.terms.get(row as usize).copied().unwrap_or_default()
+    }
+
+    /// Makes a row ready to ask for others.
+    pub(crate) fn query(&self, row: u32, query: &mut PairQuery) {
+        let code = self.code(row).iter().take(self.dim);
+        query.components.set(code.map(|&c| (c ^ 128) as i8));
+        query.term = self.term(row);
+    }
+
+    /// Estimated similarities of some rows to one, in `scores`; `products` is scratch.
+    pub(crate) fn scores(
+        &self,
+        query: &PairQuery,
+        rows: &[u32],
+        products: &mut Vec<i32>,
+        scores: &mut Vec<f32>,
+    ) {
+        products.resize(rows.len(), 0);
+        let components = &query.components;
+        code_dots(Bits::Eight, &self.bytes, self.stride, rows, components, products);
+        scores.clear();
+        // What the middle of the grid adds to every product.
+        let middle = 128 * components.sum();
+        let score = |(&row, product): (&u32, &mut i32)| {
+            self.score(query.term, row, (*product - middle) as f32)
+        };
+        scores.extend(rows.iter().zip(products).map(score));
+    }
+
+    /// As [`scores`](Self::scores), by as few bits as are enough to find the way.
+    pub(crate) fn rough_scores(
+        &self,
+        query: &PairQuery,
+        rows: &[u32],
+        products: &mut Vec<i32>,
+        scores: &mut Vec<f32>,
+    ) {
+        let Some(high) = &self.high else {
+            return self.scores(query, rows, products, scores);
+        };
+        products.resize(rows.len(), 0);
+        let (stride, components) = (Bits::Four.stride(self.dim), &query.components);
+        code_dots(Bits::Four, high, stride, rows, components, products);
+        scores.clear();
+        // The lower bits are half of what they may be, on the average.
+        let middle = components.sum() as f32 * (128.0 - 7.5);
+        let score = |(&row, product): (&u32, &mut i32)| {
+            self.score(query.term, row, (16 * *product) as f32 - middle)
+        };
+        scores.extend(rows.iter().zip(products).map(score));
+    }
+
+    /// True where [`rough_scores`](Self::rough_scores) are not those of all bits.
+    pub(crate) fn is_rough(&self) -> bool {
+        self.high.is_some()
+    }
+
+    /// Similarity, by the inner product of two codes less the middle of the grid.
+    #[inline]
+    fn score(&self, query: PairTerm, row: u32, product: f32) -> f32 {
+        let term = self.term(row);
+        product * query.scale * term.scale + query.bias + term.bias
+    }
+
+    /// Estimated similarity of two rows.
+    #[inline]
+    pub(crate) fn similarity(&self, a: u32, b: u32) -> f32 {
+        let mut similarity = 0.0;
+        self.pairs(b, &[a], |score| {
+            similarity = score;
+            true
+        });
+        similarity
+    }
+
+    /// True if a row is more similar than that to one of the others.
+    #[inline]
+    pub(crate) fn is_closer(&self, row: u32, others: &[u32], limit: f32) -> bool {
+        self.pairs(row, others, |score| score > limit)
+    }
+
+    #[inline]
+    fn pairs(&self, row: u32, others: &[u32], mut enough: impl FnMut(f32) -> bool) -> bool {
+        let term = self.term(row);
+        code_pairs(&self.bytes, self.stride, row, others, |other, product| {
+            enough(self.score(term, other, product as f32))
+        })
+    }
+
+    /// Asks memory for a row's code.
+    #[inline]
+    pub(crate) fn prefetch(&self, row: u32) {
+        prefetch(self.code(row));
+        self.prefetch_term(row);
+    }
+
+    fn prefetch_term(&self, row: u32) {
+        if let Some(term) = self.terms.get(row as usize) {
+            prefetch(bytemuck::bytes_of(term));
+        }
+    }
+
+    /// Asks memory for what [`rough_scores`](Self::rough_scores) needs of a row.
+    #[inline]
+    pub(crate) fn prefetch_rough(&self, row: u32) {
+        let Some(high) = &self.high else {
+            return self.prefetch(row);
+        };
+        let stride = Bits::Four.stride(self.dim);
+        let start = row as usize * stride;
+        high.get(start..start + stride).map(prefetch);
+        self.prefetch_term(row);
+    }
+
+    pub(crate) fn metric(&self) -> Metric {
+        self.metric
+    }
+}
+
+/// The codes of the higher halves of codes of eight bits.
+fn high_bits(codes: &[u8], stride: usize, dim: usize) -> Result<Scratch> {
+    let short = Bits::Four.stride(dim);
+    let mut high = Scratch::zeroed(codes.len() / stride.max(1) * short)?;
+    high.par_chunks_mut(short.max(1)).zip(codes.par_chunks(stride.max(1))).for_each(
+        |(high, code)| {
+            for (i, number) in code.iter().take(dim).enumerate() {
+                Bits::Four.put(high, i, number >> 4);
+            }
+        },
+    );
+    Ok(high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{ROWS, field, vectors};
+    use super::*;
+    use crate::vector::distance::similarity;
+
+    #[test]
+    fn codes_of_a_build_estimate_similarities_of_rows() {
+        let vectors = vectors();
+        for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+            let field = field(metric, Quantization::Int8);
+            let rows = vectors.iter().map(|v| Some(v.as_slice()));
+            let rows = VectorRows::new(&field, ROWS + 1, rows);
+            let codes = BuildCodes::new(&rows).expect("memory");
+            let (mut query, mut scores) = (PairQuery::default(), Vec::new());
+            codes.query(5, &mut query);
+            let others: Vec<u32> = (0..ROWS).collect();
+            codes.scores(&query, &others, &mut Vec::new(), &mut scores);
+            for (other, score) in others.into_iter().zip(scores) {
+                let norms = rows.unit(5) * rows.unit(other);
+                let exact = similarity(metric, rows.row(5), rows.row(other), norms);
+                let limit = if metric == Metric::Cosine { 0.01 } else { 1.0 };
+                assert!((score - exact).abs() < limit, "{metric:?}: {score} {exact}");
+                assert_eq!(score, codes.similarity(other, 5), "{metric:?}");
+            }
+        }
+    }
+}
