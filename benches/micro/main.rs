@@ -2,6 +2,7 @@
 //!
 //! The ways of the vector leg are what the planner's costs are read off: microseconds for so many rows of
 //! 384 components, of which no cache holds all.
+#![allow(clippy::expect_used)] // as in tests: what fails here is this program's own mistake
 
 use std::hint::black_box;
 
