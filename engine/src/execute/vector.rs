@@ -138,7 +138,7 @@ impl Search<'_> {
         let near: Vec<_> = queries.iter().map(|q| codes.query(q.vector(), q.unit())).collect();
         let most = match plan.strategy {
             Strategy::Graph { .. } => window + codes.spare(window),
-            _ => window + codes.spare_of_some(window),
+            _ => window + codes.spare_of_some(window, self.rows.count()),
         };
         let (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) =
             (&plan.strategy, &self.vectors.graph)

@@ -273,6 +273,7 @@ fn measure(
     task: &[(u32, Vec<f32>)],
 ) -> Result<Vec<Measured>> {
     let deepest = DEPTHS[DEPTHS.len() - 1];
+    let rows = store.present.count();
     let asked: Vec<_> = task.iter().map(|(_, vector)| store.query(vector)).collect();
     let exact = scan_many(&asked, store.present.iter(), deepest + 1, Ok)?;
     let mut measured = Vec::with_capacity(task.len());
@@ -319,10 +320,10 @@ fn measure(
         let scan = match place.is_multiple_of(QUERIES / SCANNED) {
             false => None,
             true => {
-                let most = deepest + 1 + codes.spare_of_some(deepest);
+                let most = deepest + 1 + codes.spare_of_some(deepest, rows);
                 let found = codes.scan(&near, &store.present, most)?;
                 let depth = |&depth: &usize| {
-                    recall(&mut found.iter().copied(), depth, codes.spare_of_some(depth))
+                    recall(&mut found.iter().copied(), depth, codes.spare_of_some(depth, rows))
                 };
                 Some(DEPTHS.iter().map(depth).collect::<Result<Vec<_>>>()?)
             }

@@ -459,13 +459,13 @@ impl Codes {
         self.quantizer.stride() + size_of::<Term>()
     }
 
-    /// As [`spare`](Self::spare), where only some rows are wanted: they may be as far from the query as
-    /// all others are, and then differ by less than the codes blur.
-    pub(crate) fn spare_of_some(&self, wanted: usize) -> usize {
+    /// As [`spare`](Self::spare), where only some rows, so many, are compared: they may be as far from the
+    /// query as most are, and then the more of them there are, the more differ by less than the codes blur.
+    pub(crate) fn spare_of_some(&self, wanted: usize, rows: u32) -> usize {
         match self.quantizer.bits {
             Bits::Eight => self.spare(wanted),
-            Bits::Four => wanted * 20 + 200,
-            Bits::One => wanted * 20 + 400,
+            Bits::Four => wanted * 20 + 200 + rows as usize / 50,
+            Bits::One => wanted * 20 + 400 + rows as usize / 20,
         }
     }
 
