@@ -12,9 +12,11 @@ pub mod fusion;
 pub mod parse;
 pub mod plan;
 pub mod planner;
+pub mod query_type;
 pub mod request;
 pub mod topk;
 pub mod value;
+mod words;
 
 pub use error::{Error, Result};
 pub use filter::Filter;
