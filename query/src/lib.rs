@@ -1,5 +1,6 @@
 //! Questions to a collection: what a request means, which rows a filter admits, how legs are
-//! planned and fused, and how good a ranking is. Pure functions: no file, no clock, no thread.
+//! planned and fused, and how good a ranking or an answer is. Pure functions: no file, no clock, no
+//! thread.
 #![forbid(unsafe_code)]
 
 pub mod bind;
