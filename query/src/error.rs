@@ -47,6 +47,15 @@ pub enum Error {
         /// What was asked for.
         found: usize,
     },
+    /// Figures are asked for of a suite without a result. The platform's ValueError, in its words.
+    #[error("No results to aggregate")]
+    NoResults,
+    /// An improvement is asked for, in per cent, over what is 0. The platform's ZeroDivisionError.
+    #[error("the {what} of experiment A is 0: there is no percentage of it")]
+    ZeroBaseline {
+        /// The figure.
+        what: &'static str,
+    },
 }
 
 impl Error {

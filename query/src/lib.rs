@@ -1,5 +1,6 @@
 //! Questions to a collection: what a request means, which rows a filter admits, how legs are
-//! planned and fused, and how good a ranking is. Pure functions: no file, no clock, no thread.
+//! planned and fused, and how good a ranking or an answer is. Pure functions: no file, no clock, no
+//! thread.
 #![forbid(unsafe_code)]
 
 pub mod bind;
@@ -12,9 +13,12 @@ pub mod fusion;
 pub mod parse;
 pub mod plan;
 pub mod planner;
+pub mod query_type;
+mod random;
 pub mod request;
 pub mod topk;
 pub mod value;
+mod words;
 
 pub use error::{Error, Result};
 pub use filter::Filter;

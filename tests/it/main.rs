@@ -7,6 +7,7 @@ mod bench;
 mod corpora;
 mod corruption;
 mod embedder;
+mod equivalence;
 mod graph;
 mod http;
 mod metrics;

@@ -6,7 +6,7 @@ use serde::Serialize;
 /// was outside of 5 to 7 of 100 intervals of 60 queries: how much queries vary is itself measured.
 const Z: f64 = 2.326_348;
 
-/// A mean over queries, and bounds that hold the true one in 95 of 100 measurements or more.
+/// A mean over queries, and bounds that are to hold the true one in 95 of 100 measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Interval {
     /// The mean.
@@ -17,7 +17,7 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// The mean recall of some queries of `k` hits each.
+/// The mean recall of some queries of `k` hits each; the truth is inside in 95 of 100 or more.
 ///
 /// Wilson's score interval ("Probable inference, the law of succession, and statistical inference",
 /// 1927), which holds where recall is near 1 and the normal one does not. Hits of one query are missed

@@ -1,0 +1,217 @@
+//! How far an answer, its question and its contexts share words.
+//!
+//! These are the platform's figures, kept to the bit so that old and new ones can be compared. They
+//! take words as they stand between white space, in lower case: "hello," is not "hello". They know
+//! nothing of meaning.
+
+use std::collections::HashSet;
+
+use crate::words::words;
+
+/// Share of a sentence's tokens that must be in the contexts for it to be supported by them.
+const SUPPORTED: f64 = 0.5;
+/// Similarity above which a context is the expected one.
+const SAME_CONTEXT: f64 = 0.7;
+/// Share of the question's words above which a context is taken for relevant to it.
+const RELEVANT: f64 = 0.3;
+/// What shared words and length weigh in an answer's relevancy.
+const RELEVANCY_WEIGHTS: (f64, f64) = (0.7, 0.3);
+
+/// The different words of a text in lower case.
+type WordSet<'a> = HashSet<&'a str>;
+
+fn lower<S: AsRef<str>>(texts: &[S]) -> Vec<String> {
+    texts.iter().map(|text| text.as_ref().to_lowercase()).collect()
+}
+
+fn sets(lower: &[String]) -> Vec<WordSet<'_>> {
+    lower.iter().map(|text| words(text).collect()).collect()
+}
+
+fn share(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+fn shared(a: &WordSet<'_>, b: &WordSet<'_>) -> usize {
+    a.intersection(b).count()
+}
+
+/// Jaccard's similarity of two sets (1901) from their sizes and that of their intersection: 1 of
+/// two empty sets, which have nothing that the other has not; from 0 to 1 where the sizes can be
+/// true.
+pub fn jaccard(a: usize, b: usize, intersection: usize) -> f64 {
+    // In floats, where sizes that cannot be true do not overflow.
+    let [a, b, intersection] = [a, b, intersection].map(|size| size as f64);
+    let union = a + b - intersection;
+    if a + b == 0.0 {
+        1.0
+    } else if union == 0.0 {
+        0.0
+    } else {
+        intersection / union
+    }
+}
+
+/// [`jaccard`] of two sets of words, but 0 where one is empty: no text is like another.
+fn set_similarity(a: &WordSet<'_>, b: &WordSet<'_>) -> f64 {
+    if a.is_empty() || b.is_empty() { 0.0 } else { jaccard(a.len(), b.len(), shared(a, b)) }
+}
+
+/// Similarity of two texts: Jaccard's of their words, 0 to 1; 0 where a text has none. Of an answer
+/// and the true one it is the answer similarity.
+pub fn similarity(a: &str, b: &str) -> f64 {
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    set_similarity(&words(&a).collect(), &words(&b).collect())
+}
+
+/// Share of the answer's sentences that the contexts support: at least half of a sentence's tokens,
+/// a repeated one counted each time, are in one or another context. 0 to 1; 0 where there is no
+/// sentence or no context.
+///
+/// A sentence ends at every full stop, the decimal point of "3.14" included.
+pub fn faithfulness<S: AsRef<str>>(answer: &str, contexts: &[S]) -> f64 {
+    let contexts = lower(contexts);
+    let known: WordSet<'_> = contexts.iter().flat_map(|context| words(context)).collect();
+    let (mut sentences, mut supported) = (0, 0);
+    for sentence in answer.split('.') {
+        let sentence = sentence.to_lowercase();
+        let tokens = words(&sentence).count();
+        if tokens > 0 {
+            let found = words(&sentence).filter(|word| known.contains(word)).count();
+            sentences += 1;
+            supported += usize::from(share(found, tokens) >= SUPPORTED);
+        }
+    }
+    share(supported, sentences)
+}
+
+/// How far the answer takes up the question: 0.7 for the share of the question's words that are in
+/// the answer, and 0.3 for an answer of twice as many words, or less in proportion. 0 to 1; 0 where
+/// one has no words. A mere echo of the question has 0.85.
+pub fn answer_relevancy(question: &str, answer: &str) -> f64 {
+    let (question, answer) = (question.to_lowercase(), answer.to_lowercase());
+    let question: WordSet<'_> = words(&question).collect();
+    let answer: WordSet<'_> = words(&answer).collect();
+    let overlap = share(shared(&question, &answer), question.len());
+    let length = share(answer.len(), question.len() * 2).min(1.0);
+    (overlap * RELEVANCY_WEIGHTS.0 + length * RELEVANCY_WEIGHTS.1).min(1.0)
+}
+
+/// Share of `these` that are the same context as one of `those`.
+fn found(these: &[WordSet<'_>], those: &[WordSet<'_>]) -> f64 {
+    let same = |set: &&WordSet<'_>| those.iter().any(|t| set_similarity(set, t) > SAME_CONTEXT);
+    share(these.iter().filter(same).count(), these.len())
+}
+
+/// Share of the retrieved contexts that are right: similar by more than 0.7 to an expected one; or,
+/// where none is expected, with more than 0.3 of the question's words. 0 to 1; 0 where nothing was
+/// retrieved.
+pub fn context_precision<S: AsRef<str>>(question: &str, retrieved: &[S], expected: &[S]) -> f64 {
+    let (retrieved, expected) = (lower(retrieved), lower(expected));
+    let retrieved = sets(&retrieved);
+    if !expected.is_empty() {
+        return found(&retrieved, &sets(&expected));
+    }
+    let question = question.to_lowercase();
+    let question: WordSet<'_> = words(&question).collect();
+    let relevant = |set: &&WordSet<'_>| share(shared(&question, set), question.len()) > RELEVANT;
+    share(retrieved.iter().filter(relevant).count(), retrieved.len())
+}
+
+/// Share of the expected contexts that were retrieved: one similar by more than 0.7 was. 0 to 1; 1
+/// where none is expected.
+pub fn context_recall<S: AsRef<str>>(retrieved: &[S], expected: &[S]) -> f64 {
+    if expected.is_empty() {
+        return 1.0;
+    }
+    let (retrieved, expected) = (lower(retrieved), lower(expected));
+    found(&sets(&expected), &sets(&retrieved))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn similarity_is_of_the_different_words() {
+        for (a, b, expected) in [
+            ("", "", 0.0),
+            (" \u{1c}", "x", 0.0),
+            ("a a b", "b a", 1.0),
+            ("a b c", "b c d", 0.5),
+            ("hello, world", "hello world", 1.0 / 3.0),
+            // Lower case, not case folding; a sigma is final by what stands next to it.
+            ("STRASSE", "straße", 0.0),
+            ("ΟΔΟΣ", "οδος", 1.0),
+            ("İ", "i\u{307}", 1.0),
+            ("é", "e\u{301}", 0.0),
+            ("a\u{1f}b", "a b", 1.0),
+        ] {
+            assert_eq!(similarity(a, b), expected, "{a:?} {b:?}");
+            assert_eq!(similarity(b, a), expected, "{b:?} {a:?}");
+        }
+        for (a, b, both, expected) in [
+            (0, 0, 0, 1.0),
+            (2, 3, 1, 0.25),
+            (1, 0, 0, 0.0),
+            (1, 1, 2, 0.0),
+            (usize::MAX, 1, 1, 1.0 / usize::MAX as f64),
+        ] {
+            assert_eq!(jaccard(a, b, both), expected, "{a} {b} {both}");
+        }
+    }
+
+    #[test]
+    fn a_sentence_is_supported_by_half_of_its_tokens() {
+        for (answer, contexts, expected) in [
+            ("", &["x"][..], 0.0),
+            ("x", &[], 0.0),
+            ("x", &[""], 0.0),
+            (". . .", &["x"], 0.0),
+            ("a b. c", &["a"], 0.5),
+            ("a b c", &["a"], 0.0),
+            ("x x y", &["x"], 1.0),
+            ("A\u{1c}B", &["a", "b"], 1.0),
+            ("pi is 3.14", &["pi is 3"], 0.5),
+            // The stop is no part of a word, the comma is.
+            ("yes, it is.", &["it is."], 0.0),
+        ] {
+            assert_eq!(faithfulness(answer, contexts), expected, "{answer:?} {contexts:?}");
+        }
+    }
+
+    #[test]
+    fn relevancy_is_of_shared_words_and_of_length() {
+        for (question, answer, expected) in [
+            ("", "x", 0.0),
+            ("x", " ", 0.0),
+            ("what is it", "what is it", 0.85),
+            ("a", "b c", 0.3),
+            ("a a a b", "A", 0.5 * 0.7 + 0.25 * 0.3),
+            ("a b", "a b c d e f g", 1.0),
+        ] {
+            assert_eq!(answer_relevancy(question, answer), expected, "{question:?} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn contexts_are_right_above_the_bounds_not_at_them() {
+        let seven = "1 2 3 4 5 6 7";
+        let ten = "1 2 3 4 5 6 7 8 9 10";
+        for (question, retrieved, expected, precision, recall) in [
+            ("q", &[][..], &[][..], 0.0, 1.0),
+            ("q", &[], &["a"], 0.0, 0.0),
+            ("q", &[ten], &[seven], 0.0, 0.0),
+            ("q", &["1 2 3 4 5 6 7 8 9", "z", ""], &[seven, seven], 1.0 / 3.0, 1.0),
+            ("q", &["a b", "a b"], &["A B", "c", "d"], 1.0, 1.0 / 3.0),
+            ("q", &[""], &[""], 0.0, 0.0),
+            // Without expected contexts, 3 of 10 words are not enough and 4 are.
+            (ten, &["1 2 3", "1 2 3 4"], &[], 0.5, 1.0),
+            (" ", &["a"], &[], 0.0, 1.0),
+        ] {
+            let case = format!("{question:?} {retrieved:?} {expected:?}");
+            assert_eq!(context_precision(question, retrieved, expected), precision, "{case}");
+            assert_eq!(context_recall(retrieved, expected), recall, "{case}");
+        }
+    }
+}
