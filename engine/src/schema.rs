@@ -17,7 +17,7 @@ const DEFAULT_M: usize = 16;
 /// Candidates for the neighbours of a row where no number is named.
 const DEFAULT_EF_CONSTRUCTION: usize = 100;
 /// Components from which on four bits are enough for each: [`Quantization::usual`].
-const FOUR_BITS_DIM: usize = 192;
+pub(crate) const FOUR_BITS_DIM: usize = 192;
 /// Name of the vector field used where none is named.
 pub const DEFAULT_VECTOR_FIELD: &str = "vector";
 /// Name of the searchable field that joins all text fields.

@@ -511,22 +511,22 @@ mod tests {
     pub(super) const ROWS: u32 = 300;
 
     /// Vectors that are not centred, with some components far larger than the others.
-    pub(super) fn vectors() -> Vec<Vec<f32>> {
+    pub(super) fn vectors(dim: usize) -> Vec<Vec<f32>> {
         let mut random = SplitMix::new(3);
         let mut component = |i: usize| {
             let spread = if i.is_multiple_of(10) { 4.0 } else { 0.5 };
             ((random.unit() - 0.5) * spread + (i % 3) as f64) as f32
         };
-        (0..=ROWS).map(|_| (0..DIM).map(&mut component).collect()).collect()
+        (0..=ROWS).map(|_| (0..dim).map(&mut component).collect()).collect()
     }
 
-    pub(super) fn field(metric: Metric, quantization: Quantization) -> VectorField {
-        VectorField { quantization, ..VectorField::new("vector", DIM, metric) }
+    pub(super) fn field(metric: Metric, dim: usize, quantization: Quantization) -> VectorField {
+        VectorField { quantization, ..VectorField::new("vector", dim, metric) }
     }
 
     #[test]
     fn estimates_have_no_bias_and_the_error_of_their_bits() {
-        let vectors = vectors();
+        let vectors = vectors(DIM);
         let (query, given) = vectors.split_last().expect("some");
         for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
             for (quantization, error) in [
@@ -534,7 +534,7 @@ mod tests {
                 (Quantization::Int4, 0.12),
                 (Quantization::Binary, 0.8),
             ] {
-                let field = field(metric, quantization);
+                let field = field(metric, DIM, quantization);
                 let rows = given.iter().map(|v| Some(v.as_slice()));
                 let rows = VectorRows::new(&field, ROWS, rows);
                 let quantizer = Quantizer::new(&rows, quantization, 7);
@@ -567,9 +567,9 @@ mod tests {
     fn a_check_tells_codes_of_other_vectors() {
         use crate::vector::store::write_vectors;
         use lexivec_storage::MemoryVfs;
-        let vectors = vectors();
+        let vectors = vectors(DIM);
         for quantization in [Quantization::Int8, Quantization::Int4, Quantization::Binary] {
-            let field = field(Metric::Cosine, quantization);
+            let field = field(Metric::Cosine, DIM, quantization);
             // Row 3 is another in the codes.
             let check = |other: usize| {
                 let given = vectors.iter().map(|v| Some(v.as_slice()));

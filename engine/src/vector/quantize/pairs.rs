@@ -47,6 +47,11 @@ impl BuildCodes {
             // Four bits are enough where no component is much larger than the others.
             quantizer.rotation = Some(Rotation::new(rows.dim, 0));
         }
+        // Turned as the rows are.
+        let mut centre = quantizer.centre.clone();
+        if let Some(rotation) = &quantizer.rotation {
+            rotation.apply(&mut centre);
+        }
         let (stride, count) = (quantizer.stride(), rows.present.rows() as usize);
         let mut bytes = Scratch::zeroed(count * stride)?;
         let terms = bytes
@@ -54,7 +59,7 @@ impl BuildCodes {
             .zip(0..count as u32)
             .map_init(Vec::new, |turned, (code, row)| {
                 let term = quantizer.encode(rows.row(row), rows.unit(row), turned, code);
-                let centre = quantizer.centre.iter().zip(turned.iter());
+                let centre = centre.iter().zip(turned.iter());
                 let (scale, bias) = match rows.metric {
                     Metric::L2 => (term.scale / std::f32::consts::SQRT_2, term.offset),
                     _ => (term.scale, centre.map(|(c, x)| c * (x + 0.5 * c)).sum()),
@@ -210,26 +215,36 @@ fn high_bits(codes: &[u8], stride: usize, dim: usize) -> Result<Scratch> {
 mod tests {
     use super::super::tests::{ROWS, field, vectors};
     use super::*;
+    use crate::schema::FOUR_BITS_DIM;
     use crate::vector::distance::similarity;
 
     #[test]
     fn codes_of_a_build_estimate_similarities_of_rows() {
-        let vectors = vectors();
-        for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
-            let field = field(metric, Quantization::Int8);
-            let rows = vectors.iter().map(|v| Some(v.as_slice()));
-            let rows = VectorRows::new(&field, ROWS + 1, rows);
-            let codes = BuildCodes::new(&rows).expect("memory");
-            let (mut query, mut scores) = (PairQuery::default(), Vec::new());
-            codes.query(5, &mut query);
-            let others: Vec<u32> = (0..ROWS).collect();
-            codes.scores(&query, &others, &mut Vec::new(), &mut scores);
-            for (other, score) in others.into_iter().zip(scores) {
-                let norms = rows.unit(5) * rows.unit(other);
-                let exact = similarity(metric, rows.row(5), rows.row(other), norms);
-                let limit = if metric == Metric::Cosine { 0.01 } else { 1.0 };
-                assert!((score - exact).abs() < limit, "{metric:?}: {score} {exact}");
-                assert_eq!(score, codes.similarity(other, 5), "{metric:?}");
+        // Vectors of so many components are rotated.
+        for dim in [100, FOUR_BITS_DIM] {
+            let vectors = vectors(dim);
+            for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+                let field = field(metric, dim, Quantization::Int8);
+                let rows = vectors.iter().map(|v| Some(v.as_slice()));
+                let rows = VectorRows::new(&field, ROWS + 1, rows);
+                let codes = BuildCodes::new(&rows).expect("memory");
+                assert_eq!(codes.is_rough(), dim == FOUR_BITS_DIM);
+                let (mut query, mut scores, mut rough) = <_>::default();
+                codes.query(5, &mut query);
+                let others: Vec<u32> = (0..ROWS).collect();
+                codes.scores(&query, &others, &mut Vec::new(), &mut scores);
+                codes.rough_scores(&query, &others, &mut Vec::new(), &mut rough);
+                for ((other, score), rough) in others.into_iter().zip(scores).zip(rough) {
+                    let norms = rows.unit(5) * rows.unit(other);
+                    let exact = similarity(metric, rows.row(5), rows.row(other), norms);
+                    // Of what a component of these vectors adds.
+                    let part = if metric == Metric::Cosine { 1e-4 } else { 0.01 };
+                    let (limit, off) = (part * dim as f32, (score - exact).abs());
+                    assert!(off < limit, "{metric:?} {dim}: {score} {exact}");
+                    let off = (rough - exact).abs();
+                    assert!(off < 16.0 * limit, "{metric:?} {dim}: {rough} {exact}");
+                    assert_eq!(score, codes.similarity(other, 5), "{metric:?}");
+                }
             }
         }
     }
