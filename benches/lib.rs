@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use npyz::NpyFile;
 use npyz::half::f16;
@@ -75,6 +75,18 @@ impl DataSet {
             .sum();
         hits as f64 / (answers.len() * k) as f64
     }
+}
+
+/// The data set and the directory of the collection that a bench called `name DATA INDEX` was given.
+///
+/// # Errors
+/// When it was not given both, and as [`DataSet::read`].
+pub fn data_and_index(name: &str) -> io::Result<(DataSet, PathBuf)> {
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(data), Some(index)) = (args.next(), args.next()) else {
+        return Err(io::Error::other(format!("usage: {name} DATA INDEX")));
+    };
+    Ok((DataSet::read(&data)?, index))
 }
 
 /// Seconds this process has spent on processors, over all threads.

@@ -7,10 +7,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // its output is its purpose
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lexivec::{Collection, Document, Filter, Metric, Options, SearchRequest};
-use lexivec_benches::{DataSet, cpu_seconds};
+use lexivec_benches::{DataSet, cpu_seconds, data_and_index};
 use serde_json::json;
 
 const K: usize = 10;
@@ -23,11 +23,7 @@ const NEAR_ANCHOR: usize = 20;
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(data), Some(index)) = (args.next(), args.next()) else {
-        return Err("usage: filtered-bench DATA INDEX".into());
-    };
-    let data = DataSet::read(&data)?;
+    let (data, index) = data_and_index("filtered-bench")?;
     if !lexivec::storage::disk::is_collection(&index) {
         build(&data, &index)?;
     }

@@ -9,6 +9,7 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lexivec::query::fusion::{LegHits, fuse};
 use lexivec::query::plan::StrategyKind;
+use lexivec::query::random::SplitMix;
 use lexivec::query::request::Leg;
 use lexivec::query::topk::TopK;
 use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, SearchRequest};
@@ -19,30 +20,19 @@ const DIM: usize = 384;
 /// Rows lie around so many points, as those of texts lie around their subjects.
 const CENTRES: usize = 500;
 
-/// Uniform numbers from -1 to 1 (SplitMix64; Steele, Lea and Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) as u32 as f32 / u32::MAX as f32 * 2.0 - 1.0
-    }
-
-    fn vector(&mut self) -> Vec<f32> {
-        (0..DIM).map(|_| self.next()).collect()
-    }
+/// Uniform from -1 to 1.
+fn number(random: &mut SplitMix) -> f32 {
+    random.unit() as f32 * 2.0 - 1.0
 }
 
 /// A collection of vectors with a number each, and queries.
 fn collection(folder: &std::path::Path) -> (Collection, Vec<Vec<f32>>) {
-    let mut random = Random(7);
-    let centres: Vec<Vec<f32>> = (0..CENTRES).map(|_| random.vector()).collect();
+    let mut random = SplitMix::new(7);
+    let mut vector = |_| (0..DIM).map(|_| number(&mut random)).collect();
+    let centres: Vec<Vec<f32>> = (0..CENTRES).map(&mut vector).collect();
     let mut around = |place: usize| -> Vec<f32> {
         let centre = &centres[place % CENTRES];
-        centre.iter().map(|x| x + 0.8 * random.next()).collect()
+        centre.iter().map(|x| x + 0.8 * number(&mut random)).collect()
     };
     let queries = (0..64).map(|i| around(i * 37)).collect();
     let documents = (0..ROWS).map(|row| {
@@ -88,8 +78,8 @@ fn ways(criterion: &mut Criterion) {
 }
 
 fn parts(criterion: &mut Criterion) {
-    let mut random = Random(3);
-    let scores: Vec<f64> = (0..10_000).map(|_| f64::from(random.next())).collect();
+    let mut random = SplitMix::new(3);
+    let scores: Vec<f64> = (0..10_000).map(|_| random.unit()).collect();
     criterion.bench_function("ten best of 10,000", |bencher| {
         bencher.iter(|| {
             let mut top = TopK::new(10);

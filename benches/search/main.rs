@@ -4,12 +4,11 @@
 //! it is not there. One thread; queries per second of processor time; medians of three rounds.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // its output is its purpose
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use lexivec::query::request::Mode;
 use lexivec::{Collection, Document, Metric, Options, SearchRequest};
-use lexivec_benches::{DataSet, cpu_seconds};
+use lexivec_benches::{DataSet, cpu_seconds, data_and_index};
 
 const ROUNDS: usize = 3;
 const K: usize = 10;
@@ -17,11 +16,7 @@ const K: usize = 10;
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
-    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let (Some(data), Some(index)) = (args.next(), args.next()) else {
-        return Err("usage: search-bench DATA INDEX".into());
-    };
-    let data = DataSet::read(&data)?;
+    let (data, index) = data_and_index("search-bench")?;
     if !lexivec::storage::disk::is_collection(&index) {
         build(&data, &index)?;
     }

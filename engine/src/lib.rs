@@ -30,7 +30,6 @@ mod execute;
 pub mod limits;
 pub mod model;
 mod options;
-mod random;
 pub mod schema;
 mod segment;
 mod text;

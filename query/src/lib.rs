@@ -14,7 +14,7 @@ pub mod parse;
 pub mod plan;
 pub mod planner;
 pub mod query_type;
-mod random;
+pub mod random;
 pub mod request;
 pub mod topk;
 pub mod value;

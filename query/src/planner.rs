@@ -11,7 +11,7 @@ pub const DEFAULT_EF: usize = 256;
 /// Microseconds up to which an exact scan is done whatever else would cost: no row can be missed.
 pub const EXACT_MICROS: f64 = 25.0;
 /// Bytes of a page, the least that is read from a disk.
-const PAGE_BYTES: f64 = 4_096.0;
+pub const PAGE_BYTES: usize = 4_096;
 /// Rows a walk compares with for each place of its beam, as a share of the graph's degree: most
 /// neighbours of a visited row have been seen before. Counted on real graphs of degree 32.
 const NEW_NEIGHBOURS: f64 = 0.5;
@@ -128,9 +128,10 @@ pub fn plan_vector(
 /// Pages that a way touches at the most; a walk keeps to any bound.
 fn pages(facts: &SegmentFacts, window: usize, way: &Strategy) -> f64 {
     let rows = |count: f64, bytes: u32| {
-        let all = f64::from(facts.rows) * f64::from(bytes) / PAGE_BYTES;
+        // Of one row.
+        let part = f64::from(bytes) / PAGE_BYTES as f64;
         // A row that begins on a page may end on the next.
-        (count * (1.0 + f64::from(bytes) / PAGE_BYTES)).min(all + 1.0)
+        (count * (1.0 + part)).min(f64::from(facts.rows) * part + 1.0)
     };
     let matching = f64::from(facts.matching);
     let rescored = rows((2.0 * window as f64).min(matching), facts.vector_bytes);

@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::collection::Generation;
-use crate::document::{check_embedded, vector_fault};
+use crate::document::{Document, check_embedded, vector_fault};
 use crate::error::{Error, Result};
 use crate::limits::MAX_BATCH_REQUESTS;
 use crate::model::Embedder;
@@ -301,16 +301,11 @@ fn hit(
         ledger.terms = query.explain(&live.segment.text, row)?;
     }
     let documents = &live.segment.documents;
-    if !request.with_text && !request.with_payload {
-        let id = documents.id(row)?.to_owned();
-        return Ok(Hit { id, score: fused.score, ledger, text: None, payload: None });
-    }
-    let document = documents.document(schema, row)?;
-    Ok(Hit {
-        id: document.id,
-        score: fused.score,
-        ledger,
-        text: request.with_text.then_some(document.text),
-        payload: request.with_payload.then_some(document.payload),
-    })
+    let (id, text, payload) = if request.with_text || request.with_payload {
+        let Document { id, text, payload, .. } = documents.document(schema, row)?;
+        (id, request.with_text.then_some(text), request.with_payload.then_some(payload))
+    } else {
+        (documents.id(row)?.to_owned(), None, None)
+    };
+    Ok(Hit { id, score: fused.score, ledger, text, payload })
 }

@@ -14,9 +14,9 @@ use crate::collection::Generation;
 use crate::document::vector_fault;
 use crate::error::{Error, Result};
 use crate::limits::MAX_RECALL_QUERIES;
-use crate::random::SplitMix;
 use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
+use lexivec_query::random::SplitMix;
 
 /// Hits that a gate compares: ten, and the row that asks.
 const DEPTH: usize = 11;

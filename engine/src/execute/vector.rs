@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy};
-use lexivec_query::planner::{Costs, plan_vector};
+use lexivec_query::planner::{Costs, PAGE_BYTES, plan_vector};
 use lexivec_query::request::Params;
 
 use super::{Place, gather};
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::segment::{RowSet, Segment, Vectors};
 use crate::vector::distance::machine;
 use crate::vector::hnsw::{self, Bound, Widen};
-use crate::vector::{CodeQuery, Codes, Near, PAGE_BYTES, Pages, scan, scan_many};
+use crate::vector::{CodeQuery, Codes, Near, Pages, scan, scan_many};
 
 /// Times farther out than expected the last wanted row may be found: for ten hits among rows picked at
 /// random a standard deviation is a third of that.

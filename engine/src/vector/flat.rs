@@ -23,7 +23,7 @@ pub(crate) fn scan(
 /// As [`scan`], for several queries of one store in one pass.
 pub(crate) fn scan_many(
     queries: &[Query<'_>],
-    rows: impl Iterator<Item = u32>,
+    mut rows: impl Iterator<Item = u32>,
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<Vec<Vec<(u32, f64)>>> {
@@ -31,7 +31,6 @@ pub(crate) fn scan_many(
     let Some(first) = queries.first() else {
         return Ok(Vec::new());
     };
-    let mut rows = rows;
     let (mut block, mut next) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
     first.take(&mut rows, BLOCK, &mut block)?;
     while !block.is_empty() {

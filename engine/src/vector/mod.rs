@@ -9,7 +9,7 @@ mod rotation;
 mod store;
 
 pub(crate) use flat::{scan, scan_many};
-pub(crate) use pages::{PAGE_BYTES, Pages};
+pub(crate) use pages::Pages;
 pub(crate) use quantize::{CodeQuery, Codes, write_codes};
 pub(crate) use store::{VectorRows, VectorStore, write_vectors};
 

@@ -4,10 +4,8 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use lexivec_query::planner::PAGE_BYTES;
 use lexivec_storage::Section;
-
-/// Bytes of a page, the least that is read from a file.
-pub(crate) const PAGE_BYTES: usize = 4_096;
 
 /// Distinct pages of one segment file touched so far, and how many may be.
 pub(crate) struct Pages {

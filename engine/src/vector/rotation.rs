@@ -5,7 +5,7 @@
 //! as a power of two has, some rounds of it (as the rotation of Gao et al., "RaBitQ", 2024, may be any
 //! random one).
 
-use crate::random::SplitMix;
+use lexivec_query::random::SplitMix;
 
 /// Rounds of signs and transforms; after three no component is seen any more on real vectors.
 const ROUNDS: u64 = 3;
@@ -21,7 +21,7 @@ impl Rotation {
     /// The rotation of this seed.
     pub(crate) fn new(dim: usize, seed: u64) -> Self {
         let mut random = SplitMix::new(seed);
-        let mut sign = || if random.next() & 1 == 0 { 1.0 } else { -1.0 };
+        let mut sign = || if random.bits() & 1 == 0 { 1.0 } else { -1.0 };
         Self { signs: (0..ROUNDS).map(|_| (0..dim).map(|_| sign()).collect()).collect() }
     }
 

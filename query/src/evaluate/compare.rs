@@ -88,7 +88,8 @@ pub fn paired_test(differences: &[f64], resampling: &Resampling) -> Result<Paire
 /// Bounds that hold the middle 95 % of the means of as many differences, drawn with replacement.
 fn bootstrap(differences: &[f64], resamples: usize, random: &mut SplitMix) -> [f64; 2] {
     let n = differences.len();
-    let mut drawn = |_| differences.get(random.below(n)).copied().unwrap_or_default();
+    let mut drawn =
+        |_| differences.get(random.below(n as u64) as usize).copied().unwrap_or_default();
     let mut means: Vec<f64> =
         (0..resamples).map(|_| (0..n).map(&mut drawn).sum::<f64>() / n as f64).collect();
     means.sort_unstable_by(f64::total_cmp);
@@ -104,7 +105,7 @@ fn randomisation(differences: &[f64], resamples: usize, random: &mut SplitMix) -
     for _ in 0..resamples {
         let mut sum = 0.0;
         for some in differences.chunks(64) {
-            let mut signs = random.next();
+            let mut signs = random.bits();
             for difference in some {
                 sum += if signs & 1 == 0 { *difference } else { -difference };
                 signs >>= 1;

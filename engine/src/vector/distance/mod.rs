@@ -85,6 +85,13 @@ impl Components {
     }
 }
 
+/// The bytes of a row among those of all, of `width` each; none of one beyond them.
+#[inline]
+pub(crate) fn record(bytes: &[u8], width: usize, row: u32) -> &[u8] {
+    let start = row as usize * width;
+    bytes.get(start..start + width).unwrap_or_default()
+}
+
 /// Inner product of the code of each of these rows with a query. `codes` are the codes of all rows, of
 /// `stride` bytes each; that of a row beyond them counts as zeros. Who jumps asks memory for them before:
 /// [`prefetch`].
@@ -101,9 +108,7 @@ pub(crate) fn code_dots(
         return wide::code_dots(isa, bits, codes, stride, rows, query, out);
     }
     for (&row, out) in rows.iter().zip(out) {
-        let start = row as usize * stride;
-        let code = codes.get(start..start + stride).unwrap_or_default();
-        *out = scalar::code_dot(bits, code, &query.numbers);
+        *out = scalar::code_dot(bits, record(codes, stride, row), &query.numbers);
     }
 }
 
@@ -121,10 +126,7 @@ pub(crate) fn code_pairs(
     if let Some(isa) = wide::isa() {
         return wide::code_pairs(isa, codes, stride, row, others, enough);
     }
-    let code = |row: u32| {
-        let start = row as usize * stride;
-        codes.get(start..start + stride).unwrap_or_default()
-    };
+    let code = |row| record(codes, stride, row);
     others.iter().any(|&other| enough(other, scalar::code_pair(code(row), code(other))))
 }
 

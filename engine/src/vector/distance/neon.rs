@@ -5,7 +5,7 @@
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::{Bits, Components};
+use super::{Bits, Components, record};
 
 /// Instructions that the kernels here are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

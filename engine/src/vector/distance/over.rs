@@ -41,12 +41,8 @@ macro_rules! over_rows {
             query: &Components,
             out: &mut [i32],
         ) {
-            let code = |row: u32| {
-                let start = row as usize * stride;
-                codes.get(start..start + stride).unwrap_or_default()
-            };
             for (&row, out) in rows.iter().zip(out) {
-                *out = $one(code(row), query);
+                *out = $one(record(codes, stride, row), query);
             }
         }
     };
@@ -63,12 +59,8 @@ macro_rules! over_pairs {
             others: &[u32],
             mut enough: impl FnMut(u32, i32) -> bool,
         ) -> bool {
-            let code = |row: u32| {
-                let start = row as usize * stride;
-                codes.get(start..start + stride).unwrap_or_default()
-            };
-            let own = code(row);
-            others.iter().any(|&other| enough(other, $one(own, code(other))))
+            let own = record(codes, stride, row);
+            others.iter().any(|&other| enough(other, $one(own, record(codes, stride, other))))
         }
     };
 }

@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bits, Components};
+use super::{Bits, Components, record};
 
 /// Instructions that the kernels here are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

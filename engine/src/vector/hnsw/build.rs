@@ -14,11 +14,11 @@ use super::beam::Beam;
 use super::layout::{Graph, OldList, Older};
 use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::Result;
-use crate::random::SplitMix;
 use crate::schema::Metric;
 use crate::vector::distance::prefetch;
 use crate::vector::quantize::{BuildCodes, PairQuery};
 use crate::vector::{Near, VectorRows};
+use lexivec_query::random::SplitMix;
 
 /// A batch is at most this share of the rows already in the graph (1/32): its rows do not see each
 /// other while they search, and at 3 % of the graph the loss of recall is within noise.

@@ -14,8 +14,8 @@ use super::Graph;
 use super::beam::Beam;
 use super::search::{Widen, search};
 use crate::error::{Result, corrupt};
-use crate::random::SplitMix;
 use crate::vector::{Codes, VectorStore, scan_many};
+use lexivec_query::random::SplitMix;
 
 /// Widths measured. A search that is to reach a recall begins with the first.
 const LADDER: [u32; 12] = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768];

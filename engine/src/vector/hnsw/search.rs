@@ -89,7 +89,6 @@ pub(crate) fn search(
             if let Some(bound) = &mut bound {
                 fresh.iter().for_each(|&row| codes.touch(row, bound.pages));
             }
-            scores.clear();
             codes.scores(query, fresh, products, scores)?;
             for (&row, &score) in fresh.iter().zip(&*scores) {
                 beam.offer(Near { score, row });
@@ -115,7 +114,6 @@ fn descend(
     let ahead = codes.ahead()?;
     let Scratch { fresh, products, scores, .. } = scratch;
     let one = |row: u32, products: &mut Vec<i32>, scores: &mut Vec<f32>| -> Result<f32> {
-        scores.clear();
         codes.scores(query, &[row], products, scores)?;
         Ok(scores.first().copied().unwrap_or(f32::NEG_INFINITY))
     };
@@ -131,7 +129,6 @@ fn descend(
                 ahead.ask(row);
                 fresh.push(row);
             }
-            scores.clear();
             codes.scores(query, fresh, products, scores)?;
             for (&n, &score) in slots.iter().zip(&*scores) {
                 nearest = nearest.max(Near { score, row: n });

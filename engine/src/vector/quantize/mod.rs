@@ -14,7 +14,7 @@ use lexivec_query::topk::TopK;
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
-use super::distance::{Bits, Components, NARROW, QUERY_BLOCK, code_dots, prefetch};
+use super::distance::{Bits, Components, NARROW, QUERY_BLOCK, code_dots, prefetch, record};
 use super::pages::Pages;
 use super::rotation::Rotation;
 use super::store::{VectorRows, VectorStore};
@@ -27,12 +27,8 @@ use crate::segment::RowSet;
 const REACHES: [f32; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
 /// Rows whose mean is the centre, at the most.
 const CENTRE_ROWS: u32 = 10_000;
-/// Rows scanned at once: their scores stay in the nearest cache.
-const SCAN_ROWS: usize = 512;
-/// Rows scanned at once for several queries: their codes stay in the nearest cache.
-const BATCH_ROWS: usize = 64;
-/// Rows of a scan that memory is asked for while those before them are compared.
-const AHEAD_ROWS: usize = 16;
+/// Rows scanned at once, while memory is asked for as many: the codes of both stay in the nearest cache.
+const SCAN_ROWS: usize = 32;
 /// Sums that the fit of a grid is added up in.
 const FIT_LANES: usize = 16;
 /// Largest number of a component of a query of codes of less than eight bits.
@@ -381,7 +377,7 @@ impl Codes {
         Ok(Ahead { codes, stride: self.quantizer.stride(), terms })
     }
 
-    /// Estimated similarities of some rows, behind `scores`; `products` is scratch. Who jumps asks memory
+    /// Estimated similarities of some rows, in `scores`; `products` is scratch. Who jumps asks memory
     /// for them before: [`ahead`](Self::ahead).
     pub(crate) fn scores(
         &self,
@@ -398,6 +394,7 @@ impl Codes {
         let terms: &[Term] = bytemuck::try_cast_slice(terms)
             .map_err(|_| corrupt(&self.file, self.terms.name(), "not aligned to floats"))?;
         let term = |row: u32| terms.get(row as usize).copied().unwrap_or_default();
+        scores.clear();
         scores.extend(rows.iter().zip(&*products).map(|(&row, p)| query.score(*p, term(row))));
         Ok(())
     }
@@ -416,25 +413,19 @@ impl Codes {
         most: usize,
     ) -> Result<Vec<Vec<u32>>> {
         let mut tops: Vec<_> = queries.iter().map(|_| TopK::new(most)).collect();
-        let length = if queries.len() > 1 { BATCH_ROWS } else { SCAN_ROWS };
-        let mut block = Vec::with_capacity(length);
+        let (mut block, mut next) = (Vec::new(), Vec::new());
         let (mut products, mut scores) = (Vec::new(), Vec::new());
         let (mut rows, ahead) = (rows.iter(), self.ahead()?);
-        loop {
+        let mut take = |block: &mut Vec<u32>| {
             block.clear();
-            block.extend(rows.by_ref().take(length));
-            block.iter().take(AHEAD_ROWS).for_each(|&row| ahead.ask(row));
-            if block.is_empty() {
-                let sorted = |top: TopK<u32>| top.into_sorted().into_iter().map(|(_, row)| row);
-                return Ok(tops.into_iter().map(|top| sorted(top).collect()).collect());
-            }
+            block.extend(rows.by_ref().take(SCAN_ROWS).inspect(|&row| ahead.ask(row)));
+        };
+        take(&mut block);
+        while !block.is_empty() {
+            // On their way while those before them are compared.
+            take(&mut next);
             for (query, best) in queries.iter().zip(&mut tops) {
-                scores.clear();
-                for (i, part) in block.chunks(AHEAD_ROWS).enumerate() {
-                    let next = block.iter().skip((i + 1) * AHEAD_ROWS).take(AHEAD_ROWS);
-                    next.for_each(|&row| ahead.ask(row));
-                    self.scores(query, part, &mut products, &mut scores)?;
-                }
+                self.scores(query, &block, &mut products, &mut scores)?;
                 for (&row, &score) in block.iter().zip(&scores) {
                     let score = f64::from(score);
                     if best.threshold().is_none_or(|least| score >= least) {
@@ -442,7 +433,10 @@ impl Codes {
                     }
                 }
             }
+            std::mem::swap(&mut block, &mut next);
         }
+        let sorted = |top: TopK<u32>| top.into_sorted().into_iter().map(|(_, row)| row);
+        Ok(tops.into_iter().map(|top| sorted(top).collect()).collect())
     }
 
     /// Recall of a scan where it was not measured. Eight bits found all but one hit in 5,000 of every
@@ -492,20 +486,16 @@ impl Ahead<'_> {
     /// Asks memory for what [`Codes::scores`] needs of a row.
     #[inline]
     pub(crate) fn ask(&self, row: u32) {
-        let part = |of: &[u8], width: usize| {
-            let start = row as usize * width;
-            of.get(start..start + width).map(prefetch);
-        };
-        part(self.codes, self.stride);
-        part(self.terms, size_of::<Term>());
+        prefetch(record(self.codes, self.stride, row));
+        prefetch(record(self.terms, size_of::<Term>(), row));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::SplitMix;
     use crate::vector::distance::{inverse_norm, similarity};
+    use lexivec_query::random::SplitMix;
 
     const DIM: usize = 100;
     pub(super) const ROWS: u32 = 300;

@@ -8,7 +8,7 @@ use super::{Bits, Quantizer};
 use crate::error::Result;
 use crate::schema::{Metric, Quantization};
 use crate::vector::VectorRows;
-use crate::vector::distance::{Components, code_dots, code_pairs, prefetch};
+use crate::vector::distance::{Components, code_dots, code_pairs, prefetch, record};
 use crate::vector::rotation::Rotation;
 
 /// The codes of a segment that is being built, eight bits each, in memory.
@@ -72,8 +72,7 @@ impl BuildCodes {
     }
 
     fn code(&self, row: u32) -> &[u8] {
-        let start = row as usize * self.stride;
-        self.bytes.get(start..start + self.stride).unwrap_or_default()
+        record(&self.bytes, self.stride, row)
     }
 
     fn term(&self, row: u32) -> PairTerm {
@@ -95,16 +94,10 @@ impl BuildCodes {
         products: &mut Vec<i32>,
         scores: &mut Vec<f32>,
     ) {
-        products.resize(rows.len(), 0);
-        let components = &query.components;
-        code_dots(Bits::Eight, &self.bytes, self.stride, rows, components, products);
-        scores.clear();
         // What the middle of the grid adds to every product.
-        let middle = 128 * components.sum();
-        let score = |(&row, product): (&u32, &mut i32)| {
-            self.score(query.term, row, (*product - middle) as f32)
-        };
-        scores.extend(rows.iter().zip(products).map(score));
+        let middle = 128 * query.components.sum();
+        let less = |product| (product - middle) as f32;
+        self.scores_by(Bits::Eight, &self.bytes, less, query, rows, products, scores);
     }
 
     /// As [`scores`](Self::scores), by as few bits as are enough to find the way.
@@ -118,16 +111,30 @@ impl BuildCodes {
         let Some(high) = &self.high else {
             return self.scores(query, rows, products, scores);
         };
-        products.resize(rows.len(), 0);
-        let (stride, components) = (Bits::Four.stride(self.dim), &query.components);
-        code_dots(Bits::Four, high, stride, rows, components, products);
-        scores.clear();
         // The lower bits are half of what they may be, on the average.
-        let middle = components.sum() as f32 * (128.0 - 7.5);
-        let score = |(&row, product): (&u32, &mut i32)| {
-            self.score(query.term, row, (16 * *product) as f32 - middle)
-        };
-        scores.extend(rows.iter().zip(products).map(score));
+        let middle = query.components.sum() as f32 * (128.0 - 7.5);
+        let less = |product| (16 * product) as f32 - middle;
+        self.scores_by(Bits::Four, high, less, query, rows, products, scores);
+    }
+
+    /// Similarities by codes of so many bits; `less` takes the middle of the grid off a product.
+    #[inline]
+    #[allow(clippy::too_many_arguments)] // private, and each is a part of the two above
+    fn scores_by(
+        &self,
+        bits: Bits,
+        codes: &[u8],
+        less: impl Fn(i32) -> f32,
+        query: &PairQuery,
+        rows: &[u32],
+        products: &mut Vec<i32>,
+        scores: &mut Vec<f32>,
+    ) {
+        products.resize(rows.len(), 0);
+        code_dots(bits, codes, bits.stride(self.dim), rows, &query.components, products);
+        let score = |(&row, &product): (&u32, &i32)| self.score(query.term, row, less(product));
+        scores.clear();
+        scores.extend(rows.iter().zip(&*products).map(score));
     }
 
     /// True where [`rough_scores`](Self::rough_scores) are not those of all bits.
@@ -186,9 +193,7 @@ impl BuildCodes {
         let Some(high) = &self.high else {
             return self.prefetch(row);
         };
-        let stride = Bits::Four.stride(self.dim);
-        let start = row as usize * stride;
-        high.get(start..start + stride).map(prefetch);
+        prefetch(record(high, Bits::Four.stride(self.dim), row));
         self.prefetch_term(row);
     }
 
