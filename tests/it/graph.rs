@@ -11,6 +11,7 @@ use lexivec::schema::VectorField;
 use lexivec::storage::MemoryVfs;
 use lexivec::{
     Collection, Document, Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest,
+    VerifyLevel,
 };
 use lexivec_benches::DataSet;
 use lexivec_tests::{Random, test_data};
@@ -27,8 +28,12 @@ fn rows(path: &Path) -> Vec<Vec<f32>> {
 }
 
 fn collection(disk: &MemoryVfs, rows: &[Vec<f32>], metric: Metric) -> Collection {
+    collection_with(disk, rows, metric, M)
+}
+
+fn collection_with(disk: &MemoryVfs, rows: &[Vec<f32>], metric: Metric, m: usize) -> Collection {
     let mut field = VectorField::new("vector", rows[0].len(), metric);
-    field.m = M;
+    field.m = m;
     field.ef_construction = EF_CONSTRUCTION;
     let options = Options::new().vector_field(field).graph_min_rows(1);
     let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
@@ -321,6 +326,19 @@ fn equal_vectors_are_all_found() {
     assert!(answer.hits.iter().all(|h| h.score == 0.0), "all ten are at the query's place");
     let far: Vec<f32> = rows[400].clone();
     assert_eq!(search(&collection, &far, Some(60))[0], 400);
+}
+
+#[test]
+fn every_row_of_a_graph_is_reached() {
+    // Short lists are pruned often, and with them goes the only link to many a row.
+    let mut random = Random(6);
+    let rows: Vec<Vec<f32>> = (0..4_000).map(|_| random.vector(24)).collect();
+    for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+        let disk = MemoryVfs::default();
+        drop(collection_with(&disk, &rows, metric, 3));
+        let report = Collection::verify_on(Arc::new(disk), VerifyLevel::Deep).expect("verified");
+        assert_eq!(report.unreachable, 0, "{metric:?}");
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ const BATCH_SHARE: usize = 32;
 const MAX_BATCH: usize = 2_048;
 /// Times two neighbours may be closer to each other, in squared distance, than the node is to the
 /// farther one. Tried on 100,000 sentence vectors: benches/RESULTS.md.
-const SLACK: f32 = 1.05;
+const SLACK: f32 = 1.08;
 /// Marks a row that is not on a level.
 const UNMAPPED: u32 = u32::MAX;
 
@@ -96,13 +96,13 @@ impl Level {
     }
 
     /// Neighbours of a row, as rows.
-    fn neighbours(&self, row: u32) -> &[u32] {
+    pub(super) fn neighbours(&self, row: u32) -> &[u32] {
         let list = self.list(row);
         let used = list.iter().position(|&n| n == NO_NEIGHBOUR).unwrap_or(self.degree);
         &list[..used]
     }
 
-    fn set(&mut self, row: u32, neighbours: &[u32]) {
+    pub(super) fn set(&mut self, row: u32, neighbours: &[u32]) {
         let start = self.start(row);
         let links: &mut [u32] = bytemuck::cast_slice_mut(&mut self.links);
         let list = &mut links[start..start + self.degree];
@@ -207,17 +207,18 @@ fn grow(
         next += batch;
         progress(next, order.len())?;
     }
+    builder.connect();
     let entry = builder.entry.map(|e| e.0);
     Ok(BuiltGraph { rows, m: parameters.m, levels: builder.levels, entry })
 }
 
-struct Builder<'a> {
-    vectors: &'a VectorRows<'a>,
-    codes: BuildCodes,
+pub(super) struct Builder<'a> {
+    pub(super) vectors: &'a VectorRows<'a>,
+    pub(super) codes: BuildCodes,
     parameters: BuildParameters,
-    levels: Vec<Level>,
+    pub(super) levels: Vec<Level>,
     /// Entry row and its level.
-    entry: Option<(u32, usize)>,
+    pub(super) entry: Option<(u32, usize)>,
 }
 
 impl<'a> Builder<'a> {
@@ -351,6 +352,13 @@ impl<'a> Builder<'a> {
         Found { row, chosen }
     }
 
+    /// The rows close to one that a walk comes to, the closest first.
+    pub(super) fn close(&self, walk: &mut Walk, row: u32) -> Vec<u32> {
+        walk.found = self.place(walk, row).pop().into_iter().collect();
+        self.walk(walk, 0);
+        walk.found.iter().map(|near| near.row).filter(|&found| found != row).collect()
+    }
+
     /// Greedy steps on one level to the closest row they lead to.
     fn descend(&self, walk: &mut Walk, mut nearest: Near, level: usize) -> Near {
         loop {
@@ -457,7 +465,7 @@ fn slack(metric: Metric, similarity: f32) -> f32 {
 
 /// What one thread writes into.
 #[derive(Default)]
-struct Walk {
+pub(super) struct Walk {
     beam: Beam,
     query: PairQuery,
     fresh: Vec<u32>,

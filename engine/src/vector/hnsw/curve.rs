@@ -18,7 +18,7 @@ use crate::vector::{Codes, VectorStore, scan_many};
 use lexivec_query::random::SplitMix;
 
 /// Widths measured. A search that is to reach a recall begins with the first.
-const LADDER: [u32; 12] = [16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768];
+const LADDER: [u32; 13] = [12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768];
 /// Hits wanted, at which recall is measured.
 const DEPTHS: [usize; 2] = [10, 100];
 /// Queries measured with. The recall of one has a standard deviation of about 0.1, so that of 480 is
@@ -34,6 +34,8 @@ const MAX_BINS: usize = 256;
 const SHARES: [f32; 6] = [0.0, 0.2, 0.3, 0.35, 0.4, 0.5];
 /// Rows whose scores make the contrast.
 const CONTRAST_ROWS: usize = 10;
+/// Share of the hits below which what a bin misses is not told from nothing: half a hit of all it measured.
+const LEAST_MISSED: f64 = 0.5 / (10 * QUERIES / BINS) as f64;
 /// Queries that one task works on: they stay in the nearest cache while rows are compared with all.
 const TASK: usize = 20;
 
@@ -214,15 +216,18 @@ impl Curve {
     }
 }
 
-/// Logarithm of the least width at which a rising recall reaches the target, between two that were
-/// measured by a straight line.
+/// Logarithm of the least width at which a rising recall reaches the target. Between two that were
+/// measured the logarithm of what is missed falls with it in a straight line: it does over the whole ladder.
 fn log_width(ladder: &[u32], recall: &[f32], target: f64) -> f64 {
+    let missed = |recall: f64| (1.0 - recall).max(LEAST_MISSED).ln();
     let mut before: Option<(f64, f64)> = None;
     for (&width, &recall) in ladder.iter().zip(recall) {
         let (width, recall) = (f64::from(width).ln(), f64::from(recall));
         if recall >= target {
-            return match before {
-                Some((w, r)) if recall > r => w + (width - w) * ((target - r) / (recall - r)),
+            return match before.map(|(w, r)| (w, missed(r) - missed(target), missed(r))) {
+                Some((w, part, from)) if part < from - missed(recall) => {
+                    w + (width - w) * part / (from - missed(recall))
+                }
                 _ => width,
             };
         }

@@ -118,7 +118,7 @@ impl Graph {
     }
 
     /// How many of these rows no walk can come to, through all rows, from the entry and the rows of the
-    /// upper levels. Many equal vectors make some; they are found by a scan only.
+    /// upper levels: those of a graph of an older version may be some. They are found by a scan only.
     pub(crate) fn unreachable(&self, wanted: &RowSet) -> Result<u32> {
         let mut left = wanted.clone();
         let mut seen = RowSet::empty(self.rows);

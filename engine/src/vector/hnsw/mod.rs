@@ -5,6 +5,7 @@
 
 mod beam;
 mod build;
+mod connect;
 mod curve;
 mod layout;
 mod search;
