@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use lexivec_query::request::Bm25;
 use lexivec_storage::LOG_FILE_BYTES;
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +124,7 @@ pub struct Options {
     name: String,
     text: Vec<TextField>,
     join_text: bool,
+    bm25: Bm25,
     vectors: Vec<VectorField>,
     embedder: Option<Arc<dyn Embedder>>,
     metric: Metric,
@@ -139,6 +141,7 @@ impl Default for Options {
             name: "documents".to_owned(),
             text: vec![field("title"), field("text")],
             join_text: true,
+            bm25: Bm25::default(),
             vectors: Vec::new(),
             embedder: None,
             metric: Metric::default(),
@@ -171,6 +174,12 @@ impl Options {
     /// Searches all text fields as one (the default), or each by itself.
     pub fn join_text(mut self, join: bool) -> Self {
         self.join_text = join;
+        self
+    }
+
+    /// Sets the constants of BM25; a request may still name others.
+    pub fn bm25(mut self, bm25: Bm25) -> Self {
+        self.bm25 = bm25;
         self
     }
 
@@ -262,6 +271,7 @@ impl Options {
             name: self.name,
             text: self.text,
             join_text: self.join_text,
+            bm25: self.bm25,
             vectors: self.vectors,
             embedder: record,
             seed: self.seed,

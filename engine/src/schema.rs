@@ -1,6 +1,7 @@
 //! What a collection holds: its text fields, vector fields and embedder, fixed at creation.
 
 use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
+use lexivec_query::request::Bm25;
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
 
@@ -225,8 +226,12 @@ pub struct EmbedderRecord {
     pub field: String,
 }
 
+fn is_usual(bm25: &Bm25) -> bool {
+    *bm25 == Bm25::default()
+}
+
 /// The schema of a collection, stored as JSON in the manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
     /// Name shown to people and used by the server; `[a-z0-9][a-z0-9_-]*`, at most 63 bytes.
@@ -236,6 +241,9 @@ pub struct Schema {
     /// Search all text fields as one (their texts joined by a space); the first field's analyzer
     /// is the one used. Otherwise each is searched by itself and the scores are added.
     pub join_text: bool,
+    /// The constants of BM25 where a request has none.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub bm25: Bm25,
     /// Vector fields; the first is the default.
     pub vectors: Vec<VectorField>,
     /// The model that turns text into vectors, if any.
@@ -289,6 +297,7 @@ impl Schema {
                 return Err(Error::invalid("text field", format!("{:?} is there twice", f.name)));
             }
         }
+        self.bm25.check()?;
         for (i, v) in self.vectors.iter().enumerate() {
             check_name("vector field", &v.name)?;
             if self.vectors.iter().take(i).any(|o| o.name == v.name) {

@@ -13,6 +13,7 @@ pub mod fusion;
 pub mod parse;
 pub mod plan;
 pub mod planner;
+pub mod query_string;
 pub mod query_type;
 pub mod random;
 pub mod request;

@@ -18,6 +18,45 @@ pub const DEFAULT_LIMIT: usize = 10;
 /// fusion outperforms Condorcet and individual rank learning methods", 2009.
 pub const DEFAULT_RRF_K: f64 = 60.0;
 
+/// Frequency saturation of BM25 where none is named; Lucene's default.
+pub const DEFAULT_K1: f64 = 1.2;
+/// Length normalisation of BM25 where none is named; Lucene's default.
+pub const DEFAULT_B: f64 = 0.75;
+/// The highest k1: far below it a score is a plain count already.
+pub const MAX_K1: f64 = 1_000.0;
+
+/// The constants of BM25.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bm25 {
+    /// How soon further occurrences of a term stop adding: 0 (at once) to [`MAX_K1`].
+    pub k1: f64,
+    /// How far long texts count less: 0 (not at all) to 1.
+    pub b: f64,
+}
+
+impl Default for Bm25 {
+    fn default() -> Self {
+        Self { k1: DEFAULT_K1, b: DEFAULT_B }
+    }
+}
+
+impl Bm25 {
+    /// Checks both against their ranges.
+    pub fn check(&self) -> Result<()> {
+        if !(0.0..=MAX_K1).contains(&self.k1) {
+            return Err(Error::invalid(
+                "bm25.k1",
+                format!("a number from 0 to {MAX_K1} is expected"),
+            ));
+        }
+        if !(0.0..=1.0).contains(&self.b) {
+            return Err(Error::invalid("bm25.b", "a number from 0 to 1 is expected"));
+        }
+        Ok(())
+    }
+}
+
 /// One of the two ways to find rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -154,6 +193,8 @@ pub struct SearchRequest {
     pub text_leg: LegOptions,
     /// Settings of the vector leg.
     pub vector_leg: LegOptions,
+    /// The constants of BM25; the collection's if not given. They cost nothing: no index knows them.
+    pub bm25: Option<Bm25>,
     /// How the legs become one list.
     pub fusion: Fusion,
     /// Exactness against speed.
@@ -178,6 +219,7 @@ impl Default for SearchRequest {
             mode: Mode::Auto,
             text_leg: LegOptions::default(),
             vector_leg: LegOptions::default(),
+            bm25: None,
             fusion: Fusion::default(),
             params: Params::default(),
             with_payload: true,
@@ -291,6 +333,7 @@ impl SearchRequest {
             MAX_QUERY_BYTES,
         )?;
         self.filter.check()?;
+        self.bm25.unwrap_or_default().check()?;
         for (name, leg) in [("text", &self.text_leg), ("vector", &self.vector_leg)] {
             over(&format!("legs.{name}.candidates"), leg.candidates.unwrap_or(0), MAX_WINDOW)?;
             if !leg.weight.is_finite() || leg.weight < 0.0 {

@@ -56,9 +56,10 @@ impl<K: Ord> TopK<K> {
         let entry = Entry { score, key };
         if self.heap.len() < self.k {
             self.heap.push(entry);
-        } else if self.heap.peek().is_some_and(|worst| entry < *worst) {
-            self.heap.push(entry);
-            self.heap.pop();
+        } else if let Some(mut worst) = self.heap.peek_mut()
+            && entry < *worst
+        {
+            *worst = entry;
         }
     }
 

@@ -209,8 +209,7 @@ impl Source<'_> {
         for leg in &bound.legs {
             let hits = match leg.kind {
                 Leg::Text => {
-                    let words = request.text.as_deref().unwrap_or_default();
-                    let query = text_query.insert(text::query(generation, schema, words)?);
+                    let query = text_query.insert(text::query(generation, schema, request)?);
                     text::search(generation, query, wanted, leg.window)?
                 }
                 Leg::Vector => std::mem::take(&mut found.hits),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use lexivec_query::SearchRequest;
+
 use super::{Place, gather};
 use crate::collection::Generation;
 use crate::error::Result;
@@ -10,7 +12,13 @@ use crate::segment::RowSet;
 use crate::text::TextQuery;
 
 /// Analyzes the words once, with statistics of the whole generation.
-pub(super) fn query(generation: &Generation, schema: &Schema, words: &str) -> Result<TextQuery> {
+pub(super) fn query(
+    generation: &Generation,
+    schema: &Schema,
+    request: &SearchRequest,
+) -> Result<TextQuery> {
+    let words = request.text.as_deref().unwrap_or_default();
+    let bm25 = request.bm25.unwrap_or(schema.bm25);
     let frequency = |field: usize, term: &str| {
         let mut sum = 0;
         for live in &generation.segments {
@@ -18,7 +26,7 @@ pub(super) fn query(generation: &Generation, schema: &Schema, words: &str) -> Re
         }
         Ok(sum)
     };
-    TextQuery::new(words, &schema.indexed_fields(), &generation.statistics, frequency)
+    TextQuery::new(words, &schema.indexed_fields(), bm25, &generation.statistics, frequency)
 }
 
 /// The `window` best rows by BM25, best first.

@@ -1,8 +1,10 @@
 //! The inverted index of one segment: written once by tantivy, read through our sections.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
+use parking_lot::RwLock;
 use rayon::prelude::*;
 use tantivy::directory::RamDirectory;
 use tantivy::postings::{Postings, SegmentPostings};
@@ -27,6 +29,10 @@ use crate::segment::RowSet;
 const WRITER_MEMORY_BYTES: usize = 256 << 20;
 /// The same for each row of a small segment: of a few rows, that table would cost more than the rows.
 const WRITER_MEMORY_ROW_BYTES: usize = 32 << 10;
+/// Postings from which on a frontier is worth what it takes to make it.
+const FRONTIER_POSTINGS: u32 = 128;
+/// Terms of a segment whose frontiers are kept, at the most: a few megabytes.
+const MAX_FRONTIERS: usize = 1 << 15;
 /// Rows analyzed at once while a segment is built; bounds the tokens held in memory.
 const ANALYZE_BATCH: usize = 4_096;
 
@@ -172,7 +178,24 @@ pub(crate) struct TextIndex {
     reader: Reader,
     lengths: Vec<Section>,
     max_frequency: Vec<u32>,
+    frontiers: RwLock<HashMap<(usize, String), Frontier>>,
     rows: u32,
+}
+
+/// Frequencies of a term with the least length of the rows that have it so often, from the least on: no row
+/// scores higher than the best of these, whatever the average length is and the formula's constants are.
+type Frontier = Arc<[(u32, u32)]>;
+
+/// Tokens of a field of all rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Lengths<'a>(&'a [[u8; 4]]);
+
+impl Lengths<'_> {
+    /// Those of one row.
+    #[inline]
+    pub(crate) fn of(&self, row: u32) -> u32 {
+        self.0.get(row as usize).map_or(0, |b| u32::from_le_bytes(*b))
+    }
 }
 
 impl TextIndex {
@@ -205,7 +228,8 @@ impl TextIndex {
             return Err(corrupt(file, "text/lengths", "not one count for each row"));
         }
         let handle = one.clone();
-        Ok(Self { file: file.to_owned(), handle, reader, lengths, max_frequency, rows })
+        let frontiers = RwLock::default();
+        Ok(Self { file: file.to_owned(), handle, reader, lengths, max_frequency, frontiers, rows })
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -245,15 +269,10 @@ impl TextIndex {
         Ok(live)
     }
 
-    /// Tokens of a field of one row, exactly.
-    #[inline]
-    pub(crate) fn length(&self, field: usize, row: u32) -> Result<u32> {
-        let Some(lengths) = self.lengths.get(field) else {
-            return Ok(0);
-        };
-        let at = row as usize * 4;
-        let bytes = lengths.get(at..at + 4)?;
-        Ok(bytes.first_chunk::<4>().map_or(0, |b| u32::from_le_bytes(*b)))
+    /// Tokens of a field of all rows, exactly.
+    pub(crate) fn lengths(&self, field: usize) -> Result<Lengths<'_>> {
+        let bytes = self.lengths.get(field).map_or(Ok(&[][..]), |lengths| lengths.all())?;
+        Ok(Lengths(bytes.as_chunks::<4>().0))
     }
 
     /// No term of this field occurs more often in any row.
@@ -261,11 +280,49 @@ impl TextIndex {
         self.max_frequency.get(field).copied().unwrap_or(0)
     }
 
+    /// The most a term of these postings can make of a row. Where it has many it is found once, in a pass
+    /// over them, and kept.
+    pub(crate) fn frontier(
+        &self,
+        field: usize,
+        term: &str,
+        postings: &SegmentPostings,
+    ) -> Result<Frontier> {
+        let most = self.max_frequency(field);
+        // A row has at least as many tokens as the term has occurrences in it, and of such rows the one
+        // where it is the most frequent has the highest score.
+        let loose = || Frontier::from([(most, most)]);
+        if postings.doc_freq() < FRONTIER_POSTINGS {
+            return Ok(loose());
+        }
+        let key = (field, term.to_owned());
+        if let Some(known) = self.frontiers.read().get(&key) {
+            return Ok(known.clone());
+        }
+        let lengths = self.lengths(field)?;
+        let mut least = vec![u32::MAX; most as usize + 1];
+        let mut postings = postings.clone();
+        while postings.doc() < self.rows {
+            let Some(least) = least.get_mut(postings.term_freq() as usize) else {
+                return Err(corrupt(&self.file, FREQUENCIES, "a term is more frequent than that"));
+            };
+            *least = lengths.of(postings.doc()).min(*least);
+            postings.advance();
+        }
+        let found = (0u32..).zip(least).filter(|&(_, length)| length < u32::MAX);
+        let frontier: Frontier = found.collect();
+        let mut frontiers = self.frontiers.write();
+        if frontiers.len() < MAX_FRONTIERS {
+            frontiers.insert(key, frontier.clone());
+        }
+        Ok(frontier)
+    }
+
     /// Takes a row that is no longer alive out of the statistics.
     pub(crate) fn forget(&self, row: u32, statistics: &mut SegmentText) -> Result<()> {
         statistics.live = statistics.live.saturating_sub(1);
         for (field, sum) in statistics.tokens.iter_mut().enumerate() {
-            *sum = sum.saturating_sub(u64::from(self.length(field, row)?));
+            *sum = sum.saturating_sub(u64::from(self.lengths(field)?.of(row)));
         }
         Ok(())
     }
@@ -274,9 +331,8 @@ impl TextIndex {
     pub(crate) fn statistics(&self, alive: &RowSet) -> Result<SegmentText> {
         let mut tokens = vec![0u64; self.lengths.len()];
         for (field, sum) in tokens.iter_mut().enumerate() {
-            for row in alive.iter() {
-                *sum += u64::from(self.length(field, row)?);
-            }
+            let lengths = self.lengths(field)?;
+            *sum = alive.iter().map(|row| u64::from(lengths.of(row))).sum();
         }
         Ok(SegmentText { live: alive.count(), tokens })
     }
@@ -310,7 +366,7 @@ impl TextIndex {
             }
             for (row, posted) in (0..self.rows).zip(posted) {
                 let tokens = analysis.tokens(&text(row, &field.name)?).len() as u64;
-                let length = u64::from(self.length(place, row)?);
+                let length = u64::from(self.lengths(place)?.of(row));
                 if tokens != length || tokens != posted {
                     return bad(format!(
                         "row {row} has {tokens} tokens, {length} are recorded, {posted} indexed"

@@ -32,7 +32,7 @@ pub(crate) fn merge_text(
         for (index, alive) in inputs {
             *most = index.max_frequency(field).max(*most);
             for row in alive.iter() {
-                lengths.push(index.length(field, row)?);
+                lengths.push(index.lengths(field)?.of(row));
             }
         }
     }

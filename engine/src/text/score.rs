@@ -4,35 +4,38 @@
 //! `count * idf * tf / (tf + k1 * (1 - b + b * length / average))` in double precision, with exact
 //! lengths (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
 //! 2009, in Lucene's form). Pruning: Turtle and Flood, "Query evaluation: strategies and
-//! optimizations", 1995.
+//! optimizations", 1995; list by list over a window of rows, whose contributions stay in the nearest cache.
 
 use lexivec_query::explain::TermScore;
+use lexivec_query::request::Bm25;
 use lexivec_query::topk::TopK;
 use tantivy::DocSet;
 use tantivy::postings::SegmentPostings;
 
 use super::analyzer::Analysis;
-use super::index::{TextIndex, term_frequency};
+use super::index::{Lengths, TextIndex, term_frequency};
 use super::statistics::Statistics;
 use crate::error::Result;
 use crate::schema::TextField;
 use crate::segment::RowSet;
 
-/// Term frequency saturation; Lucene's default.
-const K1: f64 = 1.2;
-/// Length normalisation; Lucene's default.
-const B: f64 = 0.75;
 /// Upper bounds are raised by this much before they prune: they are sums in another order than
 /// the scores, and may differ from them in the last bits.
 const BOUND_SLACK: f64 = 1.0 + 1e-9;
 /// The filter drives instead of the postings when it has fewer rows than this share (1/8) of the
 /// postings: a seek costs about as much as eight steps.
 const SEEK_COST: u64 = 8;
+/// Contributions of a window, at the most: 32 KiB, what the nearest cache holds.
+const WINDOW_PARTS: usize = 4_096;
+/// Rows of a window, at the least and at the most.
+const WINDOW_ROWS: [usize; 2] = [64, 1_024];
+/// Lengths whose part of the formula is computed once for a query.
+const SHORT: usize = 128;
 
 /// A text query: distinct terms, in the order in which their contributions are added.
 pub(crate) struct TextQuery {
     terms: Vec<QueryTerm>,
-    average_lengths: Vec<f64>,
+    fields: Vec<FieldNorms>,
 }
 
 struct QueryTerm {
@@ -44,11 +47,46 @@ struct QueryTerm {
     idf: f64,
 }
 
+/// What the length of a field's text does to a score: `k1 * (1 - b + b * length / average)`.
+struct FieldNorms {
+    bm25: Bm25,
+    average: f64,
+    short: Vec<f64>,
+}
+
+impl FieldNorms {
+    fn new(bm25: Bm25, average: f64) -> Self {
+        let mut norms = Self { bm25, average, short: Vec::new() };
+        norms.short = (0..SHORT as u32).map(|length| norms.compute(length)).collect();
+        norms
+    }
+
+    fn compute(&self, length: u32) -> f64 {
+        let Bm25 { k1, b } = self.bm25;
+        k1 * (1.0 - b + b * f64::from(length) / self.average)
+    }
+
+    #[inline]
+    fn of(&self, length: u32) -> f64 {
+        self.short.get(length as usize).copied().unwrap_or_else(|| self.compute(length))
+    }
+}
+
+impl QueryTerm {
+    /// What the term adds to the score of a row with this frequency.
+    #[inline]
+    fn contribution(&self, tf: u32, norm: f64) -> f64 {
+        let tf = f64::from(tf);
+        self.count * self.idf * tf / (tf + norm)
+    }
+}
+
 impl TextQuery {
     /// Analyzes the words for every field; `frequency` counts the live rows that have a term.
     pub(crate) fn new(
         words: &str,
         fields: &[TextField],
+        bm25: Bm25,
         statistics: &Statistics,
         frequency: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<Self> {
@@ -72,16 +110,12 @@ impl TextQuery {
                 }
             }
         }
-        let average_lengths = (0..fields.len()).map(|f| statistics.average_length(f)).collect();
-        Ok(Self { terms, average_lengths })
+        let norms = |field| FieldNorms::new(bm25, statistics.average_length(field));
+        Ok(Self { terms, fields: (0..fields.len()).map(norms).collect() })
     }
 
-    /// What a term adds to the score of a row with this frequency and length.
-    #[inline]
     fn contribution(&self, term: &QueryTerm, tf: u32, length: u32) -> f64 {
-        let average = self.average_lengths.get(term.field).copied().unwrap_or(1.0);
-        let tf = f64::from(tf);
-        term.count * term.idf * tf / (tf + K1 * (1.0 - B + B * f64::from(length) / average))
+        term.contribution(tf, self.fields.get(term.field).map_or(0.0, |f| f.of(length)))
     }
 
     /// The `k` best rows of a segment among `wanted`, best first; ties go to the lower rank.
@@ -94,21 +128,22 @@ impl TextQuery {
     ) -> Result<Vec<(u32, f64)>> {
         let mut lists = Vec::with_capacity(self.terms.len());
         for (place, term) in self.terms.iter().enumerate() {
+            let Some(norms) = self.fields.get(term.field) else { continue };
             if let Some(postings) = index.postings(term.field, &term.text)? {
-                // A row has at least as many tokens as the term has occurrences in it, and under
-                // that limit a contribution grows with the frequency.
-                let most = index.max_frequency(term.field);
-                let bound = self.contribution(term, most, most);
-                lists.push(List { place, postings, bound });
+                let frontier = index.frontier(term.field, &term.text, &postings)?;
+                let adds = |&(tf, length): &(u32, u32)| self.contribution(term, tf, length);
+                let bound = frontier.iter().map(adds).fold(0.0, f64::max);
+                let lengths = index.lengths(term.field)?;
+                lists.push(List { place, term, norms, lengths, postings, bound });
             }
         }
         let mut top = TopK::new(k);
         let total: u64 = lists.iter().map(|l| u64::from(l.postings.doc_freq())).sum();
-        let mut scorer = Scorer { query: self, index, parts: vec![0.0; self.terms.len()] };
+        let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted, rank };
         if u64::from(wanted.count()) * SEEK_COST < total {
-            scorer.drive_by_filter(lists, wanted, &rank, &mut top)?;
+            scorer.drive_by_filter(lists, &mut top)?;
         } else {
-            scorer.drive_by_postings(lists, wanted, &rank, &mut top)?;
+            scorer.drive_by_postings(lists, &mut top)?;
         }
         Ok(top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect())
     }
@@ -121,7 +156,8 @@ impl TextQuery {
                 continue;
             };
             if reach(&mut postings, row) {
-                let (tf, length) = (term_frequency(&postings), index.length(term.field, row)?);
+                let tf = term_frequency(&postings);
+                let length = index.lengths(term.field)?.of(row);
                 parts.push(TermScore {
                     field: term.field_name.clone(),
                     term: term.text.clone(),
@@ -147,55 +183,117 @@ fn reach(postings: &mut SegmentPostings, row: u32) -> bool {
 }
 
 /// The postings of one term, and the most it can add to any score.
-struct List {
+struct List<'a> {
     place: usize,
+    term: &'a QueryTerm,
+    norms: &'a FieldNorms,
+    lengths: Lengths<'a>,
     postings: SegmentPostings,
     bound: f64,
 }
 
-struct Scorer<'a> {
-    query: &'a TextQuery,
-    index: &'a TextIndex,
-    /// Contributions to the current row, by the terms' places in the query.
+impl List<'_> {
+    /// What the term adds to the score of the row the postings are at.
+    #[inline]
+    fn part(&self) -> f64 {
+        let length = self.lengths.of(self.postings.doc());
+        self.term.contribution(term_frequency(&self.postings), self.norms.of(length))
+    }
+}
+
+/// Contributions to the scores of some rows that follow each other.
+struct Window {
+    start: u32,
+    rows: usize,
+    terms: usize,
+    /// By row, and by the terms' places in the query; 0 where there is none.
     parts: Vec<f64>,
+    /// By row, in the order in which lists were gone through.
+    sums: Vec<f64>,
+    /// A bit for each row that has some.
+    touched: Vec<u64>,
+}
+
+impl Window {
+    fn new(terms: usize) -> Self {
+        let [least, most] = WINDOW_ROWS;
+        let rows = (WINDOW_PARTS / terms.max(1)).next_multiple_of(least).clamp(least, most);
+        Self {
+            start: 0,
+            rows,
+            terms,
+            parts: vec![0.0; rows * terms],
+            sums: vec![0.0; rows],
+            touched: vec![0; rows / 64],
+        }
+    }
+
+    /// Takes in what a list has for the rows, of those `wanted`.
+    #[inline]
+    fn gather(&mut self, list: &mut List<'_>, wanted: Option<&RowSet>) {
+        let end = self.start.saturating_add(self.rows as u32);
+        let mut row = list.postings.doc();
+        while row < end {
+            if wanted.is_none_or(|wanted| wanted.contains(row)) {
+                let (slot, part) = ((row - self.start) as usize, list.part());
+                self.parts[slot * self.terms + list.place] = part;
+                self.sums[slot] += part;
+                self.touched[slot / 64] |= 1 << (slot % 64);
+            }
+            row = list.postings.advance();
+        }
+    }
+
+    /// The next row that has some, taken out.
+    fn pop(&mut self, word: usize) -> Option<usize> {
+        let bits = self.touched.get_mut(word).filter(|bits| **bits != 0)?;
+        let slot = bits.trailing_zeros() as usize;
+        *bits &= *bits - 1;
+        Some(word * 64 + slot)
+    }
+
+    fn parts_of(&mut self, slot: usize) -> &mut [f64] {
+        &mut self.parts[slot * self.terms..][..self.terms]
+    }
+
+    fn clear(&mut self, slot: usize) {
+        self.parts_of(slot).fill(0.0);
+        self.sums[slot] = 0.0;
+    }
+}
+
+struct Scorer<'a, R> {
+    terms: usize,
+    rows: u32,
+    wanted: &'a RowSet,
+    rank: R,
 }
 
 type RankedRow = (u32, u32);
 
-impl Scorer<'_> {
+impl<R: Fn(u32) -> Result<u32>> Scorer<'_, R> {
     /// Scores the wanted rows one by one.
-    fn drive_by_filter(
-        &mut self,
-        mut lists: Vec<List>,
-        wanted: &RowSet,
-        rank: &impl Fn(u32) -> Result<u32>,
-        top: &mut TopK<RankedRow>,
-    ) -> Result<()> {
-        for row in wanted.iter() {
+    fn drive_by_filter(&self, mut lists: Vec<List<'_>>, top: &mut TopK<RankedRow>) -> Result<()> {
+        let mut parts = vec![0.0; self.terms];
+        for row in self.wanted.iter() {
             let mut any = false;
-            self.parts.fill(0.0);
+            parts.fill(0.0);
             for list in &mut lists {
                 if reach(&mut list.postings, row) {
                     any = true;
-                    self.take(list, row)?;
+                    parts[list.place] = list.part();
                 }
             }
             if any {
-                self.offer(row, rank, top)?;
+                self.offer(row, &parts, top)?;
             }
         }
         Ok(())
     }
 
-    /// Walks the postings in row order; lists whose bounds together cannot reach the k-th score
+    /// Goes through the postings window by window; lists whose bounds together cannot reach the k-th score
     /// are only asked about rows that the others bring.
-    fn drive_by_postings(
-        &mut self,
-        mut lists: Vec<List>,
-        wanted: &RowSet,
-        rank: &impl Fn(u32) -> Result<u32>,
-        top: &mut TopK<RankedRow>,
-    ) -> Result<()> {
+    fn drive_by_postings(&self, mut lists: Vec<List<'_>>, top: &mut TopK<RankedRow>) -> Result<()> {
         lists.sort_by(|a, b| a.bound.total_cmp(&b.bound).then(a.place.cmp(&b.place)));
         let bounds: Vec<f64> = lists
             .iter()
@@ -204,77 +302,65 @@ impl Scorer<'_> {
                 Some(*sum * BOUND_SLACK)
             })
             .collect();
+        let some = Some(self.wanted).filter(|wanted| !wanted.is_full());
+        let mut window = Window::new(self.terms);
         let mut essential = 0;
         loop {
             let next = lists[essential..].iter().map(|l| l.postings.doc()).min();
-            let Some(row) = next.filter(|&row| row < self.index.rows()) else {
+            let Some(start) = next.filter(|&row| row < self.rows) else {
                 return Ok(());
             };
-            let is_wanted = wanted.contains(row);
-            self.parts.fill(0.0);
-            let mut sum = 0.0;
-            for list in &mut lists[essential..] {
-                if list.postings.doc() == row {
-                    if is_wanted {
-                        sum += self.take(list, row)?;
+            window.start = start;
+            lists[essential..].iter_mut().for_each(|list| window.gather(list, some));
+            let before = essential;
+            for word in 0..window.touched.len() {
+                while let Some(slot) = window.pop(word) {
+                    // Lists that became inessential within the window are in its sums.
+                    let pruned = &mut lists[..before];
+                    if complete(&mut window, slot, pruned, &bounds, top.threshold()) {
+                        self.offer(start + slot as u32, window.parts_of(slot), top)?;
+                        let threshold = top.threshold().unwrap_or(f64::NEG_INFINITY);
+                        // `<`: a row that ties with the k-th may still win by its id.
+                        while essential < lists.len() && bounds[essential] < threshold {
+                            essential += 1;
+                        }
                     }
-                    list.postings.advance();
-                }
-            }
-            if !is_wanted || !self.complete(&mut lists[..essential], &bounds, row, sum, top)? {
-                continue;
-            }
-            self.offer(row, rank, top)?;
-            if let Some(threshold) = top.threshold() {
-                // `<`: a row that ties with the k-th may still win by its id.
-                while essential < lists.len() && bounds[essential] < threshold {
-                    essential += 1;
+                    window.clear(slot);
                 }
             }
         }
     }
 
-    /// Adds what the pruned lists have for a row; false as soon as it cannot enter any more.
-    fn complete(
-        &mut self,
-        pruned: &mut [List],
-        bounds: &[f64],
-        row: u32,
-        mut sum: f64,
-        top: &TopK<RankedRow>,
-    ) -> Result<bool> {
-        let Some(threshold) = top.threshold() else {
-            return Ok(true);
-        };
-        for (i, list) in pruned.iter_mut().enumerate().rev() {
-            if (sum + bounds[i]) * BOUND_SLACK < threshold {
-                return Ok(false);
-            }
-            if reach(&mut list.postings, row) {
-                sum += self.take(list, row)?;
-            }
-        }
-        Ok(true)
-    }
-
-    fn take(&mut self, list: &List, row: u32) -> Result<f64> {
-        let term = &self.query.terms[list.place];
-        let length = self.index.length(term.field, row)?;
-        let part = self.query.contribution(term, term_frequency(&list.postings), length);
-        self.parts[list.place] = part;
-        Ok(part)
-    }
-
-    fn offer(
-        &self,
-        row: u32,
-        rank: &impl Fn(u32) -> Result<u32>,
-        top: &mut TopK<RankedRow>,
-    ) -> Result<()> {
-        let score: f64 = self.parts.iter().sum();
+    fn offer(&self, row: u32, parts: &[f64], top: &mut TopK<RankedRow>) -> Result<()> {
+        let score: f64 = parts.iter().sum();
         if top.threshold().is_none_or(|t| score >= t) {
-            top.push(score, (rank(row)?, row));
+            top.push(score, ((self.rank)(row)?, row));
         }
         Ok(())
     }
+}
+
+/// Adds what the pruned lists have for a row; false as soon as it cannot enter any more.
+#[inline]
+fn complete(
+    window: &mut Window,
+    slot: usize,
+    pruned: &mut [List<'_>],
+    bounds: &[f64],
+    threshold: Option<f64>,
+) -> bool {
+    let mut sum = window.sums[slot];
+    let low = |bound: f64, sum: f64| threshold.is_some_and(|t| (sum + bound) * BOUND_SLACK < t);
+    let row = window.start + slot as u32;
+    for (i, list) in pruned.iter_mut().enumerate().rev() {
+        if low(bounds[i], sum) {
+            return false;
+        }
+        if reach(&mut list.postings, row) {
+            let part = list.part();
+            window.parts_of(slot)[list.place] = part;
+            sum += part;
+        }
+    }
+    !low(0.0, sum)
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lexivec_query::filter::Filter;
+use lexivec_query::request::Bm25;
 use lexivec_storage::{MemoryVfs, SegmentReader, SegmentWriter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -45,7 +46,8 @@ impl Fixture {
     fn query(&self, words: &str) -> TextQuery {
         let alive = RowSet::full(self.index.rows());
         let frequency = |field, term: &str| self.index.frequency(field, term, &alive);
-        TextQuery::new(words, &self.fields, &self.statistics, frequency).expect("a query")
+        TextQuery::new(words, &self.fields, Bm25::default(), &self.statistics, frequency)
+            .expect("a query")
     }
 
     /// Every row's score, from the ledger of its terms.
@@ -60,13 +62,17 @@ impl Fixture {
     }
 }
 
-/// Texts over a few words, so that rows tie, terms repeat and lists differ in length.
+/// Texts over a few words, so that rows tie, terms repeat and lists differ in length; some or more than a
+/// window has.
 fn texts() -> impl Strategy<Value = Vec<String>> {
     let word = prop_oneof![
         8 => Just("wing"), 4 => Just("flow"), 2 => Just("heat"), 1 => Just("shock"),
     ];
     let text = prop::collection::vec(word, 0..12).prop_map(|words| words.join(" "));
-    prop::collection::vec(text, 1..120)
+    prop_oneof![
+        prop::collection::vec(text.clone(), 1..120),
+        prop::collection::vec(text, 1_100..2_500),
+    ]
 }
 
 proptest! {
@@ -83,7 +89,7 @@ proptest! {
         let rows = texts.len() as u32;
         let query = fixture.query("wing flow shock shock unknown");
         let mut wanted = RowSet::empty(rows);
-        for row in (0..rows).filter(|&r| keep[r as usize] && (!few || r % 16 == 0)) {
+        for row in (0..rows).filter(|&r| keep[r as usize % 120] && (!few || r % 16 == 0)) {
             wanted.insert(row);
         }
         // Ranks run against the rows, so that ties are not decided by the row by chance.
