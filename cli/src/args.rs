@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use lexivec::query::request::Bm25;
 use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
@@ -79,6 +80,9 @@ pub(crate) struct New {
     /// Search title and text as separate fields in a new collection, not as one.
     #[arg(long)]
     pub(crate) separate_fields: bool,
+    /// The constants k1 and b of BM25, of a new collection; 1.2,0.75 if left out.
+    #[arg(long, value_name = "K1,B", value_parser = bm25)]
+    pub(crate) bm25: Option<Bm25>,
     /// When writes to a new collection are acknowledged: sync, interval or bulk.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
@@ -115,6 +119,18 @@ pub(crate) struct Compact {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Reads two numbers: 1.2,0.75.
+fn bm25(text: &str) -> Result<Bm25, String> {
+    let numbers =
+        text.split_once(',').and_then(|(k1, b)| Some((k1.parse().ok()?, b.parse().ok()?)));
+    let Some((k1, b)) = numbers else {
+        return Err(format!("{text:?} is not two numbers with a comma between them"));
+    };
+    let bm25 = Bm25 { k1, b };
+    bm25.check().map_err(|e| e.to_string())?;
+    Ok(bm25)
 }
 
 /// Reads a number of bytes: 1048576, 256MiB, 1GiB.
@@ -277,6 +293,12 @@ pub(crate) struct Search {
     pub(crate) dir: PathBuf,
     /// Words to look for.
     pub(crate) words: Option<String>,
+    /// Read the words as a query: +must -not "a phrase"~2 field:word prefix* fuzzy~1 (a b)^2.
+    #[arg(long)]
+    pub(crate) query_string: bool,
+    /// The constants k1 and b of BM25 for this search; the collection's if left out.
+    #[arg(long, value_name = "K1,B", value_parser = bm25)]
+    pub(crate) bm25: Option<Bm25>,
     /// Vector to be near to, as a JSON array.
     #[arg(long, value_name = "JSON")]
     pub(crate) vector: Option<String>,

@@ -81,6 +81,17 @@ pub enum Mode {
     Hybrid,
 }
 
+/// How the text of a request is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Syntax {
+    /// As words; no text is wrong.
+    #[default]
+    Words,
+    /// As a query of the language of [`query_string`](crate::query_string).
+    QueryString,
+}
+
 /// Settings of one leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LegOptions {
@@ -177,6 +188,8 @@ impl Params {
 pub struct SearchRequest {
     /// Words to look for.
     pub text: Option<String>,
+    /// How the text is read.
+    pub syntax: Syntax,
     /// Vector to be near to.
     pub vector: Option<Vec<f32>>,
     /// Vector field; the collection's first if not named.
@@ -211,6 +224,7 @@ impl Default for SearchRequest {
     fn default() -> Self {
         Self {
             text: None,
+            syntax: Syntax::Words,
             vector: None,
             vector_field: None,
             filter: Filter::All,

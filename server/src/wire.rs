@@ -2,7 +2,9 @@
 
 use lexivec::query::filter::Filter;
 use lexivec::query::plan::StrategyKind;
-use lexivec::query::request::{Fusion, LegOptions, Mode, Normalize, Params, SearchRequest};
+use lexivec::query::request::{
+    Bm25, Fusion, LegOptions, Mode, Normalize, Params, SearchRequest, Syntax,
+};
 use lexivec::schema::{TextField, VectorField};
 use lexivec::{Metric, Options, RecallOptions, RecallQueries};
 use serde::Deserialize;
@@ -16,6 +18,8 @@ use crate::limits::MAX_RECALL_QUERIES;
 #[serde(deny_unknown_fields)]
 pub(crate) struct SearchJson {
     text: Option<String>,
+    #[serde(default)]
+    syntax: Syntax,
     vector: Option<Vec<f32>>,
     vector_field: Option<String>,
     filter: Option<Value>,
@@ -26,6 +30,7 @@ pub(crate) struct SearchJson {
     mode: Option<ModeJson>,
     #[serde(default)]
     legs: LegsJson,
+    bm25: Option<Bm25>,
     fusion: Option<FusionJson>,
     #[serde(default)]
     params: ParamsJson,
@@ -109,6 +114,8 @@ impl SearchJson {
     pub(crate) fn into_request(self) -> Answer<SearchRequest> {
         let mut request = SearchRequest::default();
         request.text = self.text;
+        request.syntax = self.syntax;
+        request.bm25 = self.bm25;
         request.vector = self.vector;
         request.vector_field = self.vector_field;
         request.filter = filter(self.filter.as_ref())?;
@@ -220,6 +227,7 @@ fn leg(json: LegJson) -> LegOptions {
 pub(crate) struct CreateJson {
     text: Option<Vec<TextField>>,
     join_text: Option<bool>,
+    bm25: Option<Bm25>,
     #[serde(default)]
     vectors: Vec<VectorField>,
     /// True: the server's model makes the vectors.
@@ -239,6 +247,9 @@ impl CreateJson {
         let mut options = Options::new().name(name);
         if let Some(fields) = self.text {
             options = options.text_fields(fields);
+        }
+        if let Some(bm25) = self.bm25 {
+            options = options.bm25(bm25);
         }
         if let Some(join) = self.join_text {
             options = options.join_text(join);

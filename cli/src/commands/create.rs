@@ -25,6 +25,7 @@ pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
 /// Options of a new collection; `dim` is that of vectors that come from outside.
 pub(super) fn options(new: &New, dir: &Path, dim: Option<usize>) -> Outcome<Options> {
     let mut options = Options::new().join_text(!new.separate_fields);
+    options = options.bm25(new.bm25.unwrap_or_default());
     let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
     options = options.text_fields(vec![field("title"), field("text")]);
     options = options.durability(new.durability.unwrap_or_default());

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lexivec::query::explain::Ledger;
-use lexivec::query::request::{Fusion, Normalize};
+use lexivec::query::request::{Fusion, Normalize, Syntax};
 use lexivec::{Filter, SearchRequest, SearchResponse};
 
 use super::{mode, open_for_reading};
@@ -28,6 +28,10 @@ fn request(args: &Search) -> Outcome<SearchRequest> {
     let parse = |what: &str, e: serde_json::Error| Failure::usage(format!("{what}: {e}"));
     let mut request = SearchRequest::default();
     request.text = args.words.clone();
+    if args.query_string {
+        request.syntax = Syntax::QueryString;
+    }
+    request.bm25 = args.bm25;
     if let Some(vector) = &args.vector {
         let vector = serde_json::from_str(vector).map_err(|e| parse("--vector", e))?;
         request.vector = Some(vector);

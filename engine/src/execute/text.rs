@@ -9,9 +9,9 @@ use crate::collection::Generation;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::segment::RowSet;
-use crate::text::TextQuery;
+use crate::text::{Meaning, TextQuery};
 
-/// Analyzes the words once, with statistics of the whole generation.
+/// Reads the text once, with statistics of the whole generation.
 pub(super) fn query(
     generation: &Generation,
     schema: &Schema,
@@ -26,7 +26,8 @@ pub(super) fn query(
         }
         Ok(sum)
     };
-    TextQuery::new(words, &schema.indexed_fields(), bm25, &generation.statistics, frequency)
+    let (fields, statistics) = (&schema.indexed_fields(), &generation.statistics);
+    TextQuery::new(words, request.syntax, &Meaning { fields, bm25, statistics }, frequency)
 }
 
 /// The `window` best rows by BM25, best first.

@@ -7,7 +7,8 @@ use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 use parking_lot::RwLock;
 use rayon::prelude::*;
 use tantivy::directory::RamDirectory;
-use tantivy::postings::{Postings, SegmentPostings};
+use tantivy::postings::{Postings, SegmentPostings, TermInfo};
+use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::{
     Field, IndexRecordOption, Schema as TantivySchema, TextFieldIndexing, TextOptions,
 };
@@ -248,6 +249,72 @@ impl TextIndex {
         self.inverted(field)?
             .read_postings(&term, IndexRecordOption::WithFreqs)
             .map_err(|e| tantivy_error(&self.file, e))
+    }
+
+    /// As [`postings`](Self::postings), with the places of the term in each row.
+    pub(crate) fn positions(&self, field: usize, term: &str) -> Result<Option<SegmentPostings>> {
+        let term = Term::from_field_text(Field::from_field_id(field as u32), term);
+        self.inverted(field)?
+            .read_postings(&term, IndexRecordOption::WithFreqsAndPositions)
+            .map_err(|e| tantivy_error(&self.file, e))
+    }
+
+    /// Rows among some with a term that begins so.
+    pub(crate) fn rows_of_prefix(
+        &self,
+        field: usize,
+        start: &str,
+        among: &RowSet,
+    ) -> Result<RowSet> {
+        let inverted = self.inverted(field)?;
+        let stream = inverted.terms().range().ge(start).into_stream();
+        let mut terms = stream.map_err(|e| tantivy_error(&self.file, e))?;
+        let mut rows = RowSet::empty(self.rows);
+        while terms.advance() && terms.key().starts_with(start.as_bytes()) {
+            self.unite(&inverted, terms.value(), among, &mut rows)?;
+        }
+        Ok(rows)
+    }
+
+    /// Rows among some with a term so many edits away at the most; a swap of neighbours is one.
+    pub(crate) fn rows_of_fuzzy(
+        &self,
+        field: usize,
+        term: &str,
+        edits: u8,
+        among: &RowSet,
+    ) -> Result<RowSet> {
+        let inverted = self.inverted(field)?;
+        let term = Term::from_field_text(Field::from_field_id(field as u32), term);
+        let automaton = FuzzyTermQuery::new(term, edits, true)
+            .automaton()
+            .map_err(|e| tantivy_error(&self.file, e))?;
+        let stream = inverted.terms().search(automaton).into_stream();
+        let mut terms = stream.map_err(|e| tantivy_error(&self.file, e))?;
+        let mut rows = RowSet::empty(self.rows);
+        while terms.advance() {
+            self.unite(&inverted, terms.value(), among, &mut rows)?;
+        }
+        Ok(rows)
+    }
+
+    fn unite(
+        &self,
+        inverted: &InvertedIndexReader,
+        term: &TermInfo,
+        among: &RowSet,
+        rows: &mut RowSet,
+    ) -> Result<()> {
+        let mut postings = inverted
+            .read_postings_from_terminfo(term, IndexRecordOption::Basic)
+            .map_err(|e| tantivy_error(&self.file, e))?;
+        while postings.doc() < self.rows {
+            if among.contains(postings.doc()) {
+                rows.insert(postings.doc());
+            }
+            postings.advance();
+        }
+        Ok(())
     }
 
     /// Live rows a term occurs in.

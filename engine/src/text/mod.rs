@@ -6,10 +6,12 @@
 //! may drop a row, and its sums are of floats in an order that depends on the segment's layout.
 
 mod analyzer;
+mod clauses;
 mod columns;
 mod directory;
 mod index;
 mod merge;
+mod query;
 mod score;
 mod statistics;
 #[cfg(test)]
@@ -18,7 +20,7 @@ mod tests;
 pub(crate) use columns::{Columns, write_columns};
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::merge_text;
-pub(crate) use score::TextQuery;
+pub(crate) use query::{Meaning, TextQuery};
 pub(crate) use statistics::{SegmentText, Statistics};
 
 use crate::error::Error;

@@ -24,7 +24,7 @@ use crate::segment::RowSet;
 const BOUND_SLACK: f64 = 1.0 + 1e-9;
 /// The filter drives instead of the postings when it has fewer rows than this share (1/8) of the
 /// postings: a seek costs about as much as eight steps.
-const SEEK_COST: u64 = 8;
+pub(super) const SEEK_COST: u64 = 8;
 /// Contributions of a window, at the most: 32 KiB, what the nearest cache holds.
 const WINDOW_PARTS: usize = 4_096;
 /// Rows of a window, at the least and at the most.
@@ -32,8 +32,8 @@ const WINDOW_ROWS: [usize; 2] = [64, 1_024];
 /// Lengths whose part of the formula is computed once for a query.
 const SHORT: usize = 128;
 
-/// A text query: distinct terms, in the order in which their contributions are added.
-pub(crate) struct TextQuery {
+/// Plain words: distinct terms, in the order in which their contributions are added.
+pub(crate) struct WordQuery {
     terms: Vec<QueryTerm>,
     fields: Vec<FieldNorms>,
 }
@@ -48,14 +48,14 @@ struct QueryTerm {
 }
 
 /// What the length of a field's text does to a score: `k1 * (1 - b + b * length / average)`.
-struct FieldNorms {
+pub(super) struct FieldNorms {
     bm25: Bm25,
     average: f64,
     short: Vec<f64>,
 }
 
 impl FieldNorms {
-    fn new(bm25: Bm25, average: f64) -> Self {
+    pub(super) fn new(bm25: Bm25, average: f64) -> Self {
         let mut norms = Self { bm25, average, short: Vec::new() };
         norms.short = (0..SHORT as u32).map(|length| norms.compute(length)).collect();
         norms
@@ -67,7 +67,7 @@ impl FieldNorms {
     }
 
     #[inline]
-    fn of(&self, length: u32) -> f64 {
+    pub(super) fn of(&self, length: u32) -> f64 {
         self.short.get(length as usize).copied().unwrap_or_else(|| self.compute(length))
     }
 }
@@ -81,12 +81,12 @@ impl QueryTerm {
     }
 }
 
-impl TextQuery {
+impl WordQuery {
     /// Analyzes the words for every field; `frequency` counts the live rows that have a term.
-    pub(crate) fn new(
+    pub(super) fn new(
         words: &str,
         fields: &[TextField],
-        bm25: Bm25,
+        norms: Vec<FieldNorms>,
         statistics: &Statistics,
         frequency: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<Self> {
@@ -110,8 +110,7 @@ impl TextQuery {
                 }
             }
         }
-        let norms = |field| FieldNorms::new(bm25, statistics.average_length(field));
-        Ok(Self { terms, fields: (0..fields.len()).map(norms).collect() })
+        Ok(Self { terms, fields: norms })
     }
 
     fn contribution(&self, term: &QueryTerm, tf: u32, length: u32) -> f64 {
@@ -174,7 +173,7 @@ impl TextQuery {
 
 /// Moves postings on to a row; true if the term occurs in it.
 #[inline]
-fn reach(postings: &mut SegmentPostings, row: u32) -> bool {
+pub(super) fn reach(postings: &mut impl DocSet, row: u32) -> bool {
     // A seek must not go back.
     if postings.doc() < row {
         postings.seek(row);

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lexivec_query::filter::Filter;
-use lexivec_query::request::Bm25;
+use lexivec_query::query_string::{self, Clause, Clauses, Occur, What};
+use lexivec_query::request::{Bm25, Syntax};
 use lexivec_storage::{MemoryVfs, SegmentReader, SegmentWriter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tantivy::query::{BooleanQuery, EnableScoring, Occur, Query, TermQuery};
+use tantivy::query::{BooleanQuery, EnableScoring, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Term};
 
 use super::columns::{Columns, write_columns};
 use super::index::{TextIndex, write_text};
-use super::score::TextQuery;
+use super::query::{Meaning, TextQuery};
 use super::statistics::{Provider, Statistics};
 use crate::schema::{Analyzer, TextField};
 use crate::segment::RowSet;
@@ -44,10 +45,15 @@ fn fixture(texts: &[String]) -> Fixture {
 
 impl Fixture {
     fn query(&self, words: &str) -> TextQuery {
+        self.read(words, Syntax::Words).expect("a query")
+    }
+
+    fn read(&self, words: &str, syntax: Syntax) -> crate::Result<TextQuery> {
         let alive = RowSet::full(self.index.rows());
         let frequency = |field, term: &str| self.index.frequency(field, term, &alive);
-        TextQuery::new(words, &self.fields, Bm25::default(), &self.statistics, frequency)
-            .expect("a query")
+        let (fields, statistics) = (&self.fields, &self.statistics);
+        let meaning = Meaning { fields, bm25: Bm25::default(), statistics };
+        TextQuery::new(words, syntax, &meaning, frequency)
     }
 
     /// Every row's score, from the ledger of its terms.
@@ -74,6 +80,70 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
         prop::collection::vec(text, 1_100..2_500),
     ]
 }
+
+/// What a query of clauses admits, over a text of plain words; all of them are their own stems.
+fn admits(clauses: &Clauses, words: &[&str]) -> bool {
+    let has = |clause: &Clause| match &clause.what {
+        What::Word(word) => words.contains(&word.as_str()),
+        What::Phrase(phrase, slop) => {
+            let phrase: Vec<&str> = phrase.split(' ').collect();
+            (0..words.len()).any(|start| stands(&phrase, words, start as i64, *slop as i64))
+        }
+        What::Prefix(start) => words.iter().any(|word| word.starts_with(start)),
+        What::Fuzzy(word, 1) => words.iter().any(|other| {
+            // One letter less, for the words tried.
+            other == word
+                || (0..other.len()).any(|i| [&other[..i], &other[i + 1..]].concat() == *word)
+        }),
+        What::Fuzzy(..) => false,
+        What::Group(clauses) => admits(clauses, words),
+    };
+    let of = |occur| clauses.0.iter().filter(move |clause| clause.occur == occur);
+    let some = match of(Occur::Must).count() {
+        0 => of(Occur::Should).any(has),
+        _ => of(Occur::Must).all(has),
+    };
+    some && !of(Occur::MustNot).any(has)
+}
+
+/// True if the words of a phrase stand in a text so that all shifts from their places differ by no more than
+/// the slop, the first word at `start`.
+fn stands(phrase: &[&str], words: &[&str], start: i64, slop: i64) -> bool {
+    let places = |word: &str| -> Vec<i64> {
+        (0..words.len()).filter(|&i| words[i] == word).map(|i| i as i64).collect()
+    };
+    let shifts: Vec<Vec<i64>> = phrase
+        .iter()
+        .enumerate()
+        .map(|(i, word)| places(word).into_iter().map(|place| place - i as i64).collect())
+        .collect();
+    words[start as usize] == phrase[0]
+        && shifts.iter().flatten().any(|&low| {
+            let near = |shift: &i64| (low..=low + slop).contains(shift);
+            near(&start) && shifts.iter().all(|some| some.iter().any(near))
+        })
+}
+
+const QUERIES: &[&str] = &[
+    "wing",
+    "wing flow",
+    "+wing flow",
+    "+wing -flow",
+    "wing -shock^2",
+    "\"wing flow\"",
+    "\"flow wing\"~1 shock",
+    "\"wing heat\"~3",
+    "\"wing flow heat\"~2",
+    "+(shock heat) +flow",
+    "wing AND NOT (flow -heat)",
+    "fl* -wing",
+    "flw~ +heat",
+    "text:shock^3 text:(heat -wing)",
+    "unknown",
+    "+unknown wing",
+    "the",
+    "the wing",
+];
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
@@ -104,6 +174,37 @@ proptest! {
     }
 
     #[test]
+    fn clauses_admit_what_a_plain_reading_of_them_does(
+        texts in texts(),
+        said in prop::sample::select(QUERIES),
+        k in 1usize..20,
+    ) {
+        let fixture = fixture(&texts);
+        let rows = texts.len() as u32;
+        let query = fixture.read(said, Syntax::QueryString).expect("a query");
+        let wanted = RowSet::full(rows);
+        let found =
+            query.search(&fixture.index, &wanted, rows as usize, Ok).expect("searched");
+        let clauses = query_string::parse(said).expect("read");
+        let expected: Vec<u32> = (0..rows)
+            .filter(|&row| {
+                let words: Vec<&str> = texts[row as usize].split(' ').collect();
+                admits(&clauses, &words)
+            })
+            .collect();
+        let mut rows: Vec<u32> = found.iter().map(|(row, _)| *row).collect();
+        rows.sort_unstable();
+        prop_assert_eq!(rows, expected, "{}", said);
+        for &(row, score) in found.iter().step_by(7) {
+            let terms = query.explain(&fixture.index, row).expect("explained");
+            let sum = terms.iter().map(|t| t.contribution).fold(0.0, |sum, part| sum + part);
+            prop_assert_eq!(sum.to_bits(), score.to_bits(), "{}", said);
+        }
+        let best = query.search(&fixture.index, &wanted, k, Ok).expect("searched");
+        prop_assert_eq!(&best[..], &found[..k.min(found.len())]);
+    }
+
+    #[test]
     fn tantivy_gives_the_same_scores_up_to_its_constant(texts in texts()) {
         let fixture = fixture(&texts);
         let query = fixture.query("wing flow heat");
@@ -120,7 +221,7 @@ proptest! {
         let terms = ["wing", "flow", "heat"].map(|t| {
             let term = Term::from_field_text(field, t);
             let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
-            (Occur::Should, Box::new(query) as Box<dyn Query>)
+            (tantivy::query::Occur::Should, Box::new(query) as Box<dyn Query>)
         });
         let schema = fixture.index.reader().schema().clone();
         let scoring = EnableScoring::Enabled {

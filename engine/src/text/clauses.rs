@@ -1,0 +1,386 @@
+//! A query of clauses over one segment: the rows it admits, and what its parts add to their scores.
+//!
+//! A word and a phrase add BM25; a phrase counts as a term whose idf is the sum of those of its words, and
+//! whose frequency is that of the phrase. A prefix and a fuzzy word stand for many terms and add their boost.
+//! A part of a group adds to rows that the group admits.
+
+use lexivec_query::explain::TermScore;
+use lexivec_query::query_string::{Clause, Clauses, Occur, What};
+use lexivec_query::topk::TopK;
+use tantivy::postings::Postings;
+
+use super::analyzer::Analysis;
+use super::index::TextIndex;
+use super::score::{FieldNorms, SEEK_COST, reach};
+use super::statistics::Statistics;
+use crate::error::{Error, Result};
+use crate::schema::TextField;
+use crate::segment::RowSet;
+
+/// A query made ready for the segments of a generation.
+pub(crate) struct ClauseQuery {
+    root: Node,
+    norms: Vec<FieldNorms>,
+}
+
+enum Node {
+    Leaf(Leaf),
+    /// One field or another.
+    Any(Vec<Node>),
+    Group(Vec<(Occur, Node)>),
+}
+
+/// What is looked for in one field.
+struct Leaf {
+    field: usize,
+    field_name: String,
+    /// As a ledger shows it.
+    shown: String,
+    boost: f64,
+    idf: f64,
+    kind: Kind,
+}
+
+enum Kind {
+    Term(String),
+    /// Terms with their places in the phrase, and how far apart they may stand in all.
+    Phrase(Vec<(u32, String)>, u32),
+    Prefix(String),
+    Fuzzy(String, u8),
+}
+
+/// Makes nodes of clauses.
+pub(super) struct Compiler<'a, F> {
+    pub(super) fields: &'a [TextField],
+    pub(super) statistics: &'a Statistics,
+    /// Live rows that a term occurs in.
+    pub(super) frequency: F,
+}
+
+impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
+    pub(super) fn query(&self, clauses: &Clauses, norms: Vec<FieldNorms>) -> Result<ClauseQuery> {
+        let root = self.group(clauses, None, 1.0)?.unwrap_or(Node::Any(Vec::new()));
+        Ok(ClauseQuery { root, norms })
+    }
+
+    /// Nothing where analysis leaves nothing of any clause.
+    fn group(&self, clauses: &Clauses, field: Option<usize>, boost: f64) -> Result<Option<Node>> {
+        let mut nodes = Vec::with_capacity(clauses.0.len());
+        for clause in &clauses.0 {
+            if let Some(node) = self.clause(clause, field, boost)? {
+                nodes.push((clause.occur, node));
+            }
+        }
+        if nodes.is_empty() {
+            return Ok(None);
+        }
+        if nodes.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+            let detail = "all clauses of a group exclude; give one that is to be found";
+            return Err(Error::invalid("query string", detail));
+        }
+        Ok(Some(Node::Group(nodes)))
+    }
+
+    fn clause(&self, clause: &Clause, within: Option<usize>, boost: f64) -> Result<Option<Node>> {
+        let boost = boost * clause.boost;
+        let field = match &clause.field {
+            None => within,
+            Some(name) => Some(self.field(name)?),
+        };
+        if let What::Group(clauses) = &clause.what {
+            return self.group(clauses, field, boost);
+        }
+        let fields = field.map_or(0..self.fields.len(), |field| field..field + 1);
+        let mut nodes = Vec::with_capacity(fields.len());
+        for field in fields {
+            nodes.extend(self.leaf(&clause.what, field, boost)?.map(Node::Leaf));
+        }
+        Ok(match nodes.len() {
+            0 => None,
+            1 => nodes.pop(),
+            _ => Some(Node::Any(nodes)),
+        })
+    }
+
+    fn field(&self, name: &str) -> Result<usize> {
+        self.fields.iter().position(|field| field.name == name).ok_or_else(|| {
+            let known: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+            let detail = format!("no text field {name:?} is searched; it has {known:?}");
+            Error::invalid("query string", detail)
+        })
+    }
+
+    fn leaf(&self, what: &What, field: usize, boost: f64) -> Result<Option<Leaf>> {
+        let settings = &self.fields[field];
+        let tokens = |text: &str| Analysis::new(&settings.analyzer).tokens(text);
+        let kind = match what {
+            What::Word(word) => phrase(tokens(word), 0),
+            What::Phrase(words, slop) => phrase(tokens(words), *slop),
+            // The dictionary has stems: a beginning of a word is not stemmed, or it would be another one.
+            What::Prefix(start) => Some(Kind::Prefix(start.to_lowercase())),
+            What::Fuzzy(word, edits) => {
+                tokens(word).into_iter().next().map(|token| Kind::Fuzzy(token.text, *edits))
+            }
+            What::Group(_) => None,
+        };
+        let Some(kind) = kind else { return Ok(None) };
+        let idf =
+            |term: &str| Ok::<f64, Error>(self.statistics.idf((self.frequency)(field, term)?));
+        let (shown, idf) = match &kind {
+            Kind::Term(term) => (term.clone(), idf(term)?),
+            Kind::Phrase(terms, slop) => {
+                let words: Vec<&str> = terms.iter().map(|(_, term)| term.as_str()).collect();
+                let sum = words.iter().map(|term| idf(term)).sum::<Result<f64>>()?;
+                let slop = if *slop > 0 { format!("~{slop}") } else { String::new() };
+                (format!("\"{}\"{slop}", words.join(" ")), sum)
+            }
+            Kind::Prefix(start) => (format!("{start}*"), 1.0),
+            Kind::Fuzzy(term, edits) => (format!("{term}~{edits}"), 1.0),
+        };
+        Ok(Some(Leaf { field, field_name: settings.name.clone(), shown, boost, idf, kind }))
+    }
+}
+
+/// A term, or several in a row.
+fn phrase(tokens: Vec<tantivy::tokenizer::Token>, slop: u32) -> Option<Kind> {
+    let first = tokens.first()?.position;
+    let mut terms: Vec<(u32, String)> =
+        tokens.into_iter().map(|token| ((token.position - first) as u32, token.text)).collect();
+    match terms.len() {
+        1 => terms.pop().map(|(_, term)| Kind::Term(term)),
+        _ => Some(Kind::Phrase(terms, slop)),
+    }
+}
+
+impl ClauseQuery {
+    /// The `k` best rows of a segment among `wanted`, best first; ties go to the lower rank.
+    pub(crate) fn search(
+        &self,
+        index: &TextIndex,
+        wanted: &RowSet,
+        k: usize,
+        rank: impl Fn(u32) -> Result<u32>,
+    ) -> Result<Vec<(u32, f64)>> {
+        let mut admitted = self.rows(&self.root, index)?;
+        admitted.intersect(wanted);
+        let rows: Vec<u32> = admitted.iter().collect();
+        let mut scores = vec![0.0; rows.len()];
+        self.score(&self.root, &admitted, index, &mut |leaf, within| {
+            let (lengths, mut at) = (index.lengths(leaf.field)?, 0);
+            leaf.each(index, within, &mut |row, tf| {
+                at += rows.get(at..).map_or(0, |left| left.partition_point(|&other| other < row));
+                if let Some(score) = scores.get_mut(at) {
+                    *score += self.contribution(leaf, tf, lengths.of(row));
+                }
+            })
+        })?;
+        let mut top = TopK::new(k);
+        for (row, score) in rows.into_iter().zip(scores) {
+            if top.threshold().is_none_or(|least| score >= least) {
+                top.push(score, (rank(row)?, row));
+            }
+        }
+        Ok(top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect())
+    }
+
+    /// What each leaf adds to the score of one row, in the order in which it is added up.
+    pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
+        let mut one = RowSet::empty(index.rows());
+        one.insert(row);
+        one.intersect(&self.rows(&self.root, index)?);
+        let mut parts = Vec::new();
+        self.score(&self.root, &one, index, &mut |leaf, within| {
+            let length = index.lengths(leaf.field)?.of(row);
+            leaf.each(index, within, &mut |_, tf| {
+                parts.push(TermScore {
+                    field: leaf.field_name.clone(),
+                    term: leaf.shown.clone(),
+                    idf: leaf.idf,
+                    tf,
+                    length,
+                    contribution: self.contribution(leaf, tf, length),
+                });
+            })
+        })?;
+        Ok(parts)
+    }
+
+    fn contribution(&self, leaf: &Leaf, tf: u32, length: u32) -> f64 {
+        match leaf.kind {
+            Kind::Prefix(_) | Kind::Fuzzy(..) => leaf.boost,
+            Kind::Term(_) | Kind::Phrase(..) => {
+                let norm = self.norms.get(leaf.field).map_or(0.0, |norms| norms.of(length));
+                leaf.boost * leaf.idf * f64::from(tf) / (f64::from(tf) + norm)
+            }
+        }
+    }
+
+    /// The rows a node admits, dead ones too.
+    fn rows(&self, node: &Node, index: &TextIndex) -> Result<RowSet> {
+        let union = |nodes: &mut dyn Iterator<Item = &Node>| -> Result<RowSet> {
+            let mut rows = RowSet::empty(index.rows());
+            for node in nodes {
+                rows.unite(&self.rows(node, index)?);
+            }
+            Ok(rows)
+        };
+        match node {
+            Node::Leaf(leaf) => {
+                let mut rows = RowSet::empty(index.rows());
+                leaf.each(index, &RowSet::full(index.rows()), &mut |row, _| rows.insert(row))?;
+                Ok(rows)
+            }
+            Node::Any(nodes) => union(&mut nodes.iter()),
+            Node::Group(nodes) => {
+                let of = |wanted: Occur| {
+                    nodes.iter().filter(move |(occur, _)| *occur == wanted).map(|(_, node)| node)
+                };
+                let mut must = of(Occur::Must);
+                let mut rows = match must.next() {
+                    None => union(&mut of(Occur::Should))?,
+                    Some(first) => {
+                        let mut rows = self.rows(first, index)?;
+                        for node in must {
+                            rows.intersect(&self.rows(node, index)?);
+                        }
+                        rows
+                    }
+                };
+                let mut not = union(&mut of(Occur::MustNot))?;
+                not.complement();
+                rows.intersect(&not);
+                Ok(rows)
+            }
+        }
+    }
+
+    /// Shows each leaf that adds to a score, with the rows it may add to, in the order written.
+    fn score(
+        &self,
+        node: &Node,
+        rows: &RowSet,
+        index: &TextIndex,
+        show: &mut dyn FnMut(&Leaf, &RowSet) -> Result<()>,
+    ) -> Result<()> {
+        match node {
+            Node::Leaf(leaf) => show(leaf, rows),
+            Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, index, show)),
+            Node::Group(nodes) => {
+                let mut inner = self.rows(node, index)?;
+                inner.intersect(rows);
+                let adding = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
+                adding.map(|(_, node)| node).try_for_each(|n| self.score(n, &inner, index, show))
+            }
+        }
+    }
+}
+
+impl Leaf {
+    /// Shows each of these rows that has it, ascending, with how often it has it.
+    fn each(&self, index: &TextIndex, rows: &RowSet, show: &mut dyn FnMut(u32, u32)) -> Result<()> {
+        match &self.kind {
+            Kind::Term(term) => {
+                let Some(mut postings) = index.postings(self.field, term)? else { return Ok(()) };
+                walk(&mut [&mut postings], rows, &mut |row, lists| {
+                    show(row, lists[0].term_freq());
+                });
+            }
+            Kind::Phrase(terms, slop) => {
+                let mut lists = Vec::with_capacity(terms.len());
+                for (_, term) in terms {
+                    match index.positions(self.field, term)? {
+                        Some(postings) => lists.push(postings),
+                        None => return Ok(()),
+                    }
+                }
+                let mut lists: Vec<&mut _> = lists.iter_mut().collect();
+                let mut places = vec![Vec::new(); terms.len()];
+                walk(&mut lists, rows, &mut |row, lists| {
+                    for ((list, places), (place, _)) in lists.iter_mut().zip(&mut places).zip(terms)
+                    {
+                        // As if all terms stood at the beginning of the phrase.
+                        let last = terms.last().map_or(0, |(place, _)| *place);
+                        list.positions_with_offset(last - place, places);
+                    }
+                    let found = occurrences(&places, *slop);
+                    if found > 0 {
+                        show(row, found);
+                    }
+                });
+            }
+            Kind::Prefix(start) => {
+                index.rows_of_prefix(self.field, start, rows)?.iter().for_each(|row| show(row, 1));
+            }
+            Kind::Fuzzy(term, edits) => {
+                let found = index.rows_of_fuzzy(self.field, term, *edits, rows)?;
+                found.iter().for_each(|row| show(row, 1));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Shows each row among some that all lists have.
+fn walk<P: Postings>(
+    lists: &mut [&mut P],
+    rows: &RowSet,
+    show: &mut dyn FnMut(u32, &mut [&mut P]),
+) {
+    let least = lists.iter().map(|list| u64::from(list.size_hint())).min().unwrap_or(0);
+    let mut all = |row: u32, lists: &mut [&mut P]| {
+        if lists.iter_mut().all(|list| reach(*list, row)) {
+            show(row, lists);
+        }
+    };
+    if u64::from(rows.count()) * SEEK_COST < least {
+        rows.iter().for_each(|row| all(row, lists));
+        return;
+    }
+    while let Some(row) = lists.first().map(|list| list.doc()).filter(|&row| row < rows.rows()) {
+        if rows.contains(row) {
+            all(row, lists);
+        }
+        if let Some(first) = lists.first_mut() {
+            first.advance();
+        }
+    }
+}
+
+/// How often terms stand at one place, or up to `slop` apart, each position used for one occurrence.
+fn occurrences(places: &[Vec<u32>], slop: u32) -> u32 {
+    let mut at = vec![0; places.len()];
+    let mut found = 0;
+    loop {
+        let now: Option<Vec<u32>> =
+            places.iter().zip(&at).map(|(places, &at)| places.get(at).copied()).collect();
+        let Some(now) = now else { return found };
+        let (Some(low), Some(high)) = (now.iter().min(), now.iter().max()) else { return found };
+        if high - low <= slop {
+            found += 1;
+            at.iter_mut().for_each(|at| *at += 1);
+        } else {
+            let behind = now.iter().position(|place| place == low).unwrap_or(0);
+            at[behind] += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn occurrences_of_phrases_are_counted() {
+        for (places, slop, expected) in [
+            (vec![vec![1, 5, 9], vec![1, 9]], 0, 2),
+            (vec![vec![1, 5, 9], vec![2, 8]], 0, 0),
+            (vec![vec![1, 5, 9], vec![2, 8]], 1, 2),
+            (vec![vec![5], vec![2], vec![3]], 2, 0),
+            (vec![vec![5], vec![2], vec![3]], 3, 1),
+            (vec![vec![], vec![2]], 9, 0),
+            (vec![vec![1, 2, 3], vec![1, 2, 3]], 5, 3),
+        ] {
+            assert_eq!(occurrences(&places, slop), expected, "{places:?} {slop}");
+        }
+    }
+}
