@@ -12,6 +12,7 @@ mod graph;
 mod http;
 mod metrics;
 mod processes;
+mod text;
 mod tidy;
 mod upkeep;
 mod writes;

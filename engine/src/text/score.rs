@@ -31,6 +31,8 @@ const WINDOW_PARTS: usize = 4_096;
 const WINDOW_ROWS: [usize; 2] = [64, 1_024];
 /// Lengths whose part of the formula is computed once for a query.
 const SHORT: usize = 128;
+/// Postings from which on what a single occurrence adds is computed once for all of these lengths.
+const ONCE_POSTINGS: u32 = 512;
 
 /// Plain words: distinct terms, in the order in which their contributions are added.
 pub(crate) struct WordQuery {
@@ -133,7 +135,11 @@ impl WordQuery {
                 let adds = |&(tf, length): &(u32, u32)| self.contribution(term, tf, length);
                 let bound = frontier.iter().map(adds).fold(0.0, f64::max);
                 let lengths = index.lengths(term.field)?;
-                lists.push(List { place, term, norms, lengths, postings, bound });
+                let once = match postings.doc_freq() < ONCE_POSTINGS {
+                    true => Vec::new(),
+                    false => norms.short.iter().map(|&norm| term.contribution(1, norm)).collect(),
+                };
+                lists.push(List { place, term, norms, lengths, postings, bound, once });
             }
         }
         let mut top = TopK::new(k);
@@ -189,14 +195,19 @@ struct List<'a> {
     lengths: Lengths<'a>,
     postings: SegmentPostings,
     bound: f64,
+    /// By length, what a single occurrence adds.
+    once: Vec<f64>,
 }
 
 impl List<'_> {
     /// What the term adds to the score of the row the postings are at.
     #[inline]
     fn part(&self) -> f64 {
-        let length = self.lengths.of(self.postings.doc());
-        self.term.contribution(term_frequency(&self.postings), self.norms.of(length))
+        let (length, tf) = (self.lengths.of(self.postings.doc()), term_frequency(&self.postings));
+        match self.once.get(length as usize) {
+            Some(&part) if tf == 1 => part,
+            _ => self.term.contribution(tf, self.norms.of(length)),
+        }
     }
 }
 
