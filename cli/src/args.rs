@@ -332,6 +332,9 @@ pub(crate) struct Search {
     /// Pages of 4 KiB that the vector leg may touch in each segment, for collections larger than memory.
     #[arg(long)]
     pub(crate) max_page_reads: Option<usize>,
+    /// Show the best passage of each text, what was found in [brackets].
+    #[arg(long)]
+    pub(crate) highlight: bool,
     /// Show scores by terms, and the plan.
     #[arg(long)]
     pub(crate) explain: bool,

@@ -51,3 +51,4 @@ pub use lexivec_storage as storage;
 pub use options::{Durability, OpenOptions, Options};
 pub use schema::{Metric, Schema};
 pub use segment::Stage;
+pub use text::Passage;

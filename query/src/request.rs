@@ -92,6 +92,25 @@ pub enum Syntax {
     QueryString,
 }
 
+/// Characters of a passage where the caller names no number.
+pub const DEFAULT_PASSAGE_CHARS: usize = 160;
+/// Characters of a passage at the most; who wants more of a text asks for all of it.
+pub const MAX_PASSAGE_CHARS: usize = 10_000;
+
+/// How the passages that answer best are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Highlight {
+    /// Characters of a passage at the most; a single longer word is shown whole.
+    pub max_chars: usize,
+}
+
+impl Default for Highlight {
+    fn default() -> Self {
+        Self { max_chars: DEFAULT_PASSAGE_CHARS }
+    }
+}
+
 /// Settings of one leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LegOptions {
@@ -216,6 +235,8 @@ pub struct SearchRequest {
     pub with_payload: bool,
     /// Hits carry their texts.
     pub with_text: bool,
+    /// Hits that the text leg found carry the best passage of each text.
+    pub highlight: Option<Highlight>,
     /// Hits carry the scores of their terms, and the answer its plan.
     pub explain: bool,
 }
@@ -238,6 +259,7 @@ impl Default for SearchRequest {
             params: Params::default(),
             with_payload: true,
             with_text: false,
+            highlight: None,
             explain: false,
         }
     }
@@ -346,6 +368,7 @@ impl SearchRequest {
             self.text.as_ref().map_or(0, String::len),
             MAX_QUERY_BYTES,
         )?;
+        over("highlight.max_chars", self.highlight.map_or(0, |h| h.max_chars), MAX_PASSAGE_CHARS)?;
         self.filter.check()?;
         self.bm25.unwrap_or_default().check()?;
         for (name, leg) in [("text", &self.text_leg), ("vector", &self.vector_leg)] {

@@ -3,7 +3,7 @@
 use lexivec::query::filter::Filter;
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::request::{
-    Bm25, Fusion, LegOptions, Mode, Normalize, Params, SearchRequest, Syntax,
+    Bm25, Fusion, Highlight, LegOptions, Mode, Normalize, Params, SearchRequest, Syntax,
 };
 use lexivec::schema::{TextField, VectorField};
 use lexivec::{Metric, Options, RecallOptions, RecallQueries};
@@ -38,6 +38,7 @@ pub(crate) struct SearchJson {
     with_payload: bool,
     #[serde(default)]
     with_text: bool,
+    highlight: Option<Highlight>,
     #[serde(default)]
     explain: bool,
 }
@@ -144,6 +145,7 @@ impl SearchJson {
         request.params = self.params.into_params();
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;
+        request.highlight = self.highlight;
         request.explain = self.explain;
         Ok(request)
     }

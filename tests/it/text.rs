@@ -1,7 +1,7 @@
 //! The text leg as its users meet it: settable BM25, the query language, and texts that are meant to break it.
 
 use lexivec::query::query_string::{MAX_QUERY_CLAUSES, MAX_QUERY_DEPTH};
-use lexivec::query::request::{Bm25, Syntax};
+use lexivec::query::request::{Bm25, Highlight, Syntax};
 use lexivec::schema::{Analyzer, TextField};
 use lexivec::{Collection, Document, Options, SearchRequest};
 use lexivec_tests::Random;
@@ -202,4 +202,29 @@ fn hostile_queries_are_answered_or_refused() {
         request.syntax = Syntax::QueryString;
         assert_eq!(collection.search(&request).is_ok(), inside);
     }
+}
+
+#[test]
+fn hits_show_the_passage_that_answers() {
+    let texts =
+        ["Nothing here. The flows over swept wings, at high speed, are not those over a cone."];
+    let collection = Collection::in_memory(Options::new()).expect("a collection");
+    collection.upsert(vec![Document::new("a").text("text", texts[0])]).expect("taken in");
+    let shown = |request: SearchRequest| -> String {
+        let mut request = request;
+        request.highlight = Some(Highlight { max_chars: 40 });
+        let hits = collection.search(&request).expect("an answer").hits;
+        let passages = hits[0].highlight.as_ref().expect("asked for");
+        let mark =
+            |p: &lexivec::Passage| if p.found { format!("[{}]", p.text) } else { p.text.clone() };
+        passages.get("text").map(|parts| parts.iter().map(mark).collect()).unwrap_or_default()
+    };
+    assert_eq!(shown(SearchRequest::text("wing flow")), "here. The [flows] over swept [wings]");
+    let mut clauses = SearchRequest::text("\"swept wing\" spe* -nowhere");
+    clauses.syntax = Syntax::QueryString;
+    assert_eq!(shown(clauses), "over [swept] [wings], at high [speed]");
+    let mut request = SearchRequest::text("wing");
+    assert_eq!(collection.search(&request).expect("an answer").hits[0].highlight, None);
+    request.highlight = Some(Highlight { max_chars: 1 << 20 });
+    assert!(collection.search(&request).is_err());
 }

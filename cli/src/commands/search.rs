@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lexivec::query::explain::Ledger;
-use lexivec::query::request::{Fusion, Normalize, Syntax};
+use lexivec::query::request::{Fusion, Highlight, Normalize, Syntax};
 use lexivec::{Filter, SearchRequest, SearchResponse};
 
 use super::{mode, open_for_reading};
@@ -50,6 +50,7 @@ fn request(args: &Search) -> Outcome<SearchRequest> {
     request.params.max_page_reads = args.max_page_reads;
     request.params.exact = args.exact;
     request.explain = args.explain;
+    request.highlight = args.highlight.then(Highlight::default);
     if let Some(alpha) = args.alpha {
         request.fusion = Fusion::Weighted { alpha, normalize: Normalize::MinMax };
     }
@@ -60,6 +61,13 @@ fn print(response: &SearchResponse) -> Outcome<()> {
     for (place, hit) in response.hits.iter().enumerate() {
         let title = hit.payload.as_ref().and_then(|p| p.get("title")?.as_str()).unwrap_or_default();
         output::line(&format!("{:>3}. {:.6}  {}  {title}", place + 1, hit.score, hit.id))?;
+        for (field, parts) in hit.highlight.iter().flatten() {
+            let shown = parts.iter().map(|part| match part.found {
+                true => format!("[{}]", part.text),
+                false => part.text.replace(['\n', '\r', '\t'], " "),
+            });
+            output::line(&format!("       {field}: {}", shown.collect::<String>()))?;
+        }
         print_ledger(&hit.ledger)?;
     }
     if response.hits.is_empty() {

@@ -29,7 +29,7 @@ use crate::limits::MAX_BATCH_REQUESTS;
 use crate::model::Embedder;
 use crate::schema::Schema;
 use crate::segment::RowSet;
-use crate::text::TextQuery;
+use crate::text::{Passage, TextQuery};
 use vector::{Asked, Found};
 
 /// A row of a generation: place of its segment, and its number there.
@@ -67,6 +67,9 @@ pub struct Hit {
     /// Its texts, when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<BTreeMap<String, String>>,
+    /// The best passage of each text, where the request asks for them and the text leg found the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub highlight: Option<BTreeMap<String, Vec<Passage>>>,
     /// Its payload, unless not wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Map<String, Value>>,
@@ -300,11 +303,14 @@ fn hit(
         ledger.terms = query.explain(&live.segment.text, row)?;
     }
     let documents = &live.segment.documents;
-    let (id, text, payload) = if request.with_text || request.with_payload {
+    let highlight = request.highlight.as_ref().filter(|_| from_text).zip(text_query);
+    let (id, text, payload) = if request.with_text || request.with_payload || highlight.is_some() {
         let Document { id, text, payload, .. } = documents.document(schema, row)?;
-        (id, request.with_text.then_some(text), request.with_payload.then_some(payload))
+        (id, text, Some(payload).filter(|_| request.with_payload))
     } else {
-        (documents.id(row)?.to_owned(), None, None)
+        (documents.id(row)?.to_owned(), BTreeMap::new(), None)
     };
-    Ok(Hit { id, score: fused.score, ledger, text, payload })
+    let highlight = highlight.map(|(how, query)| text::passages(schema, query, &text, how));
+    let text = Some(text).filter(|_| request.with_text);
+    Ok(Hit { id, score: fused.score, ledger, text, highlight, payload })
 }

@@ -1,15 +1,17 @@
 //! The text leg over all segments of a generation.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
+use lexivec_query::request::Highlight;
 
 use super::{Place, gather};
 use crate::collection::Generation;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::segment::RowSet;
-use crate::text::{Meaning, TextQuery};
+use crate::text::{Meaning, Passage, TextQuery};
 
 /// Reads the text once, with statistics of the whole generation.
 pub(super) fn query(
@@ -45,4 +47,22 @@ pub(super) fn search(
     }
     gather::merge(generation, &mut hits, window);
     Ok(hits)
+}
+
+/// The best passage of each text of a row, by field; of those with none the field is left out.
+pub(super) fn passages(
+    schema: &Schema,
+    query: &TextQuery,
+    texts: &BTreeMap<String, String>,
+    options: &Highlight,
+) -> BTreeMap<String, Vec<Passage>> {
+    let fields = schema.indexed_fields();
+    let passage = |(name, text): (&String, &String)| {
+        // Texts that are searched as one are all in the first field.
+        let place =
+            if schema.join_text { 0 } else { fields.iter().position(|f| f.name == *name)? };
+        let parts = query.passage(text, place, fields.get(place)?, options);
+        (!parts.is_empty()).then(|| (name.clone(), parts))
+    };
+    texts.iter().filter_map(passage).collect()
 }

@@ -205,6 +205,19 @@ impl ClauseQuery {
         Ok(parts)
     }
 
+    pub(super) fn looks_for(&self, field: usize, term: &str) -> bool {
+        fn any(node: &Node, leaf: &dyn Fn(&Leaf) -> bool) -> bool {
+            match node {
+                Node::Leaf(one) => leaf(one),
+                Node::Any(nodes) => nodes.iter().any(|node| any(node, leaf)),
+                Node::Group(nodes) => {
+                    nodes.iter().any(|(occur, node)| *occur != Occur::MustNot && any(node, leaf))
+                }
+            }
+        }
+        any(&self.root, &|leaf| leaf.field == field && leaf.kind.stands_for(term))
+    }
+
     fn contribution(&self, leaf: &Leaf, tf: u32, length: u32) -> f64 {
         match leaf.kind {
             Kind::Prefix(_) | Kind::Fuzzy(..) => leaf.boost,
@@ -273,6 +286,39 @@ impl ClauseQuery {
             }
         }
     }
+}
+
+impl Kind {
+    fn stands_for(&self, term: &str) -> bool {
+        match self {
+            Self::Term(own) => own == term,
+            Self::Phrase(terms, _) => terms.iter().any(|(_, own)| own == term),
+            Self::Prefix(start) => term.starts_with(start),
+            Self::Fuzzy(own, edits) => distance(own, term) <= usize::from(*edits),
+        }
+    }
+}
+
+/// Edits from one word to another: characters put in, left out, replaced, or swapped with their neighbours
+/// (the optimal string alignment distance).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = match (i, j) {
+                (0, _) => j,
+                (_, 0) => i,
+                _ => {
+                    let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                    let least = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+                    let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                    if swapped { least.min(rows[i - 2][j - 2] + 1) } else { least }
+                }
+            };
+        }
+    }
+    rows[a.len()][b.len()]
 }
 
 impl Leaf {
@@ -368,6 +414,19 @@ fn occurrences(places: &[Vec<u32>], slop: u32) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        for (a, b, expected) in [
+            ("flow", "flow", 0),
+            ("flow", "flo", 1),
+            ("flow", "folw", 1),
+            ("flöw", "flow", 1),
+            ("", "ab", 2),
+        ] {
+            assert_eq!((distance(a, b), distance(b, a)), (expected, expected), "{a} {b}");
+        }
+    }
 
     #[test]
     fn occurrences_of_phrases_are_counted() {

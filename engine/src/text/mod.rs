@@ -9,6 +9,7 @@ mod analyzer;
 mod clauses;
 mod columns;
 mod directory;
+mod highlight;
 mod index;
 mod merge;
 mod query;
@@ -18,6 +19,7 @@ mod statistics;
 mod tests;
 
 pub(crate) use columns::{Columns, write_columns};
+pub use highlight::Passage;
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::merge_text;
 pub(crate) use query::{Meaning, TextQuery};

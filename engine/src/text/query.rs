@@ -64,6 +64,14 @@ impl TextQuery {
         }
     }
 
+    /// True if a term of a field is one of those looked for.
+    pub(super) fn looks_for(&self, field: usize, term: &str) -> bool {
+        match self {
+            Self::Words(query) => query.looks_for(field, term),
+            Self::Clauses(query) => query.looks_for(field, term),
+        }
+    }
+
     /// What each part adds to the score of one row, in the order in which it is added up.
     pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
         match self {

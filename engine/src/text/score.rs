@@ -115,6 +115,10 @@ impl WordQuery {
         Ok(Self { terms, fields: norms })
     }
 
+    pub(super) fn looks_for(&self, field: usize, term: &str) -> bool {
+        self.terms.iter().any(|known| known.field == field && known.text == term)
+    }
+
     fn contribution(&self, term: &QueryTerm, tf: u32, length: u32) -> f64 {
         term.contribution(tf, self.fields.get(term.field).map_or(0.0, |f| f.of(length)))
     }
