@@ -10,12 +10,13 @@ mod columns;
 mod directory;
 mod index;
 mod merge;
+mod ordered;
 mod score;
 mod statistics;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use columns::{Columns, write_columns};
+pub(crate) use columns::{Beside, Columns, write_columns};
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::merge_text;
 pub(crate) use score::TextQuery;
