@@ -1,34 +1,6 @@
 //! The filter tree: a predicate over rows.
 //!
-//! # What a clause admits
-//!
-//! A path leads to *values*: the numbers, strings and booleans found there, arrays flattened at every
-//! level. `{"a": [{"b": 1}, {"b": [2, "x"]}]}` has the values 1, 2 and "x" at `a.b`. Null, an empty array
-//! and an object are no values, so a row with `null` at a path is a row that lacks the path. **Over
-//! several values one that fits is enough**, for every clause; its negation asks that none fits.
-//!
-//! | clause | nothing there, or null | value of another kind | several values (array) | object there |
-//! |---|---|---|---|---|
-//! | `$eq v` | no | no: `"1"` is not 1, `true` is not 1; 1 is 1.0 | one is equal | as nothing |
-//! | `$eq null` | yes | no | no; of an empty array, yes | yes |
-//! | `$ne`, `$nin`, `$not` | the complement: yes | yes | none is equal | yes |
-//! | `$in [..]` | if null is listed | no | one is equal to one listed | as nothing |
-//! | `$gt $gte $lt $lte` | no | no | one fits; two bounds may be met by two values | as nothing |
-//! | `$exists true` | no; `false`: yes | yes | yes; of an empty array, no | no |
-//! | `$contains "s"` | no | no | one has it as a part, as does one that is equal | as nothing |
-//! | `$contains v`, no string | no | no | one is equal | as nothing |
-//! | `$text "words"` | does not look at the payload: all words are in one indexed text, as analysis gives them | | | |
-//!
-//! **Order.** Numbers by value, exactly, integers and floats together; strings by their bytes; false
-//! before true. A bound of another kind than the value admits nothing. **Dates** are strings: where
-//! a bound reads as a moment (RFC 3339 and the shorter forms of [`Instant::parse`]), it is compared in
-//! time with the stored strings that read as moments, whatever their offsets; no other string fits.
-//! `$eq` and `$in` compare strings as they are.
-//!
-//! **Refused**, not guessed: arrays and objects as operands (but of `$in` and `$nin`), order against null,
-//! an operator that is not known, two bounds on one side.
-//!
-//! There are three notations of this tree, see [`parse`](crate::parse).
+#![doc = include_str!("../../FILTERS.md")]
 
 use std::cmp::Ordering;
 use std::ops::Bound;

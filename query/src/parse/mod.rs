@@ -1,28 +1,6 @@
 //! Filters read: three notations of one tree, and the limits of all of them.
 //!
-//! | | JSON | SQL-like | Qdrant's |
-//! |---|---|---|---|
-//! | equal | `{"a": 1}`, `{"a": {"$eq": 1}}` | `a = 1`, `a == 1` | `{"key": "a", "match": {"value": 1}}` |
-//! | not equal | `{"a": {"$ne": 1}}` | `a != 1`, `a <> 1` | in `must_not` |
-//! | one of | `{"a": {"$in": [1, 2]}}` | `a IN (1, 2)` | `"match": {"any": [1, 2]}` |
-//! | none of | `{"a": {"$nin": [1, 2]}}` | `a NOT IN (1, 2)` | `"match": {"except": [1, 2]}` |
-//! | order | `{"a": {"$gte": 1, "$lt": 5}}` | `a >= 1 AND a < 5` | |
-//! | one value between | | `a BETWEEN 1 AND 5`, `a BETWEEN 1 AND < 5` | `{"key": "a", "range": {"gte": 1, "lt": 5}}` |
-//! | nothing there | `{"a": null}`, `{"a": {"$exists": false}}` | `a IS NULL` | `{"is_empty": {"key": "a"}}`, `{"is_null": ..}` |
-//! | a value there | `{"a": {"$exists": true}}` | `a IS NOT NULL`, `EXISTS(a)` | in `must_not` |
-//! | part of a string, element of an array | `{"a": {"$contains": "x"}}` | `a CONTAINS 'x'` | |
-//! | words of any text, of one | `{"$text": "w"}`, `{"f": {"$text": "w"}}` | `MATCH('w')`, `f MATCH 'w'` | `{"key": "f", "match": {"text": "w"}}` |
-//! | ids | `{"$ids": ["x"]}` | `HAS_ID('x')` | `{"has_id": ["x"]}` |
-//! | all, one, none | `$and`, `$or`, `$not`; several keys are all | `AND`, `OR`, `NOT`, `(..)` | `must`, `should`, `must_not` |
-//! | so many | | `AT_LEAST(2, a = 1, b = 2, c = 3)` | `{"min_should": {"conditions": [..], "min_count": 2}}` |
-//!
-//! In the SQL-like notation `NOT` binds closer than `AND`, and `AND` closer than `OR`; words are read in
-//! any case; a path by itself means that it is true (`NOT draft`); strings are in single quotes, and
-//! paths that are no plain words, or are a word of the notation, in double quotes, a quote inside doubled.
-//! Unlike in SQL a comparison is true or false and nothing between: `a != 1` admits rows that lack `a`.
-//!
-//! In Qdrant's notation `nested[].key` is `nested.key`; null and a missing key are one for `is_null` too;
-//! its further conditions (geography, `values_count`, `nested`, ..) are refused.
+//! [`filter`](crate::filter) says what they are.
 
 mod json;
 mod qdrant;

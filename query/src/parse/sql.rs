@@ -254,6 +254,7 @@ impl Reader<'_> {
     fn at_least(&mut self, depth: usize) -> Result<Filter> {
         let count = match self.peek() {
             Token::Number(Scalar::Int(count)) => usize::try_from(*count).ok(),
+            Token::Number(Scalar::UInt(count)) => usize::try_from(*count).ok(),
             _ => None,
         };
         let count = count.ok_or_else(|| self.expected("an integer from 0"))?;

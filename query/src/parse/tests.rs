@@ -363,7 +363,8 @@ fn trees() -> impl Strategy<Value = Filter> {
             parts.clone().prop_map(Filter::And),
             parts.clone().prop_map(Filter::Or),
             inner.prop_map(|part| Filter::Not(Box::new(part))),
-            (0usize..4, parts).prop_map(|(count, parts)| Filter::AtLeast { count, parts }),
+            (prop_oneof![0usize..4, Just(usize::MAX)], parts)
+                .prop_map(|(count, parts)| Filter::AtLeast { count, parts }),
         ]
     })
 }
