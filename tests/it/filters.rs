@@ -113,8 +113,8 @@ fn wrong_operands_are_refused() {
         json!({"n": {"$in": 9}}),
         json!({"n": {"$nin": "a"}}),
         json!({"must": [{"key": "n", "range": {"gt": "1"}}]}),
-        json!({"operator": "AND"}),
-        json!({"field": "n", "operator": "==", "value": [1]}),
+        json!({"n": {"$eq": [1]}}),
+        json!({"and": {"conditions": []}}),
     ] {
         assert!(Filter::from_json(&filter).is_err(), "{filter}");
     }
