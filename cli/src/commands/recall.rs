@@ -8,7 +8,7 @@ use lexivec::{Filter, RecallOptions, RecallQueries, RecallReport};
 
 use super::open_for_reading;
 use crate::args::Recall;
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::input::vectors::read_vectors;
 use crate::output;
 
