@@ -326,7 +326,7 @@ impl Row for Known<'_> {
     }
 
     fn has_words(&self, _: Option<&str>, words: &str) -> bool {
-        self.0 % 2 == 0 && words == "even"
+        self.0.is_multiple_of(2) && words == "even"
     }
 
     fn id(&self) -> Option<&str> {
