@@ -17,6 +17,8 @@ use serde_json::json;
 
 const ROWS: usize = 60_000;
 const DIM: usize = 384;
+/// Rows of the collection under filters.
+const FILTER_ROWS: usize = 100_000;
 /// Rows lie around so many points, as those of texts lie around their subjects.
 const CENTRES: usize = 500;
 
@@ -104,5 +106,39 @@ fn parts(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, ways, parts);
+/// A filter alone, over a column of numbers and one of strings, for what it admits of the rows; and a
+/// search under it. The first use of a column, which sorts it, is not in the figures.
+fn filters(criterion: &mut Criterion) {
+    let documents = (0..FILTER_ROWS).map(|row| {
+        let number = row * 7_919 % FILTER_ROWS;
+        let mut document = Document::new(row.to_string()).vector(vec![row as f32 + 1.0, 1.0]);
+        document.payload.insert("number".to_owned(), number.into());
+        document.payload.insert("name".to_owned(), format!("name-{number:06}").into());
+        document.payload.insert("part".to_owned(), format!("part-{}", number % 100).into());
+        document
+    });
+    let collection =
+        Collection::in_memory(Options::new().vector(2, Metric::Cosine)).expect("created");
+    collection.upsert(documents.collect()).expect("taken in");
+    let mut group = criterion.benchmark_group("filter");
+    let mut time = |name: &str, admitted: usize, filter: serde_json::Value| {
+        let filter = Filter::from_json(&filter).expect("a filter");
+        assert_eq!(collection.count(&filter).expect("counted"), admitted as u64);
+        group.bench_function(BenchmarkId::new(name, admitted), |bencher| {
+            bencher.iter(|| collection.count(black_box(&filter)).expect("counted"));
+        });
+        let search = SearchRequest::vector(vec![1.0, 2.0]).filter(filter.clone());
+        group.bench_function(BenchmarkId::new(format!("search, {name}"), admitted), |bencher| {
+            bencher.iter(|| collection.search(black_box(&search)).expect("answered"));
+        });
+    };
+    for admitted in [10, 1_000, 10_000, 50_000] {
+        time("number below", admitted, json!({ "number": { "$lt": admitted } }));
+        time("string below", admitted, json!({ "name": { "$lt": format!("name-{admitted:06}") } }));
+    }
+    time("string equal", FILTER_ROWS / 100, json!({ "part": "part-7" }));
+    group.finish();
+}
+
+criterion_group!(benches, ways, parts, filters);
 criterion_main!(benches);

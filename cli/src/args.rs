@@ -98,8 +98,8 @@ pub(crate) struct Delete {
     /// Ids of the documents.
     #[arg(required_unless_present = "filter", conflicts_with = "filter")]
     pub(crate) ids: Vec<String>,
-    /// Delete every document whose payload this admits, as JSON; {} admits all.
-    #[arg(long, value_name = "JSON")]
+    /// Delete every document that this admits, as for `search`; TRUE admits all.
+    #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
     /// Do not ask.
     #[arg(long, short)]
@@ -311,8 +311,8 @@ pub(crate) struct Search {
     /// Which legs run.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) mode: ModeArg,
-    /// Predicate over the payload, as JSON: {"year": {"$gte": 2020}}.
-    #[arg(long, value_name = "JSON")]
+    /// Predicate: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
     /// Weighted fusion with this share of the vector leg, instead of reciprocal ranks.
     #[arg(long)]
@@ -423,8 +423,8 @@ pub(crate) struct Recall {
     /// Share of the exact hits that searches should find.
     #[arg(long, conflicts_with = "ef")]
     pub(crate) target_recall: Option<f64>,
-    /// Predicate over the payload, as JSON: {"year": {"$gte": 2020}}.
-    #[arg(long, value_name = "JSON")]
+    /// Predicate: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
     /// What sampled rows depend on.
     #[arg(long, default_value_t = 1)]
@@ -460,8 +460,8 @@ pub(crate) struct Bench {
     /// Scan instead of walking graphs.
     #[arg(long)]
     pub(crate) exact: bool,
-    /// Predicate over the payload, as JSON: {"year": {"$gte": 2020}}.
-    #[arg(long, value_name = "JSON")]
+    /// Predicate: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
     /// Hits wanted.
     #[arg(long, short = 'k', default_value_t = 10)]

@@ -1,14 +1,16 @@
-//! The filter tree: a predicate over payloads.
+//! The filter tree: a predicate over rows.
+//!
+#![doc = include_str!("../../FILTERS.md")]
 
 use std::cmp::Ordering;
-use std::fmt::Write;
 use std::ops::Bound;
 
 use serde_json::Value;
 
+use crate::instant::Instant;
 use crate::value::{compare, scalars_at};
 
-/// A predicate over a row's payload. Over several values at a path, one that fits is enough.
+/// A predicate over rows. Over several values at a path, one that fits is enough.
 #[derive(Clone, Debug, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Filter {
@@ -21,6 +23,13 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// Rows that this one does not admit.
     Not(Box<Filter>),
+    /// Rows that so many of these admit.
+    AtLeast {
+        /// How many at the least.
+        count: usize,
+        /// Of which.
+        parts: Vec<Filter>,
+    },
     /// Rows with this value at the path.
     Eq {
         /// Dotted path.
@@ -44,6 +53,23 @@ pub enum Filter {
         /// Upper bound.
         upper: Bound<Scalar>,
     },
+    /// Rows with a string at the path that has this as a part, byte for byte.
+    Contains {
+        /// Dotted path.
+        path: String,
+        /// The part.
+        part: String,
+    },
+    /// Rows of which one indexed text has all the words, as analysis gives them; none at all if
+    /// analysis leaves no word (of stop words, say).
+    Text {
+        /// The text field; any one if not named.
+        field: Option<String>,
+        /// The words.
+        words: String,
+    },
+    /// Rows with one of these ids.
+    Ids(Vec<String>),
 }
 
 /// A value to compare with.
@@ -77,80 +103,57 @@ impl Scalar {
     }
 }
 
+/// A row as a filter asks for it. A payload by itself is one, without texts and without an id.
+pub trait Row {
+    /// Its payload.
+    fn payload(&self) -> &Value;
+
+    /// True if one of its indexed texts, or the one of this field, has all the words.
+    fn has_words(&self, field: Option<&str>, words: &str) -> bool {
+        let _ = (field, words);
+        false
+    }
+
+    /// Its id.
+    fn id(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Row for Value {
+    fn payload(&self) -> &Value {
+        self
+    }
+}
+
 impl Filter {
-    /// True for a payload that the filter admits. This is the meaning of the filter; faster ways
-    /// to evaluate it must agree.
-    pub fn matches(&self, payload: &Value) -> bool {
+    /// True for a row that the filter admits. This is the meaning of the filter; faster ways to
+    /// evaluate it must agree.
+    pub fn matches(&self, row: &impl Row) -> bool {
+        let values = |path| scalars_at(row.payload(), path);
         match self {
             Self::All => true,
-            Self::And(parts) => parts.iter().all(|p| p.matches(payload)),
-            Self::Or(parts) => parts.iter().any(|p| p.matches(payload)),
-            Self::Not(part) => !part.matches(payload),
-            Self::Eq { path, value } => equals_one(payload, path, std::slice::from_ref(value)),
-            Self::In { path, values } => equals_one(payload, path, values),
+            Self::And(parts) => parts.iter().all(|p| p.matches(row)),
+            Self::Or(parts) => parts.iter().any(|p| p.matches(row)),
+            Self::Not(part) => !part.matches(row),
+            Self::AtLeast { count, parts } => {
+                parts.iter().filter(|p| p.matches(row)).count() >= *count
+            }
+            Self::Eq { path, value } => equals_one(&values(path), std::slice::from_ref(value)),
+            Self::In { path, values: wanted } => equals_one(&values(path), wanted),
             Self::Range { path, lower, upper } => {
-                scalars_at(payload, path).into_iter().any(|v| above(v, lower) && below(v, upper))
+                values(path).into_iter().any(|value| between(value, lower, upper))
             }
-        }
-    }
-
-    /// The filter in one readable line.
-    pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        self.write(&mut text);
-        text
-    }
-
-    fn write(&self, out: &mut String) {
-        let mut list = |parts: &[Self], word: &str| {
-            out.push('(');
-            for (i, part) in parts.iter().enumerate() {
-                if i > 0 {
-                    out.push_str(word);
-                }
-                part.write(out);
+            Self::Contains { path, part } => {
+                values(path).iter().any(|value| value.as_str().is_some_and(|s| s.contains(part)))
             }
-            out.push(')');
-        };
-        match self {
-            Self::All => out.push_str("all"),
-            Self::And(parts) => list(parts, " and "),
-            Self::Or(parts) => list(parts, " or "),
-            Self::Not(part) => {
-                out.push_str("not (");
-                part.write(out);
-                out.push(')');
-            }
-            // Writing to a string does not fail.
-            Self::Eq { path, value } => {
-                let _ = write!(out, "{path} = {}", value.to_json());
-            }
-            Self::In { path, values } => {
-                let values: Vec<String> = values.iter().map(|v| v.to_json().to_string()).collect();
-                let _ = write!(out, "{path} in ({})", values.join(", "));
-            }
-            Self::Range { path, lower, upper } => {
-                let parts: Vec<String> = [bound(lower, ">", ">="), bound(upper, "<", "<=")]
-                    .into_iter()
-                    .flatten()
-                    .map(|part| format!("{path} {part}"))
-                    .collect();
-                out.push_str(&parts.join(" and "));
-            }
+            Self::Text { field, words } => row.has_words(field.as_deref(), words),
+            Self::Ids(ids) => row.id().is_some_and(|id| ids.iter().any(|wanted| wanted == id)),
         }
     }
 }
 
-fn bound(bound: &Bound<Scalar>, strict: &str, loose: &str) -> Option<String> {
-    match bound {
-        Bound::Unbounded => None,
-        Bound::Excluded(v) => Some(format!("{strict} {}", v.to_json())),
-        Bound::Included(v) => Some(format!("{loose} {}", v.to_json())),
-    }
-}
-
-fn equals_one(payload: &Value, path: &str, values: &[Scalar]) -> bool {
-    let found = scalars_at(payload, path);
+fn equals_one(found: &[&Value], values: &[Scalar]) -> bool {
     values.iter().any(|wanted| match wanted {
         Scalar::Null => found.is_empty(),
         wanted => {
@@ -160,18 +163,25 @@ fn equals_one(payload: &Value, path: &str, values: &[Scalar]) -> bool {
     })
 }
 
-fn above(value: &Value, lower: &Bound<Scalar>) -> bool {
-    match lower {
+/// True for a value between two bounds.
+pub fn between(value: &Value, lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> bool {
+    (match lower {
         Bound::Unbounded => true,
-        Bound::Included(b) => compare(value, &b.to_json()).is_some_and(Ordering::is_ge),
-        Bound::Excluded(b) => compare(value, &b.to_json()).is_some_and(Ordering::is_gt),
-    }
+        Bound::Included(b) => compare_with_bound(value, b).is_some_and(Ordering::is_ge),
+        Bound::Excluded(b) => compare_with_bound(value, b).is_some_and(Ordering::is_gt),
+    }) && (match upper {
+        Bound::Unbounded => true,
+        Bound::Included(b) => compare_with_bound(value, b).is_some_and(Ordering::is_le),
+        Bound::Excluded(b) => compare_with_bound(value, b).is_some_and(Ordering::is_lt),
+    })
 }
 
-fn below(value: &Value, upper: &Bound<Scalar>) -> bool {
-    match upper {
-        Bound::Unbounded => true,
-        Bound::Included(b) => compare(value, &b.to_json()).is_some_and(Ordering::is_le),
-        Bound::Excluded(b) => compare(value, &b.to_json()).is_some_and(Ordering::is_lt),
+/// Orders a value against a bound: in time where the bound is a moment.
+fn compare_with_bound(value: &Value, bound: &Scalar) -> Option<Ordering> {
+    if let (Value::String(value), Scalar::Str(bound)) = (value, bound)
+        && let Some(bound) = Instant::parse(bound)
+    {
+        return Some(Instant::parse(value)?.cmp(&bound));
     }
+    compare(value, &bound.to_json())
 }

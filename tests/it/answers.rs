@@ -50,6 +50,12 @@ fn filters() -> Vec<Filter> {
         json!({"long": {"$gt": "k"}}),
         json!({"long": {"$not": {"$gte": ""}}}),
         json!({"absent": 1}),
+        json!({"year": {"$ne": 2001}, "meta.tag": {"$nin": ["a"]}}),
+        json!({"meta.n": {"$exists": true}, "long": {"$exists": false}}),
+        json!({"$or": [{"meta.tag": {"$contains": "b"}}, {"long": {"$contains": "ll"}}]}),
+        json!("AT_LEAST(2, open, meta.n >= 2, year BETWEEN 2000 AND 2002, long IS NOT NULL)"),
+        json!({"must": [{"key": "meta.n", "range": {"gte": 1, "lt": 4}}],
+            "must_not": [{"key": "meta.tag", "match": {"any": ["b", "c"]}}]}),
     ]
     .iter()
     .map(|f| Filter::from_json(f).expect("a filter"))

@@ -146,6 +146,15 @@ fn a_collection_from_its_creation_to_its_end() {
         assert_eq!(server.json("GET", &at("documents/a"), &json!(null)).1["payload"]["n"], 5);
         let big = json!({"filter": {"n": {"$gte": 5}}});
         assert_eq!(server.json("POST", &at("count"), &big).1["count"], 1);
+        for same in [
+            json!({"filter": "n >= 5 AND new"}),
+            json!({"filter": {"must": [{"key": "n", "range": {"gte": 5}}]}}),
+        ] {
+            assert_eq!(server.json("POST", &at("count"), &same).1["count"], 1, "{same}");
+        }
+        let (status, problem) = server.json("POST", &at("count"), &json!({"filter": "n LIKE 1"}));
+        let told = problem["detail"].as_str().is_some_and(|detail| detail.contains("column 3"));
+        assert!(status == 400 && told, "{problem}");
         let page = server.json("POST", &at("scroll"), &json!({"limit": 3})).1;
         assert_eq!((&page["documents"][0]["id"], &page["next"]), (&json!("a"), &json!("c")));
         let page = server.json("POST", &at("scroll"), &json!({"limit": 3, "after": "c"})).1;

@@ -8,6 +8,7 @@ mod corpora;
 mod corruption;
 mod embedder;
 mod equivalence;
+mod filters;
 mod graph;
 mod http;
 mod metrics;

@@ -116,13 +116,7 @@ fn requests(args: &Bench) -> Outcome<Vec<SearchRequest>> {
     if requests.is_empty() {
         return Err(Failure::usage("there are no queries: give --query-vectors or --query-text"));
     }
-    let filter = match &args.filter {
-        None => Filter::All,
-        Some(text) => {
-            let json = serde_json::from_str(text);
-            Filter::from_json(&json.map_err(|e| Failure::usage(format!("--filter: {e}")))?)?
-        }
-    };
+    let filter = args.filter.as_deref().map(Filter::parse).transpose()?.unwrap_or_default();
     for request in &mut requests {
         request.mode = mode(args.mode);
         request.limit = args.limit;

@@ -11,7 +11,7 @@ use crate::exit::{Failure, Outcome};
 use crate::output;
 
 pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
-    let filter = args.filter.as_deref().map(filter).transpose()?;
+    let filter = args.filter.as_deref().map(Filter::parse).transpose()?;
     let collection = Collection::open_with(&args.dir, open)?;
     let count = match &filter {
         Some(filter) => collection.count(filter)?,
@@ -31,12 +31,6 @@ pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
         output::note(&format!("deleted {} documents", receipt.deleted));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn filter(json: &str) -> Outcome<Filter> {
-    let value = serde_json::from_str(json)
-        .map_err(|e| Failure::usage(format!("--filter is not JSON: {e}")))?;
-    Ok(Filter::from_json(&value)?)
 }
 
 /// Asks on a terminal; without one, nobody could answer.

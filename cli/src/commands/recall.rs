@@ -8,7 +8,7 @@ use lexivec::{Filter, RecallOptions, RecallQueries, RecallReport};
 
 use super::open_for_reading;
 use crate::args::Recall;
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::input::vectors::read_vectors;
 use crate::output;
 
@@ -19,9 +19,7 @@ pub(super) fn run(args: &Recall) -> Outcome<ExitCode> {
     options.params = Params { ef: args.ef, target_recall: args.target_recall, ..Params::default() };
     options.seed = args.seed;
     if let Some(filter) = &args.filter {
-        let json = serde_json::from_str(filter);
-        let json = json.map_err(|e| Failure::usage(format!("--filter: {e}")))?;
-        options.filter = Filter::from_json(&json)?;
+        options.filter = Filter::parse(filter)?;
     }
     options.queries = match &args.query_vectors {
         None => RecallQueries::Sampled(args.samples),

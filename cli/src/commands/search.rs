@@ -37,8 +37,7 @@ fn request(args: &Search) -> Outcome<SearchRequest> {
         request.vector = Some(vector);
     }
     if let Some(filter) = &args.filter {
-        let filter = serde_json::from_str(filter).map_err(|e| parse("--filter", e))?;
-        request.filter = Filter::from_json(&filter)?;
+        request.filter = Filter::parse(filter)?;
     }
     request.limit = args.limit;
     request.offset = args.offset;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use lexivec_query::filter::Filter;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Collection;
 use super::generation::LiveSegment;
@@ -11,7 +12,8 @@ use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::limits::MAX_SCROLL_ROWS;
 use crate::schema::Schema;
-use crate::segment::RowSet;
+use crate::segment::{RowSet, Segment};
+use crate::text::Beside;
 
 /// A page of rows in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -89,11 +91,40 @@ impl Collection {
 impl LiveSegment {
     /// Live rows that a filter admits.
     pub(crate) fn matching(&self, schema: &Schema, filter: &Filter) -> Result<Arc<RowSet>> {
-        // Shared where it can be: at a million rows a copy takes longer than a walk.
-        if matches!(filter, Filter::All) {
-            return Ok(self.alive.clone());
+        let beside = Rows { segment: &self.segment, schema };
+        self.segment.columns.matching(filter, &self.alive, &beside)
+    }
+}
+
+/// The rows of a segment, for what columns do not tell of them.
+struct Rows<'a> {
+    segment: &'a Segment,
+    schema: &'a Schema,
+}
+
+impl Beside for Rows<'_> {
+    fn payload(&self, row: u32) -> Result<Value> {
+        self.segment.documents.payload(self.schema, row)
+    }
+
+    fn id(&self, row: u32) -> Result<&str> {
+        self.segment.documents.id(row)
+    }
+
+    fn row_of(&self, id: &str) -> Result<Option<u32>> {
+        self.segment.documents.row_of(id)
+    }
+
+    fn rows_with(&self, field: Option<&str>, words: &str) -> Result<RowSet> {
+        let fields = self.schema.indexed_fields();
+        if let Some(name) = field.filter(|name| fields.iter().all(|f| f.name != *name)) {
+            return Err(Error::Request(lexivec_query::Error::UnknownField {
+                at: "filter: $text".to_owned(),
+                kind: "text",
+                name: name.to_owned(),
+                known: fields.into_iter().map(|f| f.name).collect(),
+            }));
         }
-        let payload = |row| self.segment.documents.payload(schema, row);
-        self.segment.columns.matching(filter, &self.alive, payload).map(Arc::new)
+        self.segment.text.rows_with(&fields, field, words)
     }
 }

@@ -51,6 +51,18 @@ impl RowSet {
         }
     }
 
+    /// Adds rows, in any order and as often as they come.
+    pub(crate) fn insert_all(&mut self, rows: &[u32]) {
+        for &row in rows {
+            debug_assert!(row < self.rows);
+            if let Some(word) = self.words.get_mut(row as usize / 64) {
+                let bit = 1 << (row % 64);
+                self.count += u32::from(*word & bit == 0);
+                *word |= bit;
+            }
+        }
+    }
+
     pub(crate) fn remove(&mut self, row: u32) {
         if self.contains(row) {
             self.words[row as usize / 64] &= !(1 << (row % 64));
@@ -168,6 +180,10 @@ mod tests {
             check(&both, &a.intersection(&b).copied().collect())?;
             let mut either = set_a.clone();
             either.unite(&set_b);
+            check(&either, &a.union(&b).copied().collect())?;
+            let mut either = set_a.clone();
+            let rows_b: Vec<u32> = b.iter().rev().chain(&b).copied().collect();
+            either.insert_all(&rows_b);
             check(&either, &a.union(&b).copied().collect())?;
             let mut others = set_a.clone();
             others.complement();

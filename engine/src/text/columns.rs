@@ -6,18 +6,19 @@
 //! filter is evaluated on its stored payload instead; so no filter ever loses or invents a row.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
-use std::ops::{Bound, RangeInclusive};
+use std::collections::{HashMap, HashSet};
+use std::ops::Bound;
+use std::sync::Arc;
 
-use lexivec_query::filter::{Filter, Scalar};
+use lexivec_query::filter::{Filter, Row, Scalar, between};
 use lexivec_query::parse::MAX_PATH_BYTES;
 use lexivec_storage::{SegmentReader, SegmentWriter};
+use parking_lot::RwLock;
 use serde_json::{Map, Value};
-use tantivy::columnar::{
-    Column, ColumnarReader, ColumnarWriter, DynamicColumn, NumericalValue, StrColumn, TermOrdHit,
-};
+use tantivy::columnar::{ColumnarReader, ColumnarWriter, DynamicColumn, NumericalValue};
 use tantivy::directory::FileSlice;
 
+use super::ordered::{Kind, PathColumns};
 use super::tantivy_error;
 use crate::error::{Error, Result, corrupt};
 use crate::limits::MAX_COLUMN_STRING_BYTES;
@@ -110,12 +111,26 @@ fn record(columns: &mut ColumnarWriter, row: u32, path: &str, leaf: &Value) {
     }
 }
 
+/// What a filter may ask of a segment beside its columns.
+pub(crate) trait Beside {
+    /// The stored payload of a row.
+    fn payload(&self, row: u32) -> Result<Value>;
+    /// The id of a row.
+    fn id(&self, row: u32) -> Result<&str>;
+    /// The row with an id.
+    fn row_of(&self, id: &str) -> Result<Option<u32>>;
+    /// Rows of which a text has all the words; of the field, if one is named.
+    fn rows_with(&self, field: Option<&str>, words: &str) -> Result<RowSet>;
+}
+
 /// The payload columns of an open segment.
 pub(crate) struct Columns {
     file: String,
     columns: ColumnarReader,
     residual: RowSet,
     rows: u32,
+    /// Columns that a filter has asked for, by path.
+    opened: RwLock<HashMap<String, Arc<PathColumns>>>,
 }
 
 impl Columns {
@@ -129,58 +144,139 @@ impl Columns {
         let residual = segment.section(RESIDUAL)?;
         let residual = RowSet::from_bytes(rows, residual.all()?)
             .ok_or_else(|| corrupt(file, RESIDUAL, "not a row set of this segment"))?;
-        Ok(Self { file: file.to_owned(), columns, residual, rows })
+        let opened = RwLock::default();
+        Ok(Self { file: file.to_owned(), columns, residual, rows, opened })
     }
 
-    /// The rows of `alive` that the filter admits; `payload` reads the stored payload of a row.
+    /// The rows of `alive` that the filter admits.
     pub(crate) fn matching(
         &self,
         filter: &Filter,
-        alive: &RowSet,
-        payload: impl Fn(u32) -> Result<Value>,
-    ) -> Result<RowSet> {
+        alive: &Arc<RowSet>,
+        beside: &dyn Beside,
+    ) -> Result<Arc<RowSet>> {
+        // Shared where it can be: at a million rows a copy takes longer than a walk.
         if matches!(filter, Filter::All) {
             return Ok(alive.clone());
         }
-        let mut rows = self.evaluate(filter)?;
+        let mut evaluation = Evaluation { columns: self, beside, texts: Vec::new() };
+        let mut rows = evaluation.rows(filter)?;
         rows.intersect(alive);
         for row in self.residual.iter().filter(|&row| alive.contains(row)) {
-            if filter.matches(&payload(row)?) {
+            let (payload, id) = (beside.payload(row)?, beside.id(row)?);
+            if filter.matches(&StoredRow { row, payload, id, texts: &evaluation.texts }) {
                 rows.insert(row);
             } else {
                 rows.remove(row);
             }
         }
-        Ok(rows)
+        Ok(Arc::new(rows))
     }
 
-    fn evaluate(&self, filter: &Filter) -> Result<RowSet> {
+    /// The columns of a path, by value; nothing where no row has a value.
+    fn at(&self, path: &str) -> Result<Option<Arc<PathColumns>>> {
+        if let Some(known) = self.opened.read().get(path) {
+            return Ok(Some(known.clone()));
+        }
+        let failed = |e| tantivy_error(&self.file, e);
+        let handles = self.columns.read_columns(path).map_err(failed)?;
+        if handles.is_empty() {
+            return Ok(None);
+        }
+        let columns: Vec<DynamicColumn> =
+            handles.iter().map(|h| h.open().map_err(failed)).collect::<Result<_>>()?;
+        let sorted = PathColumns::new(columns, self.rows).ok_or_else(|| {
+            corrupt(&self.file, COLUMNS, "a column that is not as they are written")
+        })?;
+        // Sorted twice if two ask at once: no lock is held over it.
+        let mut opened = self.opened.write();
+        Ok(Some(opened.entry(path.to_owned()).or_insert(Arc::new(sorted)).clone()))
+    }
+}
+
+/// A row that columns do not hold, as the predicate asks for it.
+struct StoredRow<'a> {
+    row: u32,
+    payload: Value,
+    id: &'a str,
+    texts: &'a [Texts<'a>],
+}
+
+impl Row for StoredRow<'_> {
+    fn payload(&self) -> &Value {
+        &self.payload
+    }
+
+    fn has_words(&self, field: Option<&str>, words: &str) -> bool {
+        let asked = self.texts.iter().find(|t| t.field == field && t.words == words);
+        asked.is_some_and(|t| t.rows.contains(self.row))
+    }
+
+    fn id(&self) -> Option<&str> {
+        Some(self.id)
+    }
+}
+
+/// Rows of which a text has some words; as right for rows that columns do not hold as for others.
+struct Texts<'a> {
+    field: Option<&'a str>,
+    words: &'a str,
+    rows: RowSet,
+}
+
+/// A filter's way to a row set, right for all rows but the residual ones.
+struct Evaluation<'a> {
+    columns: &'a Columns,
+    beside: &'a dyn Beside,
+    /// Those that the filter has asked for so far.
+    texts: Vec<Texts<'a>>,
+}
+
+impl<'a> Evaluation<'a> {
+    fn rows(&mut self, filter: &'a Filter) -> Result<RowSet> {
+        let all = self.columns.rows;
         Ok(match filter {
-            Filter::All => RowSet::full(self.rows),
+            Filter::All => RowSet::full(all),
             Filter::And(parts) => {
-                let mut rows = RowSet::full(self.rows);
-                for part in parts {
-                    rows.intersect(&self.evaluate(part)?);
+                let Some((first, others)) = parts.split_first() else {
+                    return Ok(RowSet::full(all));
+                };
+                let mut rows = self.rows(first)?;
+                for part in others {
+                    rows.intersect(&self.rows(part)?);
                 }
                 rows
             }
             Filter::Or(parts) => {
-                let mut rows = RowSet::empty(self.rows);
+                let mut rows = RowSet::empty(all);
                 for part in parts {
-                    rows.unite(&self.evaluate(part)?);
+                    rows.unite(&self.rows(part)?);
                 }
                 rows
             }
             Filter::Not(part) => {
-                let mut rows = self.evaluate(part)?;
+                let mut rows = self.rows(part)?;
                 rows.complement();
                 rows
             }
+            Filter::AtLeast { count, parts } => self.at_least(*count, parts)?,
             Filter::Eq { path, value } => self.any_of(path, std::slice::from_ref(value))?,
             Filter::In { path, values } => self.any_of(path, values)?,
-            Filter::Range { path, lower, upper } => {
-                let mut rows = RowSet::empty(self.rows);
-                self.range(path, lower, upper, &mut rows)?;
+            Filter::Range { path, lower, upper } => self.range(path, lower, upper)?,
+            Filter::Contains { path, part } => self.each_kind(path, |kind, rows| match kind {
+                Kind::Strings(strings) => strings.containing(part, rows),
+                Kind::Bools(_) | Kind::Numbers(_) => Ok(()),
+            })?,
+            Filter::Text { field, words } => {
+                let rows = self.beside.rows_with(field.as_deref(), words)?;
+                self.texts.push(Texts { field: field.as_deref(), words, rows: rows.clone() });
+                rows
+            }
+            Filter::Ids(ids) => {
+                let mut rows = RowSet::empty(all);
+                for id in ids {
+                    rows.insert_all(self.beside.row_of(id)?.as_slice());
+                }
                 rows
             }
             _ => {
@@ -189,192 +285,99 @@ impl Columns {
         })
     }
 
-    /// Rows with one of the values at the path: one pass over each column, however many values.
-    fn any_of(&self, path: &str, values: &[Scalar]) -> Result<RowSet> {
-        let mut rows = RowSet::empty(self.rows);
-        let columns = self.open_columns(path)?;
-        if values.contains(&Scalar::Null) {
-            for column in &columns {
-                add_present(column, self.rows, &mut rows);
+    fn at_least(&mut self, count: usize, parts: &'a [Filter]) -> Result<RowSet> {
+        // Clauses of a filter are fewer than this can count.
+        let mut admitted = vec![0u16; self.columns.rows as usize];
+        for part in parts {
+            for row in self.rows(part)?.iter() {
+                if let Some(times) = admitted.get_mut(row as usize) {
+                    *times = times.saturating_add(1);
+                }
             }
-            rows.complement();
         }
-        // A number equals a double of the columns only if it is one.
-        let numbers: HashSet<u64> = values
-            .iter()
-            .filter_map(doubles_around)
-            .filter(|(low, high)| low == high)
-            .map(|(number, _)| (number + 0.0).to_bits())
-            .collect();
-        for column in columns {
-            match column {
-                DynamicColumn::Bool(column) => {
-                    let wanted = |b: bool| values.contains(&Scalar::Bool(b));
-                    add_where(&column, self.rows, &mut rows, wanted);
-                }
-                DynamicColumn::I64(column) => {
-                    let wanted = |i: i64| numbers.contains(&(i as f64).to_bits());
-                    add_where(&column, self.rows, &mut rows, wanted);
-                }
-                DynamicColumn::U64(column) => {
-                    let wanted = |u: u64| numbers.contains(&(u as f64).to_bits());
-                    add_where(&column, self.rows, &mut rows, wanted);
-                }
-                DynamicColumn::F64(column) => {
-                    let wanted = |f: f64| numbers.contains(&(f + 0.0).to_bits());
-                    add_where(&column, self.rows, &mut rows, wanted);
-                }
-                DynamicColumn::Str(column) => {
-                    let mut ords = HashSet::new();
-                    for value in values {
-                        if let Scalar::Str(text) = value {
-                            let found = column.dictionary().term_ord(text);
-                            ords.extend(found.map_err(|e| tantivy_error(&self.file, e))?);
-                        }
-                    }
-                    if !ords.is_empty() {
-                        add_where(column.ords(), self.rows, &mut rows, |o| ords.contains(&o));
-                    }
-                }
-                _ => return Err(corrupt(&self.file, COLUMNS, "a column of an unknown kind")),
+        let mut rows = RowSet::empty(self.columns.rows);
+        for (row, times) in (0..).zip(admitted) {
+            if usize::from(times) >= count {
+                rows.insert(row);
             }
         }
         Ok(rows)
     }
 
-    fn open_columns(&self, path: &str) -> Result<Vec<DynamicColumn>> {
-        let handles = self.columns.read_columns(path).map_err(|e| tantivy_error(&self.file, e))?;
-        handles.iter().map(|h| h.open().map_err(|e| tantivy_error(&self.file, e))).collect()
-    }
-
-    /// Adds the rows with a value between the bounds; only values of the bounds' own kind are.
-    fn range(
+    /// What each column of a path adds to a row set.
+    fn each_kind(
         &self,
         path: &str,
-        lower: &Bound<Scalar>,
-        upper: &Bound<Scalar>,
-        rows: &mut RowSet,
-    ) -> Result<()> {
-        for column in self.open_columns(path)? {
-            match column {
-                DynamicColumn::Bool(column) => {
-                    for b in [false, true].into_iter().filter(|&b| admits_bool(b, lower, upper)) {
-                        add_where(&column, self.rows, rows, |v| v == b);
-                    }
-                }
-                DynamicColumn::I64(column) => {
-                    let edges = integer_edges(lower, upper);
-                    if let Some(range) = edges {
-                        add_where(&column, self.rows, rows, |v| range.contains(&v));
-                    }
-                }
-                DynamicColumn::U64(column) => {
-                    if let Some(range) = integer_edges(lower, upper)
-                        && let Ok(high) = u64::try_from(*range.end())
-                    {
-                        let low = u64::try_from(*range.start()).unwrap_or(0);
-                        add_where(&column, self.rows, rows, |v| (low..=high).contains(&v));
-                    }
-                }
-                DynamicColumn::F64(column) => {
-                    if let Some(range) = float_edges(lower, upper) {
-                        add_where(&column, self.rows, rows, |v| range.contains(&v));
-                    }
-                }
-                DynamicColumn::Str(column) => {
-                    self.strings(&column, lower, upper, rows)
-                        .map_err(|e| tantivy_error(&self.file, e))?;
-                }
-                _ => return Err(corrupt(&self.file, COLUMNS, "a column of an unknown kind")),
+        add: impl Fn(&Kind, &mut RowSet) -> std::io::Result<()>,
+    ) -> Result<RowSet> {
+        let mut rows = RowSet::empty(self.columns.rows);
+        if let Some(columns) = self.columns.at(path)? {
+            for kind in &columns.kinds {
+                add(kind, &mut rows).map_err(|e| tantivy_error(&self.columns.file, e))?;
             }
         }
-        Ok(())
+        Ok(rows)
     }
 
-    fn strings(
-        &self,
-        column: &StrColumn,
-        lower: &Bound<Scalar>,
-        upper: &Bound<Scalar>,
-        rows: &mut RowSet,
-    ) -> std::io::Result<()> {
-        let terms = column.num_terms() as u64;
-        // First ordinal at or after (or after) a string.
-        let first = |text: &str, past_equal: bool| -> std::io::Result<u64> {
-            if terms == 0 {
-                return Ok(0);
+    /// Rows with one of the values at the path.
+    fn any_of(&self, path: &str, values: &[Scalar]) -> Result<RowSet> {
+        let mut rows = self.each_kind(path, |kind, rows| {
+            for value in values {
+                match (kind, value) {
+                    (Kind::Bools(bools), Scalar::Bool(b)) => {
+                        let group = usize::from(*b);
+                        rows.insert_all(bools.of(group..group + 1));
+                    }
+                    (Kind::Strings(strings), Scalar::Str(text)) => strings.equal(text, rows)?,
+                    (Kind::Numbers(numbers), number) => {
+                        // A number equals a double of the columns only if it is one.
+                        if let Some((low, high)) = doubles_around(number)
+                            && low == high
+                        {
+                            rows.insert_all(numbers.between(low, high));
+                        }
+                    }
+                    _ => {}
+                }
             }
-            Ok(match column.dictionary().term_ord_or_next(text)? {
-                TermOrdHit::Exact(ord) => ord + u64::from(past_equal),
-                TermOrdHit::Next(ord) => ord.min(terms),
-            })
-        };
-        let low = match lower {
-            Bound::Unbounded => 0,
-            Bound::Included(Scalar::Str(s)) => first(s, false)?,
-            Bound::Excluded(Scalar::Str(s)) => first(s, true)?,
-            _ => return Ok(()),
-        };
-        let end = match upper {
-            Bound::Unbounded => terms,
-            Bound::Included(Scalar::Str(s)) => first(s, true)?,
-            Bound::Excluded(Scalar::Str(s)) => first(s, false)?,
-            _ => return Ok(()),
-        };
-        if low < end {
-            add_where(column.ords(), self.rows, rows, |ord| (low..end).contains(&ord));
+            Ok(())
+        })?;
+        if values.contains(&Scalar::Null) {
+            let mut nothing = match self.columns.at(path)? {
+                Some(columns) => columns.present.clone(),
+                None => RowSet::empty(self.columns.rows),
+            };
+            nothing.complement();
+            rows.unite(&nothing);
         }
-        Ok(())
+        Ok(rows)
     }
-}
 
-/// Adds the rows with a wanted value. A plain pass: the column's own range search answers wrongly
-/// for ranges that end just below its lowest value.
-fn add_where<T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static>(
-    column: &Column<T>,
-    count: u32,
-    rows: &mut RowSet,
-    wanted: impl Fn(T) -> bool,
-) {
-    for row in 0..count {
-        if column.values_for_doc(row).any(&wanted) {
-            rows.insert(row);
-        }
+    /// Rows with a value between the bounds; only values of the bounds' own kind are.
+    fn range(&self, path: &str, lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> Result<RowSet> {
+        self.each_kind(path, |kind, rows| {
+            match kind {
+                Kind::Bools(bools) => {
+                    for (group, b) in [false, true].into_iter().enumerate() {
+                        if between(&Value::from(b), lower, upper) {
+                            rows.insert_all(bools.of(group..group + 1));
+                        }
+                    }
+                }
+                Kind::Numbers(numbers) => {
+                    if let Some((low, high)) = float_edges(lower, upper) {
+                        rows.insert_all(numbers.between(low, high));
+                    }
+                }
+                Kind::Strings(strings) => strings.between(lower, upper, rows)?,
+            }
+            Ok(())
+        })
     }
-}
-
-fn add_present(column: &DynamicColumn, count: u32, rows: &mut RowSet) {
-    let index = column.column_index();
-    for row in (0..count).filter(|&row| index.has_value(row)) {
-        rows.insert(row);
-    }
-}
-
-fn admits_bool(value: bool, lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> bool {
-    (match lower {
-        Bound::Unbounded => true,
-        Bound::Included(Scalar::Bool(b)) => value >= *b,
-        Bound::Excluded(Scalar::Bool(b)) => value & !b,
-        _ => false,
-    }) && (match upper {
-        Bound::Unbounded => true,
-        Bound::Included(Scalar::Bool(b)) => value <= *b,
-        Bound::Excluded(Scalar::Bool(b)) => !value & b,
-        _ => false,
-    })
-}
-
-/// The integers between two numeric bounds; `None` when there are none, or a bound is no number.
-fn integer_edges(lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> Option<RangeInclusive<i64>> {
-    let range = float_edges(lower, upper)?;
-    // Columns hold integers below 2^53, every one of them a double.
-    let low = range.start().ceil().max(-(MAX_EXACT_INTEGER as f64));
-    let high = range.end().floor().min(MAX_EXACT_INTEGER as f64);
-    (low <= high).then_some(low as i64..=high as i64)
 }
 
 /// The doubles between two numeric bounds; `None` when there are none, or a bound is no number.
-fn float_edges(lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> Option<RangeInclusive<f64>> {
+fn float_edges(lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> Option<(f64, f64)> {
     let low = match lower {
         Bound::Unbounded => f64::NEG_INFINITY,
         Bound::Included(s) => doubles_around(s)?.1,
@@ -385,10 +388,7 @@ fn float_edges(lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> Option<RangeIncl
         Bound::Included(s) => doubles_around(s)?.0,
         Bound::Excluded(s) => doubles_around(s)?.1.next_down(),
     };
-    // A zero bound admits both zeros, which a column tells apart.
-    let low = if low == 0.0 { -0.0 } else { low };
-    let high = if high == 0.0 { 0.0 } else { high };
-    (low <= high).then_some(low..=high)
+    (low <= high).then_some((low, high))
 }
 
 /// The largest double not above a number and the smallest not below it: the same one unless the

@@ -317,6 +317,45 @@ impl TextIndex {
         Ok(())
     }
 
+    /// Rows of which one text has all the words; the text of the field, if one is named. None if analysis
+    /// leaves no word.
+    pub(crate) fn rows_with(
+        &self,
+        fields: &[TextField],
+        field: Option<&str>,
+        words: &str,
+    ) -> Result<RowSet> {
+        let mut rows = RowSet::empty(self.rows);
+        for (place, settings) in fields.iter().enumerate() {
+            if field.is_some_and(|name| name != settings.name) {
+                continue;
+            }
+            let mut in_field: Option<RowSet> = None;
+            for token in Analysis::new(&settings.analyzer).tokens(words) {
+                let with_term = self.rows_of(place, &token.text)?;
+                match &mut in_field {
+                    None => in_field = Some(with_term),
+                    Some(rows) => rows.intersect(&with_term),
+                }
+            }
+            if let Some(in_field) = in_field {
+                rows.unite(&in_field);
+            }
+        }
+        Ok(rows)
+    }
+
+    fn rows_of(&self, field: usize, term: &str) -> Result<RowSet> {
+        let mut rows = RowSet::empty(self.rows);
+        if let Some(mut postings) = self.postings(field, term)? {
+            while postings.doc() < self.rows {
+                rows.insert(postings.doc());
+                postings.advance();
+            }
+        }
+        Ok(rows)
+    }
+
     /// Live rows a term occurs in.
     pub(crate) fn frequency(&self, field: usize, term: &str, alive: &RowSet) -> Result<u64> {
         if alive.is_full() {

@@ -12,13 +12,14 @@ mod directory;
 mod highlight;
 mod index;
 mod merge;
+mod ordered;
 mod query;
 mod score;
 mod statistics;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use columns::{Columns, write_columns};
+pub(crate) use columns::{Beside, Columns, write_columns};
 pub use highlight::Passage;
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::merge_text;

@@ -1,9 +1,10 @@
 //! The text leg against oracles: tantivy's own scorer, scoring without pruning, the predicate.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
-use lexivec_query::filter::Filter;
+use lexivec_query::filter::{Filter, Row, Scalar};
 use lexivec_query::query_string::{self, Clause, Clauses, Occur, What};
 use lexivec_query::request::{Bm25, Syntax};
 use lexivec_storage::{MemoryVfs, SegmentReader, SegmentWriter};
@@ -13,10 +14,11 @@ use tantivy::query::{BooleanQuery, EnableScoring, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Term};
 
-use super::columns::{Columns, write_columns};
+use super::columns::{Beside, Columns, write_columns};
 use super::index::{TextIndex, write_text};
 use super::query::{Meaning, TextQuery};
 use super::statistics::{Provider, Statistics};
+use crate::error::Result;
 use crate::schema::{Analyzer, TextField};
 use crate::segment::RowSet;
 
@@ -267,6 +269,7 @@ fn payloads() -> impl Strategy<Value = serde_json::Map<String, Value>> {
         any::<bool>().prop_map(Value::from),
         number.boxed(),
         "[ab]{0,2}".prop_map(Value::from),
+        dates(),
         Just(Value::from("l".repeat(9_000))),
     ];
     let value = prop_oneof![
@@ -287,7 +290,23 @@ fn operands() -> impl Strategy<Value = Value> {
         Just(json!(u64::MAX)),
         any::<bool>().prop_map(Value::from),
         "[ab]{0,2}".prop_map(Value::from),
+        dates(),
     ]
+}
+
+/// Strings of which some tell the same moment, and strings that are almost dates.
+fn dates() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just("2020-01-01"),
+        Just("2020-01-01T00:00:00Z"),
+        Just("2020-01-01T01:00:00+01:00"),
+        Just("2020-01-01T00:30:00+01:00"),
+        Just("2019-12-31 23:59:59.5"),
+        Just("2020-01-02"),
+        Just("2020"),
+        Just("2020-01-011"),
+    ]
+    .prop_map(Value::from)
 }
 
 proptest! {
@@ -307,25 +326,117 @@ proptest! {
         write_columns(&mut out, rows, given).expect("written");
         let reader = SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open");
         let columns = Columns::open(&reader, "s", rows).expect("opened");
+        let beside = Payloads(&payloads);
         for said in [
             json!({path: operand}),
             json!({path: null}),
+            json!({path: {"$ne": operand}}),
             json!({path: {"$in": [operand, other, null]}}),
             json!({path: {"$in": [operand, other]}}),
+            json!({path: {"$nin": [operand, other]}}),
+            json!({path: {"$exists": true}}),
+            json!({path: {"$exists": false}}),
+            json!({path: {"$contains": operand}}),
             json!({path: {"$gt": operand}}),
             json!({path: {"$gte": operand, "$lt": other}}),
             json!({path: {"$lte": operand}}),
             json!({path: {"$not": {"$lt": operand}}}),
             json!({"$or": [{path: operand}, {"x": {"$gt": other}}]}),
+            json!({"$and": [{path: {"$ne": operand}}, {"$not": {"x": {"$gt": other}}}]}),
+            json!({"$text": "even", path: {"$ne": operand}}),
+            json!({"$not": {"f": {"$text": "even"}}}),
+            json!({"$or": [{"$ids": [0, "2", "no"]}, {path: operand}]}),
+            json!({"min_should": {"min_count": 2, "conditions": [
+                {"key": path, "match": {"any": [operand, other]}},
+                {"is_empty": {"key": "y"}},
+                {"has_id": [0, 1, 2, 3]},
+            ]}}),
         ] {
             let filter = Filter::from_json(&said).expect("a filter");
-            let payload = |row: u32| Ok(Value::Object(payloads[row as usize].clone()));
-            let alive = RowSet::full(rows);
-            let found = columns.matching(&filter, &alive, payload).expect("evaluated");
-            let expected: Vec<u32> = (0..rows)
-                .filter(|&row| filter.matches(&Value::Object(payloads[row as usize].clone())))
-                .collect();
-            prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{}", said);
+            check(&columns, &filter, &beside)?;
         }
+        // Both bounds for one value.
+        for (lower, upper) in [
+            (Bound::Included(scalar(&operand)), Bound::Excluded(scalar(&other))),
+            (Bound::Excluded(scalar(&operand)), Bound::Included(scalar(&other))),
+            (Bound::Unbounded, Bound::Unbounded),
+        ] {
+            let filter = Filter::Range { path: path.to_owned(), lower, upper };
+            check(&columns, &filter, &beside)?;
+        }
+    }
+}
+
+fn check(
+    columns: &Columns,
+    filter: &Filter,
+    beside: &Payloads<'_>,
+) -> std::result::Result<(), TestCaseError> {
+    let rows = beside.0.len() as u32;
+    let admits =
+        |&row: &u32| filter.matches(&Known(row, &Value::Object(beside.0[row as usize].clone())));
+    let expected: Vec<u32> = (0..rows).filter(admits).collect();
+    let alive = Arc::new(RowSet::full(rows));
+    // Once with columns just opened, once with those that are kept.
+    for _ in 0..2 {
+        let found = columns.matching(filter, &alive, beside).expect("evaluated");
+        prop_assert_eq!(found.count() as usize, expected.len());
+        prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected.clone(), "{}", filter.to_text());
+    }
+    Ok(())
+}
+
+fn scalar(operand: &Value) -> Scalar {
+    match Filter::from_json(&json!({"x": operand})).expect("a filter") {
+        Filter::Eq { value, .. } => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Rows by their payloads; ids are their numbers, and every second row has the word "even".
+struct Payloads<'a>(&'a [serde_json::Map<String, Value>]);
+
+const IDS: [&str; 4] = ["0", "1", "2", "3"];
+
+fn id_of(row: u32) -> &'static str {
+    IDS.get(row as usize).copied().unwrap_or("another")
+}
+
+impl Beside for Payloads<'_> {
+    fn payload(&self, row: u32) -> Result<Value> {
+        Ok(Value::Object(self.0[row as usize].clone()))
+    }
+
+    fn id(&self, row: u32) -> Result<&str> {
+        Ok(id_of(row))
+    }
+
+    fn row_of(&self, id: &str) -> Result<Option<u32>> {
+        Ok(IDS.iter().position(|known| *known == id).map(|row| row as u32))
+            .map(|row| row.filter(|row| (*row as usize) < self.0.len()))
+    }
+
+    fn rows_with(&self, _: Option<&str>, words: &str) -> Result<RowSet> {
+        let mut rows = RowSet::empty(self.0.len() as u32);
+        (0..self.0.len() as u32).filter(|row| row % 2 == 0).for_each(|row| rows.insert(row));
+        assert_eq!(words, "even");
+        Ok(rows)
+    }
+}
+
+/// The same row for the predicate.
+struct Known<'a>(u32, &'a Value);
+
+impl Row for Known<'_> {
+    fn payload(&self) -> &Value {
+        self.1
+    }
+
+    fn has_words(&self, _: Option<&str>, words: &str) -> bool {
+        self.0.is_multiple_of(2) && words == "even"
+    }
+
+    fn id(&self) -> Option<&str> {
+        Some(id_of(self.0))
     }
 }
