@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::segment::{RowSet, Segment, Vectors};
 use crate::vector::distance::machine;
 use crate::vector::hnsw::{self, Bound, Widen};
-use crate::vector::{CodeQuery, Codes, Near, Pages, scan, scan_many};
+use crate::vector::{CodeQuery, Codes, Near, Pages, rescore, scan_many};
 
 /// Times farther out than expected the last wanted row may be found: for ten hits among rows picked at
 /// random a standard deviation is a third of that.
@@ -146,11 +146,11 @@ impl Search<'_> {
             let best = codes.scan_many(&near, self.rows, most)?;
             let mut all = Vec::with_capacity(queries.len());
             for (query, best) in queries.iter().zip(best) {
+                let (found, scored) = rescore(query, &best, window, rank)?;
                 let pages = |pages: &mut Pages| {
                     self.rows.iter().for_each(|row| codes.touch(row, pages));
-                    best.iter().for_each(|&row| store.touch(row, pages));
+                    best.iter().take(scored).for_each(|near| store.touch(near.row, pages));
                 };
-                let found = scan(query, best.iter().copied(), window, rank)?;
                 all.extend(planned(vec![found], &pages));
             }
             return Ok(all);
@@ -161,8 +161,8 @@ impl Search<'_> {
             let mut pages = self.pages();
             let (found, width) = self.walk(graph, codes, near, *ef, pages.as_mut())?;
             let sure = self.is_sure(&found, enough);
-            let wanted = found.into_iter().map(|n| n.row).filter(|&row| self.rows.contains(row));
-            let mut best: Vec<u32> = wanted.take(most).collect();
+            let wanted = found.into_iter().filter(|near| self.rows.contains(near.row));
+            let mut best: Vec<Near> = wanted.take(most).collect();
             let mut plan = plan.clone();
             match &mut plan.strategy {
                 // No hit may be missing.
@@ -178,17 +178,17 @@ impl Search<'_> {
             }
             if let Some(pages) = &mut pages {
                 let mut count = 0;
-                best.retain(|&row| {
+                best.retain(|near| {
                     count += 1;
                     let keep = count <= enough || pages.left() > 0;
                     if keep {
-                        store.touch(row, pages);
+                        store.touch(near.row, pages);
                     }
                     keep
                 });
                 plan.page_reads = Some(pages.count());
             }
-            all.push((scan(query, best.into_iter(), window, rank)?, plan));
+            all.push((rescore(query, &best, window, rank)?.0, plan));
         }
         Ok(all)
     }

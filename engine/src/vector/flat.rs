@@ -8,19 +8,8 @@ use crate::error::Result;
 /// Rows that all queries are compared with before the next ones: they stay in the nearest cache.
 const BLOCK: usize = 8;
 
-/// The `k` closest of some rows, best first; ties go to the lower rank, `rank` being the place of a
-/// row's id among the segment's ids.
-pub(crate) fn scan(
-    query: &Query<'_>,
-    rows: impl Iterator<Item = u32>,
-    k: usize,
-    rank: impl Fn(u32) -> Result<u32>,
-) -> Result<Vec<(u32, f64)>> {
-    let found = scan_many(std::slice::from_ref(query), rows, k, rank)?;
-    Ok(found.into_iter().next().unwrap_or_default())
-}
-
-/// As [`scan`], for several queries of one store in one pass.
+/// The `k` closest of some rows for each query of one store, in one pass; best first, ties go to the
+/// lower rank, `rank` being the place of a row's id among the segment's ids.
 pub(crate) fn scan_many(
     queries: &[Query<'_>],
     mut rows: impl Iterator<Item = u32>,

@@ -5,12 +5,14 @@ mod flat;
 pub(crate) mod hnsw;
 mod pages;
 mod quantize;
+mod rescore;
 mod rotation;
 mod store;
 
-pub(crate) use flat::{scan, scan_many};
+pub(crate) use flat::scan_many;
 pub(crate) use pages::Pages;
 pub(crate) use quantize::{CodeQuery, Codes, write_codes};
+pub(crate) use rescore::rescore;
 pub(crate) use store::{VectorRows, VectorStore, write_vectors};
 
 /// A row and how close it is to the query; higher is closer.

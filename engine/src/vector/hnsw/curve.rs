@@ -328,7 +328,11 @@ fn measure(
                 let most = deepest + 1 + codes.spare_of_some(deepest, rows);
                 let found = codes.scan(&near, &store.present, most)?;
                 let depth = |&depth: &usize| {
-                    recall(&mut found.iter().copied(), depth, codes.spare_of_some(depth, rows))
+                    recall(
+                        &mut found.iter().map(|near| near.row),
+                        depth,
+                        codes.spare_of_some(depth, rows),
+                    )
                 };
                 Some(DEPTHS.iter().map(depth).collect::<Result<Vec<_>>>()?)
             }

@@ -5,15 +5,17 @@
 //! than eight bits, and rounded to a grid of its own. Its scale is chosen so that the estimate of an
 //! inner product has no bias (Gao and Long, "RaBitQ", 2024).
 
+mod best;
 mod pairs;
 
 pub(crate) use pairs::{BuildCodes, PairQuery};
 
+use best::Best;
 use bytemuck::{Pod, Zeroable};
-use lexivec_query::topk::TopK;
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
+use super::Near;
 use super::distance::{Bits, Components, NARROW, QUERY_BLOCK, code_dots, prefetch, record};
 use super::pages::Pages;
 use super::rotation::Rotation;
@@ -400,7 +402,7 @@ impl Codes {
     }
 
     /// The `most` closest of some rows by their codes, best first.
-    pub(crate) fn scan(&self, query: &CodeQuery, rows: &RowSet, most: usize) -> Result<Vec<u32>> {
+    pub(crate) fn scan(&self, query: &CodeQuery, rows: &RowSet, most: usize) -> Result<Vec<Near>> {
         let found = self.scan_many(std::slice::from_ref(query), rows, most)?;
         Ok(found.into_iter().next().unwrap_or_default())
     }
@@ -411,8 +413,8 @@ impl Codes {
         queries: &[CodeQuery],
         rows: &RowSet,
         most: usize,
-    ) -> Result<Vec<Vec<u32>>> {
-        let mut tops: Vec<_> = queries.iter().map(|_| TopK::new(most)).collect();
+    ) -> Result<Vec<Vec<Near>>> {
+        let mut all: Vec<_> = queries.iter().map(|_| Best::new(most)).collect();
         let (mut block, mut next) = (Vec::new(), Vec::new());
         let (mut products, mut scores) = (Vec::new(), Vec::new());
         let (mut rows, ahead) = (rows.iter(), self.ahead()?);
@@ -424,19 +426,13 @@ impl Codes {
         while !block.is_empty() {
             // On their way while those before them are compared.
             take(&mut next);
-            for (query, best) in queries.iter().zip(&mut tops) {
+            for (query, best) in queries.iter().zip(&mut all) {
                 self.scores(query, &block, &mut products, &mut scores)?;
-                for (&row, &score) in block.iter().zip(&scores) {
-                    let score = f64::from(score);
-                    if best.threshold().is_none_or(|least| score >= least) {
-                        best.push(score, row);
-                    }
-                }
+                block.iter().zip(&scores).for_each(|(&row, &score)| best.offer(score, row));
             }
             std::mem::swap(&mut block, &mut next);
         }
-        let sorted = |top: TopK<u32>| top.into_sorted().into_iter().map(|(_, row)| row);
-        Ok(tops.into_iter().map(|top| sorted(top).collect()).collect())
+        Ok(all.into_iter().map(Best::into_sorted).collect())
     }
 
     /// Recall of a scan where it was not measured. Eight bits found all but one hit in 5,000 of every

@@ -1,0 +1,89 @@
+//! Scoring what codes found on the vectors themselves, as far down as it can matter.
+
+use lexivec_query::topk::TopK;
+
+use super::Near;
+use super::store::Query;
+use crate::error::Result;
+
+/// Rows scored, besides those wanted, before an end is thought of: so many tell how far codes are off.
+const LEAST: usize = 32;
+/// Rows scored between one look and the next.
+const STEP: usize = 16;
+/// Standard deviations by which codes would have to be off for the best row that is left out.
+const DEVIATIONS: f64 = 4.0;
+
+/// The `k` closest of some rows, best first, and how many of them were scored. `near` has them by their codes,
+/// closest first: what codes say differs from the similarity by a constant of the query and by an error
+/// whose spread is that of the rows scored so far, and where no row that is left is likely to enter the end
+/// is reached. Ties go to the lower rank, as in [`scan_many`](super::scan_many).
+pub(crate) fn rescore(
+    query: &Query<'_>,
+    near: &[Near],
+    k: usize,
+    rank: impl Fn(u32) -> Result<u32>,
+) -> Result<(Vec<(u32, f64)>, usize)> {
+    let (mut top, mut off) = (TopK::new(k), Spread::default());
+    let (mut block, mut next) = (Vec::new(), Vec::new());
+    let mut rows = near.iter().map(|near| near.row);
+    query.take(&mut rows, k.saturating_add(LEAST), &mut block)?;
+    let mut scored = 0;
+    while !block.is_empty() {
+        // On their way while those before them are scored.
+        query.take(&mut rows, STEP, &mut next)?;
+        for stored in &block {
+            let score = f64::from(query.similarity(stored));
+            if let Some(near) = near.get(scored) {
+                off.add(score - f64::from(near.score));
+            }
+            scored += 1;
+            if top.threshold().is_none_or(|t| score >= t) {
+                top.push(score, (rank(stored.row)?, stored.row));
+            }
+        }
+        let highest = near.get(scored).map(|left| f64::from(left.score) + off.high());
+        if let (Some(highest), Some(least)) = (highest, top.threshold())
+            && highest < least
+        {
+            break;
+        }
+        std::mem::swap(&mut block, &mut next);
+    }
+    let found = top.into_sorted().into_iter().map(|(score, (_, row))| (row, score));
+    Ok((found.collect(), scored))
+}
+
+/// Mean and spread of numbers that come one by one (Welford, "Note on a method for calculating corrected sums
+/// of squares and products", 1962).
+#[derive(Default)]
+struct Spread {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+impl Spread {
+    fn add(&mut self, number: f64) {
+        self.count += 1.0;
+        let before = number - self.mean;
+        self.mean += before / self.count;
+        self.squares += before * (number - self.mean);
+    }
+
+    /// As high as a number is likely to be.
+    fn high(&self) -> f64 {
+        self.mean + DEVIATIONS * (self.squares / self.count.max(1.0)).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_is_that_of_its_numbers() {
+        let mut spread = Spread::default();
+        [1.0, 3.0, 3.0, 5.0].into_iter().for_each(|number| spread.add(number));
+        assert!((spread.high() - (3.0 + DEVIATIONS * 2f64.sqrt())).abs() < 1e-12);
+    }
+}
