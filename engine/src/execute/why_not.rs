@@ -95,25 +95,23 @@ impl Looked<'_> {
     /// Its rank among all rows that have a vector in this field, and its score.
     fn by_vector(&self, field: &str, vector: &[f32]) -> Result<Option<(usize, f64)>> {
         let generation = self.source.generation;
-        let score_of = |(segment, row): Place| -> Result<Option<f64>> {
-            let live = generation.segments.get(segment as usize);
-            let vectors = live.and_then(|live| live.segment.vectors(field));
-            let Some(store) = vectors.map(|v| &v.store).filter(|s| s.present.contains(row)) else {
-                return Ok(None);
-            };
-            let query = store.query(vector);
-            Ok(Some(f64::from(query.similarity(&query.stored(row)?))))
-        };
-        let Some(own) = score_of(self.place)? else { return Ok(None) };
+        let segments = (0u32..).zip(&generation.segments).zip(self.wanted);
+        let stores = segments.filter_map(|((segment, live), rows)| {
+            Some((segment, &live.segment.vectors(field)?.store, rows))
+        });
+        let own = stores.clone().find(|(segment, store, _)| {
+            *segment == self.place.0 && store.present.contains(self.place.1)
+        });
+        let Some((_, store, _)) = own else { return Ok(None) };
+        let query = store.query(vector);
+        let own = f64::from(query.similarity(&query.stored(self.place.1)?));
         let mut rank = 1;
-        for (segment, rows) in (0u32..).zip(self.wanted) {
-            for row in rows.iter() {
-                let other = (segment, row);
-                let Some(score) = score_of(other)?.filter(|_| other != self.place) else {
-                    continue;
-                };
+        for (segment, store, rows) in stores {
+            let query = store.query(vector);
+            for row in rows.iter().filter(|&row| store.present.contains(row)) {
+                let score = f64::from(query.similarity(&query.stored(row)?));
                 let order = descending(score, own)
-                    .then_with(|| gather::by_id(generation, other, self.place));
+                    .then_with(|| gather::by_id(generation, (segment, row), self.place));
                 rank += usize::from(order.is_lt());
             }
         }
