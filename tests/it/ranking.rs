@@ -514,6 +514,9 @@ fn the_command_ranks_and_explains() {
     assert_eq!(why("a", &[]), "a is in the answer, at rank 1\n  text leg: rank 1, score 0.2380\n");
     assert!(why("b", &[]).contains("b is outside the window of every leg\n  text leg: rank 2"));
     assert!(why("c", &[]).contains("found by no leg\n  text leg: not matched"));
+    let language = ["explain", dir, "wing -flow", "--query-string", "--mode", "text", "--why-not"];
+    let told = lexivec_ok(&[&language[..], &["b"]].concat());
+    assert!(told.contains("found by no leg") && told.contains("has what it excludes"), "{told}");
     assert_eq!(why("d", &[]), "d is not in the collection\n");
     let filter = ["--filter", r#"{"year": {"$gte": 2001}}"#];
     assert_eq!(why("a", &filter), "a is filtered out by: year >= 2001\n");

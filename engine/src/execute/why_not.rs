@@ -3,7 +3,7 @@
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::BoundLeg;
 use lexivec_query::fusion::Contribution;
-use lexivec_query::request::Leg;
+use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::topk::descending;
 use lexivec_query::why_not::{LegPlace, Place as InLeg, Verdict, WhyNot, failing_clause, judge};
 
@@ -30,7 +30,8 @@ pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) ->
     let ranking = source.rank_one(&prepared, &wanted)?;
     let found = ranking.list.iter().enumerate().find(|(_, ranked)| ranked.fused.key == place);
     let contributions = found.map_or(&[][..], |(_, ranked)| &ranked.fused.contributions);
-    let looked = Looked { source, place, wanted: &wanted, ranking: &ranking };
+    let looked =
+        Looked { source, place, wanted: &wanted, ranking: &ranking, syntax: request.syntax };
     let mut legs = Vec::with_capacity(prepared.bound.legs.len());
     for leg in &prepared.bound.legs {
         let part = contributions.iter().find(|c| c.leg == leg.kind);
@@ -47,6 +48,17 @@ struct Looked<'a> {
     place: Place,
     wanted: &'a [std::sync::Arc<crate::segment::RowSet>],
     ranking: &'a Ranking,
+    syntax: Syntax,
+}
+
+/// Why the text leg does not match a row.
+fn no_words(syntax: Syntax) -> &'static str {
+    match syntax {
+        Syntax::Words => "it has none of the terms that the query asks for",
+        Syntax::QueryString => {
+            "it has nothing of what the query asks for, lacks what it demands, or has what it excludes"
+        }
+    }
 }
 
 impl Looked<'_> {
@@ -61,9 +73,7 @@ impl Looked<'_> {
             return Ok(InLeg::Found { rank: part.rank, score: part.score });
         }
         let (counted, absent) = match leg.kind {
-            Leg::Text => {
-                (self.by_words(leg)?, "it has none of the terms that the query asks for".to_owned())
-            }
+            Leg::Text => (self.by_words(leg)?, no_words(self.syntax).to_owned()),
             Leg::Vector => {
                 let field = leg.vector_field.as_deref().unwrap_or_default();
                 match vector {
