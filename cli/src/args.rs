@@ -8,6 +8,8 @@ use lexivec::query::request::Bm25;
 use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
+use crate::ranking::Ranking;
+
 /// Embedded hybrid search: BM25 and vectors over one directory.
 #[derive(Parser)]
 #[command(name = "lexivec", version, propagate_version = true)]
@@ -27,6 +29,8 @@ pub(crate) enum Command {
     Ingest(Ingest),
     /// Search a collection.
     Search(Search),
+    /// Print the plan and the ledgers of a search, or why a document is not in its answer.
+    Explain(Explain),
     /// Print documents by id.
     Get(Get),
     /// Print counts and sizes of a collection.
@@ -314,9 +318,8 @@ pub(crate) struct Search {
     /// Predicate: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
-    /// Weighted fusion with this share of the vector leg, instead of reciprocal ranks.
-    #[arg(long)]
-    pub(crate) alpha: Option<f64>,
+    #[command(flatten)]
+    pub(crate) ranking: Ranking,
     /// Hits each leg brings to the fusion.
     #[arg(long)]
     pub(crate) candidates: Option<usize>,
@@ -344,6 +347,15 @@ pub(crate) struct Search {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) search: Search,
+    /// Tell which stage of the search dropped the document with this id.
+    #[arg(long, value_name = "ID")]
+    pub(crate) why_not: Option<String>,
 }
 
 #[derive(clap::Args)]

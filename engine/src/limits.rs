@@ -77,5 +77,8 @@ pub const MEMORY_LOG_FILE_BYTES: u64 = 64 << 10;
 pub const OPEN_RETRIES: usize = 16;
 /// Longest text handed to an embedder, in bytes; the rest of a longer one is left out.
 pub const MAX_EMBED_BYTES: usize = 64 << 10;
+/// Calls of a reranker that run at once. More than the searches a machine does at once means that they
+/// hang, each with a thread.
+pub const MAX_RUNNING_RERANKS: usize = 64;
 /// Largest model file read, in bytes.
 pub const MAX_MODEL_BYTES: u64 = 4 << 30;

@@ -3,6 +3,7 @@
 use crate::catalog::{Catalog, VectorField};
 use crate::error::{Error, Result};
 use crate::request::{Leg, LegOptions, Mode, SearchRequest};
+use crate::rerank::RerankKind;
 
 /// Hits each leg brings to a fusion where the caller names no number. On the judged collections we
 /// measure with, 100 a leg loses nothing of nDCG@10 against 1,000.
@@ -13,6 +14,8 @@ pub const DEFAULT_CANDIDATES: usize = 100;
 pub struct Bound {
     /// The legs that run, in the order in which their contributions are added.
     pub legs: Vec<BoundLeg>,
+    /// The vector field whose query vector is wanted: by the vector leg, or by the reranker.
+    pub query_field: Option<String>,
 }
 
 /// One leg.
@@ -57,6 +60,8 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
         vector_field(request, catalog)?;
     }
     let page = request.limit + request.offset;
+    // A reranker has its candidates from what the legs bring.
+    let page = page.max(request.rerank.map_or(0, |r| r.depth));
     let window = |options: &LegOptions, both: bool| match options.candidates {
         Some(candidates) => candidates.max(page),
         None if both => DEFAULT_CANDIDATES.max(page),
@@ -74,10 +79,7 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
     }
     if vector {
         let field = vector_field(request, catalog)?;
-        if request.vector.is_none() && !can_embed {
-            let detail = "the vector leg needs \"vector\", or text and a collection with a model";
-            return Err(Error::invalid("vector", detail));
-        }
+        query_given(request, can_embed, "the vector leg")?;
         legs.push(BoundLeg {
             kind: Leg::Vector,
             weight: request.vector_leg.weight,
@@ -85,7 +87,27 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
             vector_field: Some(field.name.clone()),
         });
     }
-    Ok(Bound { legs })
+    let compares = match request.rerank.map(|r| r.kind) {
+        Some(RerankKind::Mmr { .. } | RerankKind::Exact) => {
+            query_given(request, can_embed, "a reranker that compares vectors")?;
+            true
+        }
+        Some(RerankKind::Model) => request.vector.is_some(),
+        None => false,
+    };
+    let query_field = match vector || compares {
+        true => Some(vector_field(request, catalog)?.name.clone()),
+        false => None,
+    };
+    Ok(Bound { legs, query_field })
+}
+
+fn query_given(request: &SearchRequest, can_embed: bool, who: &str) -> Result<()> {
+    if request.vector.is_some() || can_embed {
+        return Ok(());
+    }
+    let detail = format!("{who} needs \"vector\", or text and a collection with a model");
+    Err(Error::invalid("vector", detail))
 }
 
 fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a VectorField> {
@@ -118,6 +140,7 @@ fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rerank::Rerank;
 
     fn catalog(dims: &[usize], has_embedder: bool) -> Catalog {
         let field = |(i, &dim): (usize, &usize)| VectorField { name: format!("v{i}"), dim };
@@ -143,6 +166,7 @@ mod tests {
             (SearchRequest::hybrid("a", v()).limit(300), &plain, vec![(Text, 300), (Vector, 300)]),
             (SearchRequest::text("a").limit(5).offset(20), &plain, vec![(Text, 25)]),
             (SearchRequest::text("a").candidates(50), &plain, vec![(Text, 50)]),
+            (SearchRequest::text("a").rerank(Rerank::model().depth(70)), &plain, vec![(Text, 70)]),
         ] {
             let bound = bind(&request, catalog).expect("bound");
             let legs: Vec<_> = bound.legs.iter().map(|l| (l.kind, l.window)).collect();
@@ -172,6 +196,9 @@ mod tests {
             (SearchRequest::text("a").ef(5_000), &plain, "params.ef"),
             (SearchRequest::text("x".repeat(5_000)), &plain, "bytes of the query text"),
             (SearchRequest::text("a").weights(-1.0, 1.0), &plain, "legs.text.weight"),
+            (SearchRequest::text("a").rerank(Rerank::exact()), &plain, "compares vectors needs"),
+            (SearchRequest::text("a").rerank(Rerank::mmr(2.0)), &plain, "rerank.mmr.lambda"),
+            (SearchRequest::text("a").score_threshold(f64::NAN), &plain, "score_threshold"),
         ] {
             let error = bind(&request, catalog).expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error:?} lacks {expected:?}");

@@ -3,14 +3,19 @@
 use serde::Serialize;
 
 use crate::fusion::Contribution;
+use crate::rerank::Reranked;
 
-/// Every part of a hit's score. The contributions, added from left to right, are the score.
+/// Every part of a hit's score. The contributions, added from left to right, are the fused score, which
+/// is the final one unless a reranker gave another.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ledger {
     /// The final score.
     pub score: f64,
     /// One for each leg that found the row.
     pub contributions: Vec<Contribution>,
+    /// The reranker's part, where one was applied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<Reranked>,
     /// The text leg's raw score by terms, when the request asks for an explanation; added from
     /// left to right they are that score.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -35,18 +40,22 @@ pub struct TermScore {
 }
 
 impl Ledger {
-    /// A ledger without terms.
+    /// A ledger without terms, of a row that was not reranked.
     pub fn new(score: f64, contributions: Vec<Contribution>) -> Self {
-        Self { score, contributions, terms: Vec::new() }
+        Self { score, contributions, rerank: None, terms: Vec::new() }
     }
 
-    /// True when the parts add up, to the last bit: the contributions to the score, and the terms,
-    /// if there are any, to the raw score of the text leg.
+    /// True when the parts add up, to the last bit: the contributions to the fused score; that, or the
+    /// reranker's where it gave one, to the score; and the terms, if there are any, to the raw score of
+    /// the text leg.
     pub fn adds_up(&self) -> bool {
         let sum = added(self.contributions.iter().map(|c| c.contribution));
         let text = self.contributions.iter().find(|c| c.leg == crate::request::Leg::Text);
         let terms = added(self.terms.iter().map(|t| t.contribution));
-        sum.to_bits() == self.score.to_bits()
+        let fused = self.rerank.as_ref().map_or(self.score, |r| r.fused);
+        let last = self.rerank.as_ref().and_then(|r| r.score).unwrap_or(fused);
+        sum.to_bits() == fused.to_bits()
+            && last.to_bits() == self.score.to_bits()
             && (self.terms.is_empty() || text.is_some_and(|t| t.score.to_bits() == terms.to_bits()))
     }
 }

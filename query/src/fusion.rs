@@ -59,10 +59,7 @@ pub fn fuse<K: Copy + Eq + Hash>(
     let mut places: HashMap<K, usize> = HashMap::new();
     let mut fused: Vec<Fused<K>> = Vec::new();
     for leg in legs {
-        let scale = match fusion {
-            Fusion::Weighted { normalize, .. } if legs.len() > 1 => Scale::of(leg, *normalize),
-            _ => None,
-        };
+        let scale = if legs.len() > 1 { Scale::of(leg, fusion) } else { None };
         for (i, &(key, score)) in leg.hits.iter().enumerate() {
             let rank = i + 1;
             let normalized = scale.as_ref().map(|s| s.apply(score));
@@ -74,6 +71,7 @@ pub fn fuse<K: Copy + Eq + Hash>(
                     let weight = share * leg.weight;
                     (weight, weight * normalized.unwrap_or(score))
                 }
+                Fusion::Dbsf => (leg.weight, leg.weight * normalized.unwrap_or(score)),
             };
             let part = Contribution { leg: leg.leg, rank, score, normalized, weight, contribution };
             let place = *places.entry(key).or_insert(fused.len());
@@ -101,9 +99,22 @@ struct Scale {
 }
 
 impl Scale {
-    fn of<K>(leg: &LegHits<K>, normalize: Normalize) -> Option<Self> {
+    fn of<K>(leg: &LegHits<K>, fusion: &Fusion) -> Option<Self> {
         let scores = || leg.hits.iter().map(|h| h.1);
         let count = leg.hits.len() as f64;
+        let mean = || scores().sum::<f64>() / count;
+        let squares = |mean: f64| scores().map(|s| (s - mean) * (s - mean)).sum::<f64>();
+        let normalize = match fusion {
+            Fusion::Rrf { .. } => return None,
+            Fusion::Weighted { normalize, .. } => *normalize,
+            Fusion::Dbsf => {
+                let mean = mean();
+                let deviation =
+                    if count > 1.0 { (squares(mean) / (count - 1.0)).sqrt() } else { 0.0 };
+                let (shift, width) = (mean - 3.0 * deviation, 6.0 * deviation);
+                return Some(Self { shift, width, flat: 0.5 });
+            }
+        };
         match normalize {
             Normalize::None => None,
             Normalize::MinMax => {
@@ -113,8 +124,8 @@ impl Scale {
                 Some(Self { shift: low, width: high - low, flat: 1.0 })
             }
             Normalize::ZScore => {
-                let mean = scores().sum::<f64>() / count;
-                let variance = scores().map(|s| (s - mean) * (s - mean)).sum::<f64>() / count;
+                let mean = mean();
+                let variance = squares(mean) / count;
                 Some(Self { shift: mean, width: variance.sqrt(), flat: 0.0 })
             }
         }
@@ -160,6 +171,18 @@ mod tests {
         let fused = fuse(&legs, &zscore, u32::cmp);
         let sum: f64 = fused.iter().map(|f| f.score).sum();
         assert!(sum.abs() < 1e-12, "z-scores of a leg add up to zero, not {sum}");
+
+        // Spreads of 2 and of none: three scores 0, 2, 4 lie between -4 and 8; one alone is in the middle.
+        let legs = [
+            leg(Leg::Text, 1.0, &[(7, 4.0), (3, 2.0), (5, 0.0)]),
+            leg(Leg::Vector, 0.5, &[(3, 0.9)]),
+        ];
+        assert_eq!(
+            scores(&legs, Fusion::Dbsf),
+            [(3, 0.5 + 0.5 * 0.5), (7, 8.0 / 12.0), (5, 4.0 / 12.0)]
+        );
+        let level = [leg(Leg::Text, 1.0, &[(1, 5.0), (2, 5.0)]), leg(Leg::Vector, 1.0, &[])];
+        assert_eq!(scores(&level, Fusion::Dbsf), [(1, 0.5), (2, 0.5)]);
     }
 
     #[test]
@@ -180,7 +203,7 @@ mod tests {
             text in prop::collection::btree_map(0u32..40, 0.0f64..50.0, 0..30),
             vector in prop::collection::btree_map(0u32..40, -1.0f64..1.0, 0..30),
             weights in (0.0f64..3.0, 0.0f64..3.0),
-            kind in 0usize..4,
+            kind in 0usize..5,
         ) {
             let sorted = |m: std::collections::BTreeMap<u32, f64>| {
                 let mut hits: Vec<_> = m.into_iter().collect();
@@ -193,6 +216,7 @@ mod tests {
                 weighted(Normalize::None),
                 weighted(Normalize::MinMax),
                 weighted(Normalize::ZScore),
+                Fusion::Dbsf,
             ][kind];
             let legs = [
                 leg(Leg::Text, weights.0, &sorted(text)),

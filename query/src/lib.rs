@@ -18,10 +18,13 @@ pub mod query_string;
 pub mod query_type;
 pub mod random;
 pub mod request;
+pub mod rerank;
 pub mod topk;
 pub mod value;
+pub mod why_not;
 mod words;
 
 pub use error::{Error, Result};
 pub use filter::Filter;
 pub use request::{Fusion, SearchRequest};
+pub use rerank::Rerank;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::plan::StrategyKind;
+use crate::rerank::Rerank;
 
 /// Hits of one answer, and the last place a page may reach. Each leg brings at least as many.
 pub const MAX_WINDOW: usize = 10_000;
@@ -142,6 +143,11 @@ pub enum Fusion {
         /// How scores are made comparable first.
         normalize: Normalize,
     },
+    /// Distribution-based score fusion: each leg contributes weight x score, its scores brought to 0..=1
+    /// between mean - 3 s and mean + 3 s, where s is the standard deviation of the leg's list (divided by
+    /// n - 1) and few scores lie outside. Mazzeschi, "Distribution-based score fusion", 2023, as Qdrant
+    /// defines it: one score alone, or scores without spread, become 0.5.
+    Dbsf,
 }
 
 impl Default for Fusion {
@@ -229,6 +235,11 @@ pub struct SearchRequest {
     pub bm25: Option<Bm25>,
     /// How the legs become one list.
     pub fusion: Fusion,
+    /// What is done with the fused list, if anything.
+    pub rerank: Option<Rerank>,
+    /// Hits whose final score is below are left out; [`Ranked::reaches`](crate::rerank::Ranked::reaches).
+    /// Not applied when a reranker that is asked for was not: it is on the scale of its scores.
+    pub score_threshold: Option<f64>,
     /// Exactness against speed.
     pub params: Params,
     /// Hits carry their payload.
@@ -256,6 +267,8 @@ impl Default for SearchRequest {
             vector_leg: LegOptions::default(),
             bm25: None,
             fusion: Fusion::default(),
+            rerank: None,
+            score_threshold: None,
             params: Params::default(),
             with_payload: true,
             with_text: false,
@@ -308,6 +321,18 @@ impl SearchRequest {
     /// Sets how the legs become one list.
     pub fn fusion(mut self, fusion: Fusion) -> Self {
         self.fusion = fusion;
+        self
+    }
+
+    /// Sets what is done with the fused list.
+    pub fn rerank(mut self, rerank: Rerank) -> Self {
+        self.rerank = Some(rerank);
+        self
+    }
+
+    /// Leaves out hits whose final score is below.
+    pub fn score_threshold(mut self, threshold: f64) -> Self {
+        self.score_threshold = Some(threshold);
         self
     }
 
@@ -377,6 +402,10 @@ impl SearchRequest {
                 let at = format!("legs.{name}.weight");
                 return Err(Error::invalid(at, "a finite number from 0 up is expected"));
             }
+        }
+        self.rerank.map_or(Ok(()), |rerank| rerank.check())?;
+        if self.score_threshold.is_some_and(|t| !t.is_finite()) {
+            return Err(Error::invalid("score_threshold", "a finite number is expected"));
         }
         match self.fusion {
             Fusion::Rrf { k } if !k.is_finite() || k < 0.0 => {

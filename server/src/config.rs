@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lexivec::OpenOptions;
-use lexivec::model::Embedder;
+use lexivec::model::{Embedder, Reranker};
 
 use crate::error::StartError;
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// The model for collections that were made with one.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// The reranker for requests that ask for one.
+    pub reranker: Option<Arc<dyn Reranker>>,
     /// How collections are opened.
     pub open: OpenOptions,
 }
@@ -36,6 +38,7 @@ impl Config {
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
             hosts: Vec::new(),
             embedder: None,
+            reranker: None,
             open: OpenOptions::new(),
         }
     }

@@ -63,6 +63,7 @@ impl State {
             if let (Some(_), Some(model)) = (&collection.schema().embedder, &config.embedder) {
                 collection = collection.with_embedder(model.clone()).map_err(fail(&path))?;
             }
+            let collection = with_reranker(collection, &config);
             let name = collection.schema().name.clone();
             let served = Served { collection: Arc::new(collection), path: path.clone() };
             if let Some(other) = found.insert(name.clone(), served) {
@@ -131,7 +132,8 @@ impl State {
         }
         let path = self.config.directory.join(disk::fresh_name());
         let options = options.open(self.config.open.clone());
-        let collection = Arc::new(Collection::create(&path, options)?);
+        let collection = with_reranker(Collection::create(&path, options)?, &self.config);
+        let collection = Arc::new(collection);
         let served = Served { collection: collection.clone(), path };
         collections.insert(name.to_owned(), served);
         Ok(collection)
@@ -216,6 +218,14 @@ impl State {
             return Err(Problem::overloaded("too many writes are waiting"));
         };
         blocking(holding(place, work)).await
+    }
+}
+
+/// Hands in the server's reranker, if it has one.
+fn with_reranker(collection: Collection, config: &Config) -> Collection {
+    match &config.reranker {
+        Some(reranker) => collection.with_reranker(reranker.clone()),
+        None => collection,
     }
 }
 

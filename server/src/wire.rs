@@ -3,12 +3,14 @@
 use lexivec::query::filter::Filter;
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::request::{
-    Bm25, Fusion, Highlight, LegOptions, Mode, Normalize, Params, SearchRequest, Syntax,
+    Bm25, DEFAULT_RRF_K, Fusion, Highlight, LegOptions, Mode, Normalize, Params, SearchRequest,
+    Syntax,
 };
+use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
 use lexivec::schema::{TextField, VectorField};
 use lexivec::{Metric, Options, RecallOptions, RecallQueries};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_RECALL_QUERIES;
@@ -32,6 +34,8 @@ pub(crate) struct SearchJson {
     legs: LegsJson,
     bm25: Option<Bm25>,
     fusion: Option<FusionJson>,
+    rerank: Option<RerankJson>,
+    score_threshold: Option<f64>,
     #[serde(default)]
     params: ParamsJson,
     #[serde(default = "yes")]
@@ -84,10 +88,46 @@ enum FusionJson {
         #[serde(default)]
         normalize: NormalizeJson,
     },
+    Dbsf {},
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum RerankJson {
+    Mmr {
+        #[serde(default = "lambda")]
+        lambda: f64,
+        depth: Option<usize>,
+        budget_ms: Option<u64>,
+    },
+    Exact {
+        depth: Option<usize>,
+        budget_ms: Option<u64>,
+    },
+    Model {
+        depth: Option<usize>,
+        budget_ms: Option<u64>,
+    },
+}
+
+fn lambda() -> f64 {
+    DEFAULT_LAMBDA
+}
+
+impl RerankJson {
+    fn into_rerank(self) -> Rerank {
+        let (rerank, depth, budget_ms) = match self {
+            Self::Mmr { lambda, depth, budget_ms } => (Rerank::mmr(lambda), depth, budget_ms),
+            Self::Exact { depth, budget_ms } => (Rerank::exact(), depth, budget_ms),
+            Self::Model { depth, budget_ms } => (Rerank::model(), depth, budget_ms),
+        };
+        let rerank = rerank.depth(depth.unwrap_or(rerank.depth));
+        rerank.budget_ms(budget_ms.unwrap_or(rerank.budget_ms))
+    }
 }
 
 fn rrf_k() -> f64 {
-    60.0
+    DEFAULT_RRF_K
 }
 
 #[derive(Default, Deserialize)]
@@ -133,6 +173,7 @@ impl SearchJson {
         request.fusion = match self.fusion {
             None => request.fusion,
             Some(FusionJson::Rrf { k }) => Fusion::Rrf { k },
+            Some(FusionJson::Dbsf {}) => Fusion::Dbsf,
             Some(FusionJson::Weighted { alpha, normalize }) => Fusion::Weighted {
                 alpha,
                 normalize: match normalize {
@@ -142,6 +183,8 @@ impl SearchJson {
                 },
             },
         };
+        request.rerank = self.rerank.map(RerankJson::into_rerank);
+        request.score_threshold = self.score_threshold;
         request.params = self.params.into_params();
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;
@@ -170,6 +213,28 @@ fn filter(json: Option<&Value>) -> Answer<Filter> {
 #[serde(deny_unknown_fields)]
 pub(crate) struct BatchJson {
     pub(crate) requests: Vec<SearchJson>,
+}
+
+/// Body of `POST /v1/collections/{c}/explain`: a search, and the id of a row to be told of.
+pub(crate) struct ExplainJson {
+    pub(crate) request: SearchRequest,
+    pub(crate) why_not: Option<String>,
+}
+
+impl ExplainJson {
+    /// Takes the one member that a search does not have.
+    pub(crate) fn read(mut body: Map<String, Value>) -> Answer<Self> {
+        let why_not = match body.remove("why_not") {
+            None => None,
+            Some(Value::String(id)) => Some(id),
+            Some(_) => return Err(Problem::bad_request("why_not: the id of a row is expected")),
+        };
+        let search: SearchJson = serde_json::from_value(Value::Object(body))
+            .map_err(|e| Problem::bad_request(format!("the body: {e}")))?;
+        let mut request = search.into_request()?;
+        request.explain = true;
+        Ok(Self { request, why_not })
+    }
 }
 
 /// Body of `POST /v1/collections/{c}/recall`.

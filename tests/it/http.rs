@@ -127,6 +127,24 @@ fn a_collection_from_its_creation_to_its_end() {
         assert_eq!(status, 200);
         let one = server.json("POST", search, &wing).1;
         assert_eq!(answers, json!([one, found, one]));
+        let explain = "/v1/collections/wings/explain";
+        let mut ranked = json!({"text": "flow", "vector": [1, 1], "fusion": {"dbsf": {}}, "limit": 1,
+            "rerank": {"mmr": {"lambda": 0.5, "depth": 2, "budget_ms": 60_000}}});
+        let answer = server.json("POST", explain, &ranked).1;
+        assert_eq!(
+            (&answer["rerank"]["applied"], &answer["hits"][0]["id"]),
+            (&json!(true), &json!("b/ü"))
+        );
+        assert!(answer["plan"].is_array() && answer["hits"][0]["ledger"]["terms"].is_array());
+        ranked["why_not"] = json!("c");
+        let told = server.json("POST", explain, &ranked).1;
+        let cut = json!({"stage": "cut", "rank": 2, "fused_rank": 2, "last": 1});
+        for (key, value) in cut.as_object().expect("an object") {
+            assert_eq!(&told[key], value, "{told}");
+        }
+        ranked["score_threshold"] = json!(1e9);
+        ranked["why_not"] = json!("b/ü");
+        assert_eq!(server.json("POST", explain, &ranked).1["stage"], "below_threshold");
         let near = json!({"vector": [0, 1], "params": {"target_recall": 0.9}});
         assert_eq!(server.json("POST", search, &near).1["exact"], true);
         let recall = "/v1/collections/wings/recall";
@@ -203,6 +221,7 @@ fn faults_are_problem_documents_and_change_nothing() {
     assert_eq!(server.json("PUT", "/v1/collections/c", &one).0, 201);
     let (docs, search) = ("/v1/collections/c/documents", "/v1/collections/c/search");
     let (batch, recall) = ("/v1/collections/c/search/batch", "/v1/collections/c/recall");
+    let explain = "/v1/collections/c/explain";
     let (one, scroll) = ("/v1/collections/c/documents/x", "/v1/collections/c/scroll");
     let snapshot = "/v1/collections/c/snapshots/..%2Fup";
     let json_kind = "application/json";
@@ -249,6 +268,24 @@ fn faults_are_problem_documents_and_change_nothing() {
         ("POST", search, json_kind, "{\"text\":\"a\",\"ef\":3}", 400, "invalid_request"),
         ("POST", search, json_kind, "{\"vector\":[1,2,3]}", 400, "invalid_request"),
         ("POST", batch, json_kind, "{\"requests\":[{\"text\":\"a\"},{}]}", 400, "invalid_request"),
+        (
+            "POST",
+            search,
+            json_kind,
+            "{\"text\":\"a\",\"rerank\":{\"model\":{}}}",
+            400,
+            "invalid_request",
+        ),
+        (
+            "POST",
+            search,
+            json_kind,
+            "{\"text\":\"a\",\"rerank\":{\"mmr\":{\"k\":1}}}",
+            400,
+            "invalid_request",
+        ),
+        ("POST", explain, json_kind, "{\"text\":\"a\",\"why_not\":7}", 400, "invalid_request"),
+        ("POST", explain, json_kind, "{\"words\":\"a\"}", 400, "invalid_request"),
         ("POST", recall, json_kind, "{\"k\":0}", 400, "invalid_request"),
         ("POST", recall, json_kind, "{\"samples\":100000}", 400, "invalid_request"),
         ("POST", recall, json_kind, "{\"queries\":[[1,2,3]]}", 400, "invalid_request"),

@@ -6,6 +6,7 @@ mod compact;
 mod create;
 mod delete;
 mod evaluate;
+mod explain;
 mod get;
 mod ingest;
 mod inspect;
@@ -45,6 +46,7 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Export(args) => carry::export(&args, open),
         Command::Import(args) => carry::import(&args),
         Command::Search(args) => search::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Stats(args) => stats::run(&args),
         Command::Bench(args) => bench::run(&args),

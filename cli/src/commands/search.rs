@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use lexivec::query::explain::Ledger;
-use lexivec::query::request::{Fusion, Highlight, Normalize, Syntax};
-use lexivec::{Filter, SearchRequest, SearchResponse};
+use lexivec::query::plan::SegmentPlan;
+use lexivec::query::request::{Highlight, Syntax};
+use lexivec::{Collection, Filter, SearchRequest, SearchResponse};
 
 use super::{mode, open_for_reading};
 use crate::args::{ModeArg, Search};
@@ -13,8 +14,7 @@ use crate::output;
 
 pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     let request = request(args)?;
-    let embeds = request.vector.is_none() && !matches!(args.mode, ModeArg::Text);
-    let collection = open_for_reading(&args.dir, args.model.as_deref(), embeds)?;
+    let collection = open(args, &request)?;
     let response = collection.search(&request)?;
     if args.json {
         output::json(&response)?;
@@ -24,7 +24,15 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn request(args: &Search) -> Outcome<SearchRequest> {
+/// Opens the collection, with its model if the request has words that become a vector.
+pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
+    let embeds = request.vector.is_none()
+        && (!matches!(args.mode, ModeArg::Text) || request.rerank.is_some());
+    open_for_reading(&args.dir, args.model.as_deref(), embeds)
+}
+
+/// The request that the arguments mean.
+pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     let parse = |what: &str, e: serde_json::Error| Failure::usage(format!("{what}: {e}"));
     let mut request = SearchRequest::default();
     request.text = args.words.clone();
@@ -50,13 +58,12 @@ fn request(args: &Search) -> Outcome<SearchRequest> {
     request.params.exact = args.exact;
     request.explain = args.explain;
     request.highlight = args.highlight.then(Highlight::default);
-    if let Some(alpha) = args.alpha {
-        request.fusion = Fusion::Weighted { alpha, normalize: Normalize::MinMax };
-    }
+    args.ranking.apply(&mut request)?;
     Ok(request)
 }
 
-fn print(response: &SearchResponse) -> Outcome<()> {
+/// Prints an answer for people.
+pub(super) fn print(response: &SearchResponse) -> Outcome<()> {
     for (place, hit) in response.hits.iter().enumerate() {
         let title = hit.payload.as_ref().and_then(|p| p.get("title")?.as_str()).unwrap_or_default();
         output::line(&format!("{:>3}. {:.6}  {}  {title}", place + 1, hit.score, hit.id))?;
@@ -72,15 +79,45 @@ fn print(response: &SearchResponse) -> Outcome<()> {
     if response.hits.is_empty() {
         output::note("no hits");
     }
-    Ok(())
+    if let Some(reason) = response.rerank.as_ref().and_then(|r| r.reason.as_ref()) {
+        output::note(&format!("not reranked, the order is that of the fusion: {reason}"));
+    }
+    response.plan.iter().flatten().try_for_each(print_plan)
+}
+
+fn print_plan(plan: &SegmentPlan) -> Outcome<()> {
+    let ways = plan.alternatives.iter().map(|(way, cost)| format!("{way:?} {cost:.0} us"));
+    let ways: Vec<String> = ways.collect();
+    output::line(&format!(
+        "segment: {:?}, {} rows match, {:.0} us estimated; instead of {}",
+        plan.strategy,
+        plan.matching,
+        plan.cost,
+        if ways.is_empty() { "nothing".to_owned() } else { ways.join(", ") }
+    ))
 }
 
 fn print_ledger(ledger: &Ledger) -> Outcome<()> {
     for part in &ledger.contributions {
         let leg = format!("{:?}", part.leg).to_lowercase();
+        let normalized = part.normalized.map(|n| format!(", normalized {n:.4}"));
         output::line(&format!(
-            "       {:.6}  {leg} rank {}, score {:.4}",
-            part.contribution, part.rank, part.score
+            "       {:.6}  {leg} rank {}, score {:.4}{}",
+            part.contribution,
+            part.rank,
+            part.score,
+            normalized.unwrap_or_default()
+        ))?;
+    }
+    if let Some(rerank) = &ledger.rerank {
+        let score = match rerank.score {
+            Some(score) => format!("score {score:.6}"),
+            None => "no score".to_owned(),
+        };
+        let (kind, from, to) = (rerank.kind, rerank.from_rank, rerank.to_rank);
+        output::line(&format!(
+            "       {:.6}  fused; {kind}: {score}, rank {from} -> {to}",
+            rerank.fused
         ))?;
     }
     for term in &ledger.terms {

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use lexivec_query::SearchRequest;
+use lexivec_query::why_not::WhyNot;
 use lexivec_storage::{
     self as storage, Directory, DiskVfs, Error as StorageError, Log, LogContent, MemoryVfs, Vfs,
     read_log,
@@ -41,9 +42,10 @@ pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
 use crate::error::{Error, Result};
-use crate::execute::{self, RecallOptions, RecallReport, SearchResponse};
+use crate::execute::{self, RecallOptions, RecallReport, SearchResponse, Source};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
-use crate::model::Embedder;
+use crate::model::rerank::HandedReranker;
+use crate::model::{Embedder, Reranker};
 use crate::options::{OpenOptions, Options};
 use crate::schema::Schema;
 
@@ -57,6 +59,7 @@ pub struct Collection {
     _background: Option<Background>,
     shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
+    reranker: Option<HandedReranker>,
 }
 
 impl Collection {
@@ -182,7 +185,7 @@ impl Collection {
             true => Some(Background::start(&shared)?),
             false => None,
         };
-        Ok(Self { _background: background, shared, embedder: None })
+        Ok(Self { _background: background, shared, embedder: None, reranker: None })
     }
 
     /// Hands in the model that the collection was made with.
@@ -223,6 +226,12 @@ impl Collection {
         Ok(self)
     }
 
+    /// Hands in a reranker, for requests that ask for [`Rerank::model`](lexivec_query::Rerank::model).
+    pub fn with_reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
+        self.reranker = Some(HandedReranker::new(reranker));
+        self
+    }
+
     /// The schema the collection was created with.
     pub fn schema(&self) -> &Schema {
         &self.shared.schema
@@ -246,13 +255,14 @@ impl Collection {
 
     /// Answers a request from every write acknowledged before it.
     ///
-    /// The same writes and request give the same answer, byte for byte.
+    /// The same writes and request give the same answer, byte for byte, unless a reranker is asked for
+    /// whose time runs out, or whose scores differ; the answer says whether it was applied.
     ///
     /// # Errors
     /// The request's faults ([`Error::Request`]), and corruption where a touched block is damaged.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         let generation = self.shared.view()?;
-        execute::search(&generation, self.schema(), self.embedder.as_deref(), request)
+        execute::search(&self.source(&generation), request)
     }
 
     /// Answers many requests from one state of the collection, on all threads, in their order. Those that
@@ -263,7 +273,23 @@ impl Collection {
     /// [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
     pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
         let generation = self.shared.view()?;
-        execute::search_many(&generation, self.schema(), self.embedder.as_deref(), requests)
+        execute::search_many(&self.source(&generation), requests)
+    }
+
+    /// Tells which stage of a request dropped a row, or that it is in the answer: the collection, the
+    /// filter and its clause, the legs with the row's rank in each (counted exactly), the reranker, the
+    /// threshold, or the end of the page. It costs a search and a scan.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
+        let generation = self.shared.view()?;
+        execute::why_not(&self.source(&generation), request, id)
+    }
+
+    fn source<'a>(&'a self, generation: &'a Generation) -> Source<'a> {
+        let (embedder, reranker) = (self.embedder.as_deref(), self.reranker.as_ref());
+        Source { generation, schema: self.schema(), embedder, reranker }
     }
 
     /// Measures how many of the exact hits a vector search finds: in all, in each segment, and among

@@ -1,23 +1,28 @@
-//! Answering a request: filter, legs, gather, fusion, and documents for the winners only.
+//! Answering a request: filter, legs, gather, fusion, rerank, and documents for the winners only.
 
 mod gather;
 mod recall;
+mod rerank;
 mod text;
 mod vector;
+mod why_not;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
+pub use rerank::RerankReport;
+pub(crate) use why_not::why_not;
 
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::{Bound, BoundLeg, bind};
 use lexivec_query::explain::Ledger;
 use lexivec_query::filter::Filter;
-use lexivec_query::fusion::{Fused, LegHits, fuse};
+use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::plan::SegmentPlan;
 use lexivec_query::request::Leg;
+use lexivec_query::rerank::Ranked;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -27,6 +32,7 @@ use crate::document::{Document, check_embedded, vector_fault};
 use crate::error::{Error, Result};
 use crate::limits::MAX_BATCH_REQUESTS;
 use crate::model::Embedder;
+use crate::model::rerank::HandedReranker;
 use crate::schema::Schema;
 use crate::segment::RowSet;
 use crate::text::{Passage, TextQuery};
@@ -39,7 +45,8 @@ pub(crate) type Place = (u32, u32);
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SearchResponse {
-    /// Best first; equal scores are ordered by id.
+    /// Best first; equal scores are ordered by id. Hits that a reranker gave no score come last, in fused
+    /// order; their scores are on another scale.
     pub hits: Vec<Hit>,
     /// The generation of segment files that answered.
     pub generation: u64,
@@ -49,6 +56,9 @@ pub struct SearchResponse {
     pub exact: bool,
     /// Live rows the filter admits.
     pub matching: u64,
+    /// What became of the rerank, when the request asks for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<RerankReport>,
     /// How each segment's vector leg was run, when the request asks for an explanation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Vec<SegmentPlan>>,
@@ -60,7 +70,8 @@ pub struct SearchResponse {
 pub struct Hit {
     /// The document's id.
     pub id: String,
-    /// Its score; higher is better. Equal to the sum of the ledger's contributions, exactly.
+    /// Its final score; higher is better. The ledger's contributions add up to it, exactly, unless a
+    /// reranker gave it.
     pub score: f64,
     /// Where the score comes from.
     pub ledger: Ledger,
@@ -79,43 +90,28 @@ pub struct Hit {
 const TASK_REQUESTS: usize = 32;
 
 /// Runs a request on a generation.
-pub(crate) fn search(
-    generation: &Generation,
-    schema: &Schema,
-    embedder: Option<&dyn Embedder>,
-    request: &SearchRequest,
-) -> Result<SearchResponse> {
-    let source = Source { generation, schema, embedder };
-    let (bound, vector) = source.prepare(request)?;
-    let wanted = wanted_rows(generation, schema, &request.filter)?;
-    let found = match (leg_of(&bound, Leg::Vector), &vector) {
-        (Some(leg), Some(vector)) => source.vector_leg(leg, &[vector], request, &wanted)?.pop(),
-        _ => None,
-    };
-    source.answer(request, &bound, found.unwrap_or_default(), &wanted)
+pub(crate) fn search(source: &Source<'_>, request: &SearchRequest) -> Result<SearchResponse> {
+    let prepared = source.prepare(request)?;
+    let wanted = wanted_rows(source.generation, source.schema, &request.filter)?;
+    let ranking = source.rank_one(&prepared, &wanted)?;
+    source.answer(request, ranking, &wanted)
 }
 
 /// Runs many requests on a generation, on all threads: a filter that some of them have in common is
 /// evaluated once, and where rows are scanned, once for all of them.
 pub(crate) fn search_many(
-    generation: &Generation,
-    schema: &Schema,
-    embedder: Option<&dyn Embedder>,
+    source: &Source<'_>,
     requests: &[SearchRequest],
 ) -> Result<Vec<SearchResponse>> {
     if requests.len() > MAX_BATCH_REQUESTS {
         let detail = format!("{} are over the limit of {MAX_BATCH_REQUESTS}", requests.len());
         return Err(Error::invalid("requests", detail));
     }
-    let source = Source { generation, schema, embedder };
     // Every one is checked before one is run.
     let prepared: Vec<_> = requests
         .par_iter()
         .enumerate()
-        .map(|(place, request)| {
-            let (bound, vector) = source.prepare(request).map_err(|e| e.of_request(place))?;
-            Ok(Prepared { request, bound, vector })
-        })
+        .map(|(place, request)| source.prepare(request).map_err(|e| e.of_request(place)))
         .collect::<Result<_>>()?;
     // As many tasks as keep all threads busy.
     let share = requests.len().div_ceil(rayon::current_num_threads());
@@ -128,7 +124,7 @@ pub(crate) fn search_many(
 }
 
 /// A request and what it means.
-struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     request: &'a SearchRequest,
     bound: Bound,
     vector: Option<Vec<f32>>,
@@ -155,17 +151,55 @@ fn leg_of(bound: &Bound, kind: Leg) -> Option<&BoundLeg> {
 
 /// What requests are answered from.
 #[derive(Clone, Copy)]
-struct Source<'a> {
-    generation: &'a Generation,
-    schema: &'a Schema,
-    embedder: Option<&'a dyn Embedder>,
+pub(crate) struct Source<'a> {
+    pub(crate) generation: &'a Generation,
+    pub(crate) schema: &'a Schema,
+    pub(crate) embedder: Option<&'a dyn Embedder>,
+    pub(crate) reranker: Option<&'a HandedReranker>,
+}
+
+/// The final list of a request, before its page is cut out of it.
+struct Ranking {
+    list: Vec<Ranked<Place>>,
+    rerank: Option<RerankReport>,
+    text_query: Option<TextQuery>,
+    plans: Vec<SegmentPlan>,
+}
+
+impl Ranking {
+    /// The request's threshold, unless it is on the scale of a reranker that was not applied.
+    fn threshold(&self, request: &SearchRequest) -> Option<f64> {
+        let applied = self.rerank.as_ref().is_none_or(|r| r.applied);
+        request.score_threshold.filter(|_| applied)
+    }
 }
 
 impl Source<'_> {
-    fn prepare(&self, request: &SearchRequest) -> Result<(Bound, Option<Vec<f32>>)> {
+    fn prepare<'r>(&self, request: &'r SearchRequest) -> Result<Prepared<'r>> {
         let bound = bind(request, &self.schema.catalog())?;
+        self.handed(request)?;
         let vector = query_vector(self.schema, self.embedder, request, &bound)?;
-        Ok((bound, vector))
+        Ok(Prepared { request, bound, vector })
+    }
+
+    /// The live row with this id.
+    fn find(&self, id: &str) -> Result<Option<Place>> {
+        for (place, live) in (0u32..).zip(&self.generation.segments) {
+            let row = live.segment.documents.row_of(id)?;
+            if let Some(row) = row.filter(|&row| live.alive.contains(row)) {
+                return Ok(Some((place, row)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ranks the rows of one request.
+    fn rank_one(&self, prepared: &Prepared<'_>, wanted: &[Arc<RowSet>]) -> Result<Ranking> {
+        let found = match prepared.vector_leg() {
+            Some((leg, vector)) => self.vector_leg(leg, &[vector], prepared.request, wanted)?.pop(),
+            None => None,
+        };
+        self.rank(prepared, found.unwrap_or_default(), wanted)
     }
 
     /// Answers requests that are alike.
@@ -183,7 +217,9 @@ impl Source<'_> {
             }
         };
         let answers = task.iter().zip(found);
-        answers.map(|(p, found)| self.answer(p.request, &p.bound, found, &wanted)).collect()
+        answers
+            .map(|(p, found)| self.answer(p.request, self.rank(p, found, &wanted)?, &wanted))
+            .collect()
     }
 
     fn vector_leg(
@@ -198,15 +234,15 @@ impl Source<'_> {
         vector::search(self.generation, &asked, wanted)
     }
 
-    /// Answers a request whose vector leg has been run.
-    fn answer(
+    /// Ranks the rows of a request whose vector leg has been run.
+    fn rank(
         &self,
-        request: &SearchRequest,
-        bound: &Bound,
+        prepared: &Prepared<'_>,
         mut found: Found,
         wanted: &[Arc<RowSet>],
-    ) -> Result<SearchResponse> {
+    ) -> Result<Ranking> {
         let (generation, schema) = (self.generation, self.schema);
+        let Prepared { request, bound, vector } = prepared;
         let mut text_query = None;
         let mut legs = Vec::with_capacity(bound.legs.len());
         for leg in &bound.legs {
@@ -220,17 +256,33 @@ impl Source<'_> {
             legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
         }
         let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
-        let page = fused.into_iter().skip(request.offset).take(request.limit);
-        let hits = page
-            .map(|fused| hit(generation, schema, request, text_query.as_ref(), fused))
+        let (list, rerank) = self.rerank(request, bound, vector.as_deref(), fused)?;
+        Ok(Ranking { list, rerank, text_query, plans: found.plans })
+    }
+
+    /// Reads the documents of a request's page.
+    fn answer(
+        &self,
+        request: &SearchRequest,
+        ranking: Ranking,
+        wanted: &[Arc<RowSet>],
+    ) -> Result<SearchResponse> {
+        let (generation, threshold) = (self.generation, ranking.threshold(request));
+        let Ranking { list, rerank, text_query, plans } = ranking;
+        let list = list.into_iter().filter(|row| threshold.is_none_or(|t| row.reaches(t)));
+        let hits = list
+            .skip(request.offset)
+            .take(request.limit)
+            .map(|row| hit(generation, self.schema, request, text_query.as_ref(), row))
             .collect::<Result<Vec<_>>>()?;
         Ok(SearchResponse {
             hits,
             generation: generation.number,
             seq: generation.seq,
-            exact: found.plans.iter().all(|p| p.strategy.is_exact()),
+            exact: plans.iter().all(|p| p.strategy.is_exact()),
             matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
-            plan: request.explain.then_some(found.plans),
+            rerank,
+            plan: request.explain.then_some(plans),
         })
     }
 }
@@ -243,19 +295,17 @@ fn query_vector(
     request: &SearchRequest,
     bound: &Bound,
 ) -> Result<Option<Vec<f32>>> {
-    let Some(leg) = bound.legs.iter().find(|l| l.kind == Leg::Vector) else {
+    let Some(name) = bound.query_field.as_deref() else {
         return Ok(None);
     };
     if let Some(vector) = &request.vector {
-        let name = leg.vector_field.as_deref().unwrap_or_default();
         let field = schema.vectors.iter().find(|f| f.name == name);
         if let Some(fault) = field.and_then(|f| vector_fault(f, vector)) {
             return Err(Error::invalid("query vector", fault));
         }
         return Ok(Some(vector.clone()));
     }
-    let asked = leg.vector_field.as_deref();
-    if let Some(record) = schema.embedder.as_ref().filter(|r| Some(r.field.as_str()) != asked) {
+    if let Some(record) = schema.embedder.as_ref().filter(|r| r.field != name) {
         return Err(Error::invalid(
             "vector_field",
             format!("text is embedded for field {:?} only; give a vector for others", record.field),
@@ -290,13 +340,16 @@ fn hit(
     schema: &Schema,
     request: &SearchRequest,
     text_query: Option<&TextQuery>,
-    fused: Fused<Place>,
+    ranked: Ranked<Place>,
 ) -> Result<Hit> {
+    let score = ranked.score();
+    let Ranked { fused, reranked } = ranked;
     let (segment, row) = fused.key;
     let Some(live) = generation.segments.get(segment as usize) else {
         return Err(Error::invalid("hit", "its segment is not in the generation"));
     };
-    let mut ledger = Ledger::new(fused.score, fused.contributions);
+    let mut ledger = Ledger::new(score, fused.contributions);
+    ledger.rerank = reranked;
     // Terms of a row that the text leg did not bring are no part of its score.
     let from_text = ledger.contributions.iter().any(|c| c.leg == Leg::Text);
     if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
@@ -312,5 +365,5 @@ fn hit(
     };
     let highlight = highlight.map(|(how, query)| text::passages(schema, query, &text, how));
     let text = Some(text).filter(|_| request.with_text);
-    Ok(Hit { id, score: fused.score, ledger, text, highlight, payload })
+    Ok(Hit { id, score, ledger, text, highlight, payload })
 }

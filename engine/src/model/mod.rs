@@ -1,5 +1,7 @@
 //! Models that live in the process: what an embedder must do, and the ones we bring.
 
 mod embed;
+pub(crate) mod rerank;
 
 pub use embed::{Embedder, StaticEmbedder};
+pub use rerank::{Candidate, Deadline, RerankQuery, Reranker, Wants};

@@ -55,6 +55,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/collections/{collection}/snapshots/{snapshot}", put(upkeep::snapshot))
         .route("/v1/collections/{collection}/search", post(search::search))
         .route("/v1/collections/{collection}/search/batch", post(search::batch))
+        .route("/v1/collections/{collection}/explain", post(search::explain))
         .route("/v1/collections/{collection}/recall", post(search::recall))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
@@ -68,7 +69,7 @@ async fn no_route() -> Problem {
         StatusCode::NOT_FOUND,
         "no_such_route",
         "No such route",
-        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/count|/scroll|\
+        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/count|/scroll|\
          /flush|/compact|/verify|/snapshots[/{name}]]], /healthz, /metrics",
     )
 }

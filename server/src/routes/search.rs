@@ -1,15 +1,17 @@
-//! Searching a collection, and measuring how well that goes.
+//! Searching a collection, explaining what was found, and measuring how well that goes.
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use lexivec::{RecallReport, SearchResponse};
+use serde_json::{Map, Value};
 
 use super::{App, read_json};
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_REQUESTS;
-use crate::wire::{BatchJson, RecallJson, SearchJson};
+use crate::wire::{BatchJson, ExplainJson, RecallJson, SearchJson};
 
 pub(super) async fn search(
     Shared(state): App,
@@ -21,6 +23,24 @@ pub(super) async fn search(
     let request = read_json::<SearchJson>(&state, &headers, body).await?.into_request()?;
     let answer = state.search(move || Ok(collection.search(&request)?)).await?;
     Ok(Json(answer))
+}
+
+pub(super) async fn explain(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Response> {
+    let collection = state.collection(&name)?;
+    let body = read_json::<Map<String, Value>>(&state, &headers, body).await?;
+    let ExplainJson { request, why_not } = ExplainJson::read(body)?;
+    let answer = state.search(move || {
+        Ok(match why_not {
+            Some(id) => Json(collection.why_not(&request, &id)?).into_response(),
+            None => Json(collection.search(&request)?).into_response(),
+        })
+    });
+    answer.await
 }
 
 pub(super) async fn batch(

@@ -1,0 +1,231 @@
+//! The stage after the fusion: candidates are read, scored and put in their final order.
+
+use std::time::Duration;
+
+use lexivec_query::SearchRequest;
+use lexivec_query::bind::Bound;
+use lexivec_query::fusion::Fused;
+use lexivec_query::rerank::{Ranked, Rerank, RerankKind, mmr, reorder};
+use serde::Serialize;
+
+use super::{Place, Source, gather};
+use crate::error::{Error, Result};
+use crate::model::rerank::{Candidate, Deadline, HandedReranker, RerankQuery, out_of_time};
+use crate::schema::Metric;
+use crate::segment::Vectors;
+use crate::vector::distance::similarity;
+
+/// What became of the rerank that a request asks for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RerankReport {
+    /// The kind asked for.
+    pub kind: &'static str,
+    /// False when the hits are in fused order, though another one was asked for.
+    pub applied: bool,
+    /// Why it was not applied. A threshold of the request was not applied either then, as it is on the
+    /// scale of the reranker's scores.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Rows it was shown.
+    pub candidates: usize,
+    /// Rows it gave a score; the others follow behind them.
+    pub scored: usize,
+}
+
+/// The final list, and what became of the rerank.
+pub(super) type Final = (Vec<Ranked<Place>>, Option<RerankReport>);
+
+/// Scores of the first rows of the fused list, or why there are none.
+type Scores = std::result::Result<Vec<Option<f64>>, String>;
+
+/// A candidate's vector as it is stored.
+struct StoredVector<'a> {
+    place: usize,
+    vector: &'a [f32],
+    unit: f32,
+}
+
+impl Source<'_> {
+    /// Puts the fused list in its final order.
+    pub(super) fn rerank(
+        &self,
+        request: &SearchRequest,
+        bound: &Bound,
+        vector: Option<&[f32]>,
+        fused: Vec<Fused<Place>>,
+    ) -> Result<Final> {
+        let Some(rerank) = request.rerank else {
+            return Ok((fused.into_iter().map(Ranked::plain).collect(), None));
+        };
+        let deadline = Deadline::after(Duration::from_millis(rerank.budget_ms));
+        let candidates = fused.get(..rerank.depth).unwrap_or(&fused);
+        let stage = Stage { source: self, request, bound, rerank, vector, deadline };
+        let mut report = RerankReport {
+            kind: rerank.kind.name(),
+            applied: true,
+            reason: None,
+            candidates: candidates.len(),
+            scored: 0,
+        };
+        let list = match stage.scores(candidates)? {
+            Ok(scores) => {
+                report.scored = scores.iter().flatten().count();
+                reorder(fused, rerank.kind, &scores, |a, b| gather::by_id(self.generation, *a, *b))
+            }
+            Err(reason) => {
+                (report.applied, report.reason) = (false, Some(reason));
+                fused.into_iter().map(Ranked::plain).collect()
+            }
+        };
+        Ok((list, Some(report)))
+    }
+
+    /// The reranker a request asks for, if it was handed in.
+    pub(super) fn handed(&self, request: &SearchRequest) -> Result<Option<&HandedReranker>> {
+        match request.rerank.map(|r| r.kind) {
+            Some(RerankKind::Model) if self.reranker.is_none() => Err(Error::invalid(
+                "rerank.model",
+                "no reranker was handed in; hand one in, or leave this out",
+            )),
+            _ => Ok(self.reranker),
+        }
+    }
+}
+
+/// One rerank.
+struct Stage<'a> {
+    source: &'a Source<'a>,
+    request: &'a SearchRequest,
+    bound: &'a Bound,
+    rerank: Rerank,
+    vector: Option<&'a [f32]>,
+    deadline: Deadline,
+}
+
+impl Stage<'_> {
+    fn scores(&self, candidates: &[Fused<Place>]) -> Result<Scores> {
+        let name = self.rerank.kind.name();
+        if let (RerankKind::Model, Some(reranker)) =
+            (self.rerank.kind, self.source.handed(self.request)?)
+        {
+            return self.by_model(reranker, candidates);
+        }
+        let Some(query) = self.vector else {
+            return Ok(Err("the model has nothing to say about the query's words".to_owned()));
+        };
+        let scores = match self.rerank.kind {
+            RerankKind::Mmr { lambda } => self.by_mmr(lambda, query, candidates)?,
+            _ => self.by_similarity(query, candidates)?,
+        };
+        Ok(scores.ok_or_else(|| out_of_time(name)))
+    }
+
+    /// The vector field that is compared: the request's, or the collection's first.
+    fn field(&self) -> &str {
+        let asked = self.bound.query_field.as_deref().or(self.request.vector_field.as_deref());
+        let first = || self.source.schema.vectors.first().map(|f| f.name.as_str());
+        asked.or_else(first).unwrap_or_default()
+    }
+
+    /// The vectors a row's segment has of the field, if the row has one.
+    fn vectors(&self, (segment, row): Place) -> Option<&Vectors> {
+        let live = self.source.generation.segments.get(segment as usize)?;
+        let vectors = live.segment.vectors(self.field())?;
+        vectors.store.present.contains(row).then_some(vectors)
+    }
+
+    /// Exact similarities; nothing when the time ran out.
+    fn by_similarity(
+        &self,
+        query: &[f32],
+        candidates: &[Fused<Place>],
+    ) -> Result<Option<Vec<Option<f64>>>> {
+        let mut scores = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            if self.deadline.passed() {
+                return Ok(None);
+            }
+            scores.push(match self.vectors(candidate.key) {
+                Some(vectors) => {
+                    let query = vectors.store.query(query);
+                    Some(f64::from(query.similarity(&query.stored(candidate.key.1)?)))
+                }
+                None => None,
+            });
+        }
+        Ok(Some(scores))
+    }
+
+    /// Diversity; nothing when the time ran out.
+    fn by_mmr(
+        &self,
+        lambda: f64,
+        query: &[f32],
+        candidates: &[Fused<Place>],
+    ) -> Result<Option<Vec<Option<f64>>>> {
+        let cosine =
+            |a: &[f32], b: &[f32], units: f32| f64::from(similarity(Metric::Cosine, a, b, units));
+        let unit = crate::vector::distance::inverse_norm;
+        // Read before they are compared, so that damage is told and not compared with.
+        let mut stored = Vec::with_capacity(candidates.len());
+        for (place, candidate) in candidates.iter().enumerate() {
+            if let Some(vectors) = self.vectors(candidate.key) {
+                let vector = vectors.store.vector(candidate.key.1)?;
+                stored.push(StoredVector { place, vector, unit: unit(vector) });
+            }
+        }
+        let of_query = unit(query);
+        let relevance: Vec<f64> =
+            stored.iter().map(|s| cosine(query, s.vector, of_query * s.unit)).collect();
+        let between = |a: usize, b: usize| {
+            let (a, b) = (&stored[a], &stored[b]);
+            cosine(a.vector, b.vector, a.unit * b.unit)
+        };
+        let key = |i: usize| candidates[stored[i].place].key;
+        let by_id = |a: usize, b: usize| gather::by_id(self.source.generation, key(a), key(b));
+        let Some(picked) = mmr(&relevance, lambda, between, by_id, || self.deadline.passed())
+        else {
+            return Ok(None);
+        };
+        let mut scores = vec![None; candidates.len()];
+        for (stored, score) in stored.iter().zip(picked) {
+            scores[stored.place] = Some(score);
+        }
+        Ok(Some(scores))
+    }
+
+    fn by_model(&self, reranker: &HandedReranker, fused: &[Fused<Place>]) -> Result<Scores> {
+        let wants = reranker.wants();
+        let mut candidates = Vec::with_capacity(fused.len());
+        for (place, row) in fused.iter().enumerate() {
+            let (segment, number) = row.key;
+            let Some(live) = self.source.generation.segments.get(segment as usize) else {
+                return Err(Error::invalid("hit", "its segment is not in the generation"));
+            };
+            let documents = &live.segment.documents;
+            let mut candidate = Candidate {
+                id: documents.id(number)?.to_owned(),
+                rank: place + 1,
+                score: row.score,
+                text: Default::default(),
+                payload: Default::default(),
+                vector: None,
+            };
+            if wants.text || wants.payload {
+                let document = documents.document(self.source.schema, number)?;
+                candidate.text = if wants.text { document.text } else { Default::default() };
+                candidate.payload =
+                    if wants.payload { document.payload } else { Default::default() };
+            }
+            if let (true, Some(vectors)) = (wants.vector, self.vectors(row.key)) {
+                candidate.vector = Some(vectors.store.vector(number)?.to_vec());
+            }
+            candidates.push(candidate);
+        }
+        let (text, vector) = (self.request.text.clone(), self.vector.map(<[f32]>::to_vec));
+        let query = RerankQuery { text, vector, deadline: self.deadline };
+        let scores = reranker.call(query, candidates);
+        Ok(scores.map(|scores| scores.into_iter().map(Some).collect()))
+    }
+}

@@ -1,0 +1,130 @@
+//! Why one row is not in an answer: the request is run, and the row looked for after each stage.
+
+use lexivec_query::SearchRequest;
+use lexivec_query::bind::BoundLeg;
+use lexivec_query::fusion::Contribution;
+use lexivec_query::request::{Leg, Syntax};
+use lexivec_query::topk::descending;
+use lexivec_query::why_not::{LegPlace, Place as InLeg, Verdict, WhyNot, failing_clause, judge};
+
+use super::{Place, Ranking, Source, gather, text, wanted_rows};
+use crate::error::Result;
+
+/// Tells the stage that dropped a row.
+pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) -> Result<WhyNot> {
+    let told = |verdict, legs| Ok(WhyNot { id: id.to_owned(), verdict, legs });
+    let prepared = source.prepare(request)?;
+    let Some(place) = source.find(id)? else {
+        return told(Verdict::NotInCollection, Vec::new());
+    };
+    let (segment, row) = (place.0 as usize, place.1);
+    let wanted = wanted_rows(source.generation, source.schema, &request.filter)?;
+    if !wanted.get(segment).is_some_and(|rows| rows.contains(row)) {
+        let payload = match source.generation.segments.get(segment) {
+            Some(live) => live.segment.documents.payload(source.schema, row)?,
+            None => serde_json::Value::Null,
+        };
+        let clause = failing_clause(&request.filter, &payload).unwrap_or(&request.filter);
+        return told(Verdict::Filtered { clause: clause.to_text() }, Vec::new());
+    }
+    let ranking = source.rank_one(&prepared, &wanted)?;
+    let found = ranking.list.iter().enumerate().find(|(_, ranked)| ranked.fused.key == place);
+    let contributions = found.map_or(&[][..], |(_, ranked)| &ranked.fused.contributions);
+    let looked =
+        Looked { source, place, wanted: &wanted, ranking: &ranking, syntax: request.syntax };
+    let mut legs = Vec::with_capacity(prepared.bound.legs.len());
+    for leg in &prepared.bound.legs {
+        let part = contributions.iter().find(|c| c.leg == leg.kind);
+        let place = looked.in_leg(leg, part, prepared.vector.as_deref())?;
+        legs.push(LegPlace { leg: leg.kind, window: leg.window, place });
+    }
+    let verdict = judge(request, &legs, found, ranking.threshold(request));
+    told(verdict, legs)
+}
+
+/// A row that is looked for.
+struct Looked<'a> {
+    source: &'a Source<'a>,
+    place: Place,
+    wanted: &'a [std::sync::Arc<crate::segment::RowSet>],
+    ranking: &'a Ranking,
+    syntax: Syntax,
+}
+
+/// Why the text leg does not match a row.
+fn no_words(syntax: Syntax) -> &'static str {
+    match syntax {
+        Syntax::Words => "it has none of the terms that the query asks for",
+        Syntax::QueryString => {
+            "it has nothing of what the query asks for, lacks what it demands, or has what it excludes"
+        }
+    }
+}
+
+impl Looked<'_> {
+    /// Its place in a leg: as it contributed, or as it is counted.
+    fn in_leg(
+        &self,
+        leg: &BoundLeg,
+        part: Option<&Contribution>,
+        vector: Option<&[f32]>,
+    ) -> Result<InLeg> {
+        if let Some(part) = part {
+            return Ok(InLeg::Found { rank: part.rank, score: part.score });
+        }
+        let (counted, absent) = match leg.kind {
+            Leg::Text => (self.by_words(leg)?, no_words(self.syntax).to_owned()),
+            Leg::Vector => {
+                let field = leg.vector_field.as_deref().unwrap_or_default();
+                match vector {
+                    Some(vector) => (
+                        self.by_vector(field, vector)?,
+                        format!("it has no vector in field {field:?}"),
+                    ),
+                    None => (None, "the model has nothing to say about the words".to_owned()),
+                }
+            }
+        };
+        Ok(match counted {
+            Some((rank, score)) if rank <= leg.window => InLeg::Missed { rank, score },
+            Some((rank, score)) => InLeg::Outside { rank, score },
+            None => InLeg::Absent { why: absent },
+        })
+    }
+
+    /// Its rank among all rows that the text leg matches, and its score.
+    fn by_words(&self, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
+        let Some(query) = &self.ranking.text_query else { return Ok(None) };
+        let rows: usize = self.wanted.iter().map(|rows| rows.count() as usize).sum();
+        let window = rows.max(leg.window);
+        let hits = text::search(self.source.generation, query, self.wanted, window)?;
+        let found = hits.iter().position(|(place, _)| *place == self.place);
+        Ok(found.and_then(|i| Some((i + 1, hits.get(i)?.1))))
+    }
+
+    /// Its rank among all rows that have a vector in this field, and its score.
+    fn by_vector(&self, field: &str, vector: &[f32]) -> Result<Option<(usize, f64)>> {
+        let generation = self.source.generation;
+        let segments = (0u32..).zip(&generation.segments).zip(self.wanted);
+        let stores = segments.filter_map(|((segment, live), rows)| {
+            Some((segment, &live.segment.vectors(field)?.store, rows))
+        });
+        let own = stores.clone().find(|(segment, store, _)| {
+            *segment == self.place.0 && store.present.contains(self.place.1)
+        });
+        let Some((_, store, _)) = own else { return Ok(None) };
+        let query = store.query(vector);
+        let own = f64::from(query.similarity(&query.stored(self.place.1)?));
+        let mut rank = 1;
+        for (segment, store, rows) in stores {
+            let query = store.query(vector);
+            for row in rows.iter().filter(|&row| store.present.contains(row)) {
+                let score = f64::from(query.similarity(&query.stored(row)?));
+                let order = descending(score, own)
+                    .then_with(|| gather::by_id(generation, (segment, row), self.place));
+                rank += usize::from(order.is_lt());
+            }
+        }
+        Ok(Some((rank, own)))
+    }
+}

@@ -1,0 +1,184 @@
+//! Ordering a few candidates anew: the trait a caller implements, and the call that outlives its budget.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+use crate::limits::MAX_RUNNING_RERANKS;
+
+/// Something that scores the best rows of a search anew: a cross-encoder, late interaction, rules.
+///
+/// A reranker is handed in from outside with
+/// [`Collection::with_reranker`](crate::Collection::with_reranker); requests ask for it by
+/// [`RerankKind::Model`](lexivec_query::rerank::RerankKind::Model).
+pub trait Reranker: Send + Sync {
+    /// Name, for messages.
+    fn name(&self) -> &str;
+
+    /// Which parts of the candidates it looks at; no other parts are read.
+    fn wants(&self) -> Wants {
+        Wants::default()
+    }
+
+    /// One finite score per candidate, in their order; higher is better. An error, a panic, another
+    /// number of scores or one that is not finite is a failure: the search answers in fused order and
+    /// says why.
+    ///
+    /// It runs on a thread of its own, and the search waits for it no longer than the budget says. An
+    /// answer that comes later is discarded; the thread is not stopped, so that a slow reranker
+    /// should look at the query's [`deadline`](RerankQuery::deadline) now and then. While
+    /// [`MAX_RUNNING_RERANKS`] calls are running no further one is made.
+    fn rerank(&self, query: &RerankQuery, candidates: &[Candidate]) -> Result<Vec<f64>>;
+}
+
+/// Parts of a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wants {
+    /// Its texts.
+    pub text: bool,
+    /// Its payload.
+    pub payload: bool,
+    /// Its vector, of the request's vector field.
+    pub vector: bool,
+}
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self { text: true, payload: false, vector: false }
+    }
+}
+
+/// What a reranker is asked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RerankQuery {
+    /// The request's words.
+    pub text: Option<String>,
+    /// The request's vector, or the one its words were embedded to, if the search made one.
+    pub vector: Option<Vec<f32>>,
+    /// When the search stops waiting.
+    pub deadline: Deadline,
+}
+
+/// A row to be scored.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// The document's id.
+    pub id: String,
+    /// Its place in the fused list, from 1.
+    pub rank: usize,
+    /// Its fused score.
+    pub score: f64,
+    /// Its texts by field; empty unless wanted.
+    pub text: BTreeMap<String, String>,
+    /// Its payload; empty unless wanted.
+    pub payload: Map<String, Value>,
+    /// Its vector, if it is wanted and the row has one.
+    pub vector: Option<Vec<f32>>,
+}
+
+/// A moment after which an answer is of no use.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    pub(crate) fn after(budget: Duration) -> Self {
+        Self(Instant::now() + budget)
+    }
+
+    /// True once it is over.
+    pub fn passed(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// The time left.
+    pub fn left(&self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
+/// A reranker that was handed in, and how many of its calls are running.
+#[derive(Clone)]
+pub(crate) struct HandedReranker {
+    reranker: Arc<dyn Reranker>,
+    running: Arc<AtomicUsize>,
+}
+
+/// Counts one call as running until it ends, however it ends.
+struct Running(Arc<AtomicUsize>);
+
+impl Running {
+    fn begin(count: &Arc<AtomicUsize>) -> Option<Self> {
+        let running = Self(count.clone());
+        (count.fetch_add(1, Ordering::AcqRel) < MAX_RUNNING_RERANKS).then_some(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl HandedReranker {
+    pub(crate) fn new(reranker: Arc<dyn Reranker>) -> Self {
+        Self { reranker, running: Arc::default() }
+    }
+
+    pub(crate) fn wants(&self) -> Wants {
+        self.reranker.wants()
+    }
+
+    /// The scores, or why there are none.
+    pub(crate) fn call(
+        &self,
+        query: RerankQuery,
+        candidates: Vec<Candidate>,
+    ) -> std::result::Result<Vec<f64>, String> {
+        let name = self.reranker.name().to_owned();
+        if query.deadline.passed() {
+            return Err(out_of_time(&name));
+        }
+        let Some(running) = Running::begin(&self.running) else {
+            return Err(format!("{MAX_RUNNING_RERANKS} calls of reranker {name} have not ended"));
+        };
+        let (count, deadline) = (candidates.len(), query.deadline);
+        let (tell, told) = channel();
+        let reranker = self.reranker.clone();
+        let work = move || {
+            let scores = reranker.rerank(&query, &candidates);
+            drop(running);
+            // Nobody may wait any more.
+            let _ = tell.send(scores);
+        };
+        if let Err(error) = std::thread::Builder::new().name("rerank".to_owned()).spawn(work) {
+            return Err(format!("no thread for reranker {name}: {error}"));
+        }
+        let scores = match told.recv_timeout(deadline.left()) {
+            Ok(scores) => scores.map_err(|e| format!("reranker {name} failed: {e}"))?,
+            Err(RecvTimeoutError::Timeout) => return Err(out_of_time(&name)),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(format!("reranker {name} panicked"));
+            }
+        };
+        if scores.len() != count {
+            let found = scores.len();
+            return Err(format!("reranker {name} gave {found} scores for {count} candidates"));
+        }
+        match scores.iter().position(|s| !s.is_finite()) {
+            Some(i) => Err(format!("reranker {name} gave candidate {i} the score {}", scores[i])),
+            None => Ok(scores),
+        }
+    }
+}
+
+/// What an answer says when the budget is used up.
+pub(crate) fn out_of_time(name: &str) -> String {
+    format!("the time of reranker {name} ran out")
+}

@@ -1,0 +1,319 @@
+//! The stage after the fusion: what a request says of it, diversity (MMR), and the order scores make.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::fusion::Fused;
+use crate::topk::descending;
+
+/// Candidates a reranker sees where the caller names no number: what each leg brings to a fusion.
+pub const DEFAULT_RERANK_DEPTH: usize = 100;
+/// Candidates a reranker may see: MMR compares each with each, which are half a million comparisons.
+pub const MAX_RERANK_DEPTH: usize = 1_000;
+/// Time a reranker has where the caller names none, in milliseconds.
+pub const DEFAULT_RERANK_BUDGET_MS: u64 = 1_000;
+/// Longest time a reranker may be given, in milliseconds: a search must end while someone waits.
+pub const MAX_RERANK_BUDGET_MS: u64 = 60_000;
+/// Share of relevance in MMR where the caller names none: as much of it as of novelty.
+pub const DEFAULT_LAMBDA: f64 = 0.5;
+
+/// Orders the best of the fused list anew. Its first `depth` rows are the candidates; those that get a
+/// score are put first, by it, and it is their final score. All others (rows beyond the depth, rows
+/// without a vector where vectors are compared) follow in fused order and keep their fused score, which is
+/// on another scale: only the scores of hits whose ledger has a rerank score can be compared. When
+/// the reranker fails or its time runs out, the fused order stands and the answer says so.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Rerank {
+    /// What is done.
+    pub kind: RerankKind,
+    /// Candidates it sees; each leg brings at least as many.
+    pub depth: usize,
+    /// Its time, in milliseconds; with 0 it is never applied.
+    pub budget_ms: u64,
+}
+
+/// The ways to rerank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RerankKind {
+    /// Maximal marginal relevance: Carbonell and Goldstein, "The use of MMR, diversity-based reranking for
+    /// reordering documents and producing summaries", 1998. Each next row is the one with the highest
+    /// lambda x cosine with the query - (1 - lambda) x highest cosine with a row picked before; that value
+    /// is its score. Cosines of the stored vectors, whatever the field's metric: both terms then have
+    /// one scale. A row is not rewarded for pointing away from the others: a cosine below 0 counts as 0
+    /// in the second term, so scores never rise from one pick to the next.
+    Mmr {
+        /// Share of relevance, 0 to 1.
+        lambda: f64,
+    },
+    /// By the exact similarity of stored vectors to the query vector, in the field's own metric.
+    Exact,
+    /// By the scores of the reranker that the caller handed in.
+    Model,
+}
+
+impl RerankKind {
+    /// Its name in requests and ledgers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mmr { .. } => "mmr",
+            Self::Exact => "exact",
+            Self::Model => "model",
+        }
+    }
+}
+
+impl Rerank {
+    fn new(kind: RerankKind) -> Self {
+        Self { kind, depth: DEFAULT_RERANK_DEPTH, budget_ms: DEFAULT_RERANK_BUDGET_MS }
+    }
+
+    /// Diversity, with this share of relevance.
+    pub fn mmr(lambda: f64) -> Self {
+        Self::new(RerankKind::Mmr { lambda })
+    }
+
+    /// Exact similarity of vectors.
+    pub fn exact() -> Self {
+        Self::new(RerankKind::Exact)
+    }
+
+    /// The reranker that was handed in.
+    pub fn model() -> Self {
+        Self::new(RerankKind::Model)
+    }
+
+    /// Sets the number of candidates.
+    pub fn depth(mut self, depth: usize) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// Sets the time, in milliseconds.
+    pub fn budget_ms(mut self, budget_ms: u64) -> Self {
+        self.budget_ms = budget_ms;
+        self
+    }
+
+    /// Checks every number against its limit.
+    pub(crate) fn check(&self) -> Result<()> {
+        let at = |field: &str| format!("rerank.{}.{field}", self.kind.name());
+        let budget = self.budget_ms as usize;
+        for (field, limit, found) in [
+            ("depth", MAX_RERANK_DEPTH, self.depth),
+            ("budget_ms", MAX_RERANK_BUDGET_MS as usize, budget),
+        ] {
+            if found > limit {
+                return Err(Error::TooLarge { what: at(field), limit, found });
+            }
+        }
+        match self.kind {
+            _ if self.depth == 0 => {
+                Err(Error::invalid(at("depth"), "a number above 0 is expected"))
+            }
+            RerankKind::Mmr { lambda } if !(0.0..=1.0).contains(&lambda) => {
+                Err(Error::invalid(at("lambda"), "a number from 0 to 1 is expected"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where a row was in the fused list, and where the reranker put it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Reranked {
+    /// The reranker's kind.
+    pub kind: &'static str,
+    /// Its score, which is the final one; nothing for a row that got none, which keeps its fused score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// The fused score: the sum of the contributions.
+    pub fused: f64,
+    /// Place in the fused list, from 1.
+    pub from_rank: usize,
+    /// Place in the final list, from 1.
+    pub to_rank: usize,
+}
+
+/// A row of the final list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked<K> {
+    /// The row, as it was fused.
+    pub fused: Fused<K>,
+    /// What the reranker did with it, where one was applied.
+    pub reranked: Option<Reranked>,
+}
+
+impl<K> Ranked<K> {
+    /// A row that was not reranked.
+    pub fn plain(fused: Fused<K>) -> Self {
+        Self { fused, reranked: None }
+    }
+
+    /// Its final score.
+    pub fn score(&self) -> f64 {
+        self.reranked.as_ref().and_then(|r| r.score).unwrap_or(self.fused.score)
+    }
+
+    /// True if the final score is not below. A row that a reranker was to score and did not has none on
+    /// the scale of the threshold.
+    pub fn reaches(&self, threshold: f64) -> bool {
+        let scored = self.reranked.as_ref().is_none_or(|r| r.score.is_some());
+        scored && self.score() >= threshold
+    }
+}
+
+/// Puts the rows that have a score first, by it, ties by id; the others behind them, as they were.
+/// `scores` are those of the first rows.
+pub fn reorder<K>(
+    fused: Vec<Fused<K>>,
+    kind: RerankKind,
+    scores: &[Option<f64>],
+    by_id: impl Fn(&K, &K) -> Ordering,
+) -> Vec<Ranked<K>> {
+    let mut rows: Vec<(usize, Option<f64>, Fused<K>)> = fused
+        .into_iter()
+        .enumerate()
+        .map(|(place, row)| (place, scores.get(place).copied().flatten(), row))
+        .collect();
+    rows.sort_by(|a, b| match (a.1, b.1) {
+        (Some(x), Some(y)) => descending(x, y).then_with(|| by_id(&a.2.key, &b.2.key)),
+        (None, None) => a.0.cmp(&b.0),
+        (x, y) => y.is_some().cmp(&x.is_some()),
+    });
+    let ranked = |(to, (from, score, row)): (usize, (usize, Option<f64>, Fused<K>))| {
+        let (from_rank, to_rank) = (from + 1, to + 1);
+        let reranked = Reranked { kind: kind.name(), score, fused: row.score, from_rank, to_rank };
+        Ranked { fused: row, reranked: Some(reranked) }
+    };
+    rows.into_iter().enumerate().map(ranked).collect()
+}
+
+/// The scores of [`RerankKind::Mmr`], one for each candidate: in descending order, ties by id, they are
+/// the order of the picks. `relevance` has the cosines with the query, `cosine` gives those between two
+/// candidates. Nothing if `stop` says so before the last pick.
+pub fn mmr(
+    relevance: &[f64],
+    lambda: f64,
+    cosine: impl Fn(usize, usize) -> f64,
+    by_id: impl Fn(usize, usize) -> Ordering,
+    stop: impl Fn() -> bool,
+) -> Option<Vec<f64>> {
+    let mut scores = vec![0.0; relevance.len()];
+    let mut closest = vec![0.0f64; relevance.len()];
+    let mut left: Vec<usize> = (0..relevance.len()).collect();
+    loop {
+        let value = |i: usize| lambda * relevance[i] - (1.0 - lambda) * closest[i];
+        let best = left.iter().enumerate().min_by(|(_, a), (_, b)| {
+            descending(value(**a), value(**b)).then_with(|| by_id(**a, **b))
+        });
+        let Some((place, &picked)) = best else { return Some(scores) };
+        if stop() {
+            return None;
+        }
+        scores[picked] = value(picked);
+        left.swap_remove(place);
+        for &i in &left {
+            closest[i] = closest[i].max(cosine(picked, i));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn row(key: u32, score: f64) -> Fused<u32> {
+        Fused { key, score, contributions: Vec::new() }
+    }
+
+    #[test]
+    fn scored_rows_go_first_and_the_others_follow_as_they_were() {
+        let fused = vec![row(5, 0.9), row(4, 0.8), row(3, 0.7), row(2, 0.6), row(1, 0.5)];
+        let scores = [Some(-1.0), None, Some(2.0), Some(-1.0)];
+        let ranked = reorder(fused, RerankKind::Model, &scores, u32::cmp);
+        let places: Vec<_> = ranked
+            .iter()
+            .map(|r| {
+                let moved = r.reranked.as_ref().expect("moved");
+                (r.fused.key, r.score(), moved.from_rank, moved.to_rank, r.reaches(-1.0))
+            })
+            .collect();
+        assert_eq!(
+            places,
+            [
+                (3, 2.0, 3, 1, true),
+                (2, -1.0, 4, 2, true),
+                (5, -1.0, 1, 3, true),
+                (4, 0.8, 2, 4, false),
+                (1, 0.5, 5, 5, false),
+            ]
+        );
+        assert!(Ranked::plain(row(1, 0.5)).reaches(0.5));
+        assert!(!Ranked::plain(row(1, 0.5)).reaches(0.6));
+    }
+
+    #[test]
+    fn mmr_gives_the_worked_out_scores() {
+        // Rows 0 and 1 are twins; row 2 is less relevant, and like none of them.
+        let relevance = [0.9, 0.8, 0.5];
+        let cosine = |a: usize, b: usize| if a + b == 1 { 1.0 } else { -0.5 };
+        let scores = |lambda| mmr(&relevance, lambda, cosine, |a, b| a.cmp(&b), || false);
+        assert_eq!(scores(1.0), Some(vec![0.9, 0.8, 0.5]));
+        assert_eq!(scores(0.5), Some(vec![0.45, 0.5 * 0.8 - 0.5, 0.25]));
+        assert_eq!(scores(0.0), Some(vec![0.0, -1.0, 0.0]));
+        assert_eq!(mmr(&relevance, 0.5, cosine, |a, b| a.cmp(&b), || true), None);
+        assert_eq!(mmr(&[], 0.5, cosine, |a, b| a.cmp(&b), || true), Some(Vec::new()));
+    }
+
+    #[test]
+    fn numbers_beyond_their_limits_are_told() {
+        for (rerank, expected) in [
+            (Rerank::mmr(1.5), "rerank.mmr.lambda"),
+            (Rerank::mmr(f64::NAN), "rerank.mmr.lambda"),
+            (Rerank::exact().depth(0), "rerank.exact.depth"),
+            (Rerank::model().depth(1_001), "1001 is over the limit of 1000"),
+            (Rerank::model().budget_ms(60_001), "rerank.model.budget_ms"),
+        ] {
+            let error = rerank.check().expect_err("must be refused").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        assert_eq!(Rerank::mmr(0.0).budget_ms(0).check(), Ok(()));
+    }
+
+    proptest! {
+        /// A plain model: pick after pick, every value computed anew.
+        #[test]
+        fn scores_of_mmr_are_in_the_order_of_its_picks(
+            vectors in prop::collection::vec(prop::collection::vec(-3i32..4, 3), 0..14),
+            query in prop::collection::vec(-3i32..4, 3),
+            lambda in 0.0f64..=1.0,
+        ) {
+            let cosine = |a: &[i32], b: &[i32]| {
+                let dot = |a: &[i32], b: &[i32]| a.iter().zip(b).map(|(x, y)| f64::from(x * y)).sum::<f64>();
+                let lengths = (dot(a, a) * dot(b, b)).sqrt();
+                if lengths > 0.0 { dot(a, b) / lengths } else { 0.0 }
+            };
+            let relevance: Vec<f64> = vectors.iter().map(|v| cosine(&query, v)).collect();
+            let between = |a: usize, b: usize| cosine(&vectors[a], &vectors[b]);
+            let scores = mmr(&relevance, lambda, between, |a, b| a.cmp(&b), || false).expect("to the end");
+            let mut picks: Vec<usize> = Vec::new();
+            while picks.len() < vectors.len() {
+                let value = |i: usize| {
+                    let closest = picks.iter().map(|&p| between(p, i)).fold(0.0, f64::max);
+                    lambda * relevance[i] - (1.0 - lambda) * closest
+                };
+                let left = (0..vectors.len()).filter(|i| !picks.contains(i));
+                let best = left.min_by(|&a, &b| descending(value(a), value(b))).expect("one is left");
+                prop_assert_eq!(scores[best].to_bits(), value(best).to_bits());
+                picks.push(best);
+            }
+            let mut order: Vec<usize> = (0..vectors.len()).collect();
+            order.sort_by(|&a, &b| descending(scores[a], scores[b]).then(a.cmp(&b)));
+            prop_assert_eq!(order, picks);
+        }
+    }
+}
