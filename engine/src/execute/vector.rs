@@ -143,10 +143,10 @@ impl Search<'_> {
         let (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) =
             (&plan.strategy, &self.vectors.graph)
         else {
-            let best = codes.scan_many(&near, self.rows, most)?;
+            let found = codes.scan_many(&near, self.rows, most)?;
             let mut all = Vec::with_capacity(queries.len());
-            for (query, best) in queries.iter().zip(best) {
-                let (found, scored) = rescore(query, &best, window, rank)?;
+            for (query, mut best) in queries.iter().zip(found) {
+                let (found, scored) = rescore(query, &mut best, window, rank)?;
                 let pages = |pages: &mut Pages| {
                     self.rows.iter().for_each(|row| codes.touch(row, pages));
                     best.iter().take(scored).for_each(|near| store.touch(near.row, pages));
@@ -188,7 +188,7 @@ impl Search<'_> {
                 });
                 plan.page_reads = Some(pages.count());
             }
-            all.push((rescore(query, &best, window, rank)?.0, plan));
+            all.push((rescore(query, &mut best, window, rank)?.0, plan));
         }
         Ok(all)
     }

@@ -12,6 +12,31 @@ pub(crate) struct RowSet {
     words: Vec<u64>,
 }
 
+/// Rows of a set, ascending.
+pub(crate) struct Rows<'a> {
+    words: std::slice::Iter<'a, u64>,
+    /// What is left of the word before the next one.
+    left: u64,
+    /// First row of the next word.
+    next: u32,
+}
+
+impl Iterator for Rows<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        while self.left == 0 {
+            self.left = *self.words.next()?;
+            self.next = self.next.wrapping_add(64);
+        }
+        let bit = self.left.trailing_zeros();
+        self.left &= self.left - 1;
+        // The last word of the longest set ends where rows do.
+        Some(self.next.wrapping_sub(64) + bit)
+    }
+}
+
 impl RowSet {
     pub(crate) fn empty(rows: u32) -> Self {
         Self { rows, count: 0, words: vec![0; rows.div_ceil(64) as usize] }
@@ -101,17 +126,8 @@ impl RowSet {
     }
 
     /// Rows of the set, ascending.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.words.iter().enumerate().flat_map(|(i, &word)| {
-            let mut left = word;
-            std::iter::from_fn(move || {
-                let bit = left.trailing_zeros();
-                (left != 0).then(|| {
-                    left &= left - 1;
-                    i as u32 * 64 + bit
-                })
-            })
-        })
+    pub(crate) fn iter(&self) -> Rows<'_> {
+        Rows { words: self.words.iter(), left: 0, next: 0 }
     }
 
     /// The bits, little-endian words; nothing at all for a full set.

@@ -13,24 +13,28 @@ const STEP: usize = 16;
 /// Standard deviations by which codes would have to be off for the best row that is left out.
 const DEVIATIONS: f64 = 4.0;
 
-/// The `k` closest of some rows, best first, and how many of them were scored. `near` has them by their codes,
-/// closest first: what codes say differs from the similarity by a constant of the query and by an error
+/// The `k` closest of some rows, best first, and how many of them were scored: those that come first in `near`
+/// then. It has them by their codes, in any order: what codes say differs from the similarity by a constant of the query and by an error
 /// whose spread is that of the rows scored so far, and where no row that is left is likely to enter the end
 /// is reached. Ties go to the lower rank, as in [`scan_many`](super::scan_many).
 pub(crate) fn rescore(
     query: &Query<'_>,
-    near: &[Near],
+    near: &mut [Near],
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<(Vec<(u32, f64)>, usize)> {
     let (mut top, mut off) = (TopK::new(k), Spread::default());
     let (mut block, mut next) = (Vec::new(), Vec::new());
-    let mut rows = near.iter().map(|near| near.row);
-    query.take(&mut rows, k.saturating_add(LEAST), &mut block)?;
-    let mut scored = 0;
+    let (mut scored, mut ordered) = (0, 0);
+    let mut take = |near: &mut [Near], count: usize, block: &mut Vec<_>| {
+        let closest = closest(near.get_mut(ordered..).unwrap_or_default(), count);
+        ordered += closest.len();
+        query.take(&mut closest.iter().map(|near| near.row), count, block)
+    };
+    take(near, k.saturating_add(LEAST), &mut block)?;
     while !block.is_empty() {
         // On their way while those before them are scored.
-        query.take(&mut rows, STEP, &mut next)?;
+        take(near, STEP, &mut next)?;
         for stored in &block {
             let score = f64::from(query.similarity(stored));
             if let Some(near) = near.get(scored) {
@@ -51,6 +55,17 @@ pub(crate) fn rescore(
     }
     let found = top.into_sorted().into_iter().map(|(score, (_, row))| (row, score));
     Ok((found.collect(), scored))
+}
+
+/// Brings the closest of some rows to the front, in their order, and gives them.
+fn closest(near: &mut [Near], count: usize) -> &mut [Near] {
+    if (1..near.len()).contains(&count) {
+        near.select_nth_unstable_by(count - 1, |a, b| b.cmp(a));
+    }
+    let count = count.min(near.len());
+    let closest = &mut near[..count];
+    closest.sort_unstable_by(|a, b| b.cmp(a));
+    closest
 }
 
 /// Mean and spread of numbers that come one by one (Welford, "Note on a method for calculating corrected sums
@@ -79,6 +94,16 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_closest_come_to_the_front() {
+        let near = |score: u8| Near { score: f32::from(score), row: 0 };
+        for count in 0..8 {
+            let mut rows = [3, 1, 5, 2, 4].map(near);
+            let expected: Vec<Near> = [5, 4, 3, 2, 1].map(near).into_iter().take(count).collect();
+            assert_eq!(closest(&mut rows, count), expected, "{count}");
+        }
+    }
 
     #[test]
     fn a_spread_is_that_of_its_numbers() {

@@ -326,7 +326,8 @@ fn measure(
             false => None,
             true => {
                 let most = deepest + 1 + codes.spare_of_some(deepest, rows);
-                let found = codes.scan(&near, &store.present, most)?;
+                let mut found = codes.scan(&near, &store.present, most)?;
+                found.sort_unstable_by(|a, b| b.cmp(a));
                 let depth = |&depth: &usize| {
                     recall(
                         &mut found.iter().map(|near| near.row),

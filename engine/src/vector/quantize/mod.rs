@@ -401,7 +401,7 @@ impl Codes {
         Ok(())
     }
 
-    /// The `most` closest of some rows by their codes, best first.
+    /// The `most` closest of some rows by their codes, in no order.
     pub(crate) fn scan(&self, query: &CodeQuery, rows: &RowSet, most: usize) -> Result<Vec<Near>> {
         let found = self.scan_many(std::slice::from_ref(query), rows, most)?;
         Ok(found.into_iter().next().unwrap_or_default())
@@ -432,7 +432,7 @@ impl Codes {
             }
             std::mem::swap(&mut block, &mut next);
         }
-        Ok(all.into_iter().map(Best::into_sorted).collect())
+        Ok(all.into_iter().map(Best::into_rows).collect())
     }
 
     /// Recall of a scan where it was not measured. Eight bits found all but one hit in 5,000 of every
