@@ -2,7 +2,8 @@
 //!
 //! A clause is looked for as the collection's analyzer reads it. `+` and `AND` make a clause one that a hit
 //! must have, `-` and `NOT` one that it must not; of the others a hit has at least one, unless there are some
-//! that it must have. A backslash takes its meaning from the character behind it.
+//! that it must have. AND and OR stand side by side only with brackets. A prefix is compared with terms as
+//! they are in the index, stems where the analyzer makes stems; a fuzzy word is made a term first. A backslash takes its meaning from the character behind it.
 
 use crate::error::{Error, Result};
 
@@ -113,6 +114,7 @@ impl Reader<'_> {
         }
         let mut clauses: Vec<Clause> = Vec::new();
         let (mut joined, mut denied) = (false, false);
+        let mut seen = None;
         loop {
             self.skip_space();
             if self.peek().is_none_or(|c| c == ')') {
@@ -121,7 +123,15 @@ impl Reader<'_> {
                     false => Ok(Clauses(clauses)),
                 };
             }
-            match self.keyword() {
+            let keyword = self.keyword();
+            if let Some(word @ (Keyword::And | Keyword::Or)) = keyword
+                && seen.replace(word).is_some_and(|before| before != word)
+            {
+                return Err(
+                    self.fault("AND and OR side by side; say with brackets what belongs together")
+                );
+            }
+            match keyword {
                 Some(Keyword::And) if !clauses.is_empty() && !denied => joined = true,
                 Some(Keyword::Or) if !clauses.is_empty() && !denied => {}
                 Some(Keyword::Not) if !denied => denied = true,
@@ -129,6 +139,9 @@ impl Reader<'_> {
                 None => {
                     let mut clause = self.clause(depth)?;
                     if std::mem::take(&mut denied) {
+                        if clause.occur != Occur::Should {
+                            return Err(self.fault("a clause has either NOT or a sign"));
+                        }
                         clause.occur = Occur::MustNot;
                     }
                     if std::mem::take(&mut joined) {
@@ -253,7 +266,7 @@ impl Reader<'_> {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Keyword {
     And,
     Or,
@@ -300,7 +313,9 @@ mod tests {
             ("aero* sonc~ sonc~2", "aero* sonc~1 sonc~2"),
             ("(a b)^2 +(c -(d e))", "(a b)^2 +(c -(d e))"),
             ("title:(a +b)", "title:(a +b)"),
-            ("a AND b OR c", "+a +b c"),
+            ("a AND b AND c", "+a +b +c"),
+            ("a OR b c", "a b c"),
+            ("(a AND b) OR c", "(+a +b) c"),
             ("a AND NOT b", "+a -b"),
             ("a AND -b", "+a -b"),
             ("NOT a b", "-a b"),
@@ -335,6 +350,8 @@ mod tests {
             ("word~3", "edits is a whole number up to 2"),
             ("\"a b\"~", "a slop is"),
             ("\"a b\"~101", "a slop is"),
+            ("a AND b OR c", "side by side"),
+            ("NOT +a", "either NOT or a sign"),
             ("AND a", "want a clause before"),
             ("a AND", "want a clause behind"),
             ("NOT", "want a clause behind"),

@@ -372,3 +372,35 @@ fn a_walk_keeps_to_the_pages_it_may_touch() {
     }
     assert!(found[2] < K && found[2] <= found[0], "fewer pages find less: {found:?}");
 }
+
+#[test]
+fn a_bounded_walk_that_ends_in_a_scan_gives_its_best() {
+    // The filter admits what is far from the query, so that a walk is not sure of having met it.
+    let mut random = Random(8);
+    let rows: Vec<Vec<f32>> = (0..4_000).map(|_| random.vector(48)).collect();
+    let query = random.vector(48);
+    let near = |row: &Vec<f32>| -> f32 { row.iter().zip(&query).map(|(x, y)| x * y).sum() };
+    let documents = rows.iter().enumerate().map(|(i, row)| {
+        let far = near(row) < -1.0;
+        Document::new(format!("{i:06}")).vector(row.clone()).payload("far", far)
+    });
+    let field = VectorField::new("vector", 48, Metric::Dot);
+    let options = Options::new().vector_field(field).graph_min_rows(1);
+    let collection = Collection::in_memory(options).expect("created");
+    collection.upsert(documents.collect()).expect("written");
+    let far = Filter::from_json(&serde_json::json!({"far": true})).expect("a filter");
+    let ids = |request: &SearchRequest| -> Vec<String> {
+        collection.search(request).expect("an answer").hits.into_iter().map(|h| h.id).collect()
+    };
+    let request = SearchRequest::vector(query.clone()).limit(K).filter(far);
+    let exact = ids(&request.clone().exact());
+    let mut bounded = request.strategy(StrategyKind::Graph).ef(20).explain();
+    bounded.params.max_page_reads = Some(100);
+    let plan = collection.search(&bounded).expect("an answer").plan.expect("asked for");
+    assert_eq!(plan[0].strategy.kind(), Some(StrategyKind::Codes), "{plan:?}");
+    let found = ids(&bounded);
+    let same = found.iter().filter(|id| exact.contains(id)).count();
+    // For more than the ten that codes of eight bits say are the closest there are no pages left; of rows in
+    // no order there would be none.
+    assert!(found.len() == K && same >= K / 2, "{found:?} {exact:?}");
+}

@@ -69,7 +69,7 @@ def ours(arguments, index):
     common = ["--query-vectors", arguments.data / "q.npy", "--query-text", arguments.out / "queries.jsonl"]
     for name, flags, _ in CELLS:
         truth = ["--truth", arguments.data / TRUTH[name]] if name in TRUTH else []
-        command = [arguments.lexivec, "bench", index, *common, *flags, *truth, "--rounds", 1, "--json"]
+        command = [arguments.lexivec, "bench", index, *common, *flags, *truth, "--json"]
         setting = json.loads(processor(command)[1])["settings"][0]
         results[name] = {
             "qps": setting["qps"], "p99": setting["p99_ms"], "recall": setting.get("recall@10"),

@@ -171,6 +171,8 @@ impl Search<'_> {
                     best = codes.scan(near, self.rows, most)?;
                     if let Some(pages) = &mut pages {
                         self.rows.iter().for_each(|row| codes.touch(row, pages));
+                        // Which are let go for want of pages depends on the order.
+                        best.sort_unstable_by(|a, b| b.cmp(a));
                     }
                 }
                 Strategy::Graph { ef } | Strategy::FilteredGraph { ef } => *ef = width,

@@ -2,13 +2,14 @@
 
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::BoundLeg;
+use lexivec_query::filter::Filter;
 use lexivec_query::fusion::Contribution;
 use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::topk::descending;
 use lexivec_query::why_not::{LegPlace, Place as InLeg, Verdict, WhyNot, failing_clause, judge};
 
 use super::{Place, Ranking, Source, gather, text, wanted_rows};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Tells the stage that dropped a row.
 pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) -> Result<WhyNot> {
@@ -20,11 +21,12 @@ pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) ->
     let (segment, row) = (place.0 as usize, place.1);
     let wanted = wanted_rows(source.generation, source.schema, &request.filter)?;
     if !wanted.get(segment).is_some_and(|rows| rows.contains(row)) {
-        let payload = match source.generation.segments.get(segment) {
-            Some(live) => live.segment.documents.payload(source.schema, row)?,
-            None => serde_json::Value::Null,
+        let live = source.generation.segments.get(segment);
+        let mut admits = |clause: &Filter| match live {
+            Some(live) => Ok(live.matching(source.schema, clause)?.contains(row)),
+            None => Ok::<bool, Error>(false),
         };
-        let clause = failing_clause(&request.filter, &payload).unwrap_or(&request.filter);
+        let clause = failing_clause(&request.filter, &mut admits)?.unwrap_or(&request.filter);
         return told(Verdict::Filtered { clause: clause.to_text() }, Vec::new());
     }
     let ranking = source.rank_one(&prepared, &wanted)?;

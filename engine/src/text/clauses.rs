@@ -161,8 +161,7 @@ impl ClauseQuery {
         k: usize,
         rank: impl Fn(u32) -> Result<u32>,
     ) -> Result<Vec<(u32, f64)>> {
-        let mut admitted = self.rows(&self.root, index)?;
-        admitted.intersect(wanted);
+        let admitted = self.rows(&self.root, index, wanted)?;
         let rows: Vec<u32> = admitted.iter().collect();
         let mut scores = vec![0.0; rows.len()];
         self.score(&self.root, &admitted, index, &mut |leaf, within| {
@@ -187,7 +186,7 @@ impl ClauseQuery {
     pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
         let mut one = RowSet::empty(index.rows());
         one.insert(row);
-        one.intersect(&self.rows(&self.root, index)?);
+        let one = self.rows(&self.root, index, &one)?;
         let mut parts = Vec::new();
         self.score(&self.root, &one, index, &mut |leaf, within| {
             let length = index.lengths(leaf.field)?.of(row);
@@ -228,19 +227,19 @@ impl ClauseQuery {
         }
     }
 
-    /// The rows a node admits, dead ones too.
-    fn rows(&self, node: &Node, index: &TextIndex) -> Result<RowSet> {
+    /// The rows among some that a node admits.
+    fn rows(&self, node: &Node, index: &TextIndex, among: &RowSet) -> Result<RowSet> {
         let union = |nodes: &mut dyn Iterator<Item = &Node>| -> Result<RowSet> {
             let mut rows = RowSet::empty(index.rows());
             for node in nodes {
-                rows.unite(&self.rows(node, index)?);
+                rows.unite(&self.rows(node, index, among)?);
             }
             Ok(rows)
         };
         match node {
             Node::Leaf(leaf) => {
                 let mut rows = RowSet::empty(index.rows());
-                leaf.each(index, &RowSet::full(index.rows()), &mut |row, _| rows.insert(row))?;
+                leaf.each(index, among, &mut |row, _| rows.insert(row))?;
                 Ok(rows)
             }
             Node::Any(nodes) => union(&mut nodes.iter()),
@@ -252,9 +251,9 @@ impl ClauseQuery {
                 let mut rows = match must.next() {
                     None => union(&mut of(Occur::Should))?,
                     Some(first) => {
-                        let mut rows = self.rows(first, index)?;
+                        let mut rows = self.rows(first, index, among)?;
                         for node in must {
-                            rows.intersect(&self.rows(node, index)?);
+                            rows = self.rows(node, index, &rows)?;
                         }
                         rows
                     }
@@ -279,8 +278,7 @@ impl ClauseQuery {
             Node::Leaf(leaf) => show(leaf, rows),
             Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, index, show)),
             Node::Group(nodes) => {
-                let mut inner = self.rows(node, index)?;
-                inner.intersect(rows);
+                let inner = self.rows(node, index, rows)?;
                 let adding = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
                 adding.map(|(_, node)| node).try_for_each(|n| self.score(n, &inner, index, show))
             }

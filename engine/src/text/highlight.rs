@@ -1,6 +1,6 @@
 //! The passage of a text that answers a query best, with what was found marked.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use lexivec_query::request::Highlight;
 use serde::Serialize;
@@ -34,7 +34,10 @@ impl TextQuery {
         options: &Highlight,
     ) -> Vec<Passage> {
         let tokens = Analysis::new(&settings.analyzer).tokens(text);
-        let found: Vec<bool> = tokens.iter().map(|t| self.looks_for(field, &t.text)).collect();
+        let mut known: HashMap<&str, bool> = HashMap::new();
+        let mut looks_for =
+            |term| *known.entry(term).or_insert_with(|| self.looks_for(field, term));
+        let found: Vec<bool> = tokens.iter().map(|t| looks_for(t.text.as_str())).collect();
         let Some((start, end)) = best(text, &tokens, &found, options.max_chars) else {
             return Vec::new();
         };
@@ -58,23 +61,43 @@ impl TextQuery {
 }
 
 /// Bytes of the best passage: with the most distinct terms found, then with the most words found, then the
-/// first; it begins and ends with a word.
+/// first; it begins and ends with a word. In one pass: both ends of a passage only go on.
 fn best(text: &str, tokens: &[Token], found: &[bool], chars: usize) -> Option<(usize, usize)> {
-    let width = |from: usize, to: usize| text.get(from..to).map_or(0, |part| part.chars().count());
+    // The characters before each word, and before its end.
+    let mut counted = (0, 0);
+    let mut before = |byte: usize| {
+        let between = text.get(counted.0..byte).map_or(0, |part| part.chars().count());
+        counted = (byte, counted.1 + between);
+        counted.1
+    };
+    let edges: Vec<(usize, usize)> =
+        tokens.iter().map(|t| (before(t.offset_from), before(t.offset_to))).collect();
+    let (mut first, mut end) = (0, 0);
+    let (mut counts, mut words): (HashMap<&str, usize>, usize) = (HashMap::new(), 0);
     let mut best: Option<((usize, usize), usize, usize)> = None;
     for hit in (0..tokens.len()).filter(|&i| found[i]) {
-        let lead = |&first: &usize| {
-            width(tokens[first].offset_from, tokens[hit].offset_from) <= chars / LEAD
-        };
-        let first = (0..=hit).rev().take_while(lead).last().unwrap_or(hit);
-        let start = tokens[first].offset_from;
-        let fits = |last: &usize| width(start, tokens[*last].offset_to) <= chars;
-        let last = (hit..tokens.len()).take_while(fits).last().unwrap_or(hit);
-        let inside = || (first..=last).filter(|&i| found[i]);
-        let distinct: HashSet<&str> = inside().map(|i| tokens[i].text.as_str()).collect();
-        let worth = (distinct.len(), inside().count());
+        while edges[hit].0 - edges[first].0 > chars / LEAD {
+            if first < end && found[first] {
+                words -= 1;
+                let left = counts.entry(&tokens[first].text).or_default();
+                *left -= 1;
+                if *left == 0 {
+                    counts.remove(tokens[first].text.as_str());
+                }
+            }
+            first += 1;
+        }
+        end = end.max(first);
+        while end < tokens.len() && (end <= hit || edges[end].1 - edges[first].0 <= chars) {
+            if found[end] {
+                words += 1;
+                *counts.entry(&tokens[end].text).or_default() += 1;
+            }
+            end += 1;
+        }
+        let worth = (counts.len(), words);
         if best.is_none_or(|(most, ..)| worth > most) {
-            best = Some((worth, start, tokens[last].offset_to));
+            best = Some((worth, tokens[first].offset_from, tokens[end - 1].offset_to));
         }
     }
     best.map(|(_, start, end)| (start, end))

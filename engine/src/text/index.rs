@@ -1,6 +1,6 @@
 //! The inverted index of one segment: written once by tantivy, read through our sections.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
@@ -20,6 +20,7 @@ use tantivy::{
 
 use super::analyzer::Analysis;
 use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name};
+use super::score::{SEEK_COST, reach};
 use super::{SegmentText, tantivy_error};
 use crate::error::{Error, Result, corrupt};
 use crate::schema::TextField;
@@ -308,6 +309,11 @@ impl TextIndex {
         let mut postings = inverted
             .read_postings_from_terminfo(term, IndexRecordOption::Basic)
             .map_err(|e| tantivy_error(&self.file, e))?;
+        if u64::from(among.count()) * SEEK_COST < u64::from(postings.doc_freq()) {
+            let mut has = |row: &u32| reach(&mut postings, *row);
+            among.iter().filter(&mut has).for_each(|row| rows.insert(row));
+            return Ok(());
+        }
         while postings.doc() < self.rows {
             if among.contains(postings.doc()) {
                 rows.insert(postings.doc());
@@ -406,17 +412,15 @@ impl TextIndex {
             return Ok(known.clone());
         }
         let lengths = self.lengths(field)?;
-        let mut least = vec![u32::MAX; most as usize + 1];
+        let mut least = BTreeMap::new();
         let mut postings = postings.clone();
         while postings.doc() < self.rows {
-            let Some(least) = least.get_mut(postings.term_freq() as usize) else {
-                return Err(corrupt(&self.file, FREQUENCIES, "a term is more frequent than that"));
-            };
-            *least = lengths.of(postings.doc()).min(*least);
+            let length = lengths.of(postings.doc());
+            let known = least.entry(postings.term_freq()).or_insert(length);
+            *known = length.min(*known);
             postings.advance();
         }
-        let found = (0u32..).zip(least).filter(|&(_, length)| length < u32::MAX);
-        let frontier: Frontier = found.collect();
+        let frontier: Frontier = least.into_iter().collect();
         let mut frontiers = self.frontiers.write();
         if frontiers.len() < MAX_FRONTIERS {
             frontiers.insert(key, frontier.clone());

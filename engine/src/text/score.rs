@@ -135,15 +135,20 @@ impl WordQuery {
         for (place, term) in self.terms.iter().enumerate() {
             let Some(norms) = self.fields.get(term.field) else { continue };
             if let Some(postings) = index.postings(term.field, &term.text)? {
-                let frontier = index.frontier(term.field, &term.text, &postings)?;
-                let adds = |&(tf, length): &(u32, u32)| self.contribution(term, tf, length);
-                let bound = frontier.iter().map(adds).fold(0.0, f64::max);
                 let lengths = index.lengths(term.field)?;
                 let once = match postings.doc_freq() < ONCE_POSTINGS {
                     true => Vec::new(),
                     false => norms.short.iter().map(|&norm| term.contribution(1, norm)).collect(),
                 };
-                lists.push(List { place, term, norms, lengths, postings, bound, once });
+                lists.push(List {
+                    place,
+                    term,
+                    norms,
+                    lengths,
+                    postings,
+                    bound: f64::INFINITY,
+                    once,
+                });
             }
         }
         let mut top = TopK::new(k);
@@ -152,6 +157,12 @@ impl WordQuery {
         if u64::from(wanted.count()) * SEEK_COST < total {
             scorer.drive_by_filter(lists, &mut top)?;
         } else {
+            for list in &mut lists {
+                let QueryTerm { field, text, .. } = list.term;
+                let frontier = index.frontier(*field, text, &list.postings)?;
+                let adds = |&(tf, length): &(u32, u32)| self.contribution(list.term, tf, length);
+                list.bound = frontier.iter().map(adds).fold(0.0, f64::max);
+            }
             scorer.drive_by_postings(lists, &mut top)?;
         }
         Ok(top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect())
