@@ -136,7 +136,10 @@ mod tests {
         assert_eq!(bare.text_leg, LegOptions { weight: 2.0, candidates: Some(50) });
         assert_eq!(bare.vector_leg, LegOptions { weight: 0.5, candidates: Some(70) });
         assert_eq!((bare.mode, Some(bare.fusion)), (Mode::Hybrid, profile.fusion));
-        assert_eq!((bare.bm25, bare.params.ef, bare.floor), (profile.bm25, Some(99), profile.floor));
+        assert_eq!(
+            (bare.bm25, bare.params.ef, bare.floor),
+            (profile.bm25, Some(99), profile.floor)
+        );
 
         let mut own = SearchRequest::text("a").mode(Mode::Text).candidates(7).target_recall(0.9);
         own = own.weights(3.0, 1.0).fusion(Fusion::Rrf { k: 10.0 });

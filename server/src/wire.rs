@@ -2,6 +2,7 @@
 
 use lexivec::query::filter::Filter;
 use lexivec::query::plan::StrategyKind;
+use lexivec::query::profile::Floor;
 use lexivec::query::request::{
     Bm25, DEFAULT_RRF_K, Fusion, Highlight, LegOptions, Mode, Normalize, Params, SearchRequest,
     Syntax,
@@ -36,6 +37,8 @@ pub(crate) struct SearchJson {
     fusion: Option<FusionJson>,
     rerank: Option<RerankJson>,
     score_threshold: Option<f64>,
+    profile: Option<String>,
+    floor: Option<Floor>,
     #[serde(default)]
     params: ParamsJson,
     #[serde(default = "yes")]
@@ -185,6 +188,8 @@ impl SearchJson {
         };
         request.rerank = self.rerank.map(RerankJson::into_rerank);
         request.score_threshold = self.score_threshold;
+        request.profile = self.profile;
+        request.floor = self.floor;
         request.params = self.params.into_params();
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;

@@ -84,8 +84,7 @@ pub fn rank_biased_overlap(a: &[&str], b: &[&str]) -> f64 {
     let (at_s, at_l) = (shared(s), shared(l));
     let power = |d: usize| p.powi(d as i32);
     let seen: f64 = (1..=l).map(|d| shared(d) / d as f64 * power(d)).sum();
-    let beyond: f64 =
-        (s + 1..=l).map(|d| at_s * (d - s) as f64 / (s * d) as f64 * power(d)).sum();
+    let beyond: f64 = (s + 1..=l).map(|d| at_s * (d - s) as f64 / (s * d) as f64 * power(d)).sum();
     let rest = ((at_l - at_s) / l as f64 + at_s / s as f64) * power(l);
     ((1.0 - p) / p * (seen + beyond) + rest).clamp(0.0, 1.0)
 }

@@ -113,7 +113,10 @@ mod tests {
             ("nDCG@10", "ndcg@10", ndcg_at(&ranking, &judgments, 10)),
         ] {
             let metric: Metric = name.parse().expect("known");
-            assert_eq!((metric.to_string().as_str(), metric.of(&ranking, &judgments)), (written, value));
+            assert_eq!(
+                (metric.to_string().as_str(), metric.of(&ranking, &judgments)),
+                (written, value)
+            );
         }
         for name in ["", "ndcg@", "ndcg@0", "ndcg@1001", "ndgc@10", "map@x"] {
             assert!(name.parse::<Metric>().is_err(), "{name}");

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod change;
 pub mod compare;
 pub mod interval;
+pub mod means;
 pub mod metric;
 pub mod ranking;
 pub mod statistics;
