@@ -157,7 +157,9 @@ mod tests {
 
     #[test]
     fn json_holds_a_profile_and_bad_ones_are_refused() {
-        for profile in [Profile::default(), full()] {
+        let dbsf = Profile { fusion: Some(Fusion::Dbsf), ..Profile::default() };
+        assert_eq!(serde_json::to_string(&dbsf).expect("written"), r#"{"fusion":{"dbsf":{}}}"#);
+        for profile in [Profile::default(), full(), dbsf] {
             let json = serde_json::to_string(&profile).expect("written");
             assert_eq!(serde_json::from_str::<Profile>(&json).expect("read"), profile, "{json}");
             profile.check().expect("within the limits");
@@ -175,7 +177,12 @@ mod tests {
             let error = profile.check().expect_err("refused").to_string();
             assert!(error.contains(expected), "{error}");
         }
-        for json in [r#"{"fuson": "dbsf"}"#, r#"{"floor": {"leg": "text"}}"#, r#"{"fusion": 1}"#] {
+        for json in [
+            r#"{"fuson": "dbsf"}"#,
+            r#"{"floor": {"leg": "text"}}"#,
+            r#"{"fusion": 1}"#,
+            r#"{"fusion": {"rrf": {"x": 1}}}"#,
+        ] {
             serde_json::from_str::<Profile>(json).expect_err("refused");
         }
     }

@@ -131,7 +131,7 @@ impl Default for LegOptions {
 
 /// How the legs' lists become one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[serde(from = "FusionJson", into = "FusionJson")]
 pub enum Fusion {
     /// Each leg contributes weight / (k + rank), rank from 1.
     Rrf {
@@ -153,6 +153,47 @@ pub enum Fusion {
     Dbsf,
 }
 
+/// The JSON of a fusion: {"rrf": {"k": 60}}, {"weighted": {"alpha": 0.3, "normalize": "minmax"}},
+/// {"dbsf": {}}. An object for every kind, so that constants can be added.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum FusionJson {
+    Rrf {
+        #[serde(default = "default_rrf_k")]
+        k: f64,
+    },
+    Weighted {
+        alpha: f64,
+        #[serde(default)]
+        normalize: Normalize,
+    },
+    Dbsf {},
+}
+
+fn default_rrf_k() -> f64 {
+    DEFAULT_RRF_K
+}
+
+impl From<FusionJson> for Fusion {
+    fn from(json: FusionJson) -> Self {
+        match json {
+            FusionJson::Rrf { k } => Self::Rrf { k },
+            FusionJson::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
+            FusionJson::Dbsf {} => Self::Dbsf,
+        }
+    }
+}
+
+impl From<Fusion> for FusionJson {
+    fn from(fusion: Fusion) -> Self {
+        match fusion {
+            Fusion::Rrf { k } => Self::Rrf { k },
+            Fusion::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
+            Fusion::Dbsf => Self::Dbsf {},
+        }
+    }
+}
+
 impl Default for Fusion {
     fn default() -> Self {
         Self::Rrf { k: DEFAULT_RRF_K }
@@ -160,10 +201,11 @@ impl Default for Fusion {
 }
 
 /// How the scores of a leg are made comparable with those of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalize {
     /// To 0..=1 between the leg's lowest and highest score.
+    #[default]
     MinMax,
     /// To mean 0 and standard deviation 1 (of the leg's list).
     ZScore,

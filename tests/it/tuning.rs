@@ -1,11 +1,16 @@
 //! Profiles, tuning, differences and floors as their users meet them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use lexivec::query::evaluate::ranking::Judgments;
 use lexivec::query::profile::{Floor, Profile};
-use lexivec::query::request::{Fusion, Leg, Mode};
-use lexivec::{Collection, Document, JudgedQuery, Metric, Options, SearchRequest, TuneOptions};
+use lexivec::query::request::{Leg, Mode};
+use lexivec::storage::{CrashPolicy, FaultyVfs};
+use lexivec::{
+    Collection, Document, Filter, JudgedQuery, Metric, OpenOptions, Options, SearchRequest,
+    TuneOptions,
+};
 use lexivec_tests::Random;
 use serde_json::{Value, json};
 
@@ -152,6 +157,40 @@ fn a_profile_outlives_reopening_compaction_snapshot_export_and_repair() {
 }
 
 #[test]
+fn a_power_cut_leaves_the_old_profile_or_the_new_one() {
+    let disk = FaultyVfs::new();
+    let open = OpenOptions::new().background(false).reserve_bytes(0);
+    let options = Options::new().open(open.clone());
+    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    collection.upsert(vec![Document::new("a").text("text", "wing")]).expect("written");
+    let profile = |ef| Profile { ef: Some(ef), ..Profile::default() };
+    collection.set_profile("p", profile(10)).expect("set");
+    let before = disk.ops();
+    collection.set_profile("p", profile(20)).expect("set");
+    let after = disk.ops();
+    let (mut old, mut new) = (0, 0);
+    for cut in before..=after {
+        for (policy, seed) in [
+            (CrashPolicy::DropUnsynced, 0),
+            (CrashPolicy::KeepAll, 0),
+            (CrashPolicy::Torn, 1),
+            (CrashPolicy::Random, 2),
+            (CrashPolicy::Random, 3),
+        ] {
+            let image = disk.crash_image(cut, policy, seed);
+            let opened = Collection::open_on(Arc::new(image), open.clone()).expect("opened");
+            assert_eq!(opened.count(&Filter::All).expect("counted"), 1);
+            match opened.profiles().get("p").and_then(|p| p.ef) {
+                Some(10) if cut < after => old += 1,
+                Some(20) if cut > before => new += 1,
+                other => panic!("{other:?} after {cut} of {before}..{after}, {policy:?}"),
+            }
+        }
+    }
+    assert!(old > 5 && new >= 5, "{old} {new}");
+}
+
+#[test]
 fn bad_profiles_are_refused_and_change_nothing() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (collection, queries) = collection(&scratch.path().join("c"));
@@ -193,11 +232,11 @@ fn a_floor_tells_answers_from_noise() {
     let text = queries[0].request.clone().mode(Mode::Text).profile("sure");
     assert_eq!(collection.search(&text).expect("answered").confident, None);
     assert_eq!(collection.search(&queries[0].request).expect("answered").confident, None);
-    let nothing = SearchRequest::text("nowhere");
-    let floor = collection.calibrate_floor(&[nothing.clone()], Leg::Text, 0.5).expect("a floor");
+    let nothing = [SearchRequest::text("nowhere")];
+    let floor = collection.calibrate_floor(&nothing, Leg::Text, 0.5).expect("a floor");
     assert_eq!(floor, Floor { leg: Leg::Text, score: 0.0 });
     collection.calibrate_floor(&[], Leg::Vector, 0.5).expect_err("nothing to go by");
-    collection.calibrate_floor(&[nothing], Leg::Text, 1.5).expect_err("no share");
+    collection.calibrate_floor(&nothing, Leg::Text, 1.5).expect_err("no share");
 }
 
 /// Files of a BEIR folder of the corpus.

@@ -1,5 +1,7 @@
 //! How far two rankings of one query differ: overlap, rank-biased overlap, what came and what went.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::compare::pairs;
@@ -50,7 +52,8 @@ pub struct Changes {
 pub fn compare(query: &str, a: &[&str], b: &[&str], k: usize) -> Change {
     let (a, b) = (a.get(..k).unwrap_or(a), b.get(..k).unwrap_or(b));
     let missing = |from: &[&str], there: &[&str]| -> Vec<String> {
-        from.iter().filter(|id| !there.contains(id)).map(|id| (*id).to_owned()).collect()
+        let there: HashSet<&str> = there.iter().copied().collect();
+        from.iter().filter(|id| !there.contains(*id)).map(|id| (*id).to_owned()).collect()
     };
     let (entered, left) = (missing(b, a), missing(a, b));
     let longer = a.len().max(b.len());
@@ -76,11 +79,19 @@ pub fn rank_biased_overlap(a: &[&str], b: &[&str]) -> f64 {
     if s == 0 {
         return 0.0;
     }
-    // Documents that both have among their first `depth`.
-    let shared = |depth: usize| {
-        let head = long.get(..depth).unwrap_or(long);
-        short.iter().take(depth).filter(|id| head.contains(id)).count() as f64
-    };
+    // Documents that both have among their first 1, 2, … l.
+    let (mut in_short, mut in_long) = (HashSet::<&str>::new(), HashSet::<&str>::new());
+    let mut count = 0u32;
+    let mut shared = Vec::with_capacity(l);
+    for depth in 0..l {
+        let (one, other) = (short.get(depth).copied(), long.get(depth).copied());
+        in_short.extend(one);
+        count += u32::from(one.is_some_and(|id| in_long.contains(id)));
+        in_long.extend(other);
+        count += u32::from(other.is_some_and(|id| in_short.contains(id)));
+        shared.push(f64::from(count));
+    }
+    let shared = |depth: usize| shared.get(depth - 1).copied().unwrap_or_default();
     let (at_s, at_l) = (shared(s), shared(l));
     let power = |d: usize| p.powi(d as i32);
     let seen: f64 = (1..=l).map(|d| shared(d) / d as f64 * power(d)).sum();
@@ -147,6 +158,23 @@ mod tests {
         }
         let change = compare("q", &["a", "b", "c"], &["d", "a", "c"], 2);
         assert_eq!((change.entered, change.left), (vec!["d".to_owned()], vec!["b".to_owned()]));
+    }
+
+    #[test]
+    fn rank_biased_overlap_is_that_of_an_independent_program() {
+        // The Python package rbo 0.1.3, RankingSimilarity(a, b).rbo_ext(p=0.9); a letter is a document.
+        for (a, b, expected) in [
+            ("abcdefg", "bacxdyz", 0.6212095714285715),
+            ("abc", "cabdefgh", 0.8550000000000001),
+            ("abcde", "xyabz", 0.32589),
+            ("ab", "bxya", 0.63225),
+            ("abcd", "abcdef", 0.9999999999999999),
+        ] {
+            let letters = |word: &'static str| word.split("").filter(|l| !l.is_empty()).collect();
+            let (a, b): (Vec<&str>, Vec<&str>) = (letters(a), letters(b));
+            let found = rank_biased_overlap(&a, &b);
+            assert!((found - expected).abs() < 1e-12, "{a:?} {b:?}: {found}, {expected}");
+        }
     }
 
     #[test]
