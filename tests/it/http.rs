@@ -207,7 +207,7 @@ fn a_collection_from_its_creation_to_its_end() {
             "{metrics}"
         );
         assert!(
-            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 4")
+            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 5")
         );
     }
     let server = Running::start(&root);
