@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use lexivec::query::evaluate::metric;
+use lexivec::query::evaluate::tune::DEFAULT_FOLDS;
 use lexivec::query::request::Bm25;
 use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
+use crate::input::judged::{Asked, Judged};
 use crate::ranking::Ranking;
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
@@ -37,6 +40,12 @@ pub(crate) enum Command {
     Stats(Plain),
     /// Score a collection's rankings by judgments.
     Evaluate(Evaluate),
+    /// Choose settings of a search by judgments, and tell what the choice is worth.
+    Tune(Tune),
+    /// Compare the answers of two profiles or collections, query by query.
+    Diff(Diff),
+    /// List, set or remove named settings of searches.
+    Profile(ProfileArgs),
     /// Measure how many of the exact hits vector searches find.
     Recall(Recall),
     /// Measure the speed of searches, and their recall.
@@ -320,6 +329,9 @@ pub(crate) struct Search {
     pub(crate) filter: Option<String>,
     #[command(flatten)]
     pub(crate) ranking: Ranking,
+    /// Take the settings of this profile where no option sets them.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// Hits each leg brings to the fusion.
     #[arg(long)]
     pub(crate) candidates: Option<usize>,
@@ -382,19 +394,28 @@ pub(crate) struct Plain {
 #[derive(clap::Args)]
 pub(crate) struct Evaluate {
     /// Directory of the collection.
-    pub(crate) dir: PathBuf,
-    /// A BEIR folder: its queries.jsonl and qrels.tsv or qrels/test.tsv.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) beir: PathBuf,
+    #[arg(required_unless_present = "run_file")]
+    pub(crate) dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) judged: Judged,
+    /// Score this TREC run instead of a collection's rankings.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "run"])]
+    pub(crate) run_file: Option<PathBuf>,
+    /// Test each metric against this TREC run, query by query.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    /// Test each metric against the rankings of this profile, query by query.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["against", "run_file"])]
+    pub(crate) against_profile: Option<String>,
+    /// Take the settings of this profile.
+    #[arg(long, value_name = "NAME", conflicts_with = "run_file")]
+    pub(crate) profile: Option<String>,
+    /// What intervals and tests depend on.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
     /// Which legs run.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) mode: ModeArg,
-    /// Vectors of the queries: an .npy file of float32 or float16, rows x components.
-    #[arg(long, value_name = "NPY", requires = "query_vector_ids")]
-    pub(crate) query_vectors: Option<PathBuf>,
-    /// Ids of the vectors' rows, one a line.
-    #[arg(long, value_name = "FILE", requires = "query_vectors")]
-    pub(crate) query_vector_ids: Option<PathBuf>,
     /// Scan instead of walking graphs.
     #[arg(long)]
     pub(crate) exact: bool,
@@ -410,6 +431,126 @@ pub(crate) struct Evaluate {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Tune {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) judged: Judged,
+    /// What is to be high: ndcg@K, recall@K, precision@K, hit_rate@K, map@K or mrr@K.
+    #[arg(long, default_value = "ndcg@10")]
+    pub(crate) metric: metric::Metric,
+    /// Parts the queries are split into; each is scored under what the others choose.
+    #[arg(long, default_value_t = DEFAULT_FOLDS)]
+    pub(crate) folds: usize,
+    /// What the split and the tests depend on.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Save what is best on all queries as this profile, if the gain is significant.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) save: Option<String>,
+    /// Save it even if the gain is not significant.
+    #[arg(long, requires = "save")]
+    pub(crate) save_anyway: bool,
+    /// Folder of the model the collection was made with.
+    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Diff {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Profile of the first answers; the defaults if not named.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Profile of the second answers; the defaults if not named.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) with_profile: Option<String>,
+    /// Collection or snapshot of the second answers; the same one if not named.
+    #[arg(long = "with", value_name = "DIR")]
+    pub(crate) other: Option<PathBuf>,
+    /// Hits compared.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    pub(crate) limit: usize,
+    /// Exit with 1 if a larger share of the queries has another answer, 0 to 1. Without it any change
+    /// is no failure.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) max_changed: Option<f64>,
+    /// Scan instead of walking graphs.
+    #[arg(long)]
+    pub(crate) exact: bool,
+    /// Folder of the model the collection was made with.
+    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    pub(crate) model: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ProfileArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ProfileVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ProfileVerb {
+    /// Print the profiles of a collection, one a line: name and JSON.
+    List {
+        /// Directory of the collection.
+        dir: PathBuf,
+    },
+    /// Keep settings under a name, in place of those that had it.
+    Set {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Name of the profile.
+        name: String,
+        /// The settings, as JSON: {"fusion": {"rrf": {"k": 20}}, "bm25": {"k1": 0.9, "b": 0.4}}.
+        settings: String,
+    },
+    /// Remove the settings of a name.
+    Remove {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Name of the profile.
+        name: String,
+    },
+    /// Give a profile the floor that most queries without an answer stay below.
+    Floor {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Name of the profile, which is there.
+        name: String,
+        /// Queries that have no answer in the collection.
+        #[command(flatten)]
+        asked: Asked,
+        /// The leg whose raw score is compared.
+        #[arg(long, value_enum, default_value = "vector")]
+        leg: LegArg,
+        /// Share of these queries that stay below.
+        #[arg(long, default_value_t = 0.95)]
+        share: f64,
+        /// Folder of the model the collection was made with.
+        #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+        model: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum LegArg {
+    /// BM25.
+    Text,
+    /// Similarity of vectors.
+    Vector,
 }
 
 #[derive(clap::Args)]

@@ -97,6 +97,14 @@ impl Error {
         }
     }
 
+    /// The same, of a judged query.
+    pub(crate) fn of_query(self, place: usize) -> Self {
+        match self.kind() {
+            ErrorKind::Input => Self::invalid(format!("queries[{place}]"), self.to_string()),
+            _ => self,
+        }
+    }
+
     pub(crate) fn invalid(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), detail: detail.into() }
     }

@@ -43,12 +43,12 @@ pub use collection::{
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{
-    Hit, RecallOptions, RecallQueries, RecallReport, RerankReport, SearchResponse, SegmentRecall,
-    ShareRecall,
+    Hit, JudgedQuery, RecallOptions, RecallQueries, RecallReport, RerankReport, SearchResponse,
+    SegmentRecall, ShareRecall, TuneOptions, TuneReport,
 };
 pub use lexivec_query as query;
 pub use lexivec_query::why_not::WhyNot;
-pub use lexivec_query::{Filter, Fusion, Rerank, SearchRequest};
+pub use lexivec_query::{Filter, Fusion, Profile, Rerank, SearchRequest};
 pub use lexivec_storage as storage;
 pub use options::{Durability, OpenOptions, Options};
 pub use schema::{Metric, Schema};

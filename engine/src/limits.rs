@@ -17,6 +17,8 @@ pub const MAX_EF_CONSTRUCTION: usize = 2_000;
 pub const MAX_PAYLOAD_DEPTH: usize = 64;
 /// Most text fields, and most vector fields, of a collection.
 pub const MAX_FIELDS: usize = 64;
+/// Most profiles of a collection: they are rewritten with every manifest.
+pub const MAX_PROFILES: usize = 256;
 /// Longest field or collection name, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
 /// Longest payload string kept in a filter column, in bytes. Rows with a longer one are filtered
@@ -63,6 +65,8 @@ pub const GATE_QUERIES: usize = 100;
 pub const GATE_MARGIN: f64 = 0.005;
 /// Queries of one measurement of recall, at the most.
 pub const MAX_RECALL_QUERIES: usize = 100_000;
+/// Queries of one tuning, at the most: each is fused under several hundred settings.
+pub const MAX_TUNE_QUERIES: usize = 10_000;
 /// Requests answered at once in one batch, at the most.
 pub const MAX_BATCH_REQUESTS: usize = 100_000;
 /// Times a reader reads what looks damaged again, as a writer may be in the middle of it.

@@ -1,5 +1,6 @@
 //! How a collection is created; every option has a default that works.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lexivec_query::request::Bm25;
@@ -277,6 +278,7 @@ impl Options {
             seed: self.seed,
             graph_min_rows: self.graph_min_rows,
             durability: self.durability,
+            profiles: BTreeMap::new(),
         };
         schema.validate()?;
         Ok((schema, self.embedder))

@@ -1,5 +1,8 @@
 //! What a collection holds: its text fields, vector fields and embedder, fixed at creation.
 
+use std::collections::BTreeMap;
+
+use lexivec_query::Profile;
 use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
 use lexivec_query::request::Bm25;
 use lexivec_storage::Manifest;
@@ -8,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, corrupt};
 use crate::limits::{
     CODES_MIN_ROWS, DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M,
-    MAX_NAME_BYTES,
+    MAX_NAME_BYTES, MAX_PROFILES,
 };
 use crate::options::Durability;
 use crate::vector::hnsw::MAX_GRAPH_ROWS;
@@ -258,6 +261,10 @@ pub struct Schema {
     /// When a write is acknowledged, unless it says otherwise itself.
     #[serde(default)]
     pub durability: Durability,
+    /// Named settings of searches, the only part that changes later. Here they are as when the handle was
+    /// opened; [`Collection::profiles`](crate::Collection::profiles) has those of now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, Profile>,
 }
 
 impl Schema {
@@ -306,6 +313,14 @@ impl Schema {
             within("dimension", v.dim, 1, MAX_DIMENSION)?;
             within("m", v.m, 2, MAX_M)?;
             within("ef_construction", v.ef_construction, v.m, MAX_EF_CONSTRUCTION)?;
+        }
+        if self.profiles.len() > MAX_PROFILES {
+            let detail = format!("more than {MAX_PROFILES}; remove one");
+            return Err(Error::invalid("profiles", detail));
+        }
+        for (name, profile) in &self.profiles {
+            check_name("profile name", name)?;
+            profile.check()?;
         }
         if let Some(e) = &self.embedder
             && !self.vectors.iter().any(|v| v.name == e.field)

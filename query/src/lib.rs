@@ -14,6 +14,7 @@ pub mod instant;
 pub mod parse;
 pub mod plan;
 pub mod planner;
+pub mod profile;
 pub mod query_string;
 pub mod query_type;
 pub mod random;
@@ -26,5 +27,6 @@ mod words;
 
 pub use error::{Error, Result};
 pub use filter::Filter;
+pub use profile::Profile;
 pub use request::{Fusion, SearchRequest};
 pub use rerank::Rerank;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::plan::StrategyKind;
+use crate::profile::Floor;
 use crate::rerank::Rerank;
 
 /// Hits of one answer, and the last place a page may reach. Each leg brings at least as many.
@@ -69,7 +70,8 @@ pub enum Leg {
 }
 
 /// Which legs run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Those the request has something for: text, vector, or text that a model embeds.
     #[default]
@@ -128,7 +130,8 @@ impl Default for LegOptions {
 }
 
 /// How the legs' lists become one.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "FusionJson", into = "FusionJson")]
 pub enum Fusion {
     /// Each leg contributes weight / (k + rank), rank from 1.
     Rrf {
@@ -150,6 +153,47 @@ pub enum Fusion {
     Dbsf,
 }
 
+/// The JSON of a fusion: {"rrf": {"k": 60}}, {"weighted": {"alpha": 0.3, "normalize": "minmax"}},
+/// {"dbsf": {}}. An object for every kind, so that constants can be added.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum FusionJson {
+    Rrf {
+        #[serde(default = "default_rrf_k")]
+        k: f64,
+    },
+    Weighted {
+        alpha: f64,
+        #[serde(default)]
+        normalize: Normalize,
+    },
+    Dbsf {},
+}
+
+fn default_rrf_k() -> f64 {
+    DEFAULT_RRF_K
+}
+
+impl From<FusionJson> for Fusion {
+    fn from(json: FusionJson) -> Self {
+        match json {
+            FusionJson::Rrf { k } => Self::Rrf { k },
+            FusionJson::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
+            FusionJson::Dbsf {} => Self::Dbsf,
+        }
+    }
+}
+
+impl From<Fusion> for FusionJson {
+    fn from(fusion: Fusion) -> Self {
+        match fusion {
+            Fusion::Rrf { k } => Self::Rrf { k },
+            Fusion::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
+            Fusion::Dbsf => Self::Dbsf {},
+        }
+    }
+}
+
 impl Default for Fusion {
     fn default() -> Self {
         Self::Rrf { k: DEFAULT_RRF_K }
@@ -157,9 +201,11 @@ impl Default for Fusion {
 }
 
 /// How the scores of a leg are made comparable with those of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Normalize {
     /// To 0..=1 between the leg's lowest and highest score.
+    #[default]
     MinMax,
     /// To mean 0 and standard deviation 1 (of the leg's list).
     ZScore,
@@ -242,6 +288,10 @@ pub struct SearchRequest {
     pub score_threshold: Option<f64>,
     /// Exactness against speed.
     pub params: Params,
+    /// Name of the collection's profile from which settings are taken that are at their defaults here.
+    pub profile: Option<String>,
+    /// Raw score of a leg under which the answer says that it is not confident.
+    pub floor: Option<Floor>,
     /// Hits carry their payload.
     pub with_payload: bool,
     /// Hits carry their texts.
@@ -270,6 +320,8 @@ impl Default for SearchRequest {
             rerank: None,
             score_threshold: None,
             params: Params::default(),
+            profile: None,
+            floor: None,
             with_payload: true,
             with_text: false,
             highlight: None,
@@ -333,6 +385,12 @@ impl SearchRequest {
     /// Leaves out hits whose final score is below.
     pub fn score_threshold(mut self, threshold: f64) -> Self {
         self.score_threshold = Some(threshold);
+        self
+    }
+
+    /// Names the profile whose settings are taken; see [`Profile`](crate::profile::Profile).
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
         self
     }
 
@@ -404,6 +462,7 @@ impl SearchRequest {
             }
         }
         self.rerank.map_or(Ok(()), |rerank| rerank.check())?;
+        self.floor.map_or(Ok(()), |floor| floor.check())?;
         if self.score_threshold.is_some_and(|t| !t.is_finite()) {
             return Err(Error::invalid("score_threshold", "a finite number is expected"));
         }

@@ -2,9 +2,9 @@
 
 use lexivec::query::filter::Filter;
 use lexivec::query::plan::StrategyKind;
+use lexivec::query::profile::Floor;
 use lexivec::query::request::{
-    Bm25, DEFAULT_RRF_K, Fusion, Highlight, LegOptions, Mode, Normalize, Params, SearchRequest,
-    Syntax,
+    Bm25, Fusion, Highlight, LegOptions, Mode, Params, SearchRequest, Syntax,
 };
 use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
 use lexivec::schema::{TextField, VectorField};
@@ -29,13 +29,15 @@ pub(crate) struct SearchJson {
     limit: Option<usize>,
     #[serde(default)]
     offset: usize,
-    mode: Option<ModeJson>,
+    mode: Option<Mode>,
     #[serde(default)]
     legs: LegsJson,
     bm25: Option<Bm25>,
-    fusion: Option<FusionJson>,
+    fusion: Option<Fusion>,
     rerank: Option<RerankJson>,
     score_threshold: Option<f64>,
+    profile: Option<String>,
+    floor: Option<Floor>,
     #[serde(default)]
     params: ParamsJson,
     #[serde(default = "yes")]
@@ -49,15 +51,6 @@ pub(crate) struct SearchJson {
 
 fn yes() -> bool {
     true
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ModeJson {
-    Auto,
-    Text,
-    Vector,
-    Hybrid,
 }
 
 #[derive(Default, Deserialize)]
@@ -74,21 +67,6 @@ struct LegsJson {
 struct LegJson {
     weight: Option<f64>,
     candidates: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-enum FusionJson {
-    Rrf {
-        #[serde(default = "rrf_k")]
-        k: f64,
-    },
-    Weighted {
-        alpha: f64,
-        #[serde(default)]
-        normalize: NormalizeJson,
-    },
-    Dbsf {},
 }
 
 #[derive(Deserialize)]
@@ -126,19 +104,6 @@ impl RerankJson {
     }
 }
 
-fn rrf_k() -> f64 {
-    DEFAULT_RRF_K
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum NormalizeJson {
-    #[default]
-    MinMax,
-    ZScore,
-    None,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ParamsJson {
@@ -162,29 +127,14 @@ impl SearchJson {
         request.filter = filter(self.filter.as_ref())?;
         request.limit = self.limit.unwrap_or(request.limit);
         request.offset = self.offset;
-        request.mode = match self.mode {
-            None | Some(ModeJson::Auto) => Mode::Auto,
-            Some(ModeJson::Text) => Mode::Text,
-            Some(ModeJson::Vector) => Mode::Vector,
-            Some(ModeJson::Hybrid) => Mode::Hybrid,
-        };
+        request.mode = self.mode.unwrap_or_default();
         request.text_leg = leg(self.legs.text);
         request.vector_leg = leg(self.legs.vector);
-        request.fusion = match self.fusion {
-            None => request.fusion,
-            Some(FusionJson::Rrf { k }) => Fusion::Rrf { k },
-            Some(FusionJson::Dbsf {}) => Fusion::Dbsf,
-            Some(FusionJson::Weighted { alpha, normalize }) => Fusion::Weighted {
-                alpha,
-                normalize: match normalize {
-                    NormalizeJson::MinMax => Normalize::MinMax,
-                    NormalizeJson::ZScore => Normalize::ZScore,
-                    NormalizeJson::None => Normalize::None,
-                },
-            },
-        };
+        request.fusion = self.fusion.unwrap_or_default();
         request.rerank = self.rerank.map(RerankJson::into_rerank);
         request.score_threshold = self.score_threshold;
+        request.profile = self.profile;
+        request.floor = self.floor;
         request.params = self.params.into_params();
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;

@@ -142,6 +142,12 @@ fn a_collection_from_its_creation_to_its_end() {
         for (key, value) in cut.as_object().expect("an object") {
             assert_eq!(&told[key], value, "{told}");
         }
+        let unsure = json!({"vector": [0, 1], "floor": {"leg": "vector", "score": 2.0}});
+        assert_eq!(server.json("POST", search, &unsure).1["confident"], false);
+        let unknown = json!({"text": "wing", "profile": "none"});
+        let (status, problem) = server.json("POST", search, &unknown);
+        assert_eq!(status, 400, "{problem}");
+        assert!(problem["detail"].as_str().is_some_and(|d| d.contains("\"none\" is not known")));
         ranked["score_threshold"] = json!(1e9);
         ranked["why_not"] = json!("b/ü");
         assert_eq!(server.json("POST", explain, &ranked).1["stage"], "below_threshold");
@@ -201,7 +207,7 @@ fn a_collection_from_its_creation_to_its_end() {
             "{metrics}"
         );
         assert!(
-            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 4")
+            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 5")
         );
     }
     let server = Running::start(&root);

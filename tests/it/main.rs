@@ -17,6 +17,7 @@ mod processes;
 mod ranking;
 mod text;
 mod tidy;
+mod tuning;
 mod upkeep;
 mod writes;
 

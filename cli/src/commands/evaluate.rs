@@ -1,77 +1,123 @@
-//! `evaluate`: rankings of judged queries, scored as trec_eval does.
+//! `evaluate`: rankings of judged queries, scored as trec_eval does, each mean with its interval.
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use lexivec::SearchRequest;
-use lexivec::query::evaluate::trec::{Run, write_run};
+use lexivec::query::evaluate::compare::{PairedTest, Resampling};
+use lexivec::query::evaluate::interval::Interval;
+use lexivec::query::evaluate::means::{ByMetric, differences, intervals};
+use lexivec::query::evaluate::trec::{Qrels, Run, write_run};
 use lexivec::query::evaluate::{Summary, evaluate};
 use lexivec::query::request::Mode;
+use lexivec::{Collection, SearchRequest};
+use serde::Serialize;
 
 use super::{mode, open_for_reading};
 use crate::args::Evaluate;
 use crate::exit::{Failure, Outcome};
-use crate::input::beir::{self, Query};
-use crate::input::vectors::Vectors;
+use crate::input::beir;
 use crate::output;
 
+/// Means, what is known of them, and of their difference from another run's.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Of a single query there are none.
+    #[serde(skip_serializing_if = "ByMetric::is_empty")]
+    intervals: ByMetric<Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<ByMetric<PairedTest>>,
+}
+
 pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
-    let qrels = beir::qrels(&args.beir)?;
-    let queries = beir::queries(&args.beir)?;
-    let vectors = match (&args.query_vectors, &args.query_vector_ids) {
-        (Some(npy), Some(ids)) => Some(Vectors::read(npy, Some(ids))?),
-        _ => None,
+    let qrels = args.judged.qrels()?;
+    let (run, other) = match (&args.run_file, &args.dir) {
+        (Some(file), _) => (beir::run(file)?, None),
+        (None, Some(dir)) => search(args, dir, &qrels)?,
+        (None, None) => return Err(Failure::usage("name a collection, or a run with --run-file")),
     };
-    let embeds = vectors.is_none() && mode(args.mode) != Mode::Text;
-    let collection = open_for_reading(&args.dir, args.model.as_deref(), embeds)?;
-    if !queries.iter().any(|q| qrels.contains_key(&q.id)) {
-        return Err(Failure::new("no query of queries.jsonl is judged"));
-    }
-    let mut run = Run::new();
-    for query in queries.iter().filter(|q| qrels.contains_key(&q.id)) {
-        let request = request(args, query, vectors.as_ref())?;
-        let response = collection
-            .search(&request)
-            .map_err(|e| Failure::new(format!("query {:?}: {e}", query.id)))?;
-        let hits = response.hits.into_iter().map(|hit| (hit.id, hit.score)).collect();
-        run.insert(query.id.clone(), hits);
-    }
     if let Some(path) = &args.run {
         std::fs::write(path, write_run(&run, "lexivec")?)
             .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display())))?;
     }
+    let other = match &args.against {
+        Some(file) => Some(beir::run(file)?),
+        None => other,
+    };
+    let resampling = Resampling { seed: args.seed, ..Resampling::default() };
     let summary = evaluate(&run, &qrels);
+    let intervals = match summary.queries {
+        0 | 1 => ByMetric::new(),
+        _ => intervals(&summary, &resampling)?,
+    };
+    let against = match other {
+        Some(other) => Some(differences(&evaluate(&other, &qrels), &summary, &resampling)?),
+        None => None,
+    };
+    let report = Report { summary, intervals, against };
     if args.json {
-        output::json(&summary)?
+        output::json(&report)?
     } else {
-        print(&summary)?
+        print(&report)?
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn request(args: &Evaluate, query: &Query, vectors: Option<&Vectors>) -> Outcome<SearchRequest> {
-    let mut request = SearchRequest::text(query.text.as_str())
-        .mode(mode(args.mode))
-        .limit(args.depth)
-        .candidates(args.depth);
-    request.params.exact = args.exact;
-    request.with_payload = false;
-    if let (Some(vectors), true) = (vectors, request.mode != Mode::Text) {
-        let Some(vector) = vectors.get(&query.id) else {
-            return Err(Failure::new(format!("query {:?} has no vector", query.id)));
+/// The rankings of a collection, and those of the profile they are tested against, if one is named.
+fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Run>)> {
+    let mut queries = args.judged.asked.read()?;
+    queries.keep_judged(qrels)?;
+    let mode = mode(args.mode);
+    let embeds = queries.vectors.is_none() && mode != Mode::Text;
+    let collection = open_for_reading(dir, args.model.as_deref(), embeds)?;
+    let requests = queries.requests(mode)?;
+    let with = |profile: &Option<String>| {
+        let set = |(id, request): &(String, SearchRequest)| {
+            let mut request = request.clone().limit(args.depth);
+            request.params.exact = args.exact;
+            request.profile.clone_from(profile);
+            // A profile has its own; what is ranked deeper is brought all the same.
+            if profile.is_none() {
+                request = request.candidates(args.depth);
+            }
+            (id.clone(), request)
         };
-        request.vector = Some(vector.to_vec());
-    }
-    Ok(request)
+        rank(&collection, &requests.iter().map(set).collect::<Vec<_>>())
+    };
+    let other = match &args.against_profile {
+        Some(_) => Some(with(&args.against_profile)?),
+        None => None,
+    };
+    Ok((with(&args.profile)?, other))
 }
 
-fn print(summary: &Summary) -> Outcome<()> {
-    for (name, value) in [
-        ("nDCG@10", summary.mean.ndcg_at_10),
-        ("Recall@100", summary.mean.recall_at_100),
-        ("MAP", summary.mean.map),
-        ("MRR", summary.mean.mrr),
-    ] {
-        output::line(&format!("{name:<11} {value:.4}"))?;
+/// The rankings of queries.
+pub(super) fn rank(collection: &Collection, queries: &[(String, SearchRequest)]) -> Outcome<Run> {
+    let mut run = Run::new();
+    for (id, request) in queries {
+        let response =
+            collection.search(request).map_err(|e| Failure::new(format!("query {id:?}: {e}")))?;
+        let hits = response.hits.into_iter().map(|hit| (hit.id, hit.score)).collect();
+        run.insert(id.clone(), hits);
     }
-    output::line(&format!("queries     {}", summary.queries))
+    Ok(run)
+}
+
+fn print(report: &Report) -> Outcome<()> {
+    for (name, value) in report.summary.mean.named() {
+        let interval = report.intervals.get(name);
+        let interval = interval.map(|i| format!("  95 % in {:.4} to {:.4}", i.low, i.high));
+        let against = report.against.as_ref().and_then(|tests| tests.get(name));
+        let against = against.map(|test| format!("; against the other {}", difference(test)));
+        let known = interval.unwrap_or_default() + &against.unwrap_or_default();
+        output::line(&format!("{name:<11} {value:.4}{known}"))?;
+    }
+    output::line(&format!("queries     {}", report.summary.queries))
+}
+
+/// A difference with its interval and its p-value.
+pub(super) fn difference(test: &PairedTest) -> String {
+    let Interval { mean, low, high } = test.difference;
+    format!("{mean:+.4}, 95 % in {low:+.4} to {high:+.4}, p {:.4}", test.p_value)
 }

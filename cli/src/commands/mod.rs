@@ -5,17 +5,20 @@ mod carry;
 mod compact;
 mod create;
 mod delete;
+mod diff;
 mod evaluate;
 mod explain;
 mod get;
 mod ingest;
 mod inspect;
+mod profile;
 mod recall;
 mod repair;
 mod search;
 mod serve;
 mod snapshot;
 mod stats;
+mod tune;
 mod verify;
 
 use std::path::Path;
@@ -52,6 +55,9 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Bench(args) => bench::run(&args),
         Command::Recall(args) => recall::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Tune(args) => tune::run(&args, open),
+        Command::Diff(args) => diff::run(&args),
+        Command::Profile(args) => profile::run(args.verb, open),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
     }

@@ -52,6 +52,7 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     request.mode = mode(args.mode);
     request.text_leg.candidates = args.candidates;
     request.vector_leg.candidates = args.candidates;
+    request.profile.clone_from(&args.profile);
     request.params.ef = args.ef;
     request.params.target_recall = args.target_recall;
     request.params.max_page_reads = args.max_page_reads;
@@ -78,6 +79,9 @@ pub(super) fn print(response: &SearchResponse) -> Outcome<()> {
     }
     if response.hits.is_empty() {
         output::note("no hits");
+    }
+    if response.confident == Some(false) {
+        output::note("no confident answer: the best score is below the floor");
     }
     if let Some(reason) = response.rerank.as_ref().and_then(|r| r.reason.as_ref()) {
         output::note(&format!("not reranked, the order is that of the fusion: {reason}"));

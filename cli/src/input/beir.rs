@@ -1,9 +1,9 @@
-//! BEIR folders: `corpus.jsonl`, `queries.jsonl`, `qrels.tsv` or `qrels/test.tsv`.
+//! BEIR folders: `corpus.jsonl`, `queries.jsonl`, `qrels.tsv` or `qrels/test.tsv`; and TREC runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use lexivec::Document;
-use lexivec::query::evaluate::trec::{Qrels, parse_qrels};
+use lexivec::query::evaluate::trec::{Qrels, Run, parse_qrels, parse_run};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -48,20 +48,31 @@ pub(crate) fn corpus(folder: &Path) -> Outcome<Vec<Document>> {
     Ok(lines.into_iter().map(document).collect())
 }
 
-/// The queries of the folder, in order.
-pub(crate) fn queries(folder: &Path) -> Outcome<Vec<Query>> {
-    lines::read(&folder.join("queries.jsonl"))
+/// The queries of a file such as the folder's queries.jsonl, in order.
+pub(crate) fn queries(file: &Path) -> Outcome<Vec<Query>> {
+    lines::read(file)
 }
 
-/// The judgments of the folder.
-pub(crate) fn qrels(folder: &Path) -> Outcome<Qrels> {
+/// The folder's file of judgments.
+pub(crate) fn qrels_file(folder: &Path) -> Outcome<PathBuf> {
     let paths = [folder.join("qrels.tsv"), folder.join("qrels").join("test.tsv")];
-    let Some(path) = paths.iter().find(|p| p.is_file()) else {
-        let detail = format!("{} has neither qrels.tsv nor qrels/test.tsv", folder.display());
-        return Err(Failure::new(detail));
-    };
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
+    paths.into_iter().find(|p| p.is_file()).ok_or_else(|| {
+        Failure::new(format!("{} has neither qrels.tsv nor qrels/test.tsv", folder.display()))
+    })
+}
+
+/// The judgments of a file.
+pub(crate) fn qrels(file: &Path) -> Outcome<Qrels> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
         .map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
     parse_qrels(&text).map_err(|e| Failure::new(format!("{name}: {e}")))
+}
+
+/// The rankings of a TREC run.
+pub(crate) fn run(file: &Path) -> Outcome<Run> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
+    parse_run(&text).map_err(|e| Failure::new(format!("{name}: {e}")))
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod beir;
 pub(crate) mod folder;
+pub(crate) mod judged;
 pub(crate) mod lines;
 pub(crate) mod vectors;

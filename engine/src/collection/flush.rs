@@ -187,11 +187,22 @@ impl Shared {
         start: Option<LogStart>,
         new: &Option<LiveSegment>,
     ) -> Result<u64> {
+        self.commit_with(None, segments, start, new)
+    }
+
+    /// [`commit`](Self::commit), with another schema if one is given.
+    fn commit_with(
+        &self,
+        schema: Option<Vec<u8>>,
+        segments: Vec<SegmentEntry>,
+        start: Option<LogStart>,
+        new: &Option<LiveSegment>,
+    ) -> Result<u64> {
         let committed = self.with_reserve(|| {
             let mut directory = self.directory.lock();
             let manifest = directory.manifest();
             let next = NextManifest {
-                schema: manifest.schema.clone(),
+                schema: schema.as_ref().unwrap_or(&manifest.schema).clone(),
                 log_start: start.map_or(manifest.log_start, |s| s.lsn),
                 log_file: start.map_or(manifest.log_file, |s| s.file),
                 segments: segments.clone(),
@@ -215,8 +226,14 @@ impl Shared {
     /// only older ones name. Called with `maintenance` held: between the look at the newest generation
     /// and its commit no other may come.
     pub(super) fn commit_again(&self) -> Result<u64> {
+        self.commit_schema(None)
+    }
+
+    /// Commits the newest generation once more, with another schema if one is given; called as
+    /// [`commit_again`](Self::commit_again) is.
+    pub(super) fn commit_schema(&self, schema: Option<Vec<u8>>) -> Result<u64> {
         let segments = self.directory.lock().manifest().segments.clone();
-        let number = self.commit(segments, None, &None)?;
+        let number = self.commit_with(schema, segments, None, &None)?;
         let _building = self.building.lock();
         let current = self.current.load_full();
         let next = Generation::of(number, current.seq, &self.schema, current.segments.clone());

@@ -7,6 +7,7 @@ mod flush;
 mod generation;
 mod inspect;
 mod operation;
+mod profiles;
 mod read;
 mod repair;
 mod shared;
@@ -42,7 +43,9 @@ pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
 use crate::error::{Error, Result};
-use crate::execute::{self, RecallOptions, RecallReport, SearchResponse, Source};
+use crate::execute::{
+    self, JudgedQuery, RecallOptions, RecallReport, SearchResponse, Source, TuneOptions, TuneReport,
+};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::rerank::HandedReranker;
 use crate::model::{Embedder, Reranker};
@@ -162,6 +165,7 @@ impl Collection {
         }
         let writes = waiting(&content)?;
         let shared = Arc::new(Shared {
+            profiles: ArcSwap::from_pointee(schema.profiles.clone()),
             schema,
             options,
             vfs,
@@ -261,8 +265,8 @@ impl Collection {
     /// # Errors
     /// The request's faults ([`Error::Request`]), and corruption where a touched block is damaged.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        let generation = self.shared.view()?;
-        execute::search(&self.source(&generation), request)
+        let (request, generation) = (self.resolve(request)?, self.shared.view()?);
+        execute::search(&self.source(&generation), &request)
     }
 
     /// Answers many requests from one state of the collection, on all threads, in their order. Those that
@@ -272,8 +276,8 @@ impl Collection {
     /// As [`search`](Self::search), with the place of the request; then none is answered. More than
     /// [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
     pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
-        let generation = self.shared.view()?;
-        execute::search_many(&self.source(&generation), requests)
+        let (requests, generation) = (self.resolve_all(requests)?, self.shared.view()?);
+        execute::search_many(&self.source(&generation), &requests)
     }
 
     /// Tells which stage of a request dropped a row, or that it is in the answer: the collection, the
@@ -283,8 +287,8 @@ impl Collection {
     /// # Errors
     /// As [`search`](Self::search).
     pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
-        let generation = self.shared.view()?;
-        execute::why_not(&self.source(&generation), request, id)
+        let (request, generation) = (self.resolve(request)?, self.shared.view()?);
+        execute::why_not(&self.source(&generation), &request, id)
     }
 
     fn source<'a>(&'a self, generation: &'a Generation) -> Source<'a> {
@@ -299,6 +303,16 @@ impl Collection {
     /// When a number is beyond its limit, a vector is refused, or there is nothing to ask.
     pub fn measure_recall(&self, options: &RecallOptions) -> Result<RecallReport> {
         execute::recall_report(&*self.shared.view()?, self.schema(), options)
+    }
+
+    /// Chooses settings of a search by judged queries, and tells what the choice is worth on queries that
+    /// had no part in it. Nothing is saved: [`set_profile`](Self::set_profile) does that.
+    ///
+    /// # Errors
+    /// When a query is refused, they do not all run the same legs, or too few are judged.
+    pub fn tune(&self, queries: &[JudgedQuery], options: &TuneOptions) -> Result<TuneReport> {
+        let generation = self.shared.view()?;
+        execute::tune(&self.source(&generation), queries, options)
     }
 
     /// Moves a read-only handle to the newest writes; true if there were newer ones.
@@ -317,6 +331,7 @@ impl Collection {
         if generation.number == current.number && newest == seen {
             return Ok(false);
         }
+        shared.profiles.store(Arc::new(Schema::of(directory.manifest())?.profiles));
         if generation.number > current.number {
             shared.current.store(Arc::new(generation));
         }

@@ -4,11 +4,12 @@
 //! Locks are taken in this order: `compacting`, `maintenance`, `building`, `writes`; `directory`
 //! last.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use lexivec_query::Profile;
 use lexivec_storage::{Directory, Error as StorageError, Log, Poison, Vfs};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -20,6 +21,8 @@ use crate::schema::Schema;
 
 pub(super) struct Shared {
     pub(super) schema: Schema,
+    /// Those of the manifest that is in force; changed with `maintenance` held.
+    pub(super) profiles: ArcSwap<BTreeMap<String, Profile>>,
     pub(super) options: OpenOptions,
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) poison: Arc<Poison>,

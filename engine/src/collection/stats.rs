@@ -91,7 +91,7 @@ impl Collection {
             bytes: segments.iter().map(|s| s.bytes).sum(),
             tokens: generation.statistics.tokens.iter().sum(),
             segments,
-            schema: self.schema().clone(),
+            schema: Schema { profiles: (*self.profiles()).clone(), ..self.schema().clone() },
         })
     }
 }

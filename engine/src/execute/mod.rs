@@ -4,6 +4,7 @@ mod gather;
 mod recall;
 mod rerank;
 mod text;
+mod tune;
 mod vector;
 mod why_not;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
 pub use rerank::RerankReport;
+pub(crate) use tune::tune;
+pub use tune::{JudgedQuery, TuneOptions, TuneReport};
 pub(crate) use why_not::why_not;
 
 use lexivec_query::SearchRequest;
@@ -59,6 +62,10 @@ pub struct SearchResponse {
     /// What became of the rerank, when the request asks for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<RerankReport>,
+    /// Whether the best row of the floor's leg reaches it, where the request or its profile has a floor
+    /// and that leg runs. False: what was found is probably no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confident: Option<bool>,
     /// How each segment's vector leg was run, when the request asks for an explanation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<Vec<SegmentPlan>>,
@@ -162,6 +169,7 @@ pub(crate) struct Source<'a> {
 struct Ranking {
     list: Vec<Ranked<Place>>,
     rerank: Option<RerankReport>,
+    confident: Option<bool>,
     text_query: Option<TextQuery>,
     plans: Vec<SegmentPlan>,
 }
@@ -255,9 +263,13 @@ impl Source<'_> {
             };
             legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
         }
+        let confident = request.floor.and_then(|floor| {
+            let leg = legs.iter().find(|leg| leg.leg == floor.leg)?;
+            Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
+        });
         let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
         let (list, rerank) = self.rerank(request, bound, vector.as_deref(), fused)?;
-        Ok(Ranking { list, rerank, text_query, plans: found.plans })
+        Ok(Ranking { list, rerank, confident, text_query, plans: found.plans })
     }
 
     /// Reads the documents of a request's page.
@@ -268,7 +280,7 @@ impl Source<'_> {
         wanted: &[Arc<RowSet>],
     ) -> Result<SearchResponse> {
         let (generation, threshold) = (self.generation, ranking.threshold(request));
-        let Ranking { list, rerank, text_query, plans } = ranking;
+        let Ranking { list, rerank, confident, text_query, plans } = ranking;
         let list = list.into_iter().filter(|row| threshold.is_none_or(|t| row.reaches(t)));
         let hits = list
             .skip(request.offset)
@@ -282,6 +294,7 @@ impl Source<'_> {
             exact: plans.iter().all(|p| p.strategy.is_exact()),
             matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
             rerank,
+            confident,
             plan: request.explain.then_some(plans),
         })
     }

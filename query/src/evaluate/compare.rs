@@ -59,16 +59,33 @@ pub struct PairedTest {
 /// Fewer than two differences, one that is not a finite number, or resamples outside of their
 /// limits.
 pub fn paired_test(differences: &[f64], resampling: &Resampling) -> Result<PairedTest> {
-    let pairs = differences.len();
-    if pairs < 2 {
-        let detail = format!("{pairs} tell nothing of how much they vary; at least 2 are needed");
-        return Err(Error::invalid("paired differences", detail));
+    let mut random = check("paired differences", differences, resampling)?;
+    let resamples = resampling.resamples;
+    let [low, high] = bootstrap(differences, resamples, &mut random);
+    let p_value = randomisation(differences, resamples, &mut random);
+    let difference = Interval { mean: mean(differences), low, high };
+    Ok(PairedTest { pairs: differences.len(), difference, p_value })
+}
+
+/// The mean of values (one for each query) and its 95 % interval, by the same bootstrap.
+///
+/// # Errors
+/// As [`paired_test`].
+pub fn mean_interval(values: &[f64], resampling: &Resampling) -> Result<Interval> {
+    let mut random = check("values", values, resampling)?;
+    let [low, high] = bootstrap(values, resampling.resamples, &mut random);
+    Ok(Interval { mean: mean(values), low, high })
+}
+
+/// Refuses what cannot be resampled; gives the source of the draws.
+fn check(what: &str, values: &[f64], resampling: &Resampling) -> Result<SplitMix> {
+    let count = values.len();
+    if count < 2 {
+        let detail = format!("{count} tell nothing of how much they vary; at least 2 are needed");
+        return Err(Error::invalid(what, detail));
     }
-    if let Some(i) = differences.iter().position(|d| !d.is_finite()) {
-        return Err(Error::invalid(
-            format!("paired differences[{i}]"),
-            "it is not a finite number",
-        ));
+    if let Some(i) = values.iter().position(|d| !d.is_finite()) {
+        return Err(Error::invalid(format!("{what}[{i}]"), "it is not a finite number"));
     }
     let Resampling { resamples, seed } = *resampling;
     if resamples == 0 {
@@ -78,11 +95,7 @@ pub fn paired_test(differences: &[f64], resampling: &Resampling) -> Result<Paire
         let what = "resamples".to_owned();
         return Err(Error::TooLarge { what, limit: MAX_RESAMPLES, found: resamples });
     }
-    let mut random = SplitMix::new(seed);
-    let [low, high] = bootstrap(differences, resamples, &mut random);
-    let p_value = randomisation(differences, resamples, &mut random);
-    let difference = Interval { mean: mean(differences), low, high };
-    Ok(PairedTest { pairs, difference, p_value })
+    Ok(SplitMix::new(seed))
 }
 
 /// Bounds that hold the middle 95 % of the means of as many differences, drawn with replacement.

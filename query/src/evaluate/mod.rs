@@ -3,11 +3,15 @@
 //! from the truth.
 
 pub mod answer;
+pub mod change;
 pub mod compare;
 pub mod interval;
+pub mod means;
+pub mod metric;
 pub mod ranking;
 pub mod statistics;
 pub mod trec;
+pub mod tune;
 
 pub use ranking::{Summary, evaluate};
 pub use trec::{Qrels, Run};

@@ -91,6 +91,18 @@ pub struct Scores {
     pub mrr: f64,
 }
 
+impl Scores {
+    /// Each value, and the name of its metric.
+    pub fn named(&self) -> [(&'static str, f64); 4] {
+        [
+            ("ndcg@10", self.ndcg_at_10),
+            ("recall@100", self.recall_at_100),
+            ("map", self.map),
+            ("mrr", self.mrr),
+        ]
+    }
+}
+
 /// Means over the judged queries that have a relevant document.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {

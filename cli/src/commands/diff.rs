@@ -1,0 +1,56 @@
+//! `diff`: the answers of two profiles or collections, compared query by query.
+
+use std::process::ExitCode;
+
+use lexivec::query::evaluate::change::{Changes, changes};
+use lexivec::query::request::Mode;
+
+use super::evaluate::rank;
+use super::open_for_reading;
+use crate::args::Diff;
+use crate::exit::{Failure, Outcome};
+use crate::output;
+
+pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
+    if args.max_changed.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
+        return Err(Failure::usage("--max-changed is a share, from 0 to 1"));
+    }
+    let queries = args.asked.read()?;
+    let requests = queries.requests(Mode::Auto)?;
+    let ask = |dir, profile: &Option<String>| {
+        let collection = open_for_reading(dir, args.model.as_deref(), queries.vectors.is_none())?;
+        let mut requests = requests.clone();
+        for (_, request) in &mut requests {
+            request.limit = args.limit;
+            request.params.exact = args.exact;
+            request.profile.clone_from(profile);
+        }
+        rank(&collection, &requests)
+    };
+    let first = ask(&args.dir, &args.profile)?;
+    let second = ask(args.other.as_ref().unwrap_or(&args.dir), &args.with_profile)?;
+    let found = changes(&first, &second, args.limit)?;
+    if args.json {
+        output::json(&found)?;
+    } else {
+        print(&found)?;
+    }
+    let exceeded = args.max_changed.is_some_and(|share| found.share > share);
+    Ok(ExitCode::from(u8::from(exceeded)))
+}
+
+fn print(found: &Changes) -> Outcome<()> {
+    for change in &found.changes {
+        let (query, overlap, rbo) = (&change.query, change.overlap, change.rbo);
+        output::line(&format!("{query}: overlap@{} {overlap:.2}, rbo {rbo:.4}", found.k))?;
+        for (sign, ids) in [("+", &change.entered), ("-", &change.left)] {
+            if !ids.is_empty() {
+                output::line(&format!("  {sign} {}", ids.join(" ")))?;
+            }
+        }
+    }
+    output::line(&format!(
+        "{} of {} answers changed; mean overlap@{} {:.4}, mean rbo {:.4}",
+        found.changed, found.queries, found.k, found.overlap, found.rbo
+    ))
+}

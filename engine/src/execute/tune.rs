@@ -1,0 +1,199 @@
+//! Tuning: the legs of judged queries are run once, their lists fused under every setting.
+
+use std::sync::Arc;
+
+use lexivec_query::bind::bind;
+use lexivec_query::catalog::Catalog;
+use lexivec_query::evaluate::metric::Metric;
+use lexivec_query::evaluate::ranking::Judgments;
+use lexivec_query::evaluate::tune::{
+    CrossValidation, DEFAULT_FOLDS, MAX_TRIED_CANDIDATES, cross_validate, grid,
+};
+use lexivec_query::fusion::{LegHits, fuse};
+use lexivec_query::profile::Profile;
+use lexivec_query::request::{Bm25, Leg, SearchRequest};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::{Place, Source, gather, text, wanted_rows};
+use crate::error::{Error, Result};
+use crate::limits::MAX_TUNE_QUERIES;
+use crate::segment::RowSet;
+
+/// A query, and which documents answer it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedQuery {
+    /// What is asked: text, vector or both, and a filter; settings are those that are tried.
+    pub request: SearchRequest,
+    /// Grades of documents by their ids; above 0 is relevant.
+    pub judgments: Judgments,
+}
+
+/// How [`Collection::tune`](crate::Collection::tune) chooses.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TuneOptions {
+    /// What is to be as high as it can be.
+    pub metric: Metric,
+    /// Parts the queries are split into.
+    pub folds: usize,
+    /// What the split and the tests depend on.
+    pub seed: u64,
+}
+
+impl Default for TuneOptions {
+    fn default() -> Self {
+        Self { metric: Metric::default(), folds: DEFAULT_FOLDS, seed: 1 }
+    }
+}
+
+/// What tuning found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TuneReport {
+    /// The metric, as ndcg@10.
+    pub metric: String,
+    /// Judged queries that have a relevant document.
+    pub queries: usize,
+    /// Settings that were tried.
+    pub settings: usize,
+    /// What the split depended on.
+    pub seed: u64,
+    /// What choosing is worth on queries that had no part in it.
+    #[serde(flatten)]
+    pub validation: CrossValidation,
+    /// The setting that is best on all queries; the default is one that sets nothing.
+    pub profile: Profile,
+    /// The settings chosen for each part.
+    pub fold_profiles: Vec<Profile>,
+}
+
+/// Chooses among the settings of the grid by cross-validation.
+pub(crate) fn tune(
+    source: &Source<'_>,
+    queries: &[JudgedQuery],
+    options: &TuneOptions,
+) -> Result<TuneReport> {
+    if queries.len() > MAX_TUNE_QUERIES {
+        let detail = format!("{} are over the limit of {MAX_TUNE_QUERIES}", queries.len());
+        return Err(Error::invalid("queries", detail));
+    }
+    let judged: Vec<(usize, &JudgedQuery)> = (queries.iter().enumerate())
+        .filter(|(_, query)| query.judgments.values().any(|&grade| grade > 0))
+        .collect();
+    let catalog = source.schema.catalog();
+    let mut legs: Option<Vec<Leg>> = None;
+    for (place, query) in &judged {
+        let bound = bind(&query.request, &catalog).map_err(Error::from);
+        let bound = bound.map_err(|e| e.of_query(*place))?;
+        let own: Vec<Leg> = bound.legs.iter().map(|leg| leg.kind).collect();
+        let first = legs.get_or_insert_with(|| own.clone());
+        if *first != own {
+            let detail = format!("it runs the legs {own:?}, the first one {first:?}");
+            return Err(Error::invalid(format!("queries[{place}]"), detail));
+        }
+    }
+    let settings = grid(&legs.unwrap_or_default());
+    let trial = Trial { source: *source, catalog, settings: &settings, metric: options.metric };
+    let scores: Vec<Vec<f64>> = judged
+        .par_iter()
+        .map(|(place, query)| trial.scores(query).map_err(|e| e.of_query(*place)))
+        .collect::<Result<_>>()?;
+    let validation = cross_validate(&scores, 0, options.folds, options.seed)?;
+    let setting = |place: usize| settings.get(place).cloned().unwrap_or_default();
+    Ok(TuneReport {
+        metric: options.metric.to_string(),
+        queries: judged.len(),
+        settings: settings.len(),
+        seed: options.seed,
+        profile: setting(validation.chosen),
+        fold_profiles: validation.folds.iter().map(|fold| setting(fold.chosen)).collect(),
+        validation,
+    })
+}
+
+/// What all queries are tried with.
+struct Trial<'a> {
+    source: Source<'a>,
+    catalog: Catalog,
+    settings: &'a [Profile],
+    metric: Metric,
+}
+
+/// A list of the text leg, by the constants it was made with.
+type TextList = (Option<Bm25>, Vec<(Place, f64)>);
+
+impl Trial<'_> {
+    /// The metric of a query under each setting.
+    fn scores(&self, query: &JudgedQuery) -> Result<Vec<f64>> {
+        let depth = self.metric.depth();
+        let plain = without_page(&query.request).limit(depth);
+        let widest = MAX_TRIED_CANDIDATES.max(depth);
+        let wide = plain.clone().limit(widest);
+        let generation = self.source.generation;
+        let wanted = wanted_rows(generation, self.source.schema, &wide.filter)?;
+        let prepared = self.source.prepare(&wide)?;
+        let vector_list = match prepared.vector_leg() {
+            Some((leg, vector)) => {
+                let found = self.source.vector_leg(leg, &[vector], &wide, &wanted)?;
+                found.into_iter().next().unwrap_or_default().hits
+            }
+            None => Vec::new(),
+        };
+        let mut text_lists: Vec<TextList> = Vec::new();
+        let mut scores = Vec::with_capacity(self.settings.len());
+        for setting in self.settings {
+            let mut request = plain.clone();
+            setting.apply(&mut request);
+            let mut legs = Vec::new();
+            for leg in bind(&request, &self.catalog)?.legs {
+                let list = match leg.kind {
+                    Leg::Vector => &vector_list,
+                    Leg::Text => self.text_list(&mut text_lists, &request, widest, &wanted)?,
+                };
+                // A leg's list is the beginning of any longer one.
+                let hits = list.iter().take(leg.window).copied().collect();
+                legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
+            }
+            let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
+            let ids = fused.iter().take(depth).map(|row| self.id(row.key));
+            let ids = ids.collect::<Result<Vec<&str>>>()?;
+            scores.push(self.metric.of(&ids, &query.judgments));
+        }
+        Ok(scores)
+    }
+
+    fn text_list<'l>(
+        &self,
+        lists: &'l mut Vec<TextList>,
+        request: &SearchRequest,
+        window: usize,
+        wanted: &[Arc<RowSet>],
+    ) -> Result<&'l Vec<(Place, f64)>> {
+        let place = match lists.iter().position(|(bm25, _)| *bm25 == request.bm25) {
+            Some(place) => place,
+            None => {
+                let generation = self.source.generation;
+                let query = text::query(generation, self.source.schema, request)?;
+                let hits = text::search(generation, &query, wanted, window)?;
+                lists.push((request.bm25, hits));
+                lists.len() - 1
+            }
+        };
+        lists.get(place).map(|(_, hits)| hits).ok_or_else(|| Error::invalid("text", "no list"))
+    }
+
+    fn id(&self, (segment, row): Place) -> Result<&str> {
+        match self.source.generation.segments.get(segment as usize) {
+            Some(live) => live.segment.documents.id(row),
+            None => Err(Error::invalid("hit", "its segment is not in the generation")),
+        }
+    }
+}
+
+/// What the request asks for, without what is done with its hits.
+fn without_page(request: &SearchRequest) -> SearchRequest {
+    let mut plain = request.clone().offset(0);
+    (plain.rerank, plain.score_threshold, plain.floor, plain.profile) = (None, None, None, None);
+    plain
+}

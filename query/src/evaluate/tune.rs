@@ -1,0 +1,262 @@
+//! Choosing settings by judgments: which are tried, and what the choice is worth on queries that had
+//! no part in it.
+
+use serde::Serialize;
+
+use super::compare::{PairedTest, Resampling, paired_test};
+use super::statistics::mean;
+use crate::error::{Error, Result};
+use crate::profile::Profile;
+use crate::random::SplitMix;
+use crate::request::{Bm25, DEFAULT_RRF_K, Fusion, Leg, Mode, Normalize};
+
+/// Parts the queries are split into where no number is named.
+pub const DEFAULT_FOLDS: usize = 5;
+/// Probability from which on a gain counts as chance; Fisher's old convention.
+pub const SIGNIFICANCE: f64 = 0.05;
+
+/// Constants of BM25 that are tried: from slow to fast saturation, from little to full normalisation.
+const K1: [f64; 3] = [0.8, 1.2, 2.0];
+const B: [f64; 3] = [0.4, 0.75, 1.0];
+/// Hits each leg brings that are tried; none is the usual number.
+const CANDIDATES: [Option<usize>; 3] = [None, Some(50), Some(200)];
+/// The most hits a leg brings in any setting.
+pub const MAX_TRIED_CANDIDATES: usize = 200;
+/// Weights of text and vector leg that are tried.
+const WEIGHTS: [(f64, f64); 3] = [(1.0, 1.0), (2.0, 1.0), (1.0, 2.0)];
+const RRF_K: [f64; 3] = [DEFAULT_RRF_K, 10.0, 120.0];
+const ALPHAS: [f64; 7] = [0.5, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8];
+
+/// The settings that are tried for queries that run these legs; the first is the default.
+pub fn grid(legs: &[Leg]) -> Vec<Profile> {
+    let constants = || {
+        let all = K1.into_iter().flat_map(|k1| B.into_iter().map(move |b| Bm25 { k1, b }));
+        std::iter::once(None).chain(all.map(Some))
+    };
+    let mut settings = vec![Profile::default()];
+    let [Leg::Text, Leg::Vector] = legs else {
+        if legs.contains(&Leg::Text) {
+            let with = |bm25| Profile { bm25, ..Profile::default() };
+            settings.extend(constants().skip(1).map(with));
+        }
+        return settings;
+    };
+    settings.push(Profile { mode: Some(Mode::Vector), ..Profile::default() });
+    for bm25 in constants() {
+        settings.push(Profile { mode: Some(Mode::Text), bm25, ..Profile::default() });
+        for candidates in CANDIDATES {
+            let mut base = Profile { bm25, ..Profile::default() };
+            (base.text.candidates, base.vector.candidates) = (candidates, candidates);
+            settings.extend(fusions(&base));
+        }
+    }
+    // The default is among them again.
+    let mut first = true;
+    settings.retain(|s| *s != Profile::default() || std::mem::take(&mut first));
+    settings
+}
+
+fn fusions(base: &Profile) -> Vec<Profile> {
+    let with = |fusion, (text, vector): (f64, f64)| {
+        let mut profile = base.clone();
+        profile.fusion = Some(fusion).filter(|f| *f != Fusion::default());
+        profile.text.weight = Some(text).filter(|w| *w != 1.0);
+        profile.vector.weight = Some(vector).filter(|w| *w != 1.0);
+        profile
+    };
+    let weighed = RRF_K.map(|k| Fusion::Rrf { k }).into_iter().chain([Fusion::Dbsf]);
+    let mut all: Vec<Profile> =
+        weighed.flat_map(|fusion| WEIGHTS.map(|weights| with(fusion, weights))).collect();
+    for normalize in [Normalize::MinMax, Normalize::ZScore] {
+        let weighted = ALPHAS.map(|alpha| Fusion::Weighted { alpha, normalize });
+        all.extend(weighted.map(|fusion| with(fusion, (1.0, 1.0))));
+    }
+    all
+}
+
+/// What choosing is worth, told by queries that had no part in the choice.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CrossValidation {
+    /// Mean of the default over all queries.
+    pub default: f64,
+    /// Mean of each query under the setting that was chosen without its part.
+    pub tuned: f64,
+    /// The second less the first, query by query. Choices of different parts are made by mostly the
+    /// same queries, so that the test is of this way to choose rather than of one setting.
+    pub test: PairedTest,
+    /// True where the gain is above 0 and its p-value below [`SIGNIFICANCE`].
+    pub significant: bool,
+    /// The parts.
+    pub folds: Vec<Fold>,
+    /// Place of the setting that is best on all queries; of equals the first.
+    pub chosen: usize,
+    /// Its mean over the queries it was chosen by, which flatters it.
+    pub chosen_mean: f64,
+}
+
+/// A part of the queries, scored under the setting that is best on the others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Fold {
+    /// Queries of the part.
+    pub queries: usize,
+    /// Place of the setting.
+    pub chosen: usize,
+    /// Its mean on the queries it was chosen by.
+    pub train: f64,
+    /// Its mean on the part.
+    pub held_out: f64,
+    /// The default's mean on the part.
+    pub default: f64,
+}
+
+/// Splits the queries into as many parts at random, chooses for each the setting that is best on the
+/// others, and compares what it does on the part with the default (Stone, "Cross-validatory choice and
+/// assessment of statistical predictions", 1974). `scores` has a row of all settings for each query.
+///
+/// # Errors
+/// Fewer than two parts, fewer queries than parts, rows of different lengths, or no setting but one.
+pub fn cross_validate(
+    scores: &[Vec<f64>],
+    default: usize,
+    folds: usize,
+    seed: u64,
+) -> Result<CrossValidation> {
+    let settings = scores.first().map_or(0, Vec::len);
+    if folds < 2 || scores.len() < folds {
+        let detail = format!(
+            "{} queries and {folds} parts; at least 2 parts are needed, and a query for each",
+            scores.len()
+        );
+        return Err(Error::invalid("folds", detail));
+    }
+    if settings < 2 || default >= settings || scores.iter().any(|row| row.len() != settings) {
+        let detail = format!("{settings} settings leave nothing to choose");
+        return Err(Error::invalid("settings", detail));
+    }
+    let order = shuffled(scores.len(), seed);
+    let at = |query: usize, setting: usize| {
+        scores.get(query).and_then(|row| row.get(setting)).copied().unwrap_or_default()
+    };
+    let mean_of = |queries: &[usize], setting| {
+        mean(&queries.iter().map(|&q| at(q, setting)).collect::<Vec<f64>>())
+    };
+    let best = |queries: &[usize]| {
+        let mut best = (default, mean_of(queries, default));
+        for setting in 0..settings {
+            let mean = mean_of(queries, setting);
+            // What differs by rounding alone is no better.
+            if mean > best.1 + 1e-12 {
+                best = (setting, mean);
+            }
+        }
+        best
+    };
+    let (mut parts, mut differences, mut tuned) = (Vec::new(), Vec::new(), Vec::new());
+    for part in 0..folds {
+        let is_in = |(place, _): &(usize, &usize)| place % folds == part;
+        let (inside, outside): (Vec<_>, Vec<_>) = order.iter().enumerate().partition(is_in);
+        let plain = |some: Vec<(usize, &usize)>| some.into_iter().map(|(_, &q)| q).collect();
+        let (inside, outside): (Vec<usize>, Vec<usize>) = (plain(inside), plain(outside));
+        let (chosen, train) = best(&outside);
+        parts.push(Fold {
+            queries: inside.len(),
+            chosen,
+            train,
+            held_out: mean_of(&inside, chosen),
+            default: mean_of(&inside, default),
+        });
+        tuned.extend(inside.iter().map(|&q| at(q, chosen)));
+        differences.extend(inside.iter().map(|&q| at(q, chosen) - at(q, default)));
+    }
+    let test = paired_test(&differences, &Resampling { seed, ..Resampling::default() })?;
+    let (chosen, chosen_mean) = best(&order);
+    Ok(CrossValidation {
+        default: mean_of(&order, default),
+        tuned: mean(&tuned),
+        test,
+        significant: test.difference.mean > 0.0 && test.p_value < SIGNIFICANCE,
+        folds: parts,
+        chosen,
+        chosen_mean,
+    })
+}
+
+/// The numbers below `count` in random order (Durstenfeld, 1964).
+fn shuffled(count: usize, seed: u64) -> Vec<usize> {
+    let mut random = SplitMix::new(seed);
+    let mut order: Vec<usize> = (0..count).collect();
+    for place in (1..count).rev() {
+        order.swap(place, random.below(place as u64 + 1) as usize);
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_begin_with_the_default_name_no_setting_twice_and_keep_to_the_limits() {
+        for (legs, least) in
+            [(&[Leg::Text][..], 10), (&[Leg::Vector], 1), (&[Leg::Text, Leg::Vector], 700)]
+        {
+            let settings = grid(legs);
+            assert!(settings.len() >= least, "{legs:?}: {}", settings.len());
+            assert_eq!(settings[0], Profile::default());
+            for (i, setting) in settings.iter().enumerate() {
+                setting.check().expect("within the limits");
+                assert!(setting.text.candidates.unwrap_or(0) <= MAX_TRIED_CANDIDATES);
+                assert!(!settings[..i].contains(setting), "{setting:?} is there twice");
+            }
+        }
+    }
+
+    /// Scores of 60 queries under 8 settings, each better than the first by its gain on the average.
+    fn scores(seed: u64, gains: [f64; 8]) -> Vec<Vec<f64>> {
+        let mut random = SplitMix::new(seed);
+        let mut row = || gains.map(|gain| 0.5 * random.unit() + gain).to_vec();
+        (0..60).map(|_| row()).collect()
+    }
+
+    #[test]
+    fn a_better_setting_is_found_and_its_gain_is_that_of_the_held_out_queries() {
+        let found = cross_validate(&scores(1, [0., 0., 0., 0., 0., 0.3, 0., 0.]), 0, 5, 1);
+        let found = found.expect("validated");
+        assert_eq!(found.chosen, 5);
+        assert!(found.significant && found.folds.iter().all(|f| f.chosen == 5), "{found:?}");
+        assert_eq!(found.folds.iter().map(|f| f.queries).sum::<usize>(), 60);
+        let by_fold: f64 = found.folds.iter().map(|f| f.held_out * f.queries as f64).sum();
+        assert!((by_fold / 60.0 - found.tuned).abs() < 1e-12);
+        let gain = found.tuned - found.default;
+        assert!((gain - found.test.difference.mean).abs() < 1e-12 && (gain - 0.3).abs() < 0.1);
+    }
+
+    #[test]
+    fn where_none_is_better_a_gain_is_claimed_no_more_often_than_promised() {
+        let claimed = (0..200)
+            .filter(|&seed| {
+                let found = cross_validate(&scores(seed, [0.0; 8]), 0, 5, seed).expect("validated");
+                // The queries a setting was chosen by flatter it.
+                assert!(found.chosen_mean >= found.tuned - 0.05);
+                found.significant
+            })
+            .count();
+        assert!(claimed <= 10, "{claimed} of 200");
+    }
+
+    #[test]
+    fn a_seed_repeats_a_validation_and_of_equals_the_default_is_chosen() {
+        let sample = scores(3, [0.1, 0., 0., 0., 0., 0.1, 0., 0.]);
+        assert_eq!(cross_validate(&sample, 0, 4, 9), cross_validate(&sample, 0, 4, 9));
+        assert_ne!(cross_validate(&sample, 0, 4, 9), cross_validate(&sample, 0, 4, 8));
+        let level = vec![vec![0.5; 3]; 10];
+        let found = cross_validate(&level, 1, 5, 0).expect("validated");
+        assert_eq!((found.chosen, found.significant, found.test.p_value), (1, false, 1.0));
+        for (scores, default, folds) in
+            [(&level[..], 0, 1), (&level[..3], 0, 4), (&level, 3, 5), (&[], 0, 2)]
+        {
+            cross_validate(scores, default, folds, 0).expect_err("refused");
+        }
+        cross_validate(&vec![vec![0.5]; 9], 0, 3, 0).expect_err("nothing to choose");
+    }
+}
