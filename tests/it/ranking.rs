@@ -440,14 +440,17 @@ fn a_reranker_that_fails_is_told_and_the_fused_order_stands() {
         // The threshold is on the scale of the scores there are not.
         assert_eq!(answer, fused);
         if hangs {
-            for _ in 1..MAX_RUNNING_RERANKS {
-                assert_eq!(collection.search(&request).expect("an answer").hits, fused.hits);
-            }
-            let report = collection.search(&request).expect("an answer").rerank.expect("a report");
-            assert_eq!(
-                report.reason.as_deref(),
-                Some("64 calls of reranker faulty have not ended")
-            );
+            // On a busy machine the time may be over before a call begins, which then is none.
+            let told = (0..1_000 * MAX_RUNNING_RERANKS).map(|_| {
+                let answer = collection.search(&request).expect("an answer");
+                assert_eq!(answer.hits, fused.hits);
+                answer.rerank.and_then(|report| report.reason).expect("a reason")
+            });
+            let full = "64 calls of reranker faulty have not ended";
+            let told: Vec<String> = told.take_while(|told| *told != full).collect();
+            assert!(told.len() >= MAX_RUNNING_RERANKS - 1, "{}", told.len());
+            assert!(told.len() < 1_000 * MAX_RUNNING_RERANKS, "never told that it is full");
+            assert!(told.iter().all(|told| told == reason), "{told:?}");
         }
     }
     drop(free);
