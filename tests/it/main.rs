@@ -15,6 +15,7 @@ mod http;
 mod metrics;
 mod processes;
 mod ranking;
+mod stable;
 mod text;
 mod tidy;
 mod upkeep;
