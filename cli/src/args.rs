@@ -320,6 +320,15 @@ pub(crate) struct Search {
     pub(crate) filter: Option<String>,
     #[command(flatten)]
     pub(crate) ranking: Ranking,
+    /// Gather the hits by the values at a payload path; --limit is the number of groups then.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) group_by: Option<String>,
+    /// Hits of a group.
+    #[arg(long, value_name = "HITS", default_value_t = 3)]
+    pub(crate) group_size: usize,
+    /// Count the values at a payload path over all documents that the filter admits; may be repeated.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) facet: Vec<String>,
     /// Hits each leg brings to the fusion.
     #[arg(long)]
     pub(crate) candidates: Option<usize>,

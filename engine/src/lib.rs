@@ -43,8 +43,8 @@ pub use collection::{
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{
-    Hit, RecallOptions, RecallQueries, RecallReport, RerankReport, SearchResponse, SegmentRecall,
-    ShareRecall,
+    Group, Groups, Hit, RecallOptions, RecallQueries, RecallReport, RerankReport, SearchResponse,
+    SegmentRecall, ShareRecall,
 };
 pub use lexivec_query as query;
 pub use lexivec_query::why_not::WhyNot;

@@ -10,6 +10,7 @@ mod embedder;
 mod equivalence;
 mod filters;
 mod fusion;
+mod gathered;
 mod graph;
 mod http;
 mod metrics;

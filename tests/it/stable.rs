@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde_json::json;
 
 const DIM: usize = 8;
-const ROWS: usize = 600;
+const ROWS: usize = 400;
 const QUERIES: usize = 500;
 const WORDS: [&str; 10] =
     ["wing", "flow", "heat", "shock", "layer", "mach", "nose", "cone", "jet", "drag"];
