@@ -332,6 +332,15 @@ pub(crate) struct Search {
     /// Take the settings of this profile where no option sets them.
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// Gather the hits by the values at a payload path; --limit is the number of groups then.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) group_by: Option<String>,
+    /// Hits of a group.
+    #[arg(long, value_name = "HITS", default_value_t = 3)]
+    pub(crate) group_size: usize,
+    /// Count the values at a payload path over all documents that the filter admits; may be repeated.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) facet: Vec<String>,
     /// Hits each leg brings to the fusion.
     #[arg(long)]
     pub(crate) candidates: Option<usize>,

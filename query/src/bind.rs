@@ -59,7 +59,7 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
     if request.vector_field.is_some() {
         vector_field(request, catalog)?;
     }
-    let page = request.limit + request.offset;
+    let page = request.wanted_rows();
     // A reranker has its candidates from what the legs bring.
     let page = page.max(request.rerank.map_or(0, |r| r.depth));
     let window = |options: &LegOptions, both: bool| match options.candidates {

@@ -10,6 +10,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod filter;
 pub mod fusion;
+pub mod gather;
 pub mod instant;
 pub mod parse;
 pub mod plan;

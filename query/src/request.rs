@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::gather::{Facet, GroupBy, MAX_FACETS};
 use crate::plan::StrategyKind;
 use crate::profile::Floor;
 use crate::rerank::Rerank;
@@ -286,6 +287,10 @@ pub struct SearchRequest {
     /// Hits whose final score is below are left out; [`Ranked::reaches`](crate::rerank::Ranked::reaches).
     /// Not applied when a reranker that is asked for was not: it is on the scale of its scores.
     pub score_threshold: Option<f64>,
+    /// Gathers the hits by the values of a payload field, as groups.
+    pub group_by: Option<GroupBy>,
+    /// Payload fields whose values are counted, over all rows that the filter admits.
+    pub facets: Vec<Facet>,
     /// Exactness against speed.
     pub params: Params,
     /// Name of the collection's profile from which settings are taken that are at their defaults here.
@@ -319,6 +324,8 @@ impl Default for SearchRequest {
             fusion: Fusion::default(),
             rerank: None,
             score_threshold: None,
+            group_by: None,
+            facets: Vec::new(),
             params: Params::default(),
             profile: None,
             floor: None,
@@ -394,6 +401,26 @@ impl SearchRequest {
         self
     }
 
+    /// Gathers the hits by the values at a payload path, up to `size` for each.
+    pub fn group_by(mut self, field: impl Into<String>, size: usize) -> Self {
+        self.group_by = Some(GroupBy::new(field, size));
+        self
+    }
+
+    /// Counts the values at a payload path, over all rows that the filter admits.
+    pub fn facet(mut self, field: impl Into<String>, limit: usize) -> Self {
+        self.facets.push(Facet::new(field, limit));
+        self
+    }
+
+    /// Hits that the legs have to bring, for the page or the groups.
+    pub(crate) fn wanted_rows(&self) -> usize {
+        match &self.group_by {
+            Some(group_by) => group_by.rows(self.limit),
+            None => self.limit + self.offset,
+        }
+    }
+
     /// Sets how many hits each leg brings to the fusion.
     pub fn candidates(mut self, candidates: usize) -> Self {
         self.text_leg.candidates = Some(candidates);
@@ -463,6 +490,9 @@ impl SearchRequest {
         }
         self.rerank.map_or(Ok(()), |rerank| rerank.check())?;
         self.floor.map_or(Ok(()), |floor| floor.check())?;
+        self.group_by.as_ref().map_or(Ok(()), |by| by.check(self.limit, self.offset))?;
+        over("facets", self.facets.len(), MAX_FACETS)?;
+        self.facets.iter().try_for_each(Facet::check)?;
         if self.score_threshold.is_some_and(|t| !t.is_finite()) {
             return Err(Error::invalid("score_threshold", "a finite number is expected"));
         }

@@ -1,6 +1,7 @@
 //! JSON of requests and answers: what callers write, turned into what the engine means.
 
 use lexivec::query::filter::Filter;
+use lexivec::query::gather::{DEFAULT_FACET_LIMIT, Facet, GroupBy};
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::profile::Floor;
 use lexivec::query::request::{
@@ -38,6 +39,9 @@ pub(crate) struct SearchJson {
     score_threshold: Option<f64>,
     profile: Option<String>,
     floor: Option<Floor>,
+    group_by: Option<GroupBy>,
+    #[serde(default)]
+    facets: Vec<Facet>,
     #[serde(default)]
     params: ParamsJson,
     #[serde(default = "yes")]
@@ -135,6 +139,8 @@ impl SearchJson {
         request.score_threshold = self.score_threshold;
         request.profile = self.profile;
         request.floor = self.floor;
+        request.group_by = self.group_by;
+        request.facets = self.facets;
         request.params = self.params.into_params();
         request.with_payload = self.with_payload;
         request.with_text = self.with_text;
@@ -155,6 +161,23 @@ fn filter(json: Option<&Value>) -> Answer<Filter> {
     match json {
         None => Ok(Filter::All),
         Some(json) => Filter::from_json(json).map_err(|e| Problem::bad_request(e.to_string())),
+    }
+}
+
+/// Body of `POST /v1/collections/{c}/facet`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FacetJson {
+    field: String,
+    filter: Option<Value>,
+    limit: Option<usize>,
+}
+
+impl FacetJson {
+    /// The filter and the facet these words mean.
+    pub(crate) fn into_facet(self) -> Answer<(Filter, Facet)> {
+        let limit = self.limit.unwrap_or(DEFAULT_FACET_LIMIT);
+        Ok((filter(self.filter.as_ref())?, Facet::new(self.field, limit)))
     }
 }
 

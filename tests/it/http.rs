@@ -153,6 +153,23 @@ fn a_collection_from_its_creation_to_its_end() {
         assert_eq!(server.json("POST", explain, &ranked).1["stage"], "below_threshold");
         let near = json!({"vector": [0, 1], "params": {"target_recall": 0.9}});
         assert_eq!(server.json("POST", search, &near).1["exact"], true);
+        let gathered = json!({"vector": [0, 0], "group_by": {"field": "n", "size": 1},
+            "facets": [{"field": "n"}], "filter": {"n": {"$exists": true}}});
+        let found = server.json("POST", search, &gathered).1;
+        let group = &found["groups"]["list"][0];
+        assert_eq!((&group["value"], &group["hits"][0]["id"]), (&json!(1), &json!("a")));
+        assert_eq!((&found["hits"], &found["groups"]["complete"]), (&json!([]), &json!(true)));
+        let facet = server.json(
+            "POST",
+            "/v1/collections/wings/facet",
+            &json!({"field": "n", "filter": {"n": 2}}),
+        );
+        let counts = json!({"field": "n", "values": [{"value": 2, "count": 1}], "distinct": 1});
+        assert_eq!(facet, (200, counts));
+        assert_eq!(found["facets"][0]["distinct"], 2);
+        for wrong in [json!({"field": ""}), json!({"field": "n", "limit": 1_000_000})] {
+            assert_eq!(server.json("POST", "/v1/collections/wings/facet", &wrong).0, 400);
+        }
         let recall = "/v1/collections/wings/recall";
         let (status, report) = server.json("POST", recall, &json!({"queries": [[0, 1]], "k": 1}));
         assert_eq!((status, &report["recall"]["mean"]), (200, &json!(1.0)));
@@ -207,7 +224,7 @@ fn a_collection_from_its_creation_to_its_end() {
             "{metrics}"
         );
         assert!(
-            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 5")
+            metrics.contains("route=\"/v1/collections/{collection}/search\",status=\"200\"} 6")
         );
     }
     let server = Running::start(&root);

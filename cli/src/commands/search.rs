@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use lexivec::query::explain::Ledger;
+use lexivec::query::gather::{DEFAULT_FACET_LIMIT, Facet, FacetCounts, GroupBy};
 use lexivec::query::plan::SegmentPlan;
 use lexivec::query::request::{Highlight, Syntax};
-use lexivec::{Collection, Filter, SearchRequest, SearchResponse};
+use lexivec::{Collection, Filter, Groups, Hit, SearchRequest, SearchResponse};
 
 use super::{mode, open_for_reading};
 use crate::args::{ModeArg, Search};
@@ -59,13 +60,52 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     request.params.exact = args.exact;
     request.explain = args.explain;
     request.highlight = args.highlight.then(Highlight::default);
+    request.group_by = args.group_by.as_ref().map(|field| GroupBy::new(field, args.group_size));
+    let facet = |field: &String| Facet::new(field, DEFAULT_FACET_LIMIT);
+    request.facets = args.facet.iter().map(facet).collect();
     args.ranking.apply(&mut request)?;
     Ok(request)
 }
 
 /// Prints an answer for people.
 pub(super) fn print(response: &SearchResponse) -> Outcome<()> {
-    for (place, hit) in response.hits.iter().enumerate() {
+    print_hits(&response.hits)?;
+    response.groups.iter().try_for_each(print_groups)?;
+    if response.hits.is_empty() && response.groups.as_ref().is_none_or(|g| g.list.is_empty()) {
+        output::note("no hits");
+    }
+    response.facets.iter().try_for_each(print_facet)?;
+    if response.confident == Some(false) {
+        output::note("no confident answer: the best score is below the floor");
+    }
+    if let Some(reason) = response.rerank.as_ref().and_then(|r| r.reason.as_ref()) {
+        output::note(&format!("not reranked, the order is that of the fusion: {reason}"));
+    }
+    response.plan.iter().flatten().try_for_each(print_plan)
+}
+
+fn print_groups(groups: &Groups) -> Outcome<()> {
+    for group in &groups.list {
+        output::line(&group.value.value().to_string())?;
+        print_hits(&group.hits)?;
+    }
+    if !groups.complete {
+        let looked = groups.looked_at;
+        output::note(&format!("groups may lack hits: the first {looked} were looked at"));
+    }
+    Ok(())
+}
+
+fn print_facet(facet: &FacetCounts) -> Outcome<()> {
+    output::line(&format!("{}: {} values", facet.field, facet.distinct))?;
+    facet
+        .values
+        .iter()
+        .try_for_each(|v| output::line(&format!("{:>9}  {}", v.count, v.value.value())))
+}
+
+fn print_hits(hits: &[Hit]) -> Outcome<()> {
+    for (place, hit) in hits.iter().enumerate() {
         let title = hit.payload.as_ref().and_then(|p| p.get("title")?.as_str()).unwrap_or_default();
         output::line(&format!("{:>3}. {:.6}  {}  {title}", place + 1, hit.score, hit.id))?;
         for (field, parts) in hit.highlight.iter().flatten() {
@@ -77,16 +117,7 @@ pub(super) fn print(response: &SearchResponse) -> Outcome<()> {
         }
         print_ledger(&hit.ledger)?;
     }
-    if response.hits.is_empty() {
-        output::note("no hits");
-    }
-    if response.confident == Some(false) {
-        output::note("no confident answer: the best score is below the floor");
-    }
-    if let Some(reason) = response.rerank.as_ref().and_then(|r| r.reason.as_ref()) {
-        output::note(&format!("not reranked, the order is that of the fusion: {reason}"));
-    }
-    response.plan.iter().flatten().try_for_each(print_plan)
+    Ok(())
 }
 
 fn print_plan(plan: &SegmentPlan) -> Outcome<()> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lexivec_query::filter::Filter;
+use lexivec_query::gather::{Facet, FacetCounts, Tally};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,6 +44,23 @@ impl Collection {
             count += u64::from(live.matching(self.schema(), filter)?.count());
         }
         Ok(count)
+    }
+
+    /// Counts the values at a dotted payload path over the rows that a filter admits, exactly: the `limit`
+    /// values of most rows, ties by value. A row with several values counts for each of them, once.
+    ///
+    /// # Errors
+    /// When the path is none, or `limit` is over
+    /// [`MAX_FACET_LIMIT`](lexivec_query::gather::MAX_FACET_LIMIT).
+    pub fn facet(&self, field: &str, filter: &Filter, limit: usize) -> Result<FacetCounts> {
+        let facet = Facet::new(field, limit);
+        facet.check()?;
+        let mut tally = Tally::default();
+        for live in &self.shared.view()?.segments {
+            let wanted = live.matching(self.schema(), filter)?;
+            live.count_values(self.schema(), field, &wanted, &mut tally)?;
+        }
+        Ok(tally.into_counts(&facet))
     }
 
     /// Up to `limit` rows that a filter admits, by id, those after the id `after` if one is given. A
@@ -93,6 +111,18 @@ impl LiveSegment {
     pub(crate) fn matching(&self, schema: &Schema, filter: &Filter) -> Result<Arc<RowSet>> {
         let beside = Rows { segment: &self.segment, schema };
         self.segment.columns.matching(filter, &self.alive, &beside)
+    }
+
+    /// Counts rows by their values at a payload path.
+    pub(crate) fn count_values(
+        &self,
+        schema: &Schema,
+        path: &str,
+        wanted: &RowSet,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let beside = Rows { segment: &self.segment, schema };
+        self.segment.columns.count_values(path, wanted, &beside, tally)
     }
 }
 

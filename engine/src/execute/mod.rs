@@ -1,6 +1,7 @@
 //! Answering a request: filter, legs, gather, fusion, rerank, and documents for the winners only.
 
 mod gather;
+mod groups;
 mod recall;
 mod rerank;
 mod text;
@@ -11,6 +12,7 @@ mod why_not;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use groups::{Group, Groups};
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
 pub use rerank::RerankReport;
@@ -23,6 +25,7 @@ use lexivec_query::bind::{Bound, BoundLeg, bind};
 use lexivec_query::explain::Ledger;
 use lexivec_query::filter::Filter;
 use lexivec_query::fusion::{LegHits, fuse};
+use lexivec_query::gather::FacetCounts;
 use lexivec_query::plan::SegmentPlan;
 use lexivec_query::request::Leg;
 use lexivec_query::rerank::Ranked;
@@ -50,7 +53,14 @@ pub(crate) type Place = (u32, u32);
 pub struct SearchResponse {
     /// Best first; equal scores are ordered by id. Hits that a reranker gave no score come last, in fused
     /// order; their scores are on another scale.
+    /// None where the request asks for groups.
     pub hits: Vec<Hit>,
+    /// The groups, where the request asks for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Groups>,
+    /// The counts that the request asks for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facets: Vec<FacetCounts>,
     /// The generation of segment files that answered.
     pub generation: u64,
     /// The last write that the answer knows.
@@ -101,7 +111,7 @@ pub(crate) fn search(source: &Source<'_>, request: &SearchRequest) -> Result<Sea
     let prepared = source.prepare(request)?;
     let wanted = wanted_rows(source.generation, source.schema, &request.filter)?;
     let ranking = source.rank_one(&prepared, &wanted)?;
-    source.answer(request, ranking, &wanted)
+    source.answer(&prepared, ranking, &wanted)
 }
 
 /// Runs many requests on a generation, on all threads: a filter that some of them have in common is
@@ -131,6 +141,7 @@ pub(crate) fn search_many(
 }
 
 /// A request and what it means.
+#[derive(Clone)]
 pub(crate) struct Prepared<'a> {
     request: &'a SearchRequest,
     bound: Bound,
@@ -172,6 +183,8 @@ struct Ranking {
     confident: Option<bool>,
     text_query: Option<TextQuery>,
     plans: Vec<SegmentPlan>,
+    /// False if the legs brought all they find.
+    more: bool,
 }
 
 impl Ranking {
@@ -225,9 +238,7 @@ impl Source<'_> {
             }
         };
         let answers = task.iter().zip(found);
-        answers
-            .map(|(p, found)| self.answer(p.request, self.rank(p, found, &wanted)?, &wanted))
-            .collect()
+        answers.map(|(p, found)| self.answer(p, self.rank(p, found, &wanted)?, &wanted)).collect()
     }
 
     fn vector_leg(
@@ -252,7 +263,7 @@ impl Source<'_> {
         let (generation, schema) = (self.generation, self.schema);
         let Prepared { request, bound, vector } = prepared;
         let mut text_query = None;
-        let mut legs = Vec::with_capacity(bound.legs.len());
+        let (mut legs, mut more) = (Vec::with_capacity(bound.legs.len()), false);
         for leg in &bound.legs {
             let hits = match leg.kind {
                 Leg::Text => {
@@ -261,6 +272,7 @@ impl Source<'_> {
                 }
                 Leg::Vector => std::mem::take(&mut found.hits),
             };
+            more |= hits.len() >= leg.window;
             legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
         }
         let confident = request.floor.and_then(|floor| {
@@ -269,26 +281,35 @@ impl Source<'_> {
         });
         let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
         let (list, rerank) = self.rerank(request, bound, vector.as_deref(), fused)?;
-        Ok(Ranking { list, rerank, confident, text_query, plans: found.plans })
+        Ok(Ranking { list, rerank, confident, text_query, plans: found.plans, more })
     }
 
     /// Reads the documents of a request's page.
     fn answer(
         &self,
-        request: &SearchRequest,
-        ranking: Ranking,
+        prepared: &Prepared<'_>,
+        mut ranking: Ranking,
         wanted: &[Arc<RowSet>],
     ) -> Result<SearchResponse> {
-        let (generation, threshold) = (self.generation, ranking.threshold(request));
-        let Ranking { list, rerank, confident, text_query, plans } = ranking;
-        let list = list.into_iter().filter(|row| threshold.is_none_or(|t| row.reaches(t)));
-        let hits = list
-            .skip(request.offset)
-            .take(request.limit)
-            .map(|row| hit(generation, self.schema, request, text_query.as_ref(), row))
-            .collect::<Result<Vec<_>>>()?;
+        let (generation, request) = (self.generation, prepared.request);
+        let facets = self.facets(request, wanted)?;
+        let (mut hits, mut groups) = (Vec::new(), None);
+        if let Some(by) = &request.group_by {
+            let (made, last) = self.groups(prepared, by, ranking, wanted)?;
+            (groups, ranking) = (Some(made), last);
+        } else {
+            let (threshold, list) = (ranking.threshold(request), std::mem::take(&mut ranking.list));
+            let list = list.into_iter().filter(|row| threshold.is_none_or(|t| row.reaches(t)));
+            let page = list.skip(request.offset).take(request.limit);
+            let query = ranking.text_query.as_ref();
+            let read = page.map(|row| hit(generation, self.schema, request, query, row));
+            hits = read.collect::<Result<_>>()?;
+        }
+        let Ranking { rerank, confident, plans, .. } = ranking;
         Ok(SearchResponse {
             hits,
+            groups,
+            facets,
             generation: generation.number,
             seq: generation.seq,
             exact: plans.iter().all(|p| p.strategy.is_exact()),

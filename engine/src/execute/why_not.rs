@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 /// Tells the stage that dropped a row.
 pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) -> Result<WhyNot> {
     let told = |verdict, legs| Ok(WhyNot { id: id.to_owned(), verdict, legs });
+    if request.group_by.is_some() {
+        return Err(Error::invalid("group_by", "why_not is told of hits; leave the groups out"));
+    }
     let prepared = source.prepare(request)?;
     let Some(place) = source.find(id)? else {
         return told(Verdict::NotInCollection, Vec::new());

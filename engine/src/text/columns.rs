@@ -11,6 +11,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use lexivec_query::filter::{Filter, Row, Scalar, between};
+use lexivec_query::gather::{Key, Tally};
 use lexivec_query::parse::MAX_PATH_BYTES;
 use lexivec_storage::{SegmentReader, SegmentWriter};
 use parking_lot::RwLock;
@@ -171,6 +172,28 @@ impl Columns {
             }
         }
         Ok(Arc::new(rows))
+    }
+
+    /// Counts the wanted rows by their values at a path.
+    pub(crate) fn count_values(
+        &self,
+        path: &str,
+        wanted: &RowSet,
+        beside: &dyn Beside,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        if let Some(columns) = self.at(path)? {
+            let mut tell = |value, rows| tally.add(Key::of(&value), rows);
+            for kind in &columns.kinds {
+                kind.count_values(wanted, &mut tell).map_err(|e| tantivy_error(&self.file, e))?;
+            }
+        }
+        // No column has anything of these rows.
+        for row in self.residual.iter().filter(|&row| wanted.contains(row)) {
+            let payload = beside.payload(row)?;
+            Key::all_at(&payload, path).into_iter().for_each(|key| tally.add(key, 1));
+        }
+        Ok(())
     }
 
     /// The columns of a path, by value; nothing where no row has a value.

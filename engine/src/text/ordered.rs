@@ -72,6 +72,34 @@ impl PathColumns {
     }
 }
 
+impl Kind {
+    /// Tells each value, and how many of the wanted rows have it.
+    pub(super) fn count_values(
+        &self,
+        wanted: &RowSet,
+        tell: &mut dyn FnMut(Value, u64),
+    ) -> std::io::Result<()> {
+        match self {
+            Self::Bools(rows) => {
+                tell(Value::from(false), rows.count(0, wanted));
+                tell(Value::from(true), rows.count(1, wanted));
+            }
+            Self::Numbers(numbers) => {
+                for (group, value) in numbers.values.iter().enumerate() {
+                    tell(Value::from(*value), numbers.rows.count(group, wanted));
+                }
+            }
+            Self::Strings(strings) => strings.each_string(|group, text| {
+                let count = strings.rows.count(group, wanted);
+                if count > 0 {
+                    tell(Value::from(text), count);
+                }
+            })?,
+        }
+        Ok(())
+    }
+}
+
 /// Every value of a column with its row, by row.
 fn pairs<T, V>(column: &Column<T>, rows: u32, value: impl Fn(T) -> V) -> Vec<(V, u32)>
 where
@@ -112,6 +140,18 @@ impl Grouped {
             next[group] += 1;
         }
         Self { starts, rows }
+    }
+
+    /// How many of the wanted rows are in a group.
+    fn count(&self, group: usize, wanted: &RowSet) -> u64 {
+        let mut last = None;
+        let rows = self.of(group..group + 1).iter().filter(|&&row| {
+            // A row that has a value repeatedly lies beside itself.
+            let again = last == Some(row);
+            last = Some(row);
+            !again && wanted.contains(row)
+        });
+        rows.count() as u64
     }
 
     /// The rows of some groups; of groups that do not exist, none.

@@ -56,6 +56,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/collections/{collection}/search", post(search::search))
         .route("/v1/collections/{collection}/search/batch", post(search::batch))
         .route("/v1/collections/{collection}/explain", post(search::explain))
+        .route("/v1/collections/{collection}/facet", post(search::facet))
         .route("/v1/collections/{collection}/recall", post(search::recall))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
@@ -69,7 +70,7 @@ async fn no_route() -> Problem {
         StatusCode::NOT_FOUND,
         "no_such_route",
         "No such route",
-        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/count|/scroll|\
+        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/facet|/count|/scroll|\
          /flush|/compact|/verify|/snapshots[/{name}]]], /healthz, /metrics",
     )
 }

@@ -5,13 +5,14 @@ use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use lexivec::query::gather::FacetCounts;
 use lexivec::{RecallReport, SearchResponse};
 use serde_json::{Map, Value};
 
 use super::{App, read_json};
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_REQUESTS;
-use crate::wire::{BatchJson, ExplainJson, RecallJson, SearchJson};
+use crate::wire::{BatchJson, ExplainJson, FacetJson, RecallJson, SearchJson};
 
 pub(super) async fn search(
     Shared(state): App,
@@ -58,6 +59,18 @@ pub(super) async fn batch(
     let requests =
         requests.into_iter().map(SearchJson::into_request).collect::<Answer<Vec<_>>>()?;
     Ok(Json(state.search(move || Ok(collection.search_many(&requests)?)).await?))
+}
+
+pub(super) async fn facet(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<FacetCounts>> {
+    let collection = state.collection(&name)?;
+    let (filter, facet) = read_json::<FacetJson>(&state, &headers, body).await?.into_facet()?;
+    let count = move || Ok(collection.facet(&facet.field, &filter, facet.limit)?);
+    Ok(Json(state.search(count).await?))
 }
 
 pub(super) async fn recall(

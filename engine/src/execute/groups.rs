@@ -1,0 +1,109 @@
+//! Hits gathered by the values of a payload field, and counts of those values, in an answer.
+
+use std::sync::Arc;
+
+use lexivec_query::SearchRequest;
+use lexivec_query::gather::{FacetCounts, GroupBy, Groups as Filling, Key, Tally};
+use lexivec_query::request::MAX_WINDOW;
+use serde::Serialize;
+
+use super::{Hit, Prepared, Ranking, Source, hit};
+use crate::error::{Error, Result};
+use crate::segment::RowSet;
+
+/// Times the window of the legs where it did not fill the groups. Each is a search of its own, so that few
+/// wide ones cost less than many.
+const WIDEN: usize = 4;
+
+/// Hits by the values of a payload field.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Groups {
+    /// Those of the best hits, in the order of their best hits; with one best hit, by value.
+    pub list: Vec<Group>,
+    /// Rows of the final list that were looked at.
+    pub looked_at: usize,
+    /// False if groups are left open though rows of the legs were not looked at:
+    /// [`MAX_WINDOW`] was the end.
+    pub complete: bool,
+}
+
+/// The hits with one value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Group {
+    /// The value.
+    pub value: Key,
+    /// Its hits, best first.
+    pub hits: Vec<Hit>,
+}
+
+impl Source<'_> {
+    /// Counts the values that a request asks for.
+    pub(super) fn facets(
+        &self,
+        request: &SearchRequest,
+        wanted: &[Arc<RowSet>],
+    ) -> Result<Vec<FacetCounts>> {
+        let mut counted = Vec::with_capacity(request.facets.len());
+        for facet in &request.facets {
+            let mut tally = Tally::default();
+            for (live, rows) in self.generation.segments.iter().zip(wanted) {
+                live.count_values(self.schema, &facet.field, rows, &mut tally)?;
+            }
+            counted.push(tally.into_counts(facet));
+        }
+        Ok(counted)
+    }
+
+    /// Gathers a request's final list. Where it does not fill the groups, the request is ranked again with
+    /// wider legs; gives the last ranking, too.
+    pub(super) fn groups(
+        &self,
+        prepared: &Prepared<'_>,
+        by: &GroupBy,
+        mut ranking: Ranking,
+        wanted: &[Arc<RowSet>],
+    ) -> Result<(Groups, Ranking)> {
+        let request = prepared.request;
+        let limit = by.limit.unwrap_or(request.limit);
+        let mut wider = prepared.clone();
+        loop {
+            let mut filling = Filling::new(limit, by.size);
+            let threshold = ranking.threshold(request);
+            let mut looked_at = 0;
+            for (place, row) in ranking.list.iter().enumerate() {
+                if filling.are_full() {
+                    break;
+                }
+                looked_at = place + 1;
+                if threshold.is_none_or(|t| row.reaches(t)) {
+                    let (segment, number) = row.fused.key;
+                    let live = self.generation.segments.get(segment as usize);
+                    let live = live.ok_or_else(|| {
+                        Error::invalid("hit", "its segment is not in the generation")
+                    })?;
+                    let payload = live.segment.documents.payload(self.schema, number)?;
+                    filling.push(Key::all_at(&payload, &by.field), row);
+                }
+            }
+            let open = ranking.more && !filling.are_full();
+            let narrow = |leg: &lexivec_query::bind::BoundLeg| leg.window < MAX_WINDOW;
+            if open && wider.bound.legs.iter().any(narrow) {
+                for leg in &mut wider.bound.legs {
+                    leg.window = leg.window.max(1).saturating_mul(WIDEN).min(MAX_WINDOW);
+                }
+                ranking = self.rank_one(&wider, wanted)?;
+                continue;
+            }
+            let query = ranking.text_query.as_ref();
+            let mut list = Vec::new();
+            for (value, rows) in filling.into_groups() {
+                let read = |row| hit(self.generation, self.schema, request, query, row);
+                let hits = rows.into_iter().map(read).collect::<Result<_>>()?;
+                list.push(Group { value, hits });
+            }
+            return Ok((Groups { list, looked_at, complete: !open }, ranking));
+        }
+    }
+}
