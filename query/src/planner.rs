@@ -34,8 +34,9 @@ pub struct Costs {
     pub walked_row: f64,
 }
 
-/// The costs of each class; that of the last is taken where none fits. Read off the micro benches, see
-/// benches/RESULTS.md; machines of a class differ by a factor that is about the same for all costs, so
+/// The costs of each class; that of the last is taken where none fits. Those of avx512 are measured, see
+/// "What ways cost" in benches/RESULTS.md; those of the others are estimates from the widths of their
+/// vectors, for want of such machines. Machines of a class differ by a factor that is about the same for all costs, so
 /// that the choices stay. They are not measured anew by each process: its plans would not repeat.
 pub const COSTS: [Costs; 4] = [
     Costs {
