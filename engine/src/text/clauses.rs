@@ -6,16 +6,16 @@
 
 use lexivec_query::explain::TermScore;
 use lexivec_query::query_string::{Clause, Clauses, Occur, What};
-use lexivec_query::topk::TopK;
 use tantivy::postings::Postings;
 
 use super::analyzer::Analysis;
 use super::index::TextIndex;
-use super::score::{FieldNorms, SEEK_COST, reach};
+use super::postings::walk;
+use super::score::FieldNorms;
 use super::statistics::Statistics;
 use crate::error::{Error, Result};
 use crate::schema::TextField;
-use crate::segment::RowSet;
+use crate::segment::{BestRows, RowSet};
 
 /// A query made ready for the segments of a generation.
 pub(crate) struct ClauseQuery {
@@ -173,13 +173,11 @@ impl ClauseQuery {
                 }
             })
         })?;
-        let mut top = TopK::new(k);
+        let mut best = BestRows::new(k, rank);
         for (row, score) in rows.into_iter().zip(scores) {
-            if top.threshold().is_none_or(|least| score >= least) {
-                top.push(score, (rank(row)?, row));
-            }
+            best.offer(row, score)?;
         }
-        Ok(top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect())
+        Ok(best.into_sorted())
     }
 
     /// What each leaf adds to the score of one row, in the order in which it is added up.
@@ -266,7 +264,8 @@ impl ClauseQuery {
         }
     }
 
-    /// Shows each leaf that adds to a score, with the rows it may add to, in the order written.
+    /// Shows each leaf that adds to a score, with the rows it may add to, in the order written. The rows are
+    /// those that the node admits.
     fn score(
         &self,
         node: &Node,
@@ -278,9 +277,12 @@ impl ClauseQuery {
             Node::Leaf(leaf) => show(leaf, rows),
             Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, index, show)),
             Node::Group(nodes) => {
-                let inner = self.rows(node, index, rows)?;
                 let adding = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
-                adding.map(|(_, node)| node).try_for_each(|n| self.score(n, &inner, index, show))
+                adding.map(|(_, node)| node).try_for_each(|node| match node {
+                    // A row may be here by another clause.
+                    Node::Group(_) => self.score(node, &self.rows(node, index, rows)?, index, show),
+                    Node::Leaf(_) | Node::Any(_) => self.score(node, rows, index, show),
+                })
             }
         }
     }
@@ -324,10 +326,8 @@ impl Leaf {
     fn each(&self, index: &TextIndex, rows: &RowSet, show: &mut dyn FnMut(u32, u32)) -> Result<()> {
         match &self.kind {
             Kind::Term(term) => {
-                let Some(mut postings) = index.postings(self.field, term)? else { return Ok(()) };
-                walk(&mut [&mut postings], rows, &mut |row, lists| {
-                    show(row, lists[0].term_freq());
-                });
+                let Some(postings) = index.postings(self.field, term)? else { return Ok(()) };
+                walk(&mut [postings], rows, |row, lists| show(row, lists[0].term_freq()));
             }
             Kind::Phrase(terms, slop) => {
                 let mut lists = Vec::with_capacity(terms.len());
@@ -337,13 +337,12 @@ impl Leaf {
                         None => return Ok(()),
                     }
                 }
-                let mut lists: Vec<&mut _> = lists.iter_mut().collect();
                 let mut places = vec![Vec::new(); terms.len()];
-                walk(&mut lists, rows, &mut |row, lists| {
+                // As if all terms stood where the last one does.
+                let last = terms.last().map_or(0, |(place, _)| *place);
+                walk(&mut lists, rows, |row, lists| {
                     for ((list, places), (place, _)) in lists.iter_mut().zip(&mut places).zip(terms)
                     {
-                        // As if all terms stood at the beginning of the phrase.
-                        let last = terms.last().map_or(0, |(place, _)| *place);
                         list.positions_with_offset(last - place, places);
                     }
                     let found = occurrences(&places, *slop);
@@ -361,32 +360,6 @@ impl Leaf {
             }
         }
         Ok(())
-    }
-}
-
-/// Shows each row among some that all lists have.
-fn walk<P: Postings>(
-    lists: &mut [&mut P],
-    rows: &RowSet,
-    show: &mut dyn FnMut(u32, &mut [&mut P]),
-) {
-    let least = lists.iter().map(|list| u64::from(list.size_hint())).min().unwrap_or(0);
-    let mut all = |row: u32, lists: &mut [&mut P]| {
-        if lists.iter_mut().all(|list| reach(*list, row)) {
-            show(row, lists);
-        }
-    };
-    if u64::from(rows.count()) * SEEK_COST < least {
-        rows.iter().for_each(|row| all(row, lists));
-        return;
-    }
-    while let Some(row) = lists.first().map(|list| list.doc()).filter(|&row| row < rows.rows()) {
-        if rows.contains(row) {
-            all(row, lists);
-        }
-        if let Some(first) = lists.first_mut() {
-            first.advance();
-        }
     }
 }
 

@@ -20,7 +20,7 @@ use tantivy::{
 
 use super::analyzer::Analysis;
 use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name};
-use super::score::{SEEK_COST, reach};
+use super::postings::walk;
 use super::{SegmentText, tantivy_error};
 use crate::error::{Error, Result, corrupt};
 use crate::schema::TextField;
@@ -246,18 +246,22 @@ impl TextIndex {
 
     /// The rows a term occurs in, with its frequency in each; `None` if it occurs in none.
     pub(crate) fn postings(&self, field: usize, term: &str) -> Result<Option<SegmentPostings>> {
-        let term = Term::from_field_text(Field::from_field_id(field as u32), term);
-        self.inverted(field)?
-            .read_postings(&term, IndexRecordOption::WithFreqs)
-            .map_err(|e| tantivy_error(&self.file, e))
+        self.read(field, term, IndexRecordOption::WithFreqs)
     }
 
     /// As [`postings`](Self::postings), with the places of the term in each row.
     pub(crate) fn positions(&self, field: usize, term: &str) -> Result<Option<SegmentPostings>> {
+        self.read(field, term, IndexRecordOption::WithFreqsAndPositions)
+    }
+
+    fn read(
+        &self,
+        field: usize,
+        term: &str,
+        what: IndexRecordOption,
+    ) -> Result<Option<SegmentPostings>> {
         let term = Term::from_field_text(Field::from_field_id(field as u32), term);
-        self.inverted(field)?
-            .read_postings(&term, IndexRecordOption::WithFreqsAndPositions)
-            .map_err(|e| tantivy_error(&self.file, e))
+        self.inverted(field)?.read_postings(&term, what).map_err(|e| tantivy_error(&self.file, e))
     }
 
     /// Rows among some with a term that begins so.
@@ -306,20 +310,10 @@ impl TextIndex {
         among: &RowSet,
         rows: &mut RowSet,
     ) -> Result<()> {
-        let mut postings = inverted
+        let postings = inverted
             .read_postings_from_terminfo(term, IndexRecordOption::Basic)
             .map_err(|e| tantivy_error(&self.file, e))?;
-        if u64::from(among.count()) * SEEK_COST < u64::from(postings.doc_freq()) {
-            let mut has = |row: &u32| reach(&mut postings, *row);
-            among.iter().filter(&mut has).for_each(|row| rows.insert(row));
-            return Ok(());
-        }
-        while postings.doc() < self.rows {
-            if among.contains(postings.doc()) {
-                rows.insert(postings.doc());
-            }
-            postings.advance();
-        }
+        walk(&mut [postings], among, |row, _| rows.insert(row));
         Ok(())
     }
 
@@ -336,27 +330,11 @@ impl TextIndex {
             if field.is_some_and(|name| name != settings.name) {
                 continue;
             }
-            let mut in_field: Option<RowSet> = None;
-            for token in Analysis::new(&settings.analyzer).tokens(words) {
-                let with_term = self.rows_of(place, &token.text)?;
-                match &mut in_field {
-                    None => in_field = Some(with_term),
-                    Some(rows) => rows.intersect(&with_term),
-                }
-            }
-            if let Some(in_field) = in_field {
-                rows.unite(&in_field);
-            }
-        }
-        Ok(rows)
-    }
-
-    fn rows_of(&self, field: usize, term: &str) -> Result<RowSet> {
-        let mut rows = RowSet::empty(self.rows);
-        if let Some(mut postings) = self.postings(field, term)? {
-            while postings.doc() < self.rows {
-                rows.insert(postings.doc());
-                postings.advance();
+            let tokens = Analysis::new(&settings.analyzer).tokens(words);
+            let lists = tokens.iter().map(|token| self.postings(place, &token.text));
+            // One term that is nowhere is enough.
+            if let Some(mut lists) = lists.collect::<Result<Option<Vec<_>>>>()? {
+                walk(&mut lists, &RowSet::full(self.rows), |row, _| rows.insert(row));
             }
         }
         Ok(rows)
@@ -370,13 +348,9 @@ impl TextIndex {
                 self.inverted(field)?.doc_freq(&key).map_err(|e| tantivy_error(&self.file, e))?;
             return Ok(u64::from(frequency));
         }
-        let Some(mut postings) = self.postings(field, term)? else {
-            return Ok(0);
-        };
         let mut live = 0;
-        while postings.doc() < self.rows {
-            live += u64::from(alive.contains(postings.doc()));
-            postings.advance();
+        if let Some(postings) = self.postings(field, term)? {
+            walk(&mut [postings], alive, |_, _| live += 1);
         }
         Ok(live)
     }
@@ -432,7 +406,10 @@ impl TextIndex {
     pub(crate) fn forget(&self, row: u32, statistics: &mut SegmentText) -> Result<()> {
         statistics.live = statistics.live.saturating_sub(1);
         for (field, sum) in statistics.tokens.iter_mut().enumerate() {
-            *sum = sum.saturating_sub(u64::from(self.lengths(field)?.of(row)));
+            let Some(lengths) = self.lengths.get(field) else { continue };
+            // One block is verified, not all.
+            let lengths = Lengths(lengths.records(4, &[row])?.as_chunks::<4>().0);
+            *sum = sum.saturating_sub(u64::from(lengths.of(row)));
         }
         Ok(())
     }
@@ -474,9 +451,10 @@ impl TextIndex {
                     postings.advance();
                 }
             }
+            let lengths = self.lengths(place)?;
             for (row, posted) in (0..self.rows).zip(posted) {
                 let tokens = analysis.tokens(&text(row, &field.name)?).len() as u64;
-                let length = u64::from(self.lengths(place)?.of(row));
+                let length = u64::from(lengths.of(row));
                 if tokens != length || tokens != posted {
                     return bad(format!(
                         "row {row} has {tokens} tokens, {length} are recorded, {posted} indexed"

@@ -31,9 +31,8 @@ pub(crate) fn merge_text(
     for (field, (lengths, most)) in lengths.iter_mut().zip(&mut frequencies).enumerate() {
         for (index, alive) in inputs {
             *most = index.max_frequency(field).max(*most);
-            for row in alive.iter() {
-                lengths.push(index.lengths(field)?.of(row));
-            }
+            let counted = index.lengths(field)?;
+            lengths.extend(alive.iter().map(|row| counted.of(row)));
         }
     }
     write_index(out, fields, rows, &merged, &ram, (&lengths, &frequencies))

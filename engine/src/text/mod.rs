@@ -13,6 +13,7 @@ mod highlight;
 mod index;
 mod merge;
 mod ordered;
+mod postings;
 mod query;
 mod score;
 mod statistics;

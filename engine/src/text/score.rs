@@ -8,23 +8,20 @@
 
 use lexivec_query::explain::TermScore;
 use lexivec_query::request::Bm25;
-use lexivec_query::topk::TopK;
 use tantivy::DocSet;
 use tantivy::postings::SegmentPostings;
 
 use super::analyzer::Analysis;
 use super::index::{Lengths, TextIndex, term_frequency};
+use super::postings::{SEEK_COST, reach};
 use super::statistics::Statistics;
 use crate::error::Result;
 use crate::schema::TextField;
-use crate::segment::RowSet;
+use crate::segment::{BestRows, RowSet};
 
 /// Upper bounds are raised by this much before they prune: they are sums in another order than
 /// the scores, and may differ from them in the last bits.
 const BOUND_SLACK: f64 = 1.0 + 1e-9;
-/// The filter drives instead of the postings when it has fewer rows than this share (1/8) of the
-/// postings: a seek costs about as much as eight steps.
-pub(super) const SEEK_COST: u64 = 8;
 /// Contributions of a window, at the most: 32 KiB, what the nearest cache holds.
 const WINDOW_PARTS: usize = 4_096;
 /// Rows of a window, at the least and at the most.
@@ -136,36 +133,29 @@ impl WordQuery {
             let Some(norms) = self.fields.get(term.field) else { continue };
             if let Some(postings) = index.postings(term.field, &term.text)? {
                 let lengths = index.lengths(term.field)?;
-                let once = match postings.doc_freq() < ONCE_POSTINGS {
-                    true => Vec::new(),
-                    false => norms.short.iter().map(|&norm| term.contribution(1, norm)).collect(),
-                };
-                lists.push(List {
-                    place,
-                    term,
-                    norms,
-                    lengths,
-                    postings,
-                    bound: f64::INFINITY,
-                    once,
-                });
+                let (bound, once) = (f64::INFINITY, Vec::new());
+                lists.push(List { place, term, norms, lengths, postings, bound, once });
             }
         }
-        let mut top = TopK::new(k);
+        let mut best = BestRows::new(k, rank);
         let total: u64 = lists.iter().map(|l| u64::from(l.postings.doc_freq())).sum();
-        let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted, rank };
+        let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted };
         if u64::from(wanted.count()) * SEEK_COST < total {
-            scorer.drive_by_filter(lists, &mut top)?;
+            scorer.drive_by_filter(lists, &mut best)?;
         } else {
             for list in &mut lists {
                 let QueryTerm { field, text, .. } = list.term;
                 let frontier = index.frontier(*field, text, &list.postings)?;
                 let adds = |&(tf, length): &(u32, u32)| self.contribution(list.term, tf, length);
                 list.bound = frontier.iter().map(adds).fold(0.0, f64::max);
+                if list.postings.doc_freq() >= ONCE_POSTINGS {
+                    let adds = |&norm: &f64| list.term.contribution(1, norm);
+                    list.once = list.norms.short.iter().map(adds).collect();
+                }
             }
-            scorer.drive_by_postings(lists, &mut top)?;
+            scorer.drive_by_postings(lists, &mut best)?;
         }
-        Ok(top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect())
+        Ok(best.into_sorted())
     }
 
     /// Every term's share of the score of one row; terms the row lacks are left out.
@@ -190,16 +180,6 @@ impl WordQuery {
         }
         Ok(parts)
     }
-}
-
-/// Moves postings on to a row; true if the term occurs in it.
-#[inline]
-pub(super) fn reach(postings: &mut impl DocSet, row: u32) -> bool {
-    // A seek must not go back.
-    if postings.doc() < row {
-        postings.seek(row);
-    }
-    postings.doc() == row
 }
 
 /// The postings of one term, and the most it can add to any score.
@@ -287,18 +267,19 @@ impl Window {
     }
 }
 
-struct Scorer<'a, R> {
+struct Scorer<'a> {
     terms: usize,
     rows: u32,
     wanted: &'a RowSet,
-    rank: R,
 }
 
-type RankedRow = (u32, u32);
-
-impl<R: Fn(u32) -> Result<u32>> Scorer<'_, R> {
+impl Scorer<'_> {
     /// Scores the wanted rows one by one.
-    fn drive_by_filter(&self, mut lists: Vec<List<'_>>, top: &mut TopK<RankedRow>) -> Result<()> {
+    fn drive_by_filter<R: Fn(u32) -> Result<u32>>(
+        &self,
+        mut lists: Vec<List<'_>>,
+        best: &mut BestRows<R>,
+    ) -> Result<()> {
         let mut parts = vec![0.0; self.terms];
         for row in self.wanted.iter() {
             let mut any = false;
@@ -310,7 +291,7 @@ impl<R: Fn(u32) -> Result<u32>> Scorer<'_, R> {
                 }
             }
             if any {
-                self.offer(row, &parts, top)?;
+                best.offer(row, parts.iter().sum())?;
             }
         }
         Ok(())
@@ -318,7 +299,11 @@ impl<R: Fn(u32) -> Result<u32>> Scorer<'_, R> {
 
     /// Goes through the postings window by window; lists whose bounds together cannot reach the k-th score
     /// are only asked about rows that the others bring.
-    fn drive_by_postings(&self, mut lists: Vec<List<'_>>, top: &mut TopK<RankedRow>) -> Result<()> {
+    fn drive_by_postings<R: Fn(u32) -> Result<u32>>(
+        &self,
+        mut lists: Vec<List<'_>>,
+        best: &mut BestRows<R>,
+    ) -> Result<()> {
         lists.sort_by(|a, b| a.bound.total_cmp(&b.bound).then(a.place.cmp(&b.place)));
         let bounds: Vec<f64> = lists
             .iter()
@@ -342,9 +327,9 @@ impl<R: Fn(u32) -> Result<u32>> Scorer<'_, R> {
                 while let Some(slot) = window.pop(word) {
                     // Lists that became inessential within the window are in its sums.
                     let pruned = &mut lists[..before];
-                    if complete(&mut window, slot, pruned, &bounds, top.threshold()) {
-                        self.offer(start + slot as u32, window.parts_of(slot), top)?;
-                        let threshold = top.threshold().unwrap_or(f64::NEG_INFINITY);
+                    if complete(&mut window, slot, pruned, &bounds, best.threshold()) {
+                        best.offer(start + slot as u32, window.parts_of(slot).iter().sum())?;
+                        let threshold = best.threshold().unwrap_or(f64::NEG_INFINITY);
                         // `<`: a row that ties with the k-th may still win by its id.
                         while essential < lists.len() && bounds[essential] < threshold {
                             essential += 1;
@@ -354,14 +339,6 @@ impl<R: Fn(u32) -> Result<u32>> Scorer<'_, R> {
                 }
             }
         }
-    }
-
-    fn offer(&self, row: u32, parts: &[f64], top: &mut TopK<RankedRow>) -> Result<()> {
-        let score: f64 = parts.iter().sum();
-        if top.threshold().is_none_or(|t| score >= t) {
-            top.push(score, ((self.rank)(row)?, row));
-        }
-        Ok(())
     }
 }
 

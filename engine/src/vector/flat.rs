@@ -1,9 +1,8 @@
 //! Scoring rows on their vectors, exactly; over all wanted rows the oracle of every recall figure.
 
-use lexivec_query::topk::TopK;
-
 use super::store::Query;
 use crate::error::Result;
+use crate::segment::BestRows;
 
 /// Rows that all queries are compared with before the next ones: they stay in the nearest cache.
 const BLOCK: usize = 8;
@@ -16,7 +15,7 @@ pub(crate) fn scan_many(
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<Vec<Vec<(u32, f64)>>> {
-    let mut tops: Vec<_> = queries.iter().map(|_| TopK::new(k)).collect();
+    let mut all: Vec<_> = queries.iter().map(|_| BestRows::new(k, &rank)).collect();
     let Some(first) = queries.first() else {
         return Ok(Vec::new());
     };
@@ -25,19 +24,12 @@ pub(crate) fn scan_many(
     while !block.is_empty() {
         // On their way while those before them are compared.
         first.take(&mut rows, BLOCK, &mut next)?;
-        for (query, top) in queries.iter().zip(&mut tops) {
+        for (query, best) in queries.iter().zip(&mut all) {
             for stored in &block {
-                let score = f64::from(query.similarity(stored));
-                // Most rows are far: only one that may enter pays for its rank.
-                if top.threshold().is_none_or(|t| score >= t) {
-                    top.push(score, (rank(stored.row)?, stored.row));
-                }
+                best.offer(stored.row, f64::from(query.similarity(stored)))?;
             }
         }
         std::mem::swap(&mut block, &mut next);
     }
-    let sorted = |top: TopK<(u32, u32)>| {
-        top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect()
-    };
-    Ok(tops.into_iter().map(sorted).collect())
+    Ok(all.into_iter().map(BestRows::into_sorted).collect())
 }

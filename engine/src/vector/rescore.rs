@@ -1,10 +1,9 @@
 //! Scoring what codes found on the vectors themselves, as far down as it can matter.
 
-use lexivec_query::topk::TopK;
-
 use super::Near;
 use super::store::Query;
 use crate::error::Result;
+use crate::segment::BestRows;
 
 /// Rows scored, besides those wanted, before an end is thought of: so many tell how far codes are off.
 const LEAST: usize = 32;
@@ -13,17 +12,17 @@ const STEP: usize = 16;
 /// Standard deviations by which codes would have to be off for the best row that is left out.
 const DEVIATIONS: f64 = 4.0;
 
-/// The `k` closest of some rows, best first, and how many of them were scored: those that come first in `near`
-/// then. It has them by their codes, in any order: what codes say differs from the similarity by a constant of the query and by an error
-/// whose spread is that of the rows scored so far, and where no row that is left is likely to enter the end
-/// is reached. Ties go to the lower rank, as in [`scan_many`](super::scan_many).
+/// The `k` closest of some rows, best first, and how many of them were scored: those that come first in
+/// `near` then. It has them by their codes, in any order. What codes say differs from the similarity by a
+/// constant of the query and by an error whose spread is that of the rows scored so far; where no row that
+/// is left is likely to enter, the end is reached. Ties go to the lower rank, as in [`scan_many`](super::scan_many).
 pub(crate) fn rescore(
     query: &Query<'_>,
     near: &mut [Near],
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<(Vec<(u32, f64)>, usize)> {
-    let (mut top, mut off) = (TopK::new(k), Spread::default());
+    let (mut best, mut off) = (BestRows::new(k, rank), Spread::default());
     let (mut block, mut next) = (Vec::new(), Vec::new());
     let (mut scored, mut ordered) = (0, 0);
     let mut take = |near: &mut [Near], count: usize, block: &mut Vec<_>| {
@@ -41,20 +40,17 @@ pub(crate) fn rescore(
                 off.add(score - f64::from(near.score));
             }
             scored += 1;
-            if top.threshold().is_none_or(|t| score >= t) {
-                top.push(score, (rank(stored.row)?, stored.row));
-            }
+            best.offer(stored.row, score)?;
         }
         let highest = near.get(scored).map(|left| f64::from(left.score) + off.high());
-        if let (Some(highest), Some(least)) = (highest, top.threshold())
+        if let (Some(highest), Some(least)) = (highest, best.threshold())
             && highest < least
         {
             break;
         }
         std::mem::swap(&mut block, &mut next);
     }
-    let found = top.into_sorted().into_iter().map(|(score, (_, row))| (row, score));
-    Ok((found.collect(), scored))
+    Ok((best.into_sorted(), scored))
 }
 
 /// Brings the closest of some rows to the front, in their order, and gives them.

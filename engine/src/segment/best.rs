@@ -1,0 +1,37 @@
+//! The best rows of a segment, under the one tie rule: score, then the place of the id.
+
+use lexivec_query::topk::TopK;
+
+use crate::error::Result;
+
+/// Keeps the best rows of those offered. `R` gives a row's place among the segment's ids; as most rows are
+/// far behind, only one that may enter pays for it.
+pub(crate) struct BestRows<R> {
+    top: TopK<(u32, u32)>,
+    rank: R,
+}
+
+impl<R: Fn(u32) -> Result<u32>> BestRows<R> {
+    pub(crate) fn new(k: usize, rank: R) -> Self {
+        Self { top: TopK::new(k), rank }
+    }
+
+    /// The worst kept score once as many as wanted are kept: a lower one cannot enter any more.
+    #[inline]
+    pub(crate) fn threshold(&self) -> Option<f64> {
+        self.top.threshold()
+    }
+
+    #[inline]
+    pub(crate) fn offer(&mut self, row: u32, score: f64) -> Result<()> {
+        if self.threshold().is_none_or(|least| score >= least) {
+            self.top.push(score, ((self.rank)(row)?, row));
+        }
+        Ok(())
+    }
+
+    /// The rows with their scores, best first.
+    pub(crate) fn into_sorted(self) -> Vec<(u32, f64)> {
+        self.top.into_sorted().into_iter().map(|(score, (_, row))| (row, score)).collect()
+    }
+}
