@@ -63,3 +63,11 @@ impl Error {
         Self::Invalid { at: at.into(), detail: detail.into() }
     }
 }
+
+/// Refuses what is over its limit.
+pub(crate) fn within(what: &str, found: usize, limit: usize) -> Result<()> {
+    match found <= limit {
+        true => Ok(()),
+        false => Err(Error::TooLarge { what: what.to_owned(), limit, found }),
+    }
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::parse::MAX_PATH_BYTES;
 use crate::request::MAX_WINDOW;
 use crate::value::{compare, scalars_at};
@@ -58,14 +58,7 @@ impl GroupBy {
         if offset > 0 {
             return Err(Error::invalid("offset", "groups have no pages; leave it out"));
         }
-        match self.rows(limit) {
-            rows if rows > MAX_WINDOW => Err(Error::TooLarge {
-                what: "group_by.size x group_by.limit".to_owned(),
-                limit: MAX_WINDOW,
-                found: rows,
-            }),
-            _ => Ok(()),
-        }
+        within("group_by.size x group_by.limit", self.rows(limit), MAX_WINDOW)
     }
 }
 
@@ -93,23 +86,15 @@ impl Facet {
     /// Checks the path, and the number against its limit.
     pub fn check(&self) -> Result<()> {
         check_path("facets.field", &self.field)?;
-        let (limit, found) = (MAX_FACET_LIMIT, self.limit);
-        match found > limit {
-            true => Err(Error::TooLarge { what: "facets.limit".to_owned(), limit, found }),
-            false => Ok(()),
-        }
+        within("facets.limit", self.limit, MAX_FACET_LIMIT)
     }
 }
 
 fn check_path(at: &str, path: &str) -> Result<()> {
-    match path.len() {
-        0 => Err(Error::invalid(at, "a payload path is expected")),
-        found if found > MAX_PATH_BYTES => {
-            let what = format!("bytes of {at}");
-            Err(Error::TooLarge { what, limit: MAX_PATH_BYTES, found })
-        }
-        _ => Ok(()),
+    if path.is_empty() {
+        return Err(Error::invalid(at, "a payload path is expected"));
     }
+    within(&format!("bytes of {at}"), path.len(), MAX_PATH_BYTES)
 }
 
 /// A scalar of a payload as a key. Values that a filter takes for equal are one key, shown as an integer

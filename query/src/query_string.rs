@@ -5,7 +5,7 @@
 //! that it must have. AND and OR stand side by side only with brackets. A prefix is compared with terms as
 //! they are in the index, stems where the analyzer makes stems; a fuzzy word is made a term first. A backslash takes its meaning from the character behind it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 
 /// Nesting of a query; what reads and what runs it recurses.
 pub const MAX_QUERY_DEPTH: usize = 16;
@@ -108,10 +108,7 @@ impl Reader<'_> {
 
     /// Clauses up to a closing bracket or the end.
     fn clauses(&mut self, depth: usize) -> Result<Clauses> {
-        if depth > MAX_QUERY_DEPTH {
-            let what = "nesting of the query string".to_owned();
-            return Err(Error::TooLarge { what, limit: MAX_QUERY_DEPTH, found: depth });
-        }
+        within("nesting of the query string", depth, MAX_QUERY_DEPTH)?;
         let mut clauses: Vec<Clause> = Vec::new();
         let (mut joined, mut denied) = (false, false);
         let mut seen = None;
@@ -172,10 +169,7 @@ impl Reader<'_> {
 
     fn clause(&mut self, depth: usize) -> Result<Clause> {
         self.clauses += 1;
-        if self.clauses > MAX_QUERY_CLAUSES {
-            let what = "clauses of the query string".to_owned();
-            return Err(Error::TooLarge { what, limit: MAX_QUERY_CLAUSES, found: self.clauses });
-        }
+        within("clauses of the query string", self.clauses, MAX_QUERY_CLAUSES)?;
         let occur = match (self.take('+'), self.take('-')) {
             (true, true) => return Err(self.fault("a clause cannot be both + and -")),
             (true, false) => Occur::Must,

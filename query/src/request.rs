@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::filter::Filter;
 use crate::gather::{Facet, GroupBy, MAX_FACETS};
 use crate::plan::StrategyKind;
@@ -237,10 +237,7 @@ pub struct Params {
 impl Params {
     /// Checks every number against its limit.
     pub fn check(&self) -> Result<()> {
-        let found = self.ef.unwrap_or(0);
-        if found > MAX_EF {
-            return Err(Error::TooLarge { what: "params.ef".to_owned(), limit: MAX_EF, found });
-        }
+        within("params.ef", self.ef.unwrap_or(0), MAX_EF)?;
         let Some(target) = self.target_recall else { return Ok(()) };
         let at = "params.target_recall";
         if !(target > 0.0 && target <= 1.0) {
@@ -465,24 +462,42 @@ impl SearchRequest {
         self
     }
 
+    /// The same question for its ranked list alone: from the first hit on, and without what is done with
+    /// hits once they are ranked.
+    pub fn bare(&self) -> Self {
+        Self {
+            offset: 0,
+            rerank: None,
+            score_threshold: None,
+            floor: None,
+            group_by: None,
+            facets: Vec::new(),
+            with_payload: false,
+            with_text: false,
+            highlight: None,
+            explain: false,
+            ..self.clone()
+        }
+    }
+
     /// Checks every number against its limit.
     pub fn validate(&self) -> Result<()> {
-        let over = |what: &str, found: usize, limit: usize| match found > limit {
-            true => Err(Error::TooLarge { what: what.to_owned(), limit, found }),
-            false => Ok(()),
-        };
-        over("limit + offset", self.limit.saturating_add(self.offset), MAX_WINDOW)?;
+        within("limit + offset", self.limit.saturating_add(self.offset), MAX_WINDOW)?;
         self.params.check()?;
-        over(
+        within(
             "bytes of the query text",
             self.text.as_ref().map_or(0, String::len),
             MAX_QUERY_BYTES,
         )?;
-        over("highlight.max_chars", self.highlight.map_or(0, |h| h.max_chars), MAX_PASSAGE_CHARS)?;
+        within(
+            "highlight.max_chars",
+            self.highlight.map_or(0, |h| h.max_chars),
+            MAX_PASSAGE_CHARS,
+        )?;
         self.filter.check()?;
         self.bm25.unwrap_or_default().check()?;
         for (name, leg) in [("text", &self.text_leg), ("vector", &self.vector_leg)] {
-            over(&format!("legs.{name}.candidates"), leg.candidates.unwrap_or(0), MAX_WINDOW)?;
+            within(&format!("legs.{name}.candidates"), leg.candidates.unwrap_or(0), MAX_WINDOW)?;
             if !leg.weight.is_finite() || leg.weight < 0.0 {
                 let at = format!("legs.{name}.weight");
                 return Err(Error::invalid(at, "a finite number from 0 up is expected"));
@@ -491,7 +506,7 @@ impl SearchRequest {
         self.rerank.map_or(Ok(()), |rerank| rerank.check())?;
         self.floor.map_or(Ok(()), |floor| floor.check())?;
         self.group_by.as_ref().map_or(Ok(()), |by| by.check(self.limit, self.offset))?;
-        over("facets", self.facets.len(), MAX_FACETS)?;
+        within("facets", self.facets.len(), MAX_FACETS)?;
         self.facets.iter().try_for_each(Facet::check)?;
         if self.score_threshold.is_some_and(|t| !t.is_finite()) {
             return Err(Error::invalid("score_threshold", "a finite number is expected"));

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::fusion::Fused;
 use crate::topk::descending;
 
@@ -105,9 +105,7 @@ impl Rerank {
             ("depth", MAX_RERANK_DEPTH, self.depth),
             ("budget_ms", MAX_RERANK_BUDGET_MS as usize, budget),
         ] {
-            if found > limit {
-                return Err(Error::TooLarge { what: at(field), limit, found });
-            }
+            within(&at(field), found, limit)?;
         }
         match self.kind {
             _ if self.depth == 0 => {

@@ -11,13 +11,12 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import statistics
-import subprocess
 import sys
 import time
 
-CORE = os.environ.get("BENCH_CORE", "1")
+from peers import processor
+
 CANDIDATES, EF = "50", "96"
 # Name, flags of our bench, and the same of the peers' results.
 CELLS = [
@@ -31,19 +30,6 @@ for percent, least in ((1, 1), (10, 10)):
     CELLS.append((f"vector {percent} %", ["--mode", "vector", *where], f"vec_f{least}"))
     CELLS.append((f"hybrid {percent} %", [*both, *where], f"hyb_f{least}"))
 TRUTH = {"vector": "gt.npy", "vector 1 %": "gt_f1.npy", "vector 10 %": "gt_f10.npy"}
-
-
-def pinned(command):
-    return ["taskset", "-c", CORE, *map(str, command)]
-
-
-def processor(command, **more):
-    """Runs a command; gives its processor seconds and what it printed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run = subprocess.run(pinned(command), check=True, capture_output=True, text=True, **more)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return spent, run.stdout
 
 
 def ours_build(arguments, index):

@@ -147,12 +147,8 @@ def work_query(bench, name, folder, index):
 
 def ours_build(lexivec, folder, index):
     metric = (folder / "metric.txt").read_text()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [lexivec, "ingest", str(index), "--vectors", str(folder / "x.npy"), "--metric", metric]
-    subprocess.run(pinned(command), check=True, stderr=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = lambda usage: usage.ru_utime + usage.ru_stime
-    return {"build_cpu": cpu(after) - cpu(before)}
+    command = [lexivec, "ingest", index, "--vectors", folder / "x.npy", "--metric", metric]
+    return {"build_cpu": processor(command)[0]}
 
 
 def ours_query(lexivec, folder, index, scratch):
@@ -161,11 +157,10 @@ def ours_query(lexivec, folder, index, scratch):
     queries, truth = np.load(folder / "q.npy")[:1000], np.load(folder / "gt.npy")[:1000, :10]
     np.save(scratch / "q.npy", queries)
     np.save(scratch / "gt.npy", truth)
-    command = [lexivec, "bench", str(index), "--query-vectors", str(scratch / "q.npy"), "--json"]
-    command += ["--truth", str(scratch / "gt.npy"), "--ef", ",".join(map(str, WIDTHS))]
+    command = [lexivec, "bench", index, "--query-vectors", scratch / "q.npy", "--json"]
+    command += ["--truth", scratch / "gt.npy", "--ef", ",".join(map(str, WIDTHS))]
     command += ["--target-recall", ",".join(map(str, TARGETS))]
-    run = subprocess.run(pinned(command), check=True, capture_output=True, text=True)
-    settings = json.loads(run.stdout)["settings"]
+    settings = json.loads(processor(command)[1])["settings"]
     line = lambda s: [str(s.get("ef", s.get("target_recall"))), s["recall@10"], s["qps"]]
     return {
         "curve": [line(s) for s in settings if "ef" in s],
@@ -174,13 +169,22 @@ def ours_query(lexivec, folder, index, scratch):
 
 
 def pinned(command):
-    return ["taskset", "-c", CORE, *command]
+    return ["taskset", "-c", CORE, *map(str, command)]
+
+
+def processor(command, **more):
+    """Runs a command; gives its processor seconds and what it printed."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = subprocess.run(pinned(command), check=True, capture_output=True, text=True, **more)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return spent, run.stdout
 
 
 def worker(arguments, verb, name, folder, index):
     command = [sys.executable, __file__, "--bench", arguments.bench, "--worker", verb, name]
     run = subprocess.run(
-        pinned([*command, str(folder), str(index)]), capture_output=True, text=True, timeout=3_000
+        pinned([*command, folder, index]), capture_output=True, text=True, timeout=3_000
     )
     if run.returncode != 0:
         print(f"{name} {verb}: {run.stderr.strip().splitlines()[-1:]}", file=sys.stderr)

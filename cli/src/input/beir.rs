@@ -63,16 +63,17 @@ pub(crate) fn qrels_file(folder: &Path) -> Outcome<PathBuf> {
 
 /// The judgments of a file.
 pub(crate) fn qrels(file: &Path) -> Outcome<Qrels> {
-    let name = file.display();
-    let text = std::fs::read_to_string(file)
-        .map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
-    parse_qrels(&text).map_err(|e| Failure::new(format!("{name}: {e}")))
+    parsed(file, parse_qrels)
 }
 
 /// The rankings of a TREC run.
 pub(crate) fn run(file: &Path) -> Outcome<Run> {
+    parsed(file, parse_run)
+}
+
+fn parsed<T>(file: &Path, parse: impl Fn(&str) -> lexivec::query::Result<T>) -> Outcome<T> {
     let name = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
-    parse_run(&text).map_err(|e| Failure::new(format!("{name}: {e}")))
+    parse(&text).map_err(|e| Failure::new(format!("{name}: {e}")))
 }

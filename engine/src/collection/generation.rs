@@ -8,7 +8,7 @@ use lexivec_storage::{Directory, MemoryVfs, SegmentEntry, SegmentFile};
 
 use super::operation::Operation;
 use crate::document::Document;
-use crate::error::{Result, corrupt};
+use crate::error::{Error, Result, corrupt};
 use crate::limits::ABSORB_MAX_ROWS;
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
@@ -89,6 +89,13 @@ impl Generation {
         }
         let seq = manifest.first_write() - 1;
         Ok(Self::of(manifest.generation, seq, schema, segments))
+    }
+
+    /// The segment at this place.
+    pub(crate) fn segment(&self, place: u32) -> Result<&LiveSegment> {
+        self.segments
+            .get(place as usize)
+            .ok_or_else(|| Error::invalid("hit", "its segment is not in the generation"))
     }
 
     /// A generation of segments that are open already.

@@ -63,12 +63,7 @@ impl Collection {
             return Err(Error::invalid("share", "a number from 0 to 1 is expected"));
         }
         let mode = if leg == Leg::Text { Mode::Text } else { Mode::Vector };
-        let alone = |request: &SearchRequest| {
-            let mut request = request.clone().mode(mode).limit(1).offset(0);
-            (request.rerank, request.score_threshold) = (None, None);
-            (request.with_payload, request.with_text) = (false, false);
-            request
-        };
+        let alone = |request: &SearchRequest| request.bare().mode(mode).limit(1);
         let requests: Vec<SearchRequest> = unanswered.iter().map(alone).collect();
         let answers = self.search_many(&requests)?;
         let none = (leg == Leg::Text).then_some(0.0);

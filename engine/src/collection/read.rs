@@ -11,6 +11,7 @@ use super::Collection;
 use super::generation::LiveSegment;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::execute;
 use crate::limits::MAX_SCROLL_ROWS;
 use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
@@ -55,12 +56,7 @@ impl Collection {
     pub fn facet(&self, field: &str, filter: &Filter, limit: usize) -> Result<FacetCounts> {
         let facet = Facet::new(field, limit);
         facet.check()?;
-        let mut tally = Tally::default();
-        for live in &self.shared.view()?.segments {
-            let wanted = live.matching(self.schema(), filter)?;
-            live.count_values(self.schema(), field, &wanted, &mut tally)?;
-        }
-        Ok(tally.into_counts(&facet))
+        execute::facet(&self.source(&*self.shared.view()?), &facet, filter)
     }
 
     /// Up to `limit` rows that a filter admits, by id, those after the id `after` if one is given. A

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
-use lexivec_query::gather::{FacetCounts, GroupBy, Groups as Filling, Key, Tally};
+use lexivec_query::filter::Filter;
+use lexivec_query::gather::{Facet, FacetCounts, GroupBy, Groups as Filling, Key, Tally};
 use lexivec_query::request::MAX_WINDOW;
 use serde::Serialize;
 
-use super::{Hit, Prepared, Ranking, Source, hit};
-use crate::error::{Error, Result};
+use super::{Hit, Prepared, Ranking, Source, hit, wanted_rows};
+use crate::error::Result;
 use crate::segment::RowSet;
 
 /// Times the window of the legs where it did not fill the groups. Each is a search of its own, so that few
@@ -38,6 +39,11 @@ pub struct Group {
     pub hits: Vec<Hit>,
 }
 
+/// Counts the values of a field over the rows that a filter admits.
+pub(crate) fn facet(source: &Source<'_>, facet: &Facet, filter: &Filter) -> Result<FacetCounts> {
+    source.facet(facet, &wanted_rows(source.generation, source.schema, filter)?)
+}
+
 impl Source<'_> {
     /// Counts the values that a request asks for.
     pub(super) fn facets(
@@ -45,15 +51,15 @@ impl Source<'_> {
         request: &SearchRequest,
         wanted: &[Arc<RowSet>],
     ) -> Result<Vec<FacetCounts>> {
-        let mut counted = Vec::with_capacity(request.facets.len());
-        for facet in &request.facets {
-            let mut tally = Tally::default();
-            for (live, rows) in self.generation.segments.iter().zip(wanted) {
-                live.count_values(self.schema, &facet.field, rows, &mut tally)?;
-            }
-            counted.push(tally.into_counts(facet));
+        request.facets.iter().map(|facet| self.facet(facet, wanted)).collect()
+    }
+
+    fn facet(&self, facet: &Facet, wanted: &[Arc<RowSet>]) -> Result<FacetCounts> {
+        let mut tally = Tally::default();
+        for (live, rows) in self.generation.segments.iter().zip(wanted) {
+            live.count_values(self.schema, &facet.field, rows, &mut tally)?;
         }
-        Ok(counted)
+        Ok(tally.into_counts(facet))
     }
 
     /// Gathers a request's final list. Where it does not fill the groups, the request is ranked again with
@@ -79,10 +85,7 @@ impl Source<'_> {
                 looked_at = place + 1;
                 if threshold.is_none_or(|t| row.reaches(t)) {
                     let (segment, number) = row.fused.key;
-                    let live = self.generation.segments.get(segment as usize);
-                    let live = live.ok_or_else(|| {
-                        Error::invalid("hit", "its segment is not in the generation")
-                    })?;
+                    let live = self.generation.segment(segment)?;
                     let payload = live.segment.documents.payload(self.schema, number)?;
                     filling.push(Key::all_at(&payload, &by.field), row);
                 }

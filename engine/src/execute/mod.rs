@@ -12,6 +12,7 @@ mod why_not;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub(crate) use groups::facet;
 pub use groups::{Group, Groups};
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
@@ -379,9 +380,7 @@ fn hit(
     let score = ranked.score();
     let Ranked { fused, reranked } = ranked;
     let (segment, row) = fused.key;
-    let Some(live) = generation.segments.get(segment as usize) else {
-        return Err(Error::invalid("hit", "its segment is not in the generation"));
-    };
+    let live = generation.segment(segment)?;
     let mut ledger = Ledger::new(score, fused.contributions);
     ledger.rerank = reranked;
     // Terms of a row that the text leg did not bring are no part of its score.

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::rerank::{Candidate, Deadline, HandedReranker, RerankQuery, out_of_time};
 use crate::schema::Metric;
 use crate::segment::Vectors;
-use crate::vector::distance::similarity;
+use crate::vector::distance::{inverse_norm, similarity};
 
 /// What became of the rerank that a request asks for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -130,7 +130,7 @@ impl Stage<'_> {
 
     /// The vectors a row's segment has of the field, if the row has one.
     fn vectors(&self, (segment, row): Place) -> Option<&Vectors> {
-        let live = self.source.generation.segments.get(segment as usize)?;
+        let live = self.source.generation.segment(segment).ok()?;
         let vectors = live.segment.vectors(self.field())?;
         vectors.store.present.contains(row).then_some(vectors)
     }
@@ -141,18 +141,18 @@ impl Stage<'_> {
         query: &[f32],
         candidates: &[Fused<Place>],
     ) -> Result<Option<Vec<Option<f64>>>> {
+        let unit = inverse_norm(query);
         let mut scores = Vec::with_capacity(candidates.len());
         for candidate in candidates {
             if self.deadline.passed() {
                 return Ok(None);
             }
-            scores.push(match self.vectors(candidate.key) {
-                Some(vectors) => {
-                    let query = vectors.store.query(query);
-                    Some(f64::from(query.similarity(&query.stored(candidate.key.1)?)))
-                }
-                None => None,
-            });
+            let Some(Vectors { store, .. }) = self.vectors(candidate.key) else {
+                scores.push(None);
+                continue;
+            };
+            let (row, norm) = (store.vector(candidate.key.1)?, store.norm(candidate.key.1)?);
+            scores.push(Some(f64::from(similarity(store.metric, query, row, unit * norm))));
         }
         Ok(Some(scores))
     }
@@ -166,16 +166,15 @@ impl Stage<'_> {
     ) -> Result<Option<Vec<Option<f64>>>> {
         let cosine =
             |a: &[f32], b: &[f32], units: f32| f64::from(similarity(Metric::Cosine, a, b, units));
-        let unit = crate::vector::distance::inverse_norm;
         // Read before they are compared, so that damage is told and not compared with.
         let mut stored = Vec::with_capacity(candidates.len());
         for (place, candidate) in candidates.iter().enumerate() {
             if let Some(vectors) = self.vectors(candidate.key) {
                 let vector = vectors.store.vector(candidate.key.1)?;
-                stored.push(StoredVector { place, vector, unit: unit(vector) });
+                stored.push(StoredVector { place, vector, unit: inverse_norm(vector) });
             }
         }
-        let of_query = unit(query);
+        let of_query = inverse_norm(query);
         let relevance: Vec<f64> =
             stored.iter().map(|s| cosine(query, s.vector, of_query * s.unit)).collect();
         let between = |a: usize, b: usize| {
@@ -200,10 +199,7 @@ impl Stage<'_> {
         let mut candidates = Vec::with_capacity(fused.len());
         for (place, row) in fused.iter().enumerate() {
             let (segment, number) = row.key;
-            let Some(live) = self.source.generation.segments.get(segment as usize) else {
-                return Err(Error::invalid("hit", "its segment is not in the generation"));
-            };
-            let documents = &live.segment.documents;
+            let documents = &self.source.generation.segment(segment)?.segment.documents;
             let mut candidate = Candidate {
                 id: documents.id(number)?.to_owned(),
                 rank: place + 1,

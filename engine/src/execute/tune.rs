@@ -127,7 +127,9 @@ impl Trial<'_> {
     /// The metric of a query under each setting.
     fn scores(&self, query: &JudgedQuery) -> Result<Vec<f64>> {
         let depth = self.metric.depth();
-        let plain = without_page(&query.request).limit(depth);
+        // Settings are those that are tried.
+        let mut plain = query.request.bare().limit(depth);
+        plain.profile = None;
         let widest = MAX_TRIED_CANDIDATES.max(depth);
         let wide = plain.clone().limit(widest);
         let generation = self.source.generation;
@@ -184,16 +186,6 @@ impl Trial<'_> {
     }
 
     fn id(&self, (segment, row): Place) -> Result<&str> {
-        match self.source.generation.segments.get(segment as usize) {
-            Some(live) => live.segment.documents.id(row),
-            None => Err(Error::invalid("hit", "its segment is not in the generation")),
-        }
+        self.source.generation.segment(segment)?.segment.documents.id(row)
     }
-}
-
-/// What the request asks for, without what is done with its hits.
-fn without_page(request: &SearchRequest) -> SearchRequest {
-    let mut plain = request.clone().offset(0);
-    (plain.rerank, plain.score_threshold, plain.floor, plain.profile) = (None, None, None, None);
-    plain
 }

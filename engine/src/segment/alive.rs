@@ -14,11 +14,10 @@ pub(crate) struct RowSet {
 
 /// Rows of a set, ascending.
 pub(crate) struct Rows<'a> {
-    words: std::slice::Iter<'a, u64>,
-    /// What is left of the word before the next one.
+    words: std::iter::Enumerate<std::slice::Iter<'a, u64>>,
+    /// What is left of the current word, and its first row.
     left: u64,
-    /// First row of the next word.
-    next: u32,
+    first: u32,
 }
 
 impl Iterator for Rows<'_> {
@@ -27,13 +26,12 @@ impl Iterator for Rows<'_> {
     #[inline]
     fn next(&mut self) -> Option<u32> {
         while self.left == 0 {
-            self.left = *self.words.next()?;
-            self.next = self.next.wrapping_add(64);
+            let (place, word) = self.words.next()?;
+            (self.left, self.first) = (*word, place as u32 * 64);
         }
         let bit = self.left.trailing_zeros();
         self.left &= self.left - 1;
-        // The last word of the longest set ends where rows do.
-        Some(self.next.wrapping_sub(64) + bit)
+        Some(self.first + bit)
     }
 }
 
@@ -68,24 +66,19 @@ impl RowSet {
     }
 
     /// Adds a row; one outside the segment is our own mistake and is left out.
+    #[inline]
     pub(crate) fn insert(&mut self, row: u32) {
         debug_assert!(row < self.rows);
-        if row < self.rows && !self.contains(row) {
-            self.words[row as usize / 64] |= 1 << (row % 64);
-            self.count += 1;
+        if let Some(word) = self.words.get_mut(row as usize / 64).filter(|_| row < self.rows) {
+            let bit = 1 << (row % 64);
+            self.count += u32::from(*word & bit == 0);
+            *word |= bit;
         }
     }
 
     /// Adds rows, in any order and as often as they come.
     pub(crate) fn insert_all(&mut self, rows: &[u32]) {
-        for &row in rows {
-            debug_assert!(row < self.rows);
-            if let Some(word) = self.words.get_mut(row as usize / 64) {
-                let bit = 1 << (row % 64);
-                self.count += u32::from(*word & bit == 0);
-                *word |= bit;
-            }
-        }
+        rows.iter().for_each(|&row| self.insert(row));
     }
 
     pub(crate) fn remove(&mut self, row: u32) {
@@ -127,7 +120,7 @@ impl RowSet {
 
     /// Rows of the set, ascending.
     pub(crate) fn iter(&self) -> Rows<'_> {
-        Rows { words: self.words.iter(), left: 0, next: 0 }
+        Rows { words: self.words.iter().enumerate(), left: 0, first: 0 }
     }
 
     /// The bits, little-endian words; nothing at all for a full set.

@@ -251,7 +251,8 @@ struct Texts<'a> {
 struct Evaluation<'a> {
     columns: &'a Columns,
     beside: &'a dyn Beside,
-    /// Those that the filter has asked for so far.
+    /// Those that the filter has asked for so far; they are for residual rows, and where there are none
+    /// not kept.
     texts: Vec<Texts<'a>>,
 }
 
@@ -292,7 +293,9 @@ impl<'a> Evaluation<'a> {
             })?,
             Filter::Text { field, words } => {
                 let rows = self.beside.rows_with(field.as_deref(), words)?;
-                self.texts.push(Texts { field: field.as_deref(), words, rows: rows.clone() });
+                if self.columns.residual.count() > 0 {
+                    self.texts.push(Texts { field: field.as_deref(), words, rows: rows.clone() });
+                }
                 rows
             }
             Filter::Ids(ids) => {

@@ -26,7 +26,8 @@ pub(super) struct PathColumns {
 pub(super) enum Kind {
     /// False, then true.
     Bools(Grouped),
-    Numbers(Numbers),
+    /// Every number of a column is a double; both zeros are one.
+    Numbers(Sorted<f64>),
     Strings(Box<Strings>),
 }
 
@@ -39,14 +40,12 @@ impl PathColumns {
                     Kind::Bools(Grouped::new(2, &pairs(&column, rows, usize::from)))
                 }
                 DynamicColumn::I64(column) => {
-                    Kind::Numbers(Numbers::new(pairs(&column, rows, |i| i as f64)))
+                    Kind::Numbers(numbers(pairs(&column, rows, |i| i as f64)))
                 }
                 DynamicColumn::U64(column) => {
-                    Kind::Numbers(Numbers::new(pairs(&column, rows, |u| u as f64)))
+                    Kind::Numbers(numbers(pairs(&column, rows, |u| u as f64)))
                 }
-                DynamicColumn::F64(column) => {
-                    Kind::Numbers(Numbers::new(pairs(&column, rows, |f| f)))
-                }
+                DynamicColumn::F64(column) => Kind::Numbers(numbers(pairs(&column, rows, |f| f))),
                 DynamicColumn::Str(column) => {
                     let ordinals = pairs(column.ords(), rows, |ord| ord as usize);
                     // Every string of a column of ours is that of a row.
@@ -164,22 +163,17 @@ impl Grouped {
     }
 }
 
-/// Rows by number. Every number of a column is a double.
-pub(super) struct Numbers {
-    /// The distinct ones, ascending; zero is one.
-    values: Vec<f64>,
+/// Rows by values that have an order.
+pub(super) struct Sorted<T> {
+    /// The distinct ones, ascending.
+    values: Vec<T>,
     rows: Grouped,
 }
 
-impl Numbers {
-    fn new(mut pairs: Vec<(f64, u32)>) -> Self {
-        for (value, _) in &mut pairs {
-            // Both zeros are one number.
-            *value += 0.0;
-        }
-        pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let mut values = Vec::new();
-        let mut starts = Vec::new();
+impl<T: PartialEq + Copy> Sorted<T> {
+    /// Takes values in their order, each with its row.
+    fn new(pairs: Vec<(T, u32)>) -> Self {
+        let (mut values, mut starts) = (Vec::new(), Vec::new());
         for (place, (value, _)) in pairs.iter().enumerate() {
             if values.last() != Some(value) {
                 values.push(*value);
@@ -192,11 +186,27 @@ impl Numbers {
         Self { values, rows: Grouped { starts, rows: pairs.into_iter().map(|p| p.1).collect() } }
     }
 
+    /// Rows whose values are not before the one edge, and before the other.
+    fn within(&self, before: impl Fn(&T) -> bool, inside: impl Fn(&T) -> bool) -> &[u32] {
+        let start = self.values.partition_point(before);
+        let end = self.values.partition_point(inside);
+        self.rows.of(start..end.max(start))
+    }
+}
+
+fn numbers(mut pairs: Vec<(f64, u32)>) -> Sorted<f64> {
+    for (value, _) in &mut pairs {
+        // Both zeros are one number.
+        *value += 0.0;
+    }
+    pairs.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    Sorted::new(pairs)
+}
+
+impl Sorted<f64> {
     /// Rows with a number from `low` to `high`, both with it.
     pub(super) fn between(&self, low: f64, high: f64) -> &[u32] {
-        let start = self.values.partition_point(|v| *v < low);
-        let end = self.values.partition_point(|v| *v <= high);
-        self.rows.of(start..end.max(start))
+        self.within(|v| *v < low, |v| *v <= high)
     }
 }
 
@@ -205,14 +215,8 @@ pub(super) struct Strings {
     column: StrColumn,
     /// The groups are the places of strings in the dictionary.
     rows: Grouped,
-    by_time: OnceLock<ByTime>,
-}
-
-/// Rows by the moments that their strings tell.
-struct ByTime {
-    /// The distinct ones, ascending.
-    moments: Vec<Instant>,
-    rows: Grouped,
+    /// By the moments that strings tell.
+    by_time: OnceLock<Sorted<Instant>>,
 }
 
 impl Strings {
@@ -292,7 +296,7 @@ impl Strings {
         Ok(())
     }
 
-    fn by_time(&self) -> std::io::Result<&ByTime> {
+    fn by_time(&self) -> std::io::Result<&Sorted<Instant>> {
         if let Some(known) = self.by_time.get() {
             return Ok(known);
         }
@@ -303,35 +307,29 @@ impl Strings {
             }
         })?;
         dates.sort_unstable();
-        let (mut moments, mut starts, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-        for (moment, place) in dates {
-            if moments.last() != Some(&moment) {
-                moments.push(moment);
-                starts.push(rows.len() as u32);
-            }
-            rows.extend_from_slice(self.rows.of(place..place + 1));
-        }
-        starts.push(rows.len() as u32);
-        let made = ByTime { moments, rows: Grouped { starts, rows } };
+        let rows = |(moment, place): (Instant, usize)| {
+            self.rows.of(place..place + 1).iter().map(move |&row| (moment, row))
+        };
+        let made = Sorted::new(dates.into_iter().flat_map(rows).collect());
         // Made twice if two ask at once: no lock is held over a sort.
         Ok(self.by_time.get_or_init(|| made))
     }
 }
 
-impl ByTime {
+impl Sorted<Instant> {
     fn between(&self, low: Bound<&str>, high: Bound<&str>) -> &[u32] {
         let (low, high) = (low.map(Instant::parse), high.map(Instant::parse));
-        let start = self.moments.partition_point(|m| match low {
+        let before = |m: &Instant| match low {
             Bound::Unbounded => false,
             Bound::Included(low) => Some(*m) < low,
             Bound::Excluded(low) => Some(*m) <= low,
-        });
-        let end = self.moments.partition_point(|m| match high {
+        };
+        let inside = |m: &Instant| match high {
             Bound::Unbounded => true,
             Bound::Included(high) => Some(*m) <= high,
             Bound::Excluded(high) => Some(*m) < high,
-        });
-        self.rows.of(start..end.max(start))
+        };
+        self.within(before, inside)
     }
 }
 

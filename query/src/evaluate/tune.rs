@@ -133,7 +133,8 @@ pub fn cross_validate(
         let detail = format!("{settings} settings leave nothing to choose");
         return Err(Error::invalid("settings", detail));
     }
-    let order = shuffled(scores.len(), seed);
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    SplitMix::new(seed).shuffle(&mut order);
     let at = |query: usize, setting: usize| {
         scores.get(query).and_then(|row| row.get(setting)).copied().unwrap_or_default()
     };
@@ -179,16 +180,6 @@ pub fn cross_validate(
         chosen,
         chosen_mean,
     })
-}
-
-/// The numbers below `count` in random order (Durstenfeld, 1964).
-fn shuffled(count: usize, seed: u64) -> Vec<usize> {
-    let mut random = SplitMix::new(seed);
-    let mut order: Vec<usize> = (0..count).collect();
-    for place in (1..count).rev() {
-        order.swap(place, random.below(place as u64 + 1) as usize);
-    }
-    order
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod write;
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
 use crate::filter::{Filter, Scalar};
 use crate::request::MAX_QUERY_BYTES;
 
@@ -94,13 +94,6 @@ impl Filter {
         }
         Ok(())
     }
-}
-
-fn within(what: &str, found: usize, limit: usize) -> Result<()> {
-    if found <= limit {
-        return Ok(());
-    }
-    Err(Error::TooLarge { what: what.to_owned(), limit, found })
 }
 
 /// What the notations share while one is read.

@@ -179,9 +179,7 @@ fn grow(
         .iter()
         .filter(|&row| !taken.get(row as usize).is_some_and(|t| *t))
         .collect();
-    for i in (1..order.len()).rev() {
-        order.swap(i, random.below(i as u64 + 1) as usize);
-    }
+    random.shuffle(&mut order);
     let mut tops: Vec<usize> = order.iter().map(|_| level(&mut random, parameters.m)).collect();
     // Those of the older graph come first, in the order of their rows.
     let mut next = 0;
