@@ -87,7 +87,7 @@ pub(crate) struct New {
     /// HNSW beam while building, of a new collection.
     #[arg(long)]
     pub(crate) ef_construction: Option<usize>,
-    /// Codes that walks and scans compare, of a new collection: int8, int4 or binary.
+    /// Codes that walks and scans compare, of a new collection: bf16, f16, int8, int4 or binary.
     #[arg(long)]
     pub(crate) quantization: Option<Quantization>,
     /// Search title and text as separate fields in a new collection, not as one.

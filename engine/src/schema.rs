@@ -61,6 +61,11 @@ impl std::str::FromStr for Metric {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Quantization {
+    /// Half floats of eight bits of mantissa, with the range of floats: twice the memory of eight bits, for
+    /// collections where those lose hits.
+    Bf16,
+    /// Half floats of eleven bits of mantissa: as long, and finer by eight times.
+    F16,
     /// Eight bits a component.
     Int8,
     /// Four bits a component, of rotated vectors.
@@ -82,12 +87,14 @@ impl std::str::FromStr for Quantization {
     type Err = Error;
     fn from_str(s: &str) -> Result<Self> {
         match s {
+            "bf16" => Ok(Self::Bf16),
+            "f16" => Ok(Self::F16),
             "int8" => Ok(Self::Int8),
             "int4" => Ok(Self::Int4),
             "binary" => Ok(Self::Binary),
             other => Err(Error::invalid(
                 "quantization",
-                format!("{other:?} is not known; use int8, int4 or binary"),
+                format!("{other:?} is not known; use bf16, f16, int8, int4 or binary"),
             )),
         }
     }

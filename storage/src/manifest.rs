@@ -9,7 +9,9 @@ use crate::segment::{SegmentFile, segment_number};
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
-const VERSION: (u16, u16) = (1, 3);
+const VERSION: (u16, u16) = (1, 4);
+/// Before codes of half floats; otherwise the same.
+const VERSION_WITHOUT_HALVES: (u16, u16) = (1, 3);
 /// Before segments had curves; still read.
 const VERSION_WITHOUT_CURVES: (u16, u16) = (1, 2);
 /// Before segments had codes; otherwise as without curves.
@@ -26,8 +28,13 @@ const CHECKSUM_BYTES: usize = 16;
 /// Bytes of a manifest besides its segments and its schema.
 const FIXED_BYTES: u64 = 84;
 /// Versions that are read.
-const READ: [(u16, u16); 4] =
-    [VERSION, VERSION_WITHOUT_CURVES, VERSION_WITHOUT_CODES, VERSION_WITHOUT_LOG];
+const READ: [(u16, u16); 5] = [
+    VERSION,
+    VERSION_WITHOUT_HALVES,
+    VERSION_WITHOUT_CURVES,
+    VERSION_WITHOUT_CODES,
+    VERSION_WITHOUT_LOG,
+];
 /// Bytes of a segment's entry besides its name, alive set, statistics and curves.
 const ENTRY_BYTES: u64 = 60;
 /// Largest generation and file number: one a nanosecond for a century. Adding one never overflows.
@@ -211,10 +218,7 @@ fn read_entry(name: &str, version: (u16, u16), input: &mut Decoder<'_>) -> Resul
         rows: input.u32()?,
         alive: input.bytes()?.to_vec(),
         statistics: input.bytes()?.to_vec(),
-        curves: match version {
-            VERSION => input.bytes()?.to_vec(),
-            _ => Vec::new(),
-        },
+        curves: if version > VERSION_WITHOUT_CURVES { input.bytes()?.to_vec() } else { Vec::new() },
     })
 }
 
@@ -324,7 +328,7 @@ mod tests {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
-        assert!(matches!(error, Error::NewerFormat { found: (2, 3), .. }), "{error}");
+        assert!(matches!(error, Error::NewerFormat { found: (2, 4), .. }), "{error}");
     }
 
     #[test]
@@ -354,8 +358,11 @@ mod tests {
                 (old.log_file, old.log_start) = (0, 0);
             }
             let mut bytes = old.encode();
-            // The checksum, and the length of the curves before it.
-            bytes.truncate(bytes.len() - CHECKSUM_BYTES - 4);
+            bytes.truncate(bytes.len() - CHECKSUM_BYTES);
+            if version <= VERSION_WITHOUT_CURVES {
+                // Their length, which is the last.
+                bytes.truncate(bytes.len() - 4);
+            }
             bytes[10..12].copy_from_slice(&version.1.to_le_bytes());
             if version == VERSION_WITHOUT_LOG {
                 bytes.drain(56..64);

@@ -30,12 +30,16 @@ pub fn write(dir: &Path) -> Outcome {
 
 fn make(dir: &Path) -> lexivec::Result<()> {
     let open = OpenOptions::new().background(false).log_file_bytes(4 << 10).reserve_bytes(0);
-    let four =
-        VectorField { quantization: Quantization::Int4, ..VectorField::new("four", 8, Metric::L2) };
+    let field = |name: &str, metric, quantization| VectorField {
+        quantization,
+        ..VectorField::new(name, 8, metric)
+    };
     let options = Options::new()
         .name("fixture")
         .vector(8, Metric::Cosine)
-        .vector_field(four)
+        .vector_field(field("four", Metric::L2, Quantization::Int4))
+        .vector_field(field("half", Metric::Dot, Quantization::F16))
+        .vector_field(field("brain", Metric::L2, Quantization::Bf16))
         .graph_min_rows(50);
     let vfs = Arc::new(DiskVfs::create_root(dir)?);
     let collection = Collection::create_on(vfs, options.open(open))?;
@@ -51,7 +55,11 @@ fn make(dir: &Path) -> lexivec::Result<()> {
         if i.is_multiple_of(7) {
             document
         } else {
-            document.vector(random.vector(8)).named_vector("four", random.vector(8))
+            ["four", "half", "brain"]
+                .into_iter()
+                .fold(document.vector(random.vector(8)), |document, field| {
+                    document.named_vector(field, random.vector(8))
+                })
         }
     };
     collection.upsert((0..60).map(&mut row).collect())?;

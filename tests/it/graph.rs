@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hnsw_rs::prelude::{DistCosine, Hnsw};
 use lexivec::query::plan::StrategyKind;
-use lexivec::schema::VectorField;
+use lexivec::schema::{Quantization, VectorField};
 use lexivec::storage::MemoryVfs;
 use lexivec::{
     Collection, Document, Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest,
@@ -308,6 +308,62 @@ fn one_seed_gives_one_graph_and_one_answer() {
         assert_eq!(found[0], found[1]);
         let recall = recall(&found[0], &truth);
         assert!(recall >= 0.9, "{metric:?}: recall {recall}");
+    }
+}
+
+/// Similarity in double precision.
+fn exact(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+    };
+    match metric {
+        Metric::Dot => dot(a, b),
+        Metric::Cosine => dot(a, b) / (dot(a, a) * dot(b, b)).sqrt(),
+        Metric::L2 => 2.0 * dot(a, b) - dot(a, a) - dot(b, b),
+    }
+}
+
+#[test]
+fn every_kind_of_code_finds_the_closest_with_exact_scores() {
+    let mut random = Random(23);
+    let mut around = |centre: &[f32], spread: f32| -> Vec<f32> {
+        centre.iter().map(|x| x + spread * random.unit()).collect()
+    };
+    let centres: Vec<_> = (0..40).map(|_| around(&[0.0; 72], 1.0)).collect();
+    let rows: Vec<_> = (0..3_000).map(|i| around(&centres[i % 40], 0.7)).collect();
+    let queries: Vec<_> = (0..60).map(|i| around(&centres[i % 40], 0.7)).collect();
+    for (quantization, least) in [
+        (Quantization::Bf16, 0.99),
+        (Quantization::F16, 0.99),
+        (Quantization::Int8, 0.99),
+        (Quantization::Int4, 0.98),
+        (Quantization::Binary, 0.95),
+    ] {
+        for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
+            let field = VectorField { quantization, ..VectorField::new("vector", 72, metric) };
+            let disk = MemoryVfs::default();
+            let options = Options::new().vector_field(field).graph_min_rows(1);
+            let collection = Collection::create_on(Arc::new(disk.clone()), options);
+            let collection = collection.expect("created");
+            let documents = rows.iter().enumerate();
+            let documents =
+                documents.map(|(i, v)| Document::new(format!("{i:06}")).vector(v.clone()));
+            collection.upsert(documents.collect()).expect("written");
+            collection.flush().expect("flushed");
+            let truth: Vec<_> = queries.iter().map(|q| search(&collection, q, None)).collect();
+            let found: Vec<_> = queries.iter().map(|q| search(&collection, q, Some(128))).collect();
+            let recall = recall(&found, &truth);
+            assert!(recall >= least, "{quantization:?} {metric:?}: {recall}");
+            let request = SearchRequest::vector(queries[0].clone()).strategy(StrategyKind::Codes);
+            for hit in collection.search(&request).expect("an answer").hits {
+                let row = &rows[hit.id.parse::<usize>().expect("a number")];
+                let off = hit.score - exact(metric, &queries[0], row);
+                assert!(off.abs() < 1e-4, "{quantization:?} {metric:?}: {off}");
+            }
+            drop(collection);
+            let report = Collection::verify_on(Arc::new(disk), VerifyLevel::Deep);
+            assert!(report.expect("looked at").is_sound(), "{quantization:?} {metric:?}");
+        }
     }
 }
 

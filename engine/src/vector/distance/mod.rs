@@ -49,6 +49,22 @@ impl Bits {
     }
 }
 
+/// Kinds of half floats; component i is bytes 2i and 2i + 1, little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// The upper half of a float.
+    Bf16,
+    /// IEEE 754 half precision.
+    F16,
+}
+
+impl Half {
+    /// Bytes of the code of a vector of this many components.
+    pub(crate) fn stride(self, dim: usize) -> usize {
+        (2 * dim).next_multiple_of(64)
+    }
+}
+
 /// Components that the queries of all codes are padded to a multiple of.
 pub(crate) const QUERY_BLOCK: usize = 128;
 
@@ -109,6 +125,25 @@ pub(crate) fn code_dots(
     }
     for (&row, out) in rows.iter().zip(out) {
         *out = scalar::code_dot(bits, record(codes, stride, row), &query.numbers);
+    }
+}
+
+/// Inner product of the code of each of these rows with a query of half as many floats as a code has
+/// bytes. `codes` are as in [`code_dots`].
+#[inline]
+pub(crate) fn half_dots(
+    half: Half,
+    codes: &[u8],
+    stride: usize,
+    rows: &[u32],
+    query: &[f32],
+    out: &mut [f32],
+) {
+    if let Some(isa) = wide::isa() {
+        return wide::half_dots(isa, half, codes, stride, rows, query, out);
+    }
+    for (&row, out) in rows.iter().zip(out) {
+        *out = scalar::half_dot(half, record(codes, stride, row), query);
     }
 }
 
@@ -260,6 +295,41 @@ mod tests {
                     prop_assert!(!wide::code_pairs(isa, &codes, stride, 1, &others, all));
                     prop_assert_eq!(&seen[..2], &expected, "{:?} {}", isa, dim);
                     prop_assert_eq!(seen[2], (2, pair(2)), "{:?} {}", isa, dim);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn half_kernels_agree_with_the_scalar_oracle(
+            dim in 1usize..400,
+            floats in prop::collection::vec(-1f32..1.0, 5 * 416),
+            query in prop::collection::vec(-10f32..10.0, 416),
+        ) {
+            for half in [Half::Bf16, Half::F16] {
+                let stride = half.stride(dim);
+                let bytes = |&x: &f32| match half {
+                    Half::Bf16 => half::bf16::from_f32(x).to_le_bytes(),
+                    Half::F16 => half::f16::from_f32(x).to_le_bytes(),
+                };
+                let codes: Vec<u8> = floats[..5 * stride / 2].iter().flat_map(bytes).collect();
+                let query = &query[..stride / 2];
+                // The last row is beyond the codes.
+                let rows = [4, 0, 3, 1, 2, 5];
+                let exact = rows.map(|row| scalar::half_dot(half, record(&codes, stride, row), query));
+                prop_assert_eq!(exact[5], 0.0);
+                let scale: f32 = query.iter().map(|x| x.abs()).sum::<f32>() + 1.0;
+                let near = |found: &[f32]| {
+                    exact.iter().zip(found).all(|(a, b)| (a - b).abs() <= TOLERANCE * scale)
+                };
+                let mut found = [1.0; 6];
+                half_dots(half, &codes, stride, &rows, query, &mut found);
+                prop_assert!(near(&found), "{:?} {:?} {:?}", half, exact, found);
+                for isa in wide::all() {
+                    let mut found = [1.0; 6];
+                    wide::half_dots(isa, half, &codes, stride, &rows, query, &mut found);
+                    prop_assert!(near(&found), "{:?} {:?} {:?} {:?}", isa, half, exact, found);
                 }
             }
         }

@@ -5,7 +5,7 @@
 use std::arch::aarch64::*;
 use std::arch::{asm, is_aarch64_feature_detected};
 
-use super::{Bits, Components, record};
+use super::{Bits, Components, Half, record};
 
 /// Instructions that the kernels here are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,26 @@ pub(super) fn code_dots(
             (Isa::Neon, Bits::Eight) => plain::eights(codes, stride, rows, query, out),
             (Isa::Neon, Bits::Four) => plain::fours(codes, stride, rows, query, out),
             (Isa::Neon, Bits::One) => plain::ones(codes, stride, rows, query, out),
+        }
+    }
+}
+
+/// [`super::half_dots`]: one kernel for all, see [`dot`].
+#[inline]
+pub(super) fn half_dots(
+    _: Isa,
+    half: Half,
+    codes: &[u8],
+    stride: usize,
+    rows: &[u32],
+    query: &[f32],
+    out: &mut [f32],
+) {
+    // SAFETY: every machine of this kind has NEON.
+    unsafe {
+        match half {
+            Half::Bf16 => floats::bf16s(codes, stride, rows, query, out),
+            Half::F16 => floats::f16s(codes, stride, rows, query, out),
         }
     }
 }
@@ -284,5 +304,38 @@ mod floats {
     over_floats!("neon", squared_l2, 4, zero, vaddq_f32, vaddvq_f32, |sum, a, b| {
         let apart = vsubq_f32(a, b);
         vfmaq_f32(sum, apart, apart)
+    });
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn halves(from: &[u8; 8]) -> uint16x4_t {
+        // SAFETY: reads the 8 bytes that the reference is to; no alignment is needed.
+        unsafe { vreinterpret_u16_u8(vld1_u8(from.as_ptr())) }
+    }
+
+    /// IEEE halves as floats.
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn widened(halves: uint16x4_t) -> float32x4_t {
+        let floats: float32x4_t;
+        // The intrinsic, `vcvt_f32_f16`, is not stable.
+        // SAFETY: works on these registers alone, by an instruction that every such machine has.
+        unsafe {
+            asm!(
+                "fcvtl {0:v}.4s, {1:v}.4h",
+                out(vreg) floats,
+                in(vreg) halves,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        floats
+    }
+
+    over_halves!("neon", bf16s, 4, zero, vaddq_f32, vaddvq_f32, |sum, c, q| {
+        let upper = vreinterpretq_f32_u32(vshll_n_u16::<16>(halves(c)));
+        vfmaq_f32(sum, upper, q)
+    });
+    over_halves!("neon", f16s, 4, zero, vaddq_f32, vaddvq_f32, |sum, c, q| {
+        vfmaq_f32(sum, widened(halves(c)), q)
     });
 }

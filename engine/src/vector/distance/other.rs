@@ -1,7 +1,7 @@
 //! Machines that no kernels are written for: they have no [`Isa`], so that nothing that takes one is
 //! ever called.
 
-use super::{Bits, Components};
+use super::{Bits, Components, Half};
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Isa {}
@@ -33,6 +33,18 @@ pub(super) fn code_dots(
     _: &[u32],
     _: &Components,
     _: &mut [i32],
+) {
+    match isa {}
+}
+
+pub(super) fn half_dots(
+    isa: Isa,
+    _: Half,
+    _: &[u8],
+    _: usize,
+    _: &[u32],
+    _: &[f32],
+    _: &mut [f32],
 ) {
     match isa {}
 }

@@ -48,6 +48,33 @@ macro_rules! over_rows {
     };
 }
 
+/// A kernel over many rows of half floats: two sums of this many lanes, so that no product waits for the
+/// one before.
+macro_rules! over_halves {
+    ($features:literal, $name:ident, $lanes:literal, $zero:ident, $add:ident, $sum:ident, $step:expr) => {
+        #[target_feature(enable = $features)]
+        pub(super) fn $name(
+            codes: &[u8],
+            stride: usize,
+            rows: &[u32],
+            query: &[f32],
+            out: &mut [f32],
+        ) {
+            let step = $step;
+            let query = query.as_chunks::<$lanes>().0.as_chunks::<2>().0;
+            for (&row, out) in rows.iter().zip(out) {
+                let code = record(codes, stride, row).as_chunks::<{ 2 * $lanes }>().0;
+                let mut sums = [$zero(); 2];
+                for ([c0, c1], [q0, q1]) in code.as_chunks::<2>().0.iter().zip(query) {
+                    sums[0] = step(sums[0], c0, floats(q0));
+                    sums[1] = step(sums[1], c1, floats(q1));
+                }
+                *out = $sum($add(sums[0], sums[1]));
+            }
+        }
+    };
+}
+
 /// A kernel over pairs of a code and some others, until one of them is enough.
 macro_rules! over_pairs {
     ($features:literal, $name:ident, $one:ident) => {

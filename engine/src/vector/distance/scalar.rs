@@ -1,6 +1,6 @@
 //! The kernels in plain Rust: the oracle of every faster one.
 
-use super::Bits;
+use super::{Bits, Half};
 
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
@@ -33,4 +33,13 @@ pub(super) fn code_dot(bits: Bits, code: &[u8], query: &[i8]) -> i32 {
 /// Inner product of two codes of eight bits, less 128 each.
 pub(super) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| (i32::from(a) - 128) * (i32::from(b) - 128)).sum()
+}
+
+/// Inner product of a code of half floats with a query.
+pub(super) fn half_dot(half: Half, code: &[u8], query: &[f32]) -> f32 {
+    let number = |bytes: &[u8; 2]| match half {
+        Half::Bf16 => half::bf16::from_le_bytes(*bytes).to_f32(),
+        Half::F16 => half::f16::from_le_bytes(*bytes).to_f32(),
+    };
+    code.as_chunks::<2>().0.iter().zip(query).map(|(bytes, q)| number(bytes) * q).sum()
 }

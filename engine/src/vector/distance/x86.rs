@@ -4,14 +4,14 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bits, Components, record};
+use super::{Bits, Components, Half, record};
 
 /// Instructions that the kernels here are written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Isa {
     /// AVX-512 with byte operations and VNNI (2019 on).
     Avx512,
-    /// AVX2 with FMA (2013 on).
+    /// AVX2 with FMA and F16C (2013 on).
     Avx2,
 }
 
@@ -31,18 +31,21 @@ pub(super) fn isa() -> Option<Isa> {
     // Each look is a load and a branch: the answer is kept by the standard library.
     if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
         Some(Isa::Avx512)
-    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        Some(Isa::Avx2)
     } else {
-        None
+        has_avx2().then_some(Isa::Avx2)
     }
+}
+
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
 }
 
 /// Each that this machine has.
 #[cfg(test)]
 pub(super) fn all() -> Vec<Isa> {
-    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-    isa().into_iter().chain(avx2.then_some(Isa::Avx2)).collect()
+    isa().into_iter().chain(has_avx2().then_some(Isa::Avx2)).collect()
 }
 
 /// Asks for the lines of some bytes, to be there when they are read soon.
@@ -77,6 +80,28 @@ pub(super) fn code_dots(
             (Isa::Avx2, Bits::Eight) => avx2::eights_wide(codes, stride, rows, query, out),
             (Isa::Avx2, Bits::Four) => avx2::fours(codes, stride, rows, query, out),
             (Isa::Avx2, Bits::One) => avx2::ones(codes, stride, rows, query, out),
+        }
+    }
+}
+
+/// [`super::half_dots`] by these instructions.
+#[inline]
+pub(super) fn half_dots(
+    isa: Isa,
+    half: Half,
+    codes: &[u8],
+    stride: usize,
+    rows: &[u32],
+    query: &[f32],
+    out: &mut [f32],
+) {
+    // SAFETY: `isa` comes from `isa()`, which found these instructions on this machine.
+    unsafe {
+        match (isa, half) {
+            (Isa::Avx512, Half::Bf16) => avx512::bf16s(codes, stride, rows, query, out),
+            (Isa::Avx512, Half::F16) => avx512::f16s(codes, stride, rows, query, out),
+            (Isa::Avx2, Half::Bf16) => avx2::bf16s(codes, stride, rows, query, out),
+            (Isa::Avx2, Half::F16) => avx2::f16s(codes, stride, rows, query, out),
         }
     }
 }
@@ -228,6 +253,34 @@ mod avx512 {
             let apart = _mm512_sub_ps(a, b);
             _mm512_fmadd_ps(apart, apart, sum)
         }
+    );
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn halves(from: &[u8; 32]) -> __m256i {
+        // SAFETY: reads the 32 bytes that the reference is to; no alignment is needed.
+        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+    }
+
+    over_halves!(
+        "avx512f",
+        bf16s,
+        16,
+        _mm512_setzero_ps,
+        _mm512_add_ps,
+        _mm512_reduce_add_ps,
+        |sum, c, q| {
+            let upper = _mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves(c)));
+            _mm512_fmadd_ps(_mm512_castsi512_ps(upper), q, sum)
+        }
+    );
+    over_halves!(
+        "avx512f",
+        f16s,
+        16,
+        _mm512_setzero_ps,
+        _mm512_add_ps,
+        _mm512_reduce_add_ps,
+        |sum, c, q| _mm512_fmadd_ps(_mm512_cvtph_ps(halves(c)), q, sum)
     );
     over_rows!("avx512f,avx512bw,avx512vnni", eights, eight);
     over_rows!("avx512f,avx512bw,avx512vnni", fours, four);
@@ -394,6 +447,26 @@ mod avx2 {
             let apart = _mm256_sub_ps(a, b);
             _mm256_fmadd_ps(apart, apart, sum)
         }
+    );
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn halves(from: &[u8; 16]) -> __m128i {
+        // SAFETY: reads the 16 bytes that the reference is to; no alignment is needed.
+        unsafe { _mm_loadu_si128(from.as_ptr().cast()) }
+    }
+
+    over_halves!("avx2,fma", bf16s, 8, _mm256_setzero_ps, _mm256_add_ps, reduce, |sum, c, q| {
+        let upper = _mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(halves(c)));
+        _mm256_fmadd_ps(_mm256_castsi256_ps(upper), q, sum)
+    });
+    over_halves!(
+        "avx2,fma,f16c",
+        f16s,
+        8,
+        _mm256_setzero_ps,
+        _mm256_add_ps,
+        reduce,
+        |sum, c, q| _mm256_fmadd_ps(_mm256_cvtph_ps(halves(c)), q, sum)
     );
     over_rows!("avx2", eights_narrow, eight_narrow);
     over_rows!("avx2", eights_wide, eight_wide);
