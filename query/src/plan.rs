@@ -23,6 +23,8 @@ pub struct SegmentFacts {
     pub vector_bytes: u32,
     /// Bytes of a code, where there are some.
     pub code_bytes: u32,
+    /// Rows compared by their vectors after a scan of codes, at the most.
+    pub rescored: u32,
     /// Recall of comparing codes, as measured; 0 where it was not.
     pub code_recall: f64,
     /// Width a beam needs on the average for the recall the request wants, as measured on the graph;
@@ -83,13 +85,31 @@ impl Strategy {
     }
 }
 
+/// Rows compared with a query: those expected, or those that were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Work {
+    /// By their codes, in the order of rows.
+    pub scanned: u64,
+    /// By their codes, as a walk jumps to them.
+    pub walked: u64,
+    /// By their vectors.
+    pub scored: u64,
+}
+
 /// The planner's choice for a segment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SegmentPlan {
     /// What is done.
     pub strategy: Strategy,
-    /// Its estimated cost, in microseconds.
+    /// A walk that was chosen and met too few of the rows that match, so that they were scanned after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Strategy>,
+    /// The estimated cost of what was chosen, in microseconds.
     pub cost: f64,
+    /// The same of what was done: of the rows counted. It takes no clock, so that answers repeat.
+    pub actual: f64,
+    /// What was done, counted.
+    pub work: Work,
     /// Rows that match, counted.
     pub matching: u32,
     /// What else could have been done, with its cost.

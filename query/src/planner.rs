@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::plan::{SegmentFacts, SegmentPlan, Strategy};
+use crate::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
 use crate::request::{MAX_EF, Params};
 
 /// Beam where the caller names none. On 100,000 sentence vectors of 384 components it gives a
@@ -18,6 +18,10 @@ pub const MAX_FILTERED_EF: usize = 4 * MAX_EF;
 /// Rows a walk compares with for each place of its beam, as a share of the graph's degree: most
 /// neighbours of a visited row have been seen before. Counted on real graphs of degree 32.
 const NEW_NEIGHBOURS: f64 = 0.5;
+
+/// Rows compared by their vectors, besides those wanted, before it is looked whether more can matter: so
+/// many tell how far codes are off.
+pub const LEAST_RESCORED: usize = 32;
 
 /// What things cost on a class of machines, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -75,6 +79,15 @@ impl Costs {
         let [.., last] = &COSTS;
         COSTS.iter().find(|costs| costs.machine == machine).unwrap_or(last)
     }
+
+    /// What work on a segment costs, in microseconds.
+    pub fn micros(&self, facts: &SegmentFacts, work: &Work) -> f64 {
+        let (vector, code) = (f64::from(facts.vector_bytes), f64::from(facts.code_bytes));
+        let scored = work.scored as f64 * (self.row + vector * self.byte_in_order);
+        let scanned = work.scanned as f64 * (self.row + code * self.byte_in_order);
+        let walked = work.walked as f64 * (self.walked_row + code * self.byte_jumped_to);
+        (scored + scanned + walked) / 1e3
+    }
 }
 
 /// Plans one segment. `window` is the number of rows wanted.
@@ -87,7 +100,10 @@ pub fn plan_vector(
     let matching = facts.matching;
     let plan = |strategy, cost, alternatives| SegmentPlan {
         strategy,
+        tried: None,
         cost,
+        actual: 0.0,
+        work: Work::default(),
         matching,
         alternatives,
         page_reads: None,
@@ -100,9 +116,8 @@ pub fn plan_vector(
     // The exact one is the first, and wins a tie.
     let exact = ways.first().map_or(0.0, |(_, cost)| *cost);
     let asked = ways.iter().position(|(way, _)| way.kind() == params.strategy);
-    let within = |way: &Strategy| {
-        params.max_page_reads.is_none_or(|most| pages(facts, window, way) <= most as f64)
-    };
+    let within =
+        |way: &Strategy| params.max_page_reads.is_none_or(|most| pages(facts, way) <= most as f64);
     let scan = (exact <= EXACT_MICROS || matching as usize <= window)
         && ways.first().is_some_and(|(way, _)| within(way));
     // A way over the bound on pages is taken only where all are.
@@ -130,7 +145,7 @@ pub fn plan_vector(
 }
 
 /// Pages that a way touches at the most; a walk keeps to any bound.
-fn pages(facts: &SegmentFacts, window: usize, way: &Strategy) -> f64 {
+fn pages(facts: &SegmentFacts, way: &Strategy) -> f64 {
     let rows = |count: f64, bytes: u32| {
         // Of one row.
         let part = f64::from(bytes) / PAGE_BYTES as f64;
@@ -138,7 +153,7 @@ fn pages(facts: &SegmentFacts, window: usize, way: &Strategy) -> f64 {
         (count * (1.0 + part)).min(f64::from(facts.rows) * part + 1.0)
     };
     let matching = f64::from(facts.matching);
-    let rescored = rows((2.0 * window as f64).min(matching), facts.vector_bytes);
+    let rescored = rows(f64::from(facts.rescored).min(matching), facts.vector_bytes);
     match way {
         Strategy::Empty | Strategy::Graph { .. } | Strategy::FilteredGraph { .. } => 0.0,
         Strategy::Exact => rows(matching, facts.vector_bytes),
@@ -153,17 +168,16 @@ fn ways(
     params: &Params,
     costs: &Costs,
 ) -> Vec<(Strategy, f64)> {
-    let matching = f64::from(facts.matching);
-    let scan = |bytes: u32| costs.row + f64::from(bytes) * costs.byte_in_order;
-    let floats = scan(facts.vector_bytes);
-    let mut ways = vec![(Strategy::Exact, matching * floats / 1e3)];
+    let matching = u64::from(facts.matching);
+    let price = |work: Work| costs.micros(facts, &work);
+    let mut ways = vec![(Strategy::Exact, price(Work { scored: matching, ..Work::default() }))];
     if !facts.has_codes {
         return ways;
     }
-    // The best by their codes are compared by their vectors.
-    let rescored = 2.0 * window as f64 * floats;
+    let scored = matching.min((window + LEAST_RESCORED) as u64);
     if params.target_recall.is_none_or(|target| facts.code_recall >= target) {
-        ways.push((Strategy::Codes, (matching * scan(facts.code_bytes) + rescored) / 1e3));
+        let work = Work { scanned: matching, scored, ..Work::default() };
+        ways.push((Strategy::Codes, price(work)));
     }
     let ef = match params.target_recall {
         None => Some(params.ef.unwrap_or(DEFAULT_EF)),
@@ -171,18 +185,18 @@ fn ways(
     };
     if let (true, Some(ef)) = (facts.has_graph, ef) {
         let ef = ef.max(window);
-        let row = costs.walked_row + f64::from(facts.code_bytes) * costs.byte_jumped_to;
-        let places = f64::from(facts.degree.max(1)) * NEW_NEIGHBOURS;
         let (strategy, ef) = if facts.matching == facts.rows {
             (Strategy::Graph { ef }, ef)
         } else {
             // Of the rows in the beam this share matches.
-            let selectivity = matching / f64::from(facts.rows.max(1));
+            let selectivity = f64::from(facts.matching) / f64::from(facts.rows.max(1));
             let ef = (ef as f64 / selectivity).ceil() as usize;
             (Strategy::FilteredGraph { ef }, ef)
         };
         if ef <= MAX_FILTERED_EF {
-            ways.push((strategy, (ef as f64 * places * row + rescored) / 1e3));
+            let places = f64::from(facts.degree.max(1)) * NEW_NEIGHBOURS;
+            let walked = (ef as f64 * places) as u64;
+            ways.push((strategy, price(Work { walked, scored, ..Work::default() })));
         }
     }
     ways
@@ -203,6 +217,7 @@ mod tests {
             degree: 32,
             vector_bytes: 1_536,
             code_bytes: 392,
+            rescored: 23,
             code_recall: 0.999,
             target_ef: Some(48),
         }

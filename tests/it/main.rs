@@ -14,6 +14,7 @@ mod gathered;
 mod graph;
 mod http;
 mod metrics;
+mod plans;
 mod processes;
 mod ranking;
 mod stable;

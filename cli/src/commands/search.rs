@@ -124,10 +124,12 @@ fn print_plan(plan: &SegmentPlan) -> Outcome<()> {
     let ways = plan.alternatives.iter().map(|(way, cost)| format!("{way:?} {cost:.0} us"));
     let ways: Vec<String> = ways.collect();
     output::line(&format!(
-        "segment: {:?}, {} rows match, {:.0} us estimated; instead of {}",
+        "segment: {:?}{}, {} rows match, {:.0} us estimated, {:.0} us by what was compared; instead of {}",
         plan.strategy,
+        plan.tried.as_ref().map(|way| format!(" after {way:?}")).unwrap_or_default(),
         plan.matching,
         plan.cost,
+        plan.actual,
         if ways.is_empty() { "nothing".to_owned() } else { ways.join(", ") }
     ))
 }

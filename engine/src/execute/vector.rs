@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy};
+use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
 use lexivec_query::planner::{Costs, PAGE_BYTES, plan_vector};
 use lexivec_query::request::Params;
 
@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::segment::{RowSet, Segment, Vectors};
 use crate::vector::distance::machine;
 use crate::vector::hnsw::{self, Bound, Widen};
-use crate::vector::{CodeQuery, Codes, Near, Pages, rescore, scan_many};
+use crate::vector::{CodeQuery, Codes, Near, Pages, Query, rescore, scan_many};
 
 /// Times farther out than expected the last wanted row may be found: for ten hits among rows picked at
 /// random a standard deviation is a third of that.
@@ -77,8 +77,9 @@ pub(super) fn search_segment(
         rows.to_mut().intersect(&vectors.store.present);
     }
     let costs = Costs::of(machine());
-    let plan = plan_vector(&facts(vectors, live, &rows, asked), asked.window, asked.params, costs);
-    let search = Search { segment, vectors, asked, rows: &rows };
+    let facts = facts(vectors, live, &rows, asked);
+    let plan = plan_vector(&facts, asked.window, asked.params, costs);
+    let search = Search { segment, vectors, asked, rows: &rows, facts };
     search.run(&plan)
 }
 
@@ -94,6 +95,7 @@ fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &Asked<'_>) -> Segm
         degree: vectors.graph.as_ref().map_or(0, |g| g.degree() as u32),
         vector_bytes: vectors.store.dim as u32 * 4,
         code_bytes: codes.map_or(0, |c| c.row_bytes() as u32),
+        rescored: codes.map_or(0, |c| rescored(c, asked.window, rows) as u32),
         code_recall: match (curve, codes) {
             (Some(curve), _) => curve.scan(asked.window),
             (None, Some(codes)) => codes.usual_recall(),
@@ -103,96 +105,148 @@ fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &Asked<'_>) -> Segm
     }
 }
 
+/// Rows that a scan of codes brings, to be compared by their vectors.
+fn rescored(codes: &Codes, window: usize, rows: &RowSet) -> usize {
+    window + codes.spare_of_some(window, rows.count())
+}
+
 /// A search of one segment.
 struct Search<'a> {
     segment: &'a Segment,
     vectors: &'a Vectors,
     asked: &'a Asked<'a>,
     rows: &'a RowSet,
+    facts: SegmentFacts,
 }
 
 impl Search<'_> {
     fn run(&self, plan: &SegmentPlan) -> Result<Vec<InSegment>> {
         let (asked, store) = (self.asked, &self.vectors.store);
-        let window = asked.window;
-        let rank = |row| self.segment.documents.rank(row);
         let queries: Vec<_> = asked.vectors.iter().map(|vector| store.query(vector)).collect();
-        let planned = |found: Vec<Vec<(u32, f64)>>, pages: &dyn Fn(&mut Pages)| {
-            let mut plan = plan.clone();
-            plan.page_reads = self.pages().map(|mut counted| {
-                pages(&mut counted);
-                counted.count()
-            });
-            found.into_iter().map(|rows| (rows, plan.clone())).collect()
-        };
         let codes = match (&plan.strategy, &self.vectors.codes) {
-            (Strategy::Empty, _) => return Ok(planned(vec![Vec::new(); queries.len()], &|_| ())),
-            (Strategy::Exact, _) | (_, None) => {
-                let found = scan_many(&queries, self.rows.iter(), window, rank)?;
-                let pages =
-                    |pages: &mut Pages| self.rows.iter().for_each(|row| store.touch(row, pages));
-                return Ok(planned(found, &pages));
+            (Strategy::Empty, _) => {
+                let nothing = || (Vec::new(), self.done(plan, Work::default(), |_| ()));
+                return Ok(queries.iter().map(|_| nothing()).collect());
             }
+            (Strategy::Exact, _) | (_, None) => return self.exact(plan, &queries),
             (_, Some(codes)) => codes,
         };
         let near: Vec<_> = queries.iter().map(|q| codes.query(q.vector(), q.unit())).collect();
-        let most = match plan.strategy {
-            Strategy::Graph { .. } => window + codes.spare(window),
-            _ => window + codes.spare_of_some(window, self.rows.count()),
-        };
-        let (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) =
-            (&plan.strategy, &self.vectors.graph)
-        else {
-            let found = codes.scan_many(&near, self.rows, most)?;
-            let mut all = Vec::with_capacity(queries.len());
-            for (query, mut best) in queries.iter().zip(found) {
-                let (found, scored) = rescore(query, &mut best, window, rank)?;
-                let pages = |pages: &mut Pages| {
-                    self.rows.iter().for_each(|row| codes.touch(row, pages));
-                    best.iter().take(scored).for_each(|near| store.touch(near.row, pages));
-                };
-                all.extend(planned(vec![found], &pages));
+        match (&plan.strategy, &self.vectors.graph) {
+            (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) => {
+                let asked = queries.iter().zip(&near);
+                asked
+                    .map(|(query, near)| self.by_walk(plan, graph, codes, *ef, query, near))
+                    .collect()
             }
-            return Ok(all);
-        };
-        let enough = window.min(self.rows.count() as usize);
+            _ => self.by_codes(plan, codes, &queries, &near),
+        }
+    }
+
+    /// A plan that was carried out; `touch` counts its pages, where the request bounds them.
+    fn done(&self, plan: &SegmentPlan, work: Work, touch: impl FnOnce(&mut Pages)) -> SegmentPlan {
+        let page_reads = self.pages().map(|mut pages| {
+            touch(&mut pages);
+            pages.count()
+        });
+        SegmentPlan {
+            page_reads,
+            work,
+            actual: plan.costs.micros(&self.facts, &work),
+            ..plan.clone()
+        }
+    }
+
+    fn rank(&self, row: u32) -> Result<u32> {
+        self.segment.documents.rank(row)
+    }
+
+    fn exact(&self, plan: &SegmentPlan, queries: &[Query<'_>]) -> Result<Vec<InSegment>> {
+        let store = &self.vectors.store;
+        let found = scan_many(queries, self.rows.iter(), self.asked.window, |row| self.rank(row))?;
+        let work = Work { scored: u64::from(self.rows.count()), ..Work::default() };
+        let plan = self.done(plan, work, |pages| {
+            self.rows.iter().for_each(|row| store.touch(row, pages));
+        });
+        Ok(found.into_iter().map(|rows| (rows, plan.clone())).collect())
+    }
+
+    fn by_codes(
+        &self,
+        plan: &SegmentPlan,
+        codes: &Codes,
+        queries: &[Query<'_>],
+        near: &[CodeQuery],
+    ) -> Result<Vec<InSegment>> {
+        let (window, store) = (self.asked.window, &self.vectors.store);
+        let found = codes.scan_many(near, self.rows, rescored(codes, window, self.rows))?;
         let mut all = Vec::with_capacity(queries.len());
-        for (query, near) in queries.iter().zip(&near) {
-            let mut pages = self.pages();
-            let (found, width) = self.walk(graph, codes, near, *ef, pages.as_mut())?;
-            let sure = self.is_sure(&found, enough);
-            let wanted = found.into_iter().filter(|near| self.rows.contains(near.row));
-            let mut best: Vec<Near> = wanted.take(most).collect();
-            let mut plan = plan.clone();
-            match &mut plan.strategy {
-                // No hit may be missing.
-                strategy if !sure => {
-                    *strategy = Strategy::Codes;
-                    best = codes.scan(near, self.rows, most)?;
-                    if let Some(pages) = &mut pages {
-                        self.rows.iter().for_each(|row| codes.touch(row, pages));
-                        // Which are let go for want of pages depends on the order.
-                        best.sort_unstable_by(|a, b| b.cmp(a));
-                    }
-                }
-                Strategy::Graph { ef } | Strategy::FilteredGraph { ef } => *ef = width,
-                _ => {}
-            }
-            if let Some(pages) = &mut pages {
-                let mut count = 0;
-                best.retain(|near| {
-                    count += 1;
-                    let keep = count <= enough || pages.left() > 0;
-                    if keep {
-                        store.touch(near.row, pages);
-                    }
-                    keep
-                });
-                plan.page_reads = Some(pages.count());
-            }
-            all.push((rescore(query, &mut best, window, rank)?.0, plan));
+        for (query, mut best) in queries.iter().zip(found) {
+            let (found, scored) = rescore(query, &mut best, window, |row| self.rank(row))?;
+            let scanned = u64::from(self.rows.count());
+            let work = Work { scanned, scored: scored as u64, ..Work::default() };
+            let plan = self.done(plan, work, |pages| {
+                self.rows.iter().for_each(|row| codes.touch(row, pages));
+                best.iter().take(scored).for_each(|near| store.touch(near.row, pages));
+            });
+            all.push((found, plan));
         }
         Ok(all)
+    }
+
+    /// Walks the graph; scans where that met too few rows: no hit may be missing.
+    fn by_walk(
+        &self,
+        plan: &SegmentPlan,
+        graph: &hnsw::Graph,
+        codes: &Codes,
+        ef: usize,
+        query: &Query<'_>,
+        near: &CodeQuery,
+    ) -> Result<InSegment> {
+        let (window, store) = (self.asked.window, &self.vectors.store);
+        let enough = window.min(self.rows.count() as usize);
+        let mut pages = self.pages();
+        let (walk, width) = self.walk(graph, codes, near, ef, pages.as_mut())?;
+        let (found, walked) = walk;
+        let mut work = Work { walked, ..Work::default() };
+        let mut plan = plan.clone();
+        if let Strategy::Graph { ef } | Strategy::FilteredGraph { ef } = &mut plan.strategy {
+            *ef = width;
+        }
+        let mut best: Vec<Near>;
+        if self.is_sure(&found, enough) {
+            let most = match plan.strategy {
+                Strategy::Graph { .. } => window + codes.spare(window),
+                _ => rescored(codes, window, self.rows),
+            };
+            let wanted = found.into_iter().filter(|near| self.rows.contains(near.row));
+            best = wanted.take(most).collect();
+        } else {
+            plan.tried = Some(std::mem::replace(&mut plan.strategy, Strategy::Codes));
+            work.scanned = u64::from(self.rows.count());
+            best = codes.scan(near, self.rows, rescored(codes, window, self.rows))?;
+            if let Some(pages) = &mut pages {
+                self.rows.iter().for_each(|row| codes.touch(row, pages));
+                // Which are let go for want of pages depends on the order.
+                best.sort_unstable_by(|a, b| b.cmp(a));
+            }
+        }
+        if let Some(pages) = &mut pages {
+            let mut count = 0;
+            best.retain(|near| {
+                count += 1;
+                let keep = count <= enough || pages.left() > 0;
+                if keep {
+                    store.touch(near.row, pages);
+                }
+                keep
+            });
+        }
+        let (rows, scored) = rescore(query, &mut best, window, |row| self.rank(row))?;
+        work.scored = scored as u64;
+        let page_reads = pages.map(|pages| pages.count());
+        Ok((rows, SegmentPlan { page_reads, ..self.done(&plan, work, |_| ()) }))
     }
 
     /// What counts pages, where the request bounds them.
@@ -221,7 +275,7 @@ impl Search<'_> {
     }
 
     /// Walks the graph with a beam of width `ef`, or as wide as the query needs for the recall wanted;
-    /// gives the width, too.
+    /// gives what it found, how many rows it compared, and the width.
     fn walk(
         &self,
         graph: &hnsw::Graph,
@@ -229,7 +283,7 @@ impl Search<'_> {
         near: &CodeQuery,
         ef: usize,
         pages: Option<&mut Pages>,
-    ) -> Result<(Vec<Near>, usize)> {
+    ) -> Result<((Vec<Near>, u64), usize)> {
         // A vector and its norm may lie on two pages each.
         let spare = self.asked.window * (self.vectors.store.dim * 4 / PAGE_BYTES + 3);
         let bound = pages.map(|pages| Bound { spare: spare.min(pages.left() / 2), pages });

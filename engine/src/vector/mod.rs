@@ -13,7 +13,7 @@ pub(crate) use flat::scan_many;
 pub(crate) use pages::Pages;
 pub(crate) use quantize::{CodeQuery, Codes, write_codes};
 pub(crate) use rescore::rescore;
-pub(crate) use store::{VectorRows, VectorStore, write_vectors};
+pub(crate) use store::{Query, VectorRows, VectorStore, write_vectors};
 
 /// A row and how close it is to the query; higher is closer.
 #[derive(Clone, Copy, Debug)]

@@ -1,12 +1,12 @@
 //! Scoring what codes found on the vectors themselves, as far down as it can matter.
 
+use lexivec_query::planner::LEAST_RESCORED;
+
 use super::Near;
 use super::store::Query;
 use crate::error::Result;
 use crate::segment::BestRows;
 
-/// Rows scored, besides those wanted, before an end is thought of: so many tell how far codes are off.
-const LEAST: usize = 32;
 /// Rows scored between one look and the next.
 const STEP: usize = 16;
 /// Standard deviations by which codes would have to be off for the best row that is left out.
@@ -30,7 +30,7 @@ pub(crate) fn rescore(
         ordered += closest.len();
         query.take(&mut closest.iter().map(|near| near.row), count, block)
     };
-    take(near, k.saturating_add(LEAST), &mut block)?;
+    take(near, k.saturating_add(LEAST_RESCORED), &mut block)?;
     while !block.is_empty() {
         // On their way while those before them are scored.
         take(near, STEP, &mut next)?;

@@ -37,8 +37,8 @@ pub(crate) struct Bound<'a> {
     pub(crate) spare: usize,
 }
 
-/// The closest rows that a beam of width `ef`, or as wide as it becomes, reaches; best first, by their
-/// codes. Where pages are counted it ends when no more than `Bound::spare` of them are left; the upper
+/// The closest rows that a beam of width `ef`, or as wide as it becomes, reaches, best first, by their
+/// codes; and how many were compared on level 0. Where pages are counted it ends when no more than `Bound::spare` of them are left; the upper
 /// levels, a few pages that all walks share, are not counted.
 pub(crate) fn search(
     graph: &Graph,
@@ -47,11 +47,12 @@ pub(crate) fn search(
     ef: usize,
     mut widen: Widen<'_>,
     mut bound: Option<Bound<'_>>,
-) -> Result<Vec<Near>> {
+) -> Result<(Vec<Near>, u64)> {
     SCRATCH.with_borrow_mut(|scratch| {
         let Some(entry) = descend(graph, codes, query, scratch)? else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), 0));
         };
+        let mut compared = 1;
         let ahead = codes.ahead()?;
         let Scratch { beam, fresh, products, scores } = scratch;
         beam.start(graph.rows, ef, matches!(widen, Widen::As(_)));
@@ -89,6 +90,7 @@ pub(crate) fn search(
             if let Some(bound) = &mut bound {
                 fresh.iter().for_each(|&row| codes.touch(row, bound.pages));
             }
+            compared += fresh.len() as u64;
             codes.scores(query, fresh, products, scores)?;
             for (&row, &score) in fresh.iter().zip(&*scores) {
                 beam.offer(Near { score, row });
@@ -97,7 +99,7 @@ pub(crate) fn search(
                 graph.prefetch(next);
             }
         }
-        Ok(beam.found().collect())
+        Ok((beam.found().collect(), compared))
     })
 }
 
