@@ -20,6 +20,9 @@ pub const SEARCH_DEADLINE: Duration = Duration::from_secs(10);
 pub const MAX_WAITING_SEARCHES: usize = 64;
 /// Writes that run or wait for their turn; one more is answered 503 at once.
 pub const MAX_WAITING_WRITES: usize = 16;
+/// Evaluations, tunings and comparisons at once; one more is answered 503. Each runs many searches on all
+/// threads, without a deadline.
+pub const MAX_MEASUREMENTS: usize = 1;
 /// Documents of one request.
 pub const MAX_DOCUMENTS: usize = 10_000;
 /// Searches of one request.

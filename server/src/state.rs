@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use crate::config::Config;
 use crate::error::{Answer, Problem, StartError};
 use crate::limits::{
-    MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_WAITING_SEARCHES, MAX_WAITING_WRITES, SEARCH_DEADLINE,
+    MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_MEASUREMENTS, MAX_WAITING_SEARCHES, MAX_WAITING_WRITES,
+    SEARCH_DEADLINE,
 };
 use crate::metrics::Metrics;
 
@@ -25,6 +26,8 @@ pub(crate) struct State {
     searches: Arc<Semaphore>,
     waiting: Semaphore,
     writes: Arc<Semaphore>,
+    /// Places for evaluations.
+    measurements: Arc<Semaphore>,
     pub(crate) bodies: Arc<Semaphore>,
     pub(crate) metrics: Metrics,
 }
@@ -82,6 +85,7 @@ impl State {
             searches: Arc::new(Semaphore::new(2 * cores)),
             waiting: Semaphore::new(MAX_WAITING_SEARCHES),
             writes: Arc::new(Semaphore::new(MAX_WAITING_WRITES)),
+            measurements: Arc::new(Semaphore::new(MAX_MEASUREMENTS)),
             bodies: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
             metrics: Metrics::new(),
         })
@@ -207,6 +211,17 @@ impl State {
             Ok(answer) => answer,
             Err(_) => Err(Problem::overloaded("the search did not end within its deadline")),
         }
+    }
+
+    /// Runs many searches off the event loop, unless others run already.
+    pub(crate) async fn measure<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let Ok(place) = self.measurements.clone().try_acquire_owned() else {
+            return Err(Problem::overloaded("another evaluation is running"));
+        };
+        blocking(holding(place, work)).await
     }
 
     /// Runs a write off the event loop, unless too many wait already.

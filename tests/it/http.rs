@@ -8,14 +8,14 @@ use lexivec_server::{Config, Server};
 use serde_json::{Value, json};
 
 /// A server on a free port, stopped when dropped.
-struct Running {
+pub(crate) struct Running {
     address: SocketAddr,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Running {
-    fn start(directory: &Path) -> Self {
+    pub(crate) fn start(directory: &Path) -> Self {
         let mut config = Config::new(directory);
         config.bind = "127.0.0.1:0".parse().expect("an address");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -49,7 +49,7 @@ impl Running {
         (answer.status().as_u16(), kind.unwrap_or_default(), body)
     }
 
-    fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let (status, _, answer) = self.call(method, path, "application/json", &text);
         (status, serde_json::from_str(&answer).unwrap_or(Value::Null))

@@ -13,6 +13,7 @@ mod fusion;
 mod gathered;
 mod graph;
 mod http;
+mod judged;
 mod metrics;
 mod plans;
 mod processes;

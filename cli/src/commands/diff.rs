@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use lexivec::query::evaluate::change::{Changes, changes};
 use lexivec::query::request::Mode;
 
-use super::evaluate::rank;
 use super::open_for_reading;
 use crate::args::Diff;
 use crate::exit::{Failure, Outcome};
@@ -25,7 +24,7 @@ pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
             request.params.exact = args.exact;
             request.profile.clone_from(profile);
         }
-        rank(&collection, &requests)
+        Ok::<_, Failure>(collection.rank(&requests)?)
     };
     let first = ask(&args.dir, &args.profile)?;
     let second = ask(args.other.as_ref().unwrap_or(&args.dir), &args.with_profile)?;

@@ -3,32 +3,18 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use lexivec::SearchRequest;
 use lexivec::query::evaluate::compare::{PairedTest, Resampling};
 use lexivec::query::evaluate::interval::Interval;
-use lexivec::query::evaluate::means::{ByMetric, differences, intervals};
+use lexivec::query::evaluate::means::{Report, report};
 use lexivec::query::evaluate::trec::{Qrels, Run, write_run};
-use lexivec::query::evaluate::{Summary, evaluate};
 use lexivec::query::request::Mode;
-use lexivec::{Collection, SearchRequest};
-use serde::Serialize;
 
 use super::{mode, open_for_reading};
 use crate::args::Evaluate;
 use crate::exit::{Failure, Outcome};
 use crate::input::beir;
 use crate::output;
-
-/// Means, what is known of them, and of their difference from another run's.
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    summary: Summary,
-    /// Of a single query there are none.
-    #[serde(skip_serializing_if = "ByMetric::is_empty")]
-    intervals: ByMetric<Interval>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    against: Option<ByMetric<PairedTest>>,
-}
 
 pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
     let qrels = args.judged.qrels()?;
@@ -46,16 +32,7 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
         None => other,
     };
     let resampling = Resampling { seed: args.seed, ..Resampling::default() };
-    let summary = evaluate(&run, &qrels);
-    let intervals = match summary.queries {
-        0 | 1 => ByMetric::new(),
-        _ => intervals(&summary, &resampling)?,
-    };
-    let against = match other {
-        Some(other) => Some(differences(&evaluate(&other, &qrels), &summary, &resampling)?),
-        None => None,
-    };
-    let report = Report { summary, intervals, against };
+    let report = report(&run, other.as_ref(), &qrels, &resampling)?;
     if args.json {
         output::json(&report)?
     } else {
@@ -77,31 +54,15 @@ fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Ru
             let mut request = request.clone().limit(args.depth);
             request.params.exact = args.exact;
             request.profile.clone_from(profile);
-            // A profile has its own; what is ranked deeper is brought all the same.
-            if profile.is_none() {
-                request = request.candidates(args.depth);
-            }
             (id.clone(), request)
         };
-        rank(&collection, &requests.iter().map(set).collect::<Vec<_>>())
+        collection.rank(&requests.iter().map(set).collect::<Vec<_>>())
     };
     let other = match &args.against_profile {
         Some(_) => Some(with(&args.against_profile)?),
         None => None,
     };
     Ok((with(&args.profile)?, other))
-}
-
-/// The rankings of queries.
-pub(super) fn rank(collection: &Collection, queries: &[(String, SearchRequest)]) -> Outcome<Run> {
-    let mut run = Run::new();
-    for (id, request) in queries {
-        let response =
-            collection.search(request).map_err(|e| Failure::new(format!("query {id:?}: {e}")))?;
-        let hits = response.hits.into_iter().map(|hit| (hit.id, hit.score)).collect();
-        run.insert(id.clone(), hits);
-    }
-    Ok(run)
 }
 
 fn print(report: &Report) -> Outcome<()> {

@@ -6,6 +6,7 @@ mod export;
 mod flush;
 mod generation;
 mod inspect;
+mod judged;
 mod operation;
 mod profiles;
 mod read;
@@ -43,9 +44,7 @@ pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
 use crate::error::{Error, Result};
-use crate::execute::{
-    self, JudgedQuery, RecallOptions, RecallReport, SearchResponse, Source, TuneOptions, TuneReport,
-};
+use crate::execute::{self, RecallOptions, RecallReport, SearchResponse, Source};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::rerank::HandedReranker;
 use crate::model::{Embedder, Reranker};
@@ -303,16 +302,6 @@ impl Collection {
     /// When a number is beyond its limit, a vector is refused, or there is nothing to ask.
     pub fn measure_recall(&self, options: &RecallOptions) -> Result<RecallReport> {
         execute::recall_report(&*self.shared.view()?, self.schema(), options)
-    }
-
-    /// Chooses settings of a search by judged queries, and tells what the choice is worth on queries that
-    /// had no part in it. Nothing is saved: [`set_profile`](Self::set_profile) does that.
-    ///
-    /// # Errors
-    /// When a query is refused, they do not all run the same legs, or too few are judged.
-    pub fn tune(&self, queries: &[JudgedQuery], options: &TuneOptions) -> Result<TuneReport> {
-        let generation = self.shared.view()?;
-        execute::tune(&self.source(&generation), queries, options)
     }
 
     /// Moves a read-only handle to the newest writes; true if there were newer ones.

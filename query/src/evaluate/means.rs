@@ -2,13 +2,52 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::compare::{PairedTest, Resampling, mean_interval, paired_test, pairs};
 use super::interval::Interval;
-use super::ranking::{Scores, Summary};
+use super::ranking::{Scores, Summary, evaluate};
+use super::trec::{Qrels, Run};
 use crate::error::Result;
 
 /// Figures by the name of their metric.
 pub type ByMetric<T> = BTreeMap<&'static str, T>;
+
+/// Means, what is known of them, and of their difference from another run's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The scores of each query, and their means.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// The 95 % bootstrap interval of each mean; of a single query there are none.
+    #[serde(skip_serializing_if = "ByMetric::is_empty")]
+    pub intervals: ByMetric<Interval>,
+    /// The paired test of each mean against the other run's, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against: Option<ByMetric<PairedTest>>,
+}
+
+/// Scores a run by judgments, and tests it against another one if there is one.
+///
+/// # Errors
+/// A number of resamples outside of its limits, or another run of other queries or of fewer than two.
+pub fn report(
+    run: &Run,
+    other: Option<&Run>,
+    qrels: &Qrels,
+    resampling: &Resampling,
+) -> Result<Report> {
+    let summary = evaluate(run, qrels);
+    let intervals = match summary.queries {
+        0 | 1 => ByMetric::new(),
+        _ => intervals(&summary, resampling)?,
+    };
+    let against = match other {
+        Some(other) => Some(differences(&evaluate(other, qrels), &summary, resampling)?),
+        None => None,
+    };
+    Ok(Report { summary, intervals, against })
+}
 
 /// The 95 % bootstrap interval of each mean.
 ///

@@ -3,6 +3,7 @@
 mod collections;
 mod documents;
 mod health;
+mod judged;
 mod search;
 mod upkeep;
 
@@ -58,6 +59,14 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/collections/{collection}/explain", post(search::explain))
         .route("/v1/collections/{collection}/facet", post(search::facet))
         .route("/v1/collections/{collection}/recall", post(search::recall))
+        .route("/v1/collections/{collection}/evaluate", post(judged::evaluate))
+        .route("/v1/collections/{collection}/tune", post(judged::tune))
+        .route("/v1/collections/{collection}/diff", post(judged::diff))
+        .route("/v1/collections/{collection}/profiles", get(judged::profiles))
+        .route(
+            "/v1/collections/{collection}/profiles/{profile}",
+            put(judged::set_profile).delete(judged::remove_profile),
+        )
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(state.clone(), check_host))
@@ -71,7 +80,7 @@ async fn no_route() -> Problem {
         "no_such_route",
         "No such route",
         "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/facet|/count|/scroll|\
-         /flush|/compact|/verify|/snapshots[/{name}]]], /healthz, /metrics",
+         /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]]], /healthz, /metrics",
     )
 }
 

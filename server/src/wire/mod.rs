@@ -1,5 +1,7 @@
 //! JSON of requests and answers: what callers write, turned into what the engine means.
 
+pub(crate) mod judged;
+
 use lexivec::query::filter::Filter;
 use lexivec::query::gather::{DEFAULT_FACET_LIMIT, Facet, GroupBy};
 use lexivec::query::plan::StrategyKind;

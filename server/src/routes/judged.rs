@@ -1,0 +1,120 @@
+//! Evaluating, tuning and comparing by many queries at once, and the profiles that come of it.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State as Shared};
+use axum::http::HeaderMap;
+use lexivec::query::evaluate::change::{Changes, changes};
+use lexivec::query::evaluate::compare::Resampling;
+use lexivec::query::evaluate::means::{Report, report};
+use lexivec::{Collection, Profile, TuneReport};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{App, read_json};
+use crate::error::Answer;
+use crate::wire::judged::{DiffJson, EvaluateJson, TuneJson};
+
+pub(super) async fn evaluate(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Report>> {
+    let collection = state.collection(&name)?;
+    let asked = read_json::<EvaluateJson>(&state, &headers, body).await?.into_asked()?;
+    let work = move || {
+        let run = collection.rank(&asked.with(&asked.profile))?;
+        let other = match &asked.against_profile {
+            Some(_) => Some(collection.rank(&asked.with(&asked.against_profile))?),
+            None => None,
+        };
+        let resampling = Resampling { seed: asked.seed, ..Resampling::default() };
+        let report = report(&run, other.as_ref(), &asked.qrels, &resampling);
+        Ok(report.map_err(lexivec::Error::from)?)
+    };
+    Ok(Json(state.measure(work).await?))
+}
+
+/// What tuning found, and the profile it was saved as.
+#[derive(Serialize)]
+pub(super) struct Tuned {
+    #[serde(flatten)]
+    report: TuneReport,
+    saved: Option<String>,
+}
+
+pub(super) async fn tune(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Tuned>> {
+    let collection = state.collection(&name)?;
+    let asked = read_json::<TuneJson>(&state, &headers, body).await?.into_asked()?;
+    let work = move || {
+        let report = collection.tune(&asked.queries, &asked.options)?;
+        let saved = asked.save.filter(|_| report.validation.significant || asked.save_anyway);
+        if let Some(name) = &saved {
+            collection.set_profile(name, report.profile.clone())?;
+        }
+        Ok(Tuned { report, saved })
+    };
+    Ok(Json(state.measure(work).await?))
+}
+
+pub(super) async fn diff(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Changes>> {
+    let collection = state.collection(&name)?;
+    let asked = read_json::<DiffJson>(&state, &headers, body).await?.into_asked()?;
+    let other = match &asked.with_collection {
+        Some(name) => state.collection(name)?,
+        None => collection.clone(),
+    };
+    let work = move || {
+        let first = collection.rank(&asked.with(&asked.profile))?;
+        let second = other.rank(&asked.with(&asked.with_profile))?;
+        Ok(changes(&first, &second, asked.limit).map_err(lexivec::Error::from)?)
+    };
+    Ok(Json(state.measure(work).await?))
+}
+
+pub(super) async fn profiles(
+    Shared(state): App,
+    Path(name): Path<String>,
+) -> Answer<Json<BTreeMap<String, Profile>>> {
+    Ok(Json((*state.collection(&name)?.profiles()).clone()))
+}
+
+pub(super) async fn set_profile(
+    Shared(state): App,
+    Path((name, profile)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Value>> {
+    let collection = state.collection(&name)?;
+    let settings = read_json::<Profile>(&state, &headers, body).await?;
+    change(&state, move || collection.set_profile(&profile, settings)).await
+}
+
+pub(super) async fn remove_profile(
+    Shared(state): App,
+    Path((name, profile)): Path<(String, String)>,
+) -> Answer<Json<Value>> {
+    let collection: std::sync::Arc<Collection> = state.collection(&name)?;
+    change(&state, move || collection.remove_profile(&profile)).await
+}
+
+async fn change(
+    state: &crate::state::State,
+    work: impl FnOnce() -> lexivec::Result<u64> + Send + 'static,
+) -> Answer<Json<Value>> {
+    let generation = state.write(move || Ok(work()?)).await?;
+    Ok(Json(json!({ "generation": generation })))
+}

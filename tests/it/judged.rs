@@ -1,0 +1,110 @@
+//! Evaluation, tuning, comparison and profiles over HTTP: what the library gives, and faults told.
+
+use lexivec::query::evaluate::compare::Resampling;
+use lexivec::query::evaluate::means::report;
+use lexivec::query::evaluate::trec::Qrels;
+use lexivec::{Collection, SearchRequest};
+use lexivec_tests::Random;
+use serde_json::{Value, json};
+
+use crate::http::Running;
+
+const WORDS: [&str; 6] = ["wing", "heat", "flow", "shock", "cone", "plate"];
+const ROUTE: &str = "/v1/collections/c";
+
+/// Rows whose words and vectors say the same with some noise; queries by one word and its vector.
+fn fill(server: &Running) -> (Vec<Value>, Qrels) {
+    let mut random = Random(3);
+    let axis = |of: usize| (0..6).map(|i| if i == of { 1.0 } else { 0.0 }).collect::<Vec<f32>>();
+    let created = json!({"vectors": [{"name": "vector", "dim": 6}]});
+    assert_eq!(server.json("PUT", ROUTE, &created).0, 201);
+    let mut qrels = Qrels::new();
+    let documents: Vec<Value> = (0..120)
+        .map(|row| {
+            let (subject, other) = (row % 6, random.below(6));
+            let vector: Vec<f32> = axis(subject).iter().map(|x| x + 0.8 * random.unit()).collect();
+            let text = format!("{} {} {}", WORDS[subject], WORDS[other], WORDS[random.below(6)]);
+            let of_subject = qrels.entry(format!("q{subject}")).or_default();
+            of_subject.insert(format!("d{row}"), 1);
+            json!({"id": format!("d{row}"), "text": text, "vector": vector})
+        })
+        .collect();
+    let written = server.json("POST", &format!("{ROUTE}/documents"), &json!(documents));
+    assert_eq!(written.0, 200, "{}", written.1);
+    let query = |subject: usize| {
+        let id = format!("q{subject}");
+        json!({"id": id, "judgments": qrels[&id],
+            "request": {"text": WORDS[subject], "vector": axis(subject)}})
+    };
+    ((0..6).map(query).collect(), qrels)
+}
+
+#[test]
+fn what_judgments_say_over_http_is_what_the_library_says() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (answer, changed, tuned, queries, qrels) = {
+        let server = Running::start(scratch.path());
+        let (queries, qrels) = fill(&server);
+        let post = |verb: &str, body: &Value| server.json("POST", &format!("{ROUTE}/{verb}"), body);
+        let settings = json!({"mode": "text", "text": {"candidates": 20}});
+        let profile = format!("{ROUTE}/profiles/words");
+        assert_eq!(server.json("PUT", &profile, &settings).0, 200);
+        let listed = server.json("GET", &format!("{ROUTE}/profiles"), &Value::Null).1;
+        assert_eq!(listed, json!({"words": settings}));
+        let asked = json!({"queries": queries, "against_profile": "words", "depth": 50, "seed": 7});
+        let (status, answer) = post("evaluate", &asked);
+        assert_eq!(status, 200, "{answer}");
+        let (status, changed) = post("diff", &json!({"queries": queries, "with_profile": "words"}));
+        assert_eq!(status, 200, "{changed}");
+        let same = post("diff", &json!({"queries": queries, "with_collection": "c"})).1;
+        assert_eq!((&same["changed"], &same["rbo"]), (&json!(0), &json!(1.0)));
+        let asked = json!({"queries": queries, "folds": 3, "save": "best", "save_anyway": true});
+        let (status, tuned) = post("tune", &asked);
+        assert_eq!((status, &tuned["saved"]), (200, &json!("best")), "{tuned}");
+        let listed = server.json("GET", &format!("{ROUTE}/profiles"), &Value::Null).1;
+        assert_eq!(listed["best"], tuned["profile"]);
+        assert_eq!(server.json("DELETE", &profile, &Value::Null).0, 200);
+        assert_eq!(server.json("DELETE", &profile, &Value::Null).0, 400);
+        for (verb, body, expected) in [
+            ("evaluate", json!({"queries": [queries[0], queries[0]]}), "two queries have the id"),
+            ("evaluate", json!({"queries": queries, "profile": "none"}), "none"),
+            ("evaluate", json!({"queries": queries, "depht": 3}), "depht"),
+            ("tune", json!({"queries": queries, "metric": "ndgc@10"}), "metric"),
+            ("tune", json!({"queries": queries, "save": "No Good"}), "save"),
+            ("tune", json!({"queries": [], "folds": 2}), ""),
+            ("diff", json!({"queries": queries, "with_profile": "none"}), "none"),
+            ("diff", json!({"queries": [{"id": "q", "request": {}}]}), "queries[0]"),
+        ] {
+            let (status, problem) = post(verb, &body);
+            let detail = problem["detail"].as_str().expect("a problem");
+            assert!(status == 400 && detail.contains(expected), "{verb} {status} {problem}");
+        }
+        let missing = post("diff", &json!({"queries": queries, "with_collection": "none"}));
+        assert_eq!(missing.0, 404);
+        (answer, changed, tuned, queries, qrels)
+    };
+    let folder = std::fs::read_dir(scratch.path()).expect("listed").flatten();
+    let folder = folder.map(|e| e.path()).find(|p| p.is_dir()).expect("the collection");
+    let collection = Collection::open_read_only(folder).expect("opened");
+    let requests: Vec<_> = queries
+        .iter()
+        .map(|query| {
+            let vector = query["request"]["vector"].as_array().expect("a vector");
+            let vector = vector.iter().map(|x| x.as_f64().expect("a number") as f32).collect();
+            let text = query["request"]["text"].as_str().expect("text");
+            let request = SearchRequest::hybrid(text, vector).limit(50);
+            (query["id"].as_str().expect("an id").to_owned(), request)
+        })
+        .collect();
+    let run = collection.rank(&requests).expect("ranked");
+    let resampling = Resampling { seed: 7, ..Resampling::default() };
+    let expected = report(&run, None, &qrels, &resampling).expect("scored");
+    let expected = serde_json::to_value(expected).expect("JSON");
+    for part in ["ndcg@10", "map", "mrr", "recall@100", "queries", "intervals"] {
+        assert!(!answer[part].is_null(), "{part} in {answer}");
+        assert_eq!(answer[part], expected[part], "{part}");
+    }
+    assert!(answer["against"]["ndcg@10"]["p_value"].is_number(), "{answer}");
+    assert!(changed["changed"].as_u64() > Some(0), "{changed}");
+    assert_eq!(tuned["queries"], json!(6));
+}
