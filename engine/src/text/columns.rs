@@ -6,7 +6,7 @@
 //! filter is evaluated on its stored payload instead; so no filter ever loses or invents a row.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use lexivec_query::filter::{Filter, Row, Scalar, between};
 use lexivec_query::gather::{Key, Tally};
 use lexivec_query::parse::MAX_PATH_BYTES;
 use lexivec_storage::{SegmentReader, SegmentWriter};
-use parking_lot::RwLock;
 use serde_json::{Map, Value};
 use tantivy::columnar::{ColumnarReader, ColumnarWriter, DynamicColumn, NumericalValue};
 use tantivy::directory::FileSlice;
 
+use super::kept::Kept;
 use super::ordered::{Kind, PathColumns};
 use super::tantivy_error;
 use crate::error::{Error, Result, corrupt};
@@ -32,6 +32,11 @@ const MAX_EXACT_INTEGER: u64 = 1 << 53;
 /// Most columns of a segment. Payloads whose keys are data (ids as keys, say) would otherwise make
 /// one column a row; rows with a path beyond this many are residual.
 const MAX_COLUMNS: usize = 4_096;
+
+/// Bytes of sorted columns kept for each row of a segment: those of about thirty paths.
+const KEPT_BYTES_PER_ROW: usize = 256;
+/// Bytes of sorted columns that a segment may keep however few rows it has.
+const KEPT_BYTES_LEAST: usize = 1 << 20;
 
 /// Writes the sections `payload/columns` and `payload/residual`.
 pub(crate) fn write_columns<'a>(
@@ -130,8 +135,8 @@ pub(crate) struct Columns {
     columns: ColumnarReader,
     residual: RowSet,
     rows: u32,
-    /// Columns that a filter has asked for, by path.
-    opened: RwLock<HashMap<String, Arc<PathColumns>>>,
+    /// Columns that a filter has asked for.
+    kept: Kept,
 }
 
 impl Columns {
@@ -145,8 +150,8 @@ impl Columns {
         let residual = segment.section(RESIDUAL)?;
         let residual = RowSet::from_bytes(rows, residual.all()?)
             .ok_or_else(|| corrupt(file, RESIDUAL, "not a row set of this segment"))?;
-        let opened = RwLock::default();
-        Ok(Self { file: file.to_owned(), columns, residual, rows, opened })
+        let kept = Kept::new(KEPT_BYTES_LEAST.max(rows as usize * KEPT_BYTES_PER_ROW));
+        Ok(Self { file: file.to_owned(), columns, residual, rows, kept })
     }
 
     /// The rows of `alive` that the filter admits.
@@ -198,8 +203,8 @@ impl Columns {
 
     /// The columns of a path, by value; nothing where no row has a value.
     fn at(&self, path: &str) -> Result<Option<Arc<PathColumns>>> {
-        if let Some(known) = self.opened.read().get(path) {
-            return Ok(Some(known.clone()));
+        if let Some(known) = self.kept.get(path) {
+            return Ok(Some(known));
         }
         let failed = |e| tantivy_error(&self.file, e);
         let handles = self.columns.read_columns(path).map_err(failed)?;
@@ -212,8 +217,7 @@ impl Columns {
             corrupt(&self.file, COLUMNS, "a column that is not as they are written")
         })?;
         // Sorted twice if two ask at once: no lock is held over it.
-        let mut opened = self.opened.write();
-        Ok(Some(opened.entry(path.to_owned()).or_insert(Arc::new(sorted)).clone()))
+        Ok(Some(self.kept.insert(path, sorted)))
     }
 }
 

@@ -11,6 +11,7 @@ mod columns;
 mod directory;
 mod highlight;
 mod index;
+mod kept;
 mod merge;
 mod ordered;
 mod postings;

@@ -1,7 +1,7 @@
 //! What a path's columns have, in the order of their values: so a filter is a search for its bounds and
 //! a slice of rows, and not a pass over all rows.
 //!
-//! It is made when a filter first asks for the path, and kept while the segment is open: four bytes a
+//! It is made when a filter asks for the path, and kept for the next one: four bytes a
 //! value and one bit a row, twelve bytes more a distinct number and four a distinct string, and once a
 //! filter compares strings in time, four bytes a date and twenty a distinct one.
 
@@ -68,6 +68,19 @@ impl PathColumns {
             });
         }
         Some(Self { present, kinds })
+    }
+
+    /// Bytes of memory it takes, those of comparisons in time included, whether they were made or not.
+    pub(super) fn bytes(&self) -> usize {
+        let rows = |grouped: &Grouped| (grouped.rows.len() + grouped.starts.len()) * 4;
+        let kinds = self.kinds.iter().map(|kind| match kind {
+            Kind::Bools(bools) => rows(bools),
+            Kind::Numbers(numbers) => rows(&numbers.rows) + numbers.values.len() * 8,
+            Kind::Strings(strings) => {
+                2 * rows(&strings.rows) + strings.column.num_terms() * size_of::<Instant>()
+            }
+        });
+        kinds.sum::<usize>() + self.present.rows() as usize / 8
     }
 }
 
