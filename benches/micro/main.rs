@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use lexivec::query::fusion::{LegHits, fuse};
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::random::SplitMix;
-use lexivec::query::request::Leg;
+use lexivec::query::request::{Bm25, Leg};
 use lexivec::query::topk::TopK;
 use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, SearchRequest};
 use serde_json::json;
@@ -140,5 +140,50 @@ fn filters(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ways, parts, filters);
+/// What trust costs a hybrid search: its explanation, constants of BM25 of its own, and statistics of live
+/// rows where a tenth of all rows is deleted.
+fn trust(criterion: &mut Criterion) {
+    const WORDS: usize = 5_000;
+    const DIM: usize = 64;
+    let mut random = SplitMix::new(5);
+    // As in texts, few words are in many rows: the square of a uniform number is small more often.
+    let mut words = |count: usize| -> String {
+        let word = |random: &mut SplitMix| (random.unit() * random.unit() * WORDS as f64) as usize;
+        (0..count).map(|_| format!("w{} ", word(&mut random))).collect()
+    };
+    let texts: Vec<String> = (0..40_000).map(|_| words(30)).collect();
+    let asked: Vec<String> = (0..64).map(|_| words(5)).collect();
+    let mut random = SplitMix::new(6);
+    let mut vector = || (0..DIM).map(|_| number(&mut random)).collect::<Vec<f32>>();
+    let documents = texts
+        .into_iter()
+        .enumerate()
+        .map(|(row, text)| Document::new(row.to_string()).text("text", text).vector(vector()));
+    let collection = Collection::in_memory(Options::new().vector(DIM, Metric::Cosine));
+    let collection = collection.expect("created");
+    collection.upsert(documents.collect()).expect("taken in");
+    collection.flush().expect("flushed");
+    let requests: Vec<SearchRequest> =
+        asked.into_iter().map(|text| SearchRequest::hybrid(text, vector())).collect();
+    let mut group = criterion.benchmark_group("trust");
+    let mut time = |name: &str, collection: &Collection, set: &dyn Fn(&mut SearchRequest)| {
+        let mut requests = requests.clone();
+        requests.iter_mut().for_each(set);
+        let mut requests = requests.iter().cycle();
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| collection.search(requests.next().expect("endless")).expect("found"));
+        });
+    };
+    time("plain", &collection, &|_| ());
+    time("explained", &collection, &|request| request.explain = true);
+    time("own k1 and b", &collection, &|request| {
+        request.bm25 = Some(Bm25 { k1: 0.9, b: 0.4 });
+    });
+    let gone: Vec<String> = (0..40_000).step_by(10).map(|row| row.to_string()).collect();
+    collection.delete(&gone).expect("deleted");
+    time("a tenth deleted", &collection, &|_| ());
+    group.finish();
+}
+
+criterion_group!(benches, ways, parts, filters, trust);
 criterion_main!(benches);
