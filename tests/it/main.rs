@@ -21,6 +21,7 @@ mod ranking;
 mod stable;
 mod text;
 mod tidy;
+mod transformer;
 mod tuning;
 mod upkeep;
 mod writes;

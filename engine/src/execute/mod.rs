@@ -354,7 +354,7 @@ fn query_vector(
         ));
     };
     let text = request.text.as_deref().unwrap_or_default();
-    let vector = model.embed(&[text])?.pop().flatten();
+    let vector = model.embed_query(text)?;
     if let Some(vector) = &vector {
         check_embedded(schema, model, vector)?;
     }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use lexivec_storage::{Bytes, DiskVfs, Vfs};
+use lexivec_storage::Bytes;
 use rayon::prelude::*;
-use tokenizers::Tokenizer;
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::error::{Error, Result};
-use crate::limits::{MAX_EMBED_BYTES, MAX_MODEL_BYTES};
+use super::folder::Folder;
+use super::tokenizer::{Tokenizer, beginning};
+use crate::error::Result;
 
 /// Something that turns texts into vectors of one fixed dimension.
 ///
@@ -23,6 +23,11 @@ pub trait Embedder: Send + Sync {
     /// One vector per text, in order; `None` for a text the model has nothing to say about
     /// (an empty one, say).
     fn embed(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>>;
+
+    /// The vector of a text that asks. Models that were taught a prefix for questions put it before it.
+    fn embed_query(&self, text: &str) -> Result<Option<Vec<f32>>> {
+        Ok(self.embed(&[text])?.pop().flatten())
+    }
 }
 
 /// A static model: each token has a vector, a text is the mean of its tokens' vectors, brought to
@@ -44,20 +49,11 @@ impl StaticEmbedder {
     /// # Errors
     /// [`Error::Embedder`] when a file is missing, ambiguous or not of that form.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
-        let folder = folder.as_ref();
-        let vfs = DiskVfs::open_root(folder)?;
-        let (weights_name, weights_len) = the_one(&vfs, ".safetensors")?;
-        let (tokenizer_name, tokenizer_len) = the_one(&vfs, ".json")?;
-        let weights = vfs.map(&weights_name, weights_len)?;
-        let tokenizer_bytes = vfs.read(&tokenizer_name, tokenizer_len)?;
-        let mut hasher = Xxh3::new();
-        hasher.update(&weights);
-        hasher.update(&tokenizer_bytes);
-        let hash = format!("{:032x}", hasher.digest128());
-
-        let bad = |detail: String| {
-            Error::Embedder(format!("{} in {}: {detail}", weights_name, vfs.describe()))
-        };
+        let folder = Folder::open(folder.as_ref())?;
+        let (weights_name, _) = folder.the_one(".safetensors")?;
+        let (tokenizer_name, _) = folder.the_one(".json")?;
+        let weights = folder.map(&weights_name)?;
+        let bad = |detail: String| folder.fault(&weights_name, detail);
         let (start, shape) = {
             let file = safetensors::SafeTensors::deserialize(&weights)
                 .map_err(|e| bad(format!("not a safetensors file: {e}")))?;
@@ -79,22 +75,17 @@ impl StaticEmbedder {
             .slice(start..weights.len())
             .filter(|t| t.len() == tokens * dim * 2)
             .ok_or_else(|| bad("the table is cut short".to_owned()))?;
-        let tokenizer = Tokenizer::from_bytes(&tokenizer_bytes)
-            .map_err(|e| Error::Embedder(format!("{tokenizer_name}: {e}")))?;
-        let tokenizer = whole_texts(tokenizer)?;
+        let (tokenizer, tokenizer_bytes) = Tokenizer::open(&folder, &tokenizer_name, None)?;
+        let mut hasher = Xxh3::new();
+        hasher.update(&weights);
+        hasher.update(&tokenizer_bytes);
+        let hash = format!("{:032x}", hasher.digest128());
         let name = weights_name.trim_end_matches(".safetensors").to_owned();
         Ok(Self { name, hash, dim, tokenizer, table, tokens })
     }
 
     fn embed_one(&self, text: &str) -> Result<Option<Vec<f32>>> {
-        let mut end = text.len().min(MAX_EMBED_BYTES);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let encoding = self
-            .tokenizer
-            .encode_fast(&text[..end], false)
-            .map_err(|e| Error::Embedder(format!("tokenizer of {}: {e}", self.name)))?;
+        let encoding = self.tokenizer.encode(beginning(text), false)?;
         let mut sum = vec![0f32; self.dim];
         let width = self.dim * 2;
         let mut any = false;
@@ -108,12 +99,8 @@ impl StaticEmbedder {
                 *s += half::f16::from_le_bytes(*half).to_f32();
             }
         }
-        let norm = sum.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
-        if !any || norm < f64::from(f32::MIN_POSITIVE) {
-            return Ok(None);
-        }
         // The mean and the sum have one direction, so only the length is mended.
-        Ok(Some(sum.into_iter().map(|x| (f64::from(x) / norm) as f32).collect()))
+        Ok(if any { unit(sum) } else { None })
     }
 }
 
@@ -138,29 +125,11 @@ impl Embedder for StaticEmbedder {
     }
 }
 
-/// The single file of a folder with this ending.
-fn the_one(vfs: &DiskVfs, ending: &str) -> Result<(String, u64)> {
-    let mut found: Vec<_> = vfs.list()?.into_iter().filter(|f| f.name.ends_with(ending)).collect();
-    match found.pop() {
-        Some(file) if found.is_empty() => {
-            if file.len > MAX_MODEL_BYTES {
-                return Err(Error::Embedder(format!("{} has {} bytes", file.name, file.len)));
-            }
-            Ok((file.name, file.len))
-        }
-        _ => Err(Error::Embedder(format!(
-            "{}: exactly one *{ending} file is expected",
-            vfs.describe()
-        ))),
+/// A vector at unit length; nothing of one without a direction.
+pub(super) fn unit(vector: Vec<f32>) -> Option<Vec<f32>> {
+    let norm = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
+    if !(norm.is_finite() && norm >= f64::from(f32::MIN_POSITIVE)) {
+        return None;
     }
-}
-
-/// Takes padding and truncation out: a tokenizer file that carries them would have only the
-/// beginning of each text embedded, diluted by padding.
-fn whole_texts(mut tokenizer: Tokenizer) -> Result<Tokenizer> {
-    tokenizer.with_padding(None);
-    tokenizer
-        .with_truncation(None)
-        .map_err(|e| Error::Embedder(format!("tokenizer settings: {e}")))?;
-    Ok(tokenizer)
+    Some(vector.into_iter().map(|x| (f64::from(x) / norm) as f32).collect())
 }

@@ -1,7 +1,11 @@
 //! Models that live in the process: what an embedder must do, and the ones we bring.
 
 mod embed;
+mod folder;
 pub(crate) mod rerank;
+mod tokenizer;
+mod transformer;
 
 pub use embed::{Embedder, StaticEmbedder};
 pub use rerank::{Candidate, Deadline, RerankQuery, Reranker, Wants};
+pub use transformer::{CrossEncoder, Precision, TransformerEmbedder};

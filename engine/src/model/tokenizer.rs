@@ -1,0 +1,64 @@
+//! The tokenizer of a model's folder, in the format of the `tokenizers` library.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use lexivec_storage::Vfs;
+use tokenizers::{EncodeInput, Encoding, TruncationParams};
+
+use super::folder::Folder;
+use crate::error::{Error, Result};
+use crate::limits::{MAX_EMBED_BYTES, MAX_MODEL_BYTES};
+
+/// A tokenizer that pads nothing and cuts where it is told to, whatever its file says: published files often
+/// have only the beginning of each text looked at, and it diluted by padding.
+pub(super) struct Tokenizer {
+    name: String,
+    inner: tokenizers::Tokenizer,
+}
+
+impl Tokenizer {
+    /// Reads a file; gives its bytes, too. Texts are cut at `max_length` tokens, special ones with them.
+    pub(super) fn open(
+        folder: &Folder,
+        name: &str,
+        max_length: Option<usize>,
+    ) -> Result<(Self, Vec<u8>)> {
+        let bytes = folder.vfs.read(name, MAX_MODEL_BYTES)?;
+        let fault = |detail: String| folder.fault(name, detail);
+        let read = || -> tokenizers::Result<tokenizers::Tokenizer> {
+            let mut inner = tokenizers::Tokenizer::from_bytes(&bytes)?;
+            inner.with_padding(None);
+            let cut = |max_length| TruncationParams { max_length, ..TruncationParams::default() };
+            inner.with_truncation(max_length.map(cut))?;
+            Ok(inner)
+        };
+        let inner = contained(read).map_err(fault)?.map_err(|e| fault(e.to_string()))?;
+        let made = Self { name: name.to_owned(), inner };
+        // A file may be read and still be of no use.
+        made.encode("a text", true)
+            .and(made.encode(("a", "pair"), true))
+            .map_err(|e| fault(e.to_string()))?;
+        Ok((made, bytes))
+    }
+
+    /// The tokens of a text or a pair, with special ones if they are wanted.
+    pub(super) fn encode<'s>(
+        &self,
+        input: impl Into<EncodeInput<'s>>,
+        special: bool,
+    ) -> Result<Encoding> {
+        let fault = |detail: String| Error::Embedder(format!("{}: {detail}", self.name));
+        let found = contained(|| self.inner.encode_fast(input, special)).map_err(fault)?;
+        found.map_err(|e| fault(e.to_string()))
+    }
+}
+
+/// The library panics on some files that it has read, as on a template of tokens that are nowhere.
+fn contained<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the tokenizer failed on it".to_owned())
+}
+
+/// The part of a text that is looked at.
+pub(super) fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_EMBED_BYTES)]
+}

@@ -1,0 +1,239 @@
+//! A layer of a network: rows of numbers times a matrix, plus a bias; in floats, or in whole numbers of eight
+//! bits, which common processors multiply four times as fast.
+
+use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
+use rten_tensor::NdTensorView;
+
+use crate::error::{Error, Result};
+
+/// How the weights of a model are kept and multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// As floats.
+    Float,
+    /// As whole numbers of eight bits, each output with a scale of its own; inputs are rounded to 256 steps,
+    /// each row to its own. A fourth of the memory.
+    #[default]
+    Int8,
+}
+
+impl Precision {
+    /// Its name in hashes and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Float => "float",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+// What multiplies is made anew each time, by a look at what the machine has: it cannot be sent to another
+// thread, and making it costs nothing.
+
+/// Memory that layers work in.
+#[derive(Default)]
+pub(super) struct Scratch {
+    rounded: Vec<u8>,
+    /// What makes numbers of a row of what it was rounded to: less the first, times the second.
+    grids: Vec<(i32, f32)>,
+    sums: Vec<i32>,
+}
+
+/// A layer.
+pub(super) struct Linear {
+    inputs: usize,
+    outputs: usize,
+    bias: Vec<f32>,
+    weights: Weights,
+}
+
+enum Weights {
+    Float(PackedBMatrix<f32>),
+    Int8 { packed: PackedBMatrix<i8>, columns: Vec<Column> },
+}
+
+/// What an output needs besides its rounded weights: their scale, and their sum.
+struct Column {
+    scale: f32,
+    sum: i32,
+}
+
+impl Linear {
+    /// A layer of weights that lie output by output.
+    pub(super) fn new(
+        weights: &[f32],
+        bias: Vec<f32>,
+        inputs: usize,
+        precision: Precision,
+    ) -> Result<Self> {
+        let outputs = bias.len();
+        let weights = match precision {
+            Precision::Float => {
+                let with = GemmExecutor::<f32>::new();
+                Weights::Float(with.prepack_b(turned(weights, outputs, inputs)?))
+            }
+            Precision::Int8 => {
+                let with = GemmExecutor::<u8, i8, i32>::new();
+                // Where two products are summed in 16 bits they have to fit.
+                let most = if with.may_saturate() { 63.0 } else { 127.0 };
+                let rows = weights.chunks(inputs.max(1));
+                let scales: Vec<f32> = rows.clone().map(|row| largest(row) / most).collect();
+                let rounded: Vec<i8> = rows
+                    .zip(&scales)
+                    .flat_map(|(row, scale)| row.iter().map(move |w| rounded(*w, *scale)))
+                    .collect();
+                let packed = with.prepack_b(turned(&rounded, outputs, inputs)?);
+                let sums = rounded.chunks(inputs.max(1));
+                let sums = sums.map(|row| row.iter().map(|&w| i32::from(w)).sum());
+                let columns = scales.into_iter().zip(sums);
+                let columns = columns.map(|(scale, sum)| Column { scale, sum }).collect();
+                Weights::Int8 { packed, columns }
+            }
+        };
+        Ok(Self { inputs, outputs, bias, weights })
+    }
+
+    /// Applies the layer to rows, in `out`.
+    pub(super) fn apply(
+        &self,
+        rows: &[f32],
+        scratch: &mut Scratch,
+        out: &mut Vec<f32>,
+    ) -> Result<()> {
+        let count = rows.len() / self.inputs.max(1);
+        out.resize(count * self.outputs, 0.0);
+        match &self.weights {
+            Weights::Float(packed) => {
+                let rows = matrix(rows, count, self.inputs)?;
+                let bias = Some(BiasVector::Row(&self.bias));
+                let options = GemmOptions { bias, ..GemmOptions::default() };
+                let (rows, packed) = (GemmInputA::Unpacked(rows), GemmInputB::Packed(packed));
+                GemmExecutor::<f32>::new().gemm(out, rows, packed, options).map_err(failed)
+            }
+            Weights::Int8 { packed, columns } => {
+                scratch.round(rows, self.inputs);
+                scratch.sums.resize(count * self.outputs, 0);
+                let rows = matrix(scratch.rounded.as_slice(), count, self.inputs)?;
+                let (rows, packed) = (GemmInputA::Unpacked(rows), GemmInputB::Packed(packed));
+                let with = GemmExecutor::<u8, i8, i32>::new();
+                with.gemm(&mut scratch.sums, rows, packed, GemmOptions::default())
+                    .map_err(failed)?;
+                let width = self.outputs.max(1);
+                let rows = out.chunks_mut(width).zip(scratch.sums.chunks(width));
+                for ((out, sums), &(zero, scale)) in rows.zip(&scratch.grids) {
+                    let columns = columns.iter().zip(&self.bias).zip(sums);
+                    for (out, ((column, bias), sum)) in out.iter_mut().zip(columns) {
+                        *out = (sum - zero * column.sum) as f32 * (column.scale * scale) + bias;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Scratch {
+    /// Rounds rows to 256 steps from their least number to their largest, 0 being one of the steps.
+    fn round(&mut self, rows: &[f32], width: usize) {
+        self.rounded.clear();
+        self.grids.clear();
+        for row in rows.chunks(width.max(1)) {
+            let edges = row.iter().fold((0f32, 0f32), |(low, high), &x| (low.min(x), high.max(x)));
+            let scale = (edges.1 - edges.0) / 255.0;
+            let steps = if scale > 0.0 { 1.0 / scale } else { 0.0 };
+            let zero = (-edges.0 * steps).round();
+            self.grids.push((zero as i32, scale));
+            // Half a step more, so that the cast rounds.
+            self.rounded.extend(row.iter().map(|x| (x * steps + (zero + 0.5)) as u8));
+        }
+    }
+}
+
+fn largest(row: &[f32]) -> f32 {
+    row.iter().fold(0f32, |most, x| most.max(x.abs()))
+}
+
+fn rounded(weight: f32, scale: f32) -> i8 {
+    if scale > 0.0 { (weight / scale).round() as i8 } else { 0 }
+}
+
+/// Rows of numbers as a matrix.
+fn matrix<T>(rows: &[T], count: usize, width: usize) -> Result<NdTensorView<'_, T, 2>> {
+    NdTensorView::try_from_data([count, width], rows).map_err(failed)
+}
+
+/// The matrix whose columns are these rows.
+fn turned<T>(rows: &[T], count: usize, width: usize) -> Result<NdTensorView<'_, T, 2>> {
+    Ok(matrix(rows, count, width)?.transposed())
+}
+
+/// Some columns of rows that are `stride` numbers apart.
+pub(super) fn columns(
+    rows: &[f32],
+    count: usize,
+    width: usize,
+    stride: usize,
+) -> Result<NdTensorView<'_, f32, 2>> {
+    NdTensorView::from_slice_with_strides([count, width], rows, [stride, 1]).map_err(failed)
+}
+
+/// `scale` times the product of two matrices.
+pub(super) fn product(
+    scale: f32,
+    a: NdTensorView<'_, f32, 2>,
+    b: NdTensorView<'_, f32, 2>,
+    out: &mut [f32],
+) -> Result<()> {
+    let options = GemmOptions { alpha: scale, ..GemmOptions::default() };
+    let (a, b) = (GemmInputA::Unpacked(a), GemmInputB::Unpacked(b));
+    GemmExecutor::<f32>::new().gemm(out, a, b, options).map_err(failed)
+}
+
+/// Shapes are checked when a model is opened.
+fn failed(error: impl std::fmt::Display) -> Error {
+    Error::Embedder(format!("a product of matrices failed: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lexivec_query::random::SplitMix;
+
+    #[test]
+    fn layers_are_near_to_plain_products() {
+        let mut random = SplitMix::new(9);
+        for (rows, inputs, outputs) in [(1, 5, 3), (7, 64, 40), (33, 130, 257)] {
+            let mut numbers = |count: usize| -> Vec<f32> {
+                (0..count).map(|_| (random.unit() * 2.0 - 1.0) as f32).collect()
+            };
+            let (weights, bias) = (numbers(inputs * outputs), numbers(outputs));
+            let mut given = numbers(rows * inputs);
+            // A row of nothing, and one far from the middle.
+            given[..inputs].fill(0.0);
+            given.iter_mut().rev().take(inputs / 2).for_each(|x| *x = 40.0 * x.abs());
+            let expected = |row: usize, output: usize| -> f64 {
+                let weights = &weights[output * inputs..][..inputs];
+                let products = given[row * inputs..][..inputs].iter().zip(weights);
+                let sum: f64 = products.map(|(x, w)| f64::from(*x) * f64::from(*w)).sum();
+                sum + f64::from(bias[output])
+            };
+            for (precision, tolerance) in [(Precision::Float, 1e-5), (Precision::Int8, 0.012)] {
+                let layer = Linear::new(&weights, bias.clone(), inputs, precision);
+                let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+                layer.expect("made").apply(&given, &mut scratch, &mut out).expect("applied");
+                assert_eq!(out.len(), rows * outputs);
+                for row in 0..rows {
+                    let span = largest(&given[row * inputs..][..inputs]).max(1.0);
+                    let scale = f64::from(span) * (inputs as f64).sqrt();
+                    for output in 0..outputs {
+                        let off = f64::from(out[row * outputs + output]) - expected(row, output);
+                        assert!(
+                            off.abs() <= tolerance * scale,
+                            "{precision:?} {row} {output} {off}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
