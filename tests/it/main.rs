@@ -6,6 +6,7 @@ mod bad_input;
 mod bench;
 mod corpora;
 mod corruption;
+mod cursor;
 mod embedder;
 mod equivalence;
 mod filters;

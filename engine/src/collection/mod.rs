@@ -44,7 +44,7 @@ pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
 use crate::error::{Error, Result};
-use crate::execute::{self, RecallOptions, RecallReport, SearchResponse, Source};
+use crate::execute::{self, Cursor, RecallOptions, RecallReport, SearchResponse, Source};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::rerank::HandedReranker;
 use crate::model::{Embedder, Reranker};
@@ -165,7 +165,7 @@ impl Collection {
         let writes = waiting(&content)?;
         let shared = Arc::new(Shared {
             profiles: ArcSwap::from_pointee(schema.profiles.clone()),
-            schema,
+            schema: Arc::new(schema),
             options,
             vfs,
             poison,
@@ -277,6 +277,19 @@ impl Collection {
     pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
         let (requests, generation) = (self.resolve_all(requests)?, self.shared.view()?);
         execute::search_many(&self.source(&generation), &requests)
+    }
+
+    /// Ranks up to `reach` hits of a request, after its offset, and gives them page by page from the state
+    /// there is now, whatever is written meanwhile; see [`Cursor`]. The request's own limit has no part in
+    /// it. A reranker runs once, for all pages.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search); when `reach` is 0 or, with the offset, over
+    /// [`MAX_REACH`](crate::limits::MAX_REACH); and where the request asks for groups.
+    pub fn cursor(&self, request: &SearchRequest, reach: usize) -> Result<Cursor> {
+        let (request, generation) = (self.resolve(request)?, self.shared.view()?);
+        let pinned = (generation.clone(), self.shared.schema.clone());
+        Cursor::open(&self.source(&generation), pinned, &request, reach)
     }
 
     /// Tells which stage of a request dropped a row, or that it is in the answer: the collection, the

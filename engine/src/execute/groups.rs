@@ -8,7 +8,7 @@ use lexivec_query::gather::{Facet, FacetCounts, GroupBy, Groups as Filling, Key,
 use lexivec_query::request::MAX_WINDOW;
 use serde::Serialize;
 
-use super::{Hit, Prepared, Ranking, Source, hit, wanted_rows};
+use super::{Hit, Prepared, Ranking, Source, wanted_rows};
 use crate::error::Result;
 use crate::segment::RowSet;
 
@@ -102,8 +102,7 @@ impl Source<'_> {
             let query = ranking.text_query.as_ref();
             let mut list = Vec::new();
             for (value, rows) in filling.into_groups() {
-                let read = |row| hit(self.generation, self.schema, request, query, row);
-                let hits = rows.into_iter().map(read).collect::<Result<_>>()?;
+                let hits = self.read(request, query, rows.into_iter())?;
                 list.push(Group { value, hits });
             }
             return Ok((Groups { list, looked_at, complete: !open }, ranking));

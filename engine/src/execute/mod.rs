@@ -1,5 +1,6 @@
 //! Answering a request: filter, legs, gather, fusion, rerank, and documents for the winners only.
 
+mod cursor;
 mod gather;
 mod groups;
 mod recall;
@@ -12,6 +13,7 @@ mod why_not;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use cursor::Cursor;
 pub(crate) use groups::facet;
 pub use groups::{Group, Groups};
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
@@ -194,6 +196,34 @@ impl Ranking {
         let applied = self.rerank.as_ref().is_none_or(|r| r.applied);
         request.score_threshold.filter(|_| applied)
     }
+
+    /// Takes the rows of the request's page out.
+    fn page(&mut self, request: &SearchRequest) -> impl Iterator<Item = Ranked<Place>> + use<> {
+        let (threshold, list) = (self.threshold(request), std::mem::take(&mut self.list));
+        let list = list.into_iter().filter(move |row| threshold.is_none_or(|t| row.reaches(t)));
+        list.skip(request.offset).take(request.limit)
+    }
+
+    /// What an answer says besides its hits, groups and facets.
+    fn into_head(
+        self,
+        generation: &Generation,
+        request: &SearchRequest,
+        wanted: &[Arc<RowSet>],
+    ) -> SearchResponse {
+        SearchResponse {
+            hits: Vec::new(),
+            groups: None,
+            facets: Vec::new(),
+            generation: generation.number,
+            seq: generation.seq,
+            exact: self.plans.iter().all(|p| p.strategy.is_exact()),
+            matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
+            rerank: self.rerank,
+            confident: self.confident,
+            plan: request.explain.then_some(self.plans),
+        }
+    }
 }
 
 impl Source<'_> {
@@ -292,33 +322,28 @@ impl Source<'_> {
         mut ranking: Ranking,
         wanted: &[Arc<RowSet>],
     ) -> Result<SearchResponse> {
-        let (generation, request) = (self.generation, prepared.request);
+        let request = prepared.request;
         let facets = self.facets(request, wanted)?;
         let (mut hits, mut groups) = (Vec::new(), None);
         if let Some(by) = &request.group_by {
             let (made, last) = self.groups(prepared, by, ranking, wanted)?;
             (groups, ranking) = (Some(made), last);
         } else {
-            let (threshold, list) = (ranking.threshold(request), std::mem::take(&mut ranking.list));
-            let list = list.into_iter().filter(|row| threshold.is_none_or(|t| row.reaches(t)));
-            let page = list.skip(request.offset).take(request.limit);
-            let query = ranking.text_query.as_ref();
-            let read = page.map(|row| hit(generation, self.schema, request, query, row));
-            hits = read.collect::<Result<_>>()?;
+            let page = ranking.page(request);
+            hits = self.read(request, ranking.text_query.as_ref(), page)?;
         }
-        let Ranking { rerank, confident, plans, .. } = ranking;
-        Ok(SearchResponse {
-            hits,
-            groups,
-            facets,
-            generation: generation.number,
-            seq: generation.seq,
-            exact: plans.iter().all(|p| p.strategy.is_exact()),
-            matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
-            rerank,
-            confident,
-            plan: request.explain.then_some(plans),
-        })
+        let head = ranking.into_head(self.generation, request, wanted);
+        Ok(SearchResponse { hits, groups, facets, ..head })
+    }
+
+    /// Reads the documents of ranked rows.
+    fn read(
+        &self,
+        request: &SearchRequest,
+        query: Option<&TextQuery>,
+        rows: impl Iterator<Item = Ranked<Place>>,
+    ) -> Result<Vec<Hit>> {
+        rows.map(|row| hit(self.generation, self.schema, request, query, row)).collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! Searching a collection, explaining what was found, and measuring how well that goes.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
@@ -9,21 +11,36 @@ use lexivec::query::gather::FacetCounts;
 use lexivec::{RecallReport, SearchResponse};
 use serde_json::{Map, Value};
 
-use super::{App, read_json};
+use super::{App, read_json, read_one};
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_REQUESTS;
-use crate::wire::{BatchJson, ExplainJson, FacetJson, RecallJson, SearchJson};
+use crate::wire::{
+    BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, SearchJson,
+};
 
 pub(super) async fn search(
     Shared(state): App,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<SearchResponse>> {
+) -> Answer<Response> {
     let collection = state.collection(&name)?;
-    let request = read_json::<SearchJson>(&state, &headers, body).await?.into_request()?;
-    let answer = state.search(move || Ok(collection.search(&request)?)).await?;
-    Ok(Json(answer))
+    let asked = SearchBody::read(&read_one(&state, &headers, body).await?.bytes)?;
+    let cursors = state.cursors.clone();
+    let answer = state.search(move || {
+        Ok(match asked {
+            SearchBody::Search(request) => Json(collection.search(&request)?).into_response(),
+            SearchBody::Open(request, reach) => {
+                let cursor = collection.cursor(&request, reach)?;
+                let page = cursors.open(&collection, cursor, request.limit, Instant::now())?;
+                Json(page).into_response()
+            }
+            SearchBody::Next(NextJson { cursor, limit }) => {
+                Json(cursors.page(&collection, &cursor, limit, Instant::now())?).into_response()
+            }
+        })
+    });
+    answer.await
 }
 
 pub(super) async fn explain(
