@@ -24,6 +24,7 @@
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
 
 mod collection;
+mod deadline;
 mod document;
 mod error;
 mod execute;

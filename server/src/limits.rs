@@ -32,7 +32,7 @@ pub const MAX_RECALL_QUERIES: usize = 1_000;
 /// Cursors open at once: each keeps the generation it was opened on. One more closes the one that was not
 /// used for longest.
 pub const MAX_CURSORS: usize = 256;
-/// Rows that all open cursors keep, about 320 bytes each; more close those that were not used for longest.
+/// Rows that all open cursors keep, about 220 bytes each; more close those that were not used for longest.
 pub const MAX_CURSOR_ROWS: usize = 500_000;
 /// Time after which a cursor that is not used is closed: people read a page before they want the next.
 pub const CURSOR_IDLE: Duration = Duration::from_secs(300);

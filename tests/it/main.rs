@@ -7,6 +7,7 @@ mod bench;
 mod corpora;
 mod corruption;
 mod cursor;
+mod deadline;
 mod embedder;
 mod equivalence;
 mod filters;

@@ -7,6 +7,7 @@ use lexivec_query::rerank::Ranked;
 
 use super::{Place, SearchResponse, Source, text, wanted_rows};
 use crate::collection::Generation;
+use crate::deadline::Time;
 use crate::error::{Error, Result};
 use crate::limits::MAX_REACH;
 use crate::schema::Schema;
@@ -16,8 +17,8 @@ use crate::schema::Schema;
 /// none, and together they are, to the bit, what one search for as many hits as the cursor reaches gave
 /// on that generation.
 ///
-/// It keeps the ranked rows and not their documents: about 320 bytes a row and at most
-/// [`MAX_REACH`] rows, so 3.2 MB. It holds its generation, too: segment files that a compaction replaces
+/// It keeps the request and the ranked rows, not their documents: about 220 bytes a row and at most
+/// [`MAX_REACH`] rows, so 2.2 MB. It holds its generation, too: segment files that a compaction replaces
 /// take space on disk, and rows not flushed yet take memory, until the cursor is dropped. It holds
 /// neither the collection nor its lock.
 pub struct Cursor {
@@ -49,8 +50,8 @@ impl Cursor {
             return Err(Error::invalid("reach", detail));
         }
         let mut request = request.clone().limit(reach);
-        let prepared = source.prepare(&request)?;
-        let wanted = wanted_rows(source.generation, source.schema, &request.filter)?;
+        let prepared = source.prepare(&request, Time::of(&request))?;
+        let wanted = source.wanted(&prepared)?;
         let mut ranking = source.rank_one(&prepared, &wanted)?;
         let mut list: Vec<_> = ranking.page(&request).collect();
         // The legs bring more than is kept.
@@ -80,16 +81,20 @@ impl Cursor {
     /// As [`next`](Self::next).
     pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
         let (generation, schema, request) = (&*self.generation, &*self.schema, &self.request);
+        let time = Time::Endless;
         let source = Source { generation, schema, embedder: None, reranker: None };
         // Read anew: the terms that a prefix stands for have no bound, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());
         let query = reads.then(|| text::query(generation, schema, request)).transpose()?;
         let facets = match from == 0 && !request.facets.is_empty() {
-            true => source.facets(request, &wanted_rows(generation, schema, &request.filter)?)?,
+            true => {
+                let wanted = wanted_rows(generation, schema, &request.filter, time)?;
+                source.facets(request, &wanted, time)?
+            }
             false => Vec::new(),
         };
         let rows = self.list.iter().skip(from).take(limit).cloned();
-        let hits = source.read(request, query.as_ref(), rows)?;
+        let hits = source.read(request, query.as_ref(), rows, time)?;
         Ok(SearchResponse { hits, facets, ..self.head.clone() })
     }
 
@@ -101,5 +106,17 @@ impl Cursor {
     /// Hits that [`next`](Self::next) has not given yet.
     pub fn left(&self) -> usize {
         self.list.len().saturating_sub(self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lexivec_query::fusion::Contribution;
+
+    #[test]
+    fn a_row_takes_what_is_said() {
+        // Both legs found it.
+        assert!(size_of::<Ranked<Place>>() + 2 * size_of::<Contribution>() <= 220);
     }
 }

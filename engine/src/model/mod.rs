@@ -4,4 +4,6 @@ mod embed;
 pub(crate) mod rerank;
 
 pub use embed::{Embedder, StaticEmbedder};
-pub use rerank::{Candidate, Deadline, RerankQuery, Reranker, Wants};
+pub use rerank::{Candidate, RerankQuery, Reranker, Wants};
+
+pub use crate::deadline::Deadline;

@@ -8,7 +8,7 @@ use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use lexivec::query::gather::FacetCounts;
-use lexivec::{RecallReport, SearchResponse};
+use lexivec::{RecallReport, SearchRequest, SearchResponse};
 use serde_json::{Map, Value};
 
 use super::{App, read_json, read_one};
@@ -18,6 +18,13 @@ use crate::wire::{
     BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, SearchJson,
 };
 
+/// The request, with what it has waited for its turn taken from its time.
+fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
+    let waited = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    request.deadline_ms = request.deadline_ms.map(|millis| millis.saturating_sub(waited));
+    request
+}
+
 pub(super) async fn search(
     Shared(state): App,
     Path(name): Path<String>,
@@ -26,11 +33,14 @@ pub(super) async fn search(
 ) -> Answer<Response> {
     let collection = state.collection(&name)?;
     let asked = SearchBody::read(&read_one(&state, &headers, body).await?.bytes)?;
-    let cursors = state.cursors.clone();
+    let (cursors, since) = (state.cursors.clone(), Instant::now());
     let answer = state.search(move || {
         Ok(match asked {
-            SearchBody::Search(request) => Json(collection.search(&request)?).into_response(),
+            SearchBody::Search(request) => {
+                Json(collection.search(&late(request, since))?).into_response()
+            }
             SearchBody::Open(request, reach) => {
+                let request = late(request, since);
                 let cursor = collection.cursor(&request, reach)?;
                 let page = cursors.open(&collection, cursor, request.limit, Instant::now())?;
                 Json(page).into_response()
@@ -52,7 +62,9 @@ pub(super) async fn explain(
     let collection = state.collection(&name)?;
     let body = read_json::<Map<String, Value>>(&state, &headers, body).await?;
     let ExplainJson { request, why_not } = ExplainJson::read(body)?;
+    let since = Instant::now();
     let answer = state.search(move || {
+        let request = late(request, since);
         Ok(match why_not {
             Some(id) => Json(collection.why_not(&request, &id)?).into_response(),
             None => Json(collection.search(&request)?).into_response(),
@@ -75,7 +87,12 @@ pub(super) async fn batch(
     }
     let requests =
         requests.into_iter().map(SearchJson::into_request).collect::<Answer<Vec<_>>>()?;
-    Ok(Json(state.search(move || Ok(collection.search_many(&requests)?)).await?))
+    let since = Instant::now();
+    let work = move || {
+        let late = requests.into_iter().map(|request| late(request, since));
+        Ok(collection.search_many(&late.collect::<Vec<_>>())?)
+    };
+    Ok(Json(state.search(work).await?))
 }
 
 pub(super) async fn facet(

@@ -56,6 +56,7 @@ pub(crate) struct SearchJson {
     #[serde(default)]
     explain: bool,
     cursor: Option<CursorJson>,
+    deadline_ms: Option<u64>,
 }
 
 /// The `cursor` of a search.
@@ -222,6 +223,7 @@ impl SearchJson {
         request.with_text = self.with_text;
         request.highlight = self.highlight;
         request.explain = self.explain;
+        request.deadline_ms = self.deadline_ms;
         Ok(request)
     }
 }
