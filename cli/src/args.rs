@@ -362,6 +362,9 @@ pub(crate) struct Search {
     /// Show scores by terms, and the plan.
     #[arg(long)]
     pub(crate) explain: bool,
+    /// Milliseconds that the search may take; then it fails.
+    #[arg(long)]
+    pub(crate) deadline_ms: Option<u64>,
     /// Folder of the model the collection was made with.
     #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
     pub(crate) model: Option<PathBuf>,

@@ -21,6 +21,8 @@ pub enum ErrorKind {
     Machine,
     /// Somebody asked for the work to end.
     Cancelled,
+    /// The work was not done in the time it was given.
+    TimedOut,
 }
 
 /// An engine error.
@@ -54,6 +56,12 @@ pub enum Error {
     /// The work was ended before it was done; what was there is as it was.
     #[error("cancelled; the collection is as it was")]
     Cancelled,
+    /// A search was not done in the time that its request gives it.
+    #[error(
+        "the search did not end within its deadline; give it more time, or ask for less: a narrower filter, \
+         fewer candidates, a lower target_recall"
+    )]
+    DeadlineExceeded,
     /// Files, durability, corruption.
     #[error(transparent)]
     Storage(#[from] storage::Error),
@@ -75,6 +83,7 @@ impl Error {
             Self::Embedder(_) => ErrorKind::Input,
             Self::TextIndex { .. } => ErrorKind::Corrupt,
             Self::Cancelled => ErrorKind::Cancelled,
+            Self::DeadlineExceeded => ErrorKind::TimedOut,
             Self::Storage(e) => match e {
                 storage::Error::Corrupt { .. }
                 | storage::Error::BadExport { .. }

@@ -24,6 +24,7 @@
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
 
 mod collection;
+mod deadline;
 mod document;
 mod error;
 mod execute;
@@ -43,8 +44,8 @@ pub use collection::{
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{
-    Group, Groups, Hit, JudgedQuery, RecallOptions, RecallQueries, RecallReport, RerankReport,
-    SearchResponse, SegmentRecall, ShareRecall, TuneOptions, TuneReport,
+    Cursor, Group, Groups, Hit, JudgedQuery, RecallOptions, RecallQueries, RecallReport,
+    RerankReport, SearchResponse, SegmentRecall, ShareRecall, TuneOptions, TuneReport,
 };
 pub use lexivec_query as query;
 pub use lexivec_query::why_not::WhyNot;

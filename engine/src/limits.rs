@@ -75,6 +75,10 @@ pub const DAMAGE_READS: usize = 3;
 pub const VERIFY_MIN_RECALL: f64 = 0.9;
 /// Most rows of one page of a scroll.
 pub const MAX_SCROLL_ROWS: usize = 10_000;
+/// Hits that a cursor reaches where the caller names no number: ten pages of a hundred.
+pub const DEFAULT_REACH: usize = 1_000;
+/// Hits that a cursor reaches at the most, those of the offset with them: the legs bring as many.
+pub const MAX_REACH: usize = lexivec_query::request::MAX_WINDOW;
 /// Length of a log file of a collection in memory, in bytes: nothing is kept by it.
 pub const MEMORY_LOG_FILE_BYTES: u64 = 64 << 10;
 /// Times a reader looks for the newest generation again when files vanish under it.

@@ -199,6 +199,7 @@ mod tests {
             (SearchRequest::text("a").rerank(Rerank::exact()), &plain, "compares vectors needs"),
             (SearchRequest::text("a").rerank(Rerank::mmr(2.0)), &plain, "rerank.mmr.lambda"),
             (SearchRequest::text("a").score_threshold(f64::NAN), &plain, "score_threshold"),
+            (SearchRequest::text("a").deadline_ms(600_001), &plain, "deadline_ms"),
         ] {
             let error = bind(&request, catalog).expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error:?} lacks {expected:?}");

@@ -96,6 +96,10 @@ pub enum Syntax {
     QueryString,
 }
 
+/// Longest time that a search may be given, in milliseconds: who waits longer waits for no answer in
+/// particular, and leaves the deadline out.
+pub const MAX_DEADLINE_MS: u64 = 600_000;
+
 /// Characters of a passage where the caller names no number.
 pub const DEFAULT_PASSAGE_CHARS: usize = 160;
 /// Characters of a passage at the most; who wants more of a text asks for all of it.
@@ -302,6 +306,9 @@ pub struct SearchRequest {
     pub highlight: Option<Highlight>,
     /// Hits carry the scores of their terms, and the answer its plan.
     pub explain: bool,
+    /// Time the search has, in milliseconds; then it fails, and nothing of what was found is given. As
+    /// long as it takes if not set. The clock is looked at now and then, so it may end a little later.
+    pub deadline_ms: Option<u64>,
 }
 
 impl Default for SearchRequest {
@@ -330,6 +337,7 @@ impl Default for SearchRequest {
             with_text: false,
             highlight: None,
             explain: false,
+            deadline_ms: None,
         }
     }
 }
@@ -462,8 +470,14 @@ impl SearchRequest {
         self
     }
 
-    /// The same question for its ranked list alone: from the first hit on, and without what is done with
-    /// hits once they are ranked.
+    /// Sets the time the search has, in milliseconds.
+    pub fn deadline_ms(mut self, millis: u64) -> Self {
+        self.deadline_ms = Some(millis);
+        self
+    }
+
+    /// The same question for its ranked list alone: from the first hit on, without what is done with
+    /// hits once they are ranked, and with nobody who waits for it.
     pub fn bare(&self) -> Self {
         Self {
             offset: 0,
@@ -476,6 +490,7 @@ impl SearchRequest {
             with_text: false,
             highlight: None,
             explain: false,
+            deadline_ms: None,
             ..self.clone()
         }
     }
@@ -494,6 +509,7 @@ impl SearchRequest {
             self.highlight.map_or(0, |h| h.max_chars),
             MAX_PASSAGE_CHARS,
         )?;
+        within("deadline_ms", self.deadline_ms.unwrap_or(0) as usize, MAX_DEADLINE_MS as usize)?;
         self.filter.check()?;
         self.bm25.unwrap_or_default().check()?;
         for (name, leg) in [("text", &self.text_leg), ("vector", &self.vector_leg)] {

@@ -3,11 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use lexivec::OpenOptions;
 use lexivec::model::{Embedder, Reranker};
 
 use crate::error::StartError;
+use crate::limits::CURSOR_IDLE;
 
 /// Port used where none is given.
 pub const DEFAULT_PORT: u16 = 8009;
@@ -28,6 +30,8 @@ pub struct Config {
     pub reranker: Option<Arc<dyn Reranker>>,
     /// How collections are opened.
     pub open: OpenOptions,
+    /// Time after which a cursor that is not used is closed.
+    pub cursor_idle: Duration,
 }
 
 impl Config {
@@ -40,6 +44,7 @@ impl Config {
             embedder: None,
             reranker: None,
             open: OpenOptions::new(),
+            cursor_idle: CURSOR_IDLE,
         }
     }
 

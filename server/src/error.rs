@@ -123,6 +123,12 @@ impl From<lexivec::Error> for Problem {
                 "Stored data is damaged",
                 detail,
             ),
+            ErrorKind::TimedOut => Self::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "deadline_exceeded",
+                "The time of the request is over",
+                detail,
+            ),
             _ => Self::new(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "machine_failure",

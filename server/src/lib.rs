@@ -3,6 +3,7 @@
 
 mod accept;
 mod config;
+mod cursors;
 mod error;
 pub mod limits;
 mod metrics;
@@ -13,6 +14,7 @@ mod wire;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 
@@ -53,7 +55,16 @@ impl Server {
 
     /// Answers requests until `stop` resolves, then lets those under way end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        accept::serve(self.listener, routes::router(self.state), stop).await;
+        let sweep = async {
+            loop {
+                tokio::time::sleep(limits::CURSOR_SWEEP).await;
+                self.state.cursors.sweep(Instant::now());
+            }
+        };
+        tokio::select! {
+            () = accept::serve(self.listener, routes::router(self.state.clone()), stop) => (),
+            () = sweep => (),
+        }
     }
 
     /// Answers requests until the process is interrupted or told to end; for a caller without an

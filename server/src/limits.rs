@@ -29,6 +29,15 @@ pub const MAX_DOCUMENTS: usize = 10_000;
 pub const MAX_REQUESTS: usize = 1_000;
 /// Queries of one measurement of recall: each is answered by a scan, too.
 pub const MAX_RECALL_QUERIES: usize = 1_000;
+/// Cursors open at once: each keeps the generation it was opened on. One more closes the one that was not
+/// used for longest.
+pub const MAX_CURSORS: usize = 256;
+/// Rows that all open cursors keep, about 220 bytes each; more close those that were not used for longest.
+pub const MAX_CURSOR_ROWS: usize = 500_000;
+/// Time after which a cursor that is not used is closed: people read a page before they want the next.
+pub const CURSOR_IDLE: Duration = Duration::from_secs(300);
+/// Time between two looks for cursors to be closed.
+pub const CURSOR_SWEEP: Duration = Duration::from_secs(10);
 /// Collections of one server.
 pub const MAX_COLLECTIONS: usize = 10_000;
 /// Time that requests under way have to end after a signal to stop.

@@ -10,6 +10,7 @@ use lexivec::{Collection, Options};
 use tokio::sync::Semaphore;
 
 use crate::config::Config;
+use crate::cursors::Cursors;
 use crate::error::{Answer, Problem, StartError};
 use crate::limits::{
     MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_MEASUREMENTS, MAX_WAITING_SEARCHES, MAX_WAITING_WRITES,
@@ -29,6 +30,7 @@ pub(crate) struct State {
     /// Places for evaluations.
     measurements: Arc<Semaphore>,
     pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) cursors: Arc<Cursors>,
     pub(crate) metrics: Metrics,
 }
 
@@ -79,6 +81,7 @@ impl State {
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
+            cursors: Arc::new(Cursors::new(config.cursor_idle)),
             config,
             single,
             collections: RwLock::new(found),
@@ -143,8 +146,8 @@ impl State {
         Ok(collection)
     }
 
-    /// Drops a collection and its files, its snapshots only if they may go too. Searches under way
-    /// keep what they have mapped.
+    /// Drops a collection and its files, its snapshots only if they may go too. Its cursors are closed;
+    /// searches under way keep what they have mapped.
     pub(crate) fn drop_collection(&self, name: &str, snapshots: bool) -> Answer<()> {
         self.refuse_if_single()?;
         let kept = if snapshots { 0 } else { Collection::snapshots(self.path(name)?)?.len() };
@@ -162,6 +165,7 @@ impl State {
         let Some(served) = taken else {
             return Err(Problem::no_collection(name));
         };
+        self.cursors.close(&served.collection);
         // Outside the lock, as it takes time. If the directory still has its name, nothing was
         // removed and the collection is served on; else a later start sweeps what is left.
         match disk::remove_tree(&served.path) {

@@ -16,7 +16,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(directory: &Path) -> Self {
-        let mut config = Config::new(directory);
+        Self::with(Config::new(directory))
+    }
+
+    fn with(mut config: Config) -> Self {
         config.bind = "127.0.0.1:0".parse().expect("an address");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (ready, address) = std::sync::mpsc::channel();
@@ -290,6 +293,31 @@ fn faults_are_problem_documents_and_change_nothing() {
         ),
         ("POST", search, json_kind, "{\"text\":\"a\",\"ef\":3}", 400, "invalid_request"),
         ("POST", search, json_kind, "{\"vector\":[1,2,3]}", 400, "invalid_request"),
+        ("POST", search, json_kind, "{\"text\":\"a\",\"deadline_ms\":0}", 504, "deadline_exceeded"),
+        (
+            "POST",
+            explain,
+            json_kind,
+            "{\"text\":\"a\",\"deadline_ms\":0}",
+            504,
+            "deadline_exceeded",
+        ),
+        (
+            "POST",
+            search,
+            json_kind,
+            "{\"text\":\"a\",\"deadline_ms\":600001}",
+            400,
+            "invalid_request",
+        ),
+        (
+            "POST",
+            batch,
+            json_kind,
+            "{\"requests\":[{\"text\":\"a\"},{\"text\":\"a\",\"deadline_ms\":0}]}",
+            504,
+            "deadline_exceeded",
+        ),
         ("POST", batch, json_kind, "{\"requests\":[{\"text\":\"a\"},{}]}", 400, "invalid_request"),
         (
             "POST",
@@ -378,6 +406,94 @@ fn other_hosts_broken_requests_and_open_addresses_are_refused() {
     let mut taken = Config::new(scratch.path().join("other"));
     taken.bind = server.address;
     assert!(runtime.block_on(Server::start(taken)).is_err());
+}
+
+#[test]
+fn a_cursor_gives_page_after_page_until_it_is_closed() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let server = Running::start(scratch.path());
+    let row = |i: usize| json!({"id": format!("{i:02}"), "text": "wing ".repeat(i + 1)});
+    let rows: Vec<Value> = (0..30).map(row).collect();
+    for name in ["wings", "others"] {
+        assert_eq!(server.json("PUT", &format!("/v1/collections/{name}"), &json!({})).0, 201);
+        let path = format!("/v1/collections/{name}/documents");
+        assert_eq!(server.json("POST", &path, &json!(rows)).0, 200);
+    }
+    let (search, others) = ("/v1/collections/wings/search", "/v1/collections/others/search");
+    let hits = |page: &Value| page["hits"].as_array().expect("hits").clone();
+    let gone = |path: &str, token: &Value| {
+        let (status, problem) = server.json("POST", path, &json!({"cursor": token}));
+        assert_eq!((status, &problem["code"]), (410, &json!("cursor_gone")), "{token}");
+    };
+    let asked = json!({"text": "wing", "limit": 25, "explain": true});
+    let mut whole = server.json("POST", search, &asked).1;
+    let mut open = json!({"text": "wing", "limit": 4, "explain": true, "cursor": {"reach": 25}});
+    let (status, mut page) = server.json("POST", search, &open);
+    assert_eq!((status, hits(&page).len()), (200, 4));
+    let first = page["cursor"].clone();
+    gone(others, &first);
+    let mut read = hits(&page);
+    for (limit, size) in [(json!({}), 4), (json!({"limit": 1}), 1), (json!({"top_k": 40}), 16)] {
+        // Everything changes and is merged, the page does not.
+        let path = "/v1/collections/wings/documents";
+        let changed = json!([{"id": "07", "text": "wing"}, {"id": "new", "text": "wing"}]);
+        assert_eq!(server.json("POST", path, &changed).0, 200);
+        assert_eq!(server.json("DELETE", path, &json!({"ids": ["11", "29"]})).0, 200);
+        assert_eq!(server.json("POST", "/v1/collections/wings/compact", &json!(null)).0, 200);
+        let mut next = limit;
+        next["cursor"] = page["cursor"].clone();
+        let (status, answer) = server.json("POST", search, &next);
+        assert_eq!((status, hits(&answer).len()), (200, size), "{answer}");
+        assert_eq!(server.json("POST", search, &next).1, answer, "asked for again");
+        page = answer;
+        read.extend(hits(&page));
+    }
+    assert_eq!(page.get("cursor"), None, "nothing is left");
+    assert_eq!(json!(read), whole["hits"]);
+    (whole["hits"], page["hits"]) = (json!(null), json!(null));
+    assert_eq!(page, whole);
+
+    open["cursor"] = json!({});
+    let wide = server.json("POST", search, &open).1["cursor"].clone();
+    open["limit"] = json!(100);
+    assert_eq!(server.json("POST", search, &open).1.get("cursor"), None, "all in one page");
+    for (path, wrong) in [
+        (search, json!({"text": "wing", "cursor": {"reach": 0}})),
+        (search, json!({"text": "wing", "cursor": {"reach": 10_001}})),
+        (search, json!({"text": "wing", "cursor": {"rich": 1}})),
+        (search, json!({"text": "wing", "cursor": true})),
+        (search, json!({"text": "wing", "cursor": {}, "group_by": {"field": "n"}})),
+        (search, json!({"text": "wing", "cursor": first})),
+        (search, json!({"cursor": first, "offset": 1})),
+        ("/v1/collections/wings/search/batch", json!({"requests": [open]})),
+        ("/v1/collections/wings/explain", json!({"text": "wing", "cursor": {}})),
+    ] {
+        let (status, problem) = server.json("POST", path, &wrong);
+        assert_eq!((status, &problem["code"]), (400, &json!("invalid_request")), "{wrong}");
+    }
+    gone(search, &json!("00000000000000000000000000000000.4"));
+    gone(search, &json!("no token"));
+    // As many as there may be: the one not used for longest is closed.
+    let again = server.json("POST", search, &json!({"cursor": wide}));
+    assert_eq!(again.0, 200);
+    open["limit"] = json!(1);
+    for _ in 0..lexivec_server::limits::MAX_CURSORS - 1 {
+        assert!(server.json("POST", search, &open).1["cursor"].is_string());
+    }
+    gone(search, &first);
+    assert_eq!(server.json("POST", search, &json!({"cursor": wide})), again);
+    assert_eq!(server.call("DELETE", "/v1/collections/wings", "", "").0, 204);
+    assert_eq!(server.json("PUT", "/v1/collections/wings", &json!({})).0, 201);
+    gone(search, &wide);
+
+    let mut config = Config::new(scratch.path().join("idle"));
+    config.cursor_idle = std::time::Duration::ZERO;
+    let server = Running::with(config);
+    assert_eq!(server.json("PUT", "/v1/collections/wings", &json!({})).0, 201);
+    assert_eq!(server.json("POST", "/v1/collections/wings/documents", &json!(rows)).0, 200);
+    let token = server.json("POST", search, &open).1["cursor"].clone();
+    let (status, problem) = server.json("POST", search, &json!({"cursor": token}));
+    assert_eq!((token.is_string(), status, &problem["code"]), (true, 410, &json!("cursor_gone")));
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod bad_input;
 mod bench;
 mod corpora;
 mod corruption;
+mod cursor;
+mod deadline;
 mod embedder;
 mod equivalence;
 mod filters;

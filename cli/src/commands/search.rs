@@ -59,6 +59,7 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     request.params.max_page_reads = args.max_page_reads;
     request.params.exact = args.exact;
     request.explain = args.explain;
+    request.deadline_ms = args.deadline_ms;
     request.highlight = args.highlight.then(Highlight::default);
     request.group_by = args.group_by.as_ref().map(|field| GroupBy::new(field, args.group_size));
     let facet = |field: &String| Facet::new(field, DEFAULT_FACET_LIMIT);

@@ -5,6 +5,7 @@ use lexivec_query::request::SearchRequest;
 use rayon::prelude::*;
 
 use super::Collection;
+use crate::deadline::Time;
 use crate::error::Result;
 use crate::execute::{self, JudgedQuery, TuneOptions, TuneReport};
 
@@ -19,7 +20,8 @@ impl Collection {
         let rank = |(place, (id, request)): (usize, &(String, SearchRequest))| {
             let mut request = self.resolve(request)?.into_owned();
             (request.with_payload, request.with_text) = (false, false);
-            let answer = execute::search(&source, &request).map_err(|e| e.of_query(place))?;
+            let answer = execute::search(&source, &request, Time::of(&request));
+            let answer = answer.map_err(|e| e.of_query(place))?;
             Ok((id.clone(), answer.hits.into_iter().map(|hit| (hit.id, hit.score)).collect()))
         };
         queries.par_iter().enumerate().map(rank).collect()

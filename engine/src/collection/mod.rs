@@ -14,6 +14,8 @@ mod repair;
 mod shared;
 mod snapshot;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod verify;
 mod writer;
 
@@ -32,7 +34,7 @@ use parking_lot::Mutex;
 
 use background::Background;
 pub use compact::{CompactOptions, CompactReport, MergeReport};
-pub(crate) use generation::Generation;
+pub(crate) use generation::{Generation, LiveSegment};
 pub use inspect::Inspection;
 use operation::Operation;
 pub use read::ScrollPage;
@@ -43,8 +45,9 @@ pub use stats::{SegmentStats, Stats};
 pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
+use crate::deadline::Time;
 use crate::error::{Error, Result};
-use crate::execute::{self, RecallOptions, RecallReport, SearchResponse, Source};
+use crate::execute::{self, Cursor, RecallOptions, RecallReport, SearchResponse, Source};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::rerank::HandedReranker;
 use crate::model::{Embedder, Reranker};
@@ -165,7 +168,7 @@ impl Collection {
         let writes = waiting(&content)?;
         let shared = Arc::new(Shared {
             profiles: ArcSwap::from_pointee(schema.profiles.clone()),
-            schema,
+            schema: Arc::new(schema),
             options,
             vfs,
             poison,
@@ -262,21 +265,36 @@ impl Collection {
     /// whose time runs out, or whose scores differ; the answer says whether it was applied.
     ///
     /// # Errors
-    /// The request's faults ([`Error::Request`]), and corruption where a touched block is damaged.
+    /// The request's faults ([`Error::Request`]), corruption where a touched block is damaged, and
+    /// [`Error::DeadlineExceeded`] when the request's time is over.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         let (request, generation) = (self.resolve(request)?, self.shared.view()?);
-        execute::search(&self.source(&generation), &request)
+        execute::search(&self.source(&generation), &request, Time::of(&request))
     }
 
     /// Answers many requests from one state of the collection, on all threads, in their order. Those that
     /// differ in words and vectors only share the work they have in common.
     ///
     /// # Errors
-    /// As [`search`](Self::search), with the place of the request; then none is answered. More than
+    /// As [`search`](Self::search), with the place of the request; then none is answered, as when the
+    /// time of one of them is over. More than
     /// [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
     pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
         let (requests, generation) = (self.resolve_all(requests)?, self.shared.view()?);
         execute::search_many(&self.source(&generation), &requests)
+    }
+
+    /// Ranks up to `reach` hits of a request, after its offset, and gives them page by page from the state
+    /// there is now, whatever is written meanwhile; see [`Cursor`]. The request's own limit has no part in
+    /// it. A reranker runs once, for all pages; a deadline is that of the ranking.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search); when `reach` is 0 or, with the offset, over
+    /// [`MAX_REACH`](crate::limits::MAX_REACH); and where the request asks for groups.
+    pub fn cursor(&self, request: &SearchRequest, reach: usize) -> Result<Cursor> {
+        let (request, generation) = (self.resolve(request)?, self.shared.view()?);
+        let pinned = (generation.clone(), self.shared.schema.clone());
+        Cursor::open(&self.source(&generation), pinned, &request, reach)
     }
 
     /// Tells which stage of a request dropped a row, or that it is in the answer: the collection, the

@@ -108,7 +108,7 @@ impl Shared {
         self.writable()?;
         let mut profiles = (*self.profiles.load_full()).clone();
         change(&mut profiles)?;
-        let schema = Schema { profiles, ..self.schema.clone() };
+        let schema = Schema { profiles, ..(*self.schema).clone() };
         schema.validate()?;
         let number = self.commit_schema(Some(schema.to_bytes()?))?;
         self.profiles.store(Arc::new(schema.profiles));

@@ -20,7 +20,7 @@ use crate::options::OpenOptions;
 use crate::schema::Schema;
 
 pub(super) struct Shared {
-    pub(super) schema: Schema,
+    pub(super) schema: Arc<Schema>,
     /// Those of the manifest that is in force; changed with `maintenance` held.
     pub(super) profiles: ArcSwap<BTreeMap<String, Profile>>,
     pub(super) options: OpenOptions,

@@ -8,7 +8,8 @@ use lexivec_query::gather::{Facet, FacetCounts, GroupBy, Groups as Filling, Key,
 use lexivec_query::request::MAX_WINDOW;
 use serde::Serialize;
 
-use super::{Hit, Prepared, Ranking, Source, hit, wanted_rows};
+use super::{Hit, Prepared, Ranking, Source, wanted_rows};
+use crate::deadline::Time;
 use crate::error::Result;
 use crate::segment::RowSet;
 
@@ -41,7 +42,8 @@ pub struct Group {
 
 /// Counts the values of a field over the rows that a filter admits.
 pub(crate) fn facet(source: &Source<'_>, facet: &Facet, filter: &Filter) -> Result<FacetCounts> {
-    source.facet(facet, &wanted_rows(source.generation, source.schema, filter)?)
+    let time = Time::Endless;
+    source.facet(facet, &wanted_rows(source.generation, source.schema, filter, time)?, time)
 }
 
 impl Source<'_> {
@@ -50,13 +52,15 @@ impl Source<'_> {
         &self,
         request: &SearchRequest,
         wanted: &[Arc<RowSet>],
+        time: Time,
     ) -> Result<Vec<FacetCounts>> {
-        request.facets.iter().map(|facet| self.facet(facet, wanted)).collect()
+        request.facets.iter().map(|facet| self.facet(facet, wanted, time)).collect()
     }
 
-    fn facet(&self, facet: &Facet, wanted: &[Arc<RowSet>]) -> Result<FacetCounts> {
+    fn facet(&self, facet: &Facet, wanted: &[Arc<RowSet>], time: Time) -> Result<FacetCounts> {
         let mut tally = Tally::default();
         for (live, rows) in self.generation.segments.iter().zip(wanted) {
+            time.look()?;
             live.count_values(self.schema, &facet.field, rows, &mut tally)?;
         }
         Ok(tally.into_counts(facet))
@@ -82,6 +86,7 @@ impl Source<'_> {
                 if filling.are_full() {
                     break;
                 }
+                prepared.time.look()?;
                 looked_at = place + 1;
                 if threshold.is_none_or(|t| row.reaches(t)) {
                     let (segment, number) = row.fused.key;
@@ -102,8 +107,7 @@ impl Source<'_> {
             let query = ranking.text_query.as_ref();
             let mut list = Vec::new();
             for (value, rows) in filling.into_groups() {
-                let read = |row| hit(self.generation, self.schema, request, query, row);
-                let hits = rows.into_iter().map(read).collect::<Result<_>>()?;
+                let hits = self.read(request, query, rows.into_iter(), prepared.time)?;
                 list.push(Group { value, hits });
             }
             return Ok((Groups { list, looked_at, complete: !open }, ranking));

@@ -1,5 +1,6 @@
 //! Answering a request: filter, legs, gather, fusion, rerank, and documents for the winners only.
 
+mod cursor;
 mod gather;
 mod groups;
 mod recall;
@@ -12,6 +13,7 @@ mod why_not;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use cursor::Cursor;
 pub(crate) use groups::facet;
 pub use groups::{Group, Groups};
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
@@ -28,13 +30,14 @@ use lexivec_query::filter::Filter;
 use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::gather::FacetCounts;
 use lexivec_query::plan::SegmentPlan;
-use lexivec_query::request::Leg;
+use lexivec_query::request::{Leg, Params};
 use lexivec_query::rerank::Ranked;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::collection::Generation;
+use crate::collection::{Generation, LiveSegment};
+use crate::deadline::Time;
 use crate::document::{Document, check_embedded, vector_fault};
 use crate::error::{Error, Result};
 use crate::limits::MAX_BATCH_REQUESTS;
@@ -108,9 +111,13 @@ pub struct Hit {
 const TASK_REQUESTS: usize = 32;
 
 /// Runs a request on a generation.
-pub(crate) fn search(source: &Source<'_>, request: &SearchRequest) -> Result<SearchResponse> {
-    let prepared = source.prepare(request)?;
-    let wanted = wanted_rows(source.generation, source.schema, &request.filter)?;
+pub(crate) fn search(
+    source: &Source<'_>,
+    request: &SearchRequest,
+    time: Time,
+) -> Result<SearchResponse> {
+    let prepared = source.prepare(request, time)?;
+    let wanted = source.wanted(&prepared)?;
     let ranking = source.rank_one(&prepared, &wanted)?;
     source.answer(&prepared, ranking, &wanted)
 }
@@ -129,7 +136,9 @@ pub(crate) fn search_many(
     let prepared: Vec<_> = requests
         .par_iter()
         .enumerate()
-        .map(|(place, request)| source.prepare(request).map_err(|e| e.of_request(place)))
+        .map(|(place, request)| {
+            source.prepare(request, Time::of(request)).map_err(|e| e.of_request(place))
+        })
         .collect::<Result<_>>()?;
     // As many tasks as keep all threads busy.
     let share = requests.len().div_ceil(rayon::current_num_threads());
@@ -147,6 +156,7 @@ pub(crate) struct Prepared<'a> {
     request: &'a SearchRequest,
     bound: Bound,
     vector: Option<Vec<f32>>,
+    time: Time,
 }
 
 impl Prepared<'_> {
@@ -194,14 +204,49 @@ impl Ranking {
         let applied = self.rerank.as_ref().is_none_or(|r| r.applied);
         request.score_threshold.filter(|_| applied)
     }
+
+    /// Takes the rows of the request's page out.
+    fn page(&mut self, request: &SearchRequest) -> impl Iterator<Item = Ranked<Place>> + use<> {
+        let (threshold, list) = (self.threshold(request), std::mem::take(&mut self.list));
+        let list = list.into_iter().filter(move |row| threshold.is_none_or(|t| row.reaches(t)));
+        list.skip(request.offset).take(request.limit)
+    }
+
+    /// What an answer says besides its hits, groups and facets.
+    fn into_head(
+        self,
+        generation: &Generation,
+        request: &SearchRequest,
+        wanted: &[Arc<RowSet>],
+    ) -> SearchResponse {
+        SearchResponse {
+            hits: Vec::new(),
+            groups: None,
+            facets: Vec::new(),
+            generation: generation.number,
+            seq: generation.seq,
+            exact: self.plans.iter().all(|p| p.strategy.is_exact()),
+            matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
+            rerank: self.rerank,
+            confident: self.confident,
+            plan: request.explain.then_some(self.plans),
+        }
+    }
 }
 
 impl Source<'_> {
-    fn prepare<'r>(&self, request: &'r SearchRequest) -> Result<Prepared<'r>> {
+    fn prepare<'r>(&self, request: &'r SearchRequest, time: Time) -> Result<Prepared<'r>> {
+        time.look()?;
         let bound = bind(request, &self.schema.catalog())?;
         self.handed(request)?;
         let vector = query_vector(self.schema, self.embedder, request, &bound)?;
-        Ok(Prepared { request, bound, vector })
+        Ok(Prepared { request, bound, vector, time })
+    }
+
+    /// Live rows that a request's filter admits, per segment.
+    fn wanted(&self, prepared: &Prepared<'_>) -> Result<Vec<Arc<RowSet>>> {
+        let filter = &prepared.request.filter;
+        wanted_rows(self.generation, self.schema, filter, prepared.time)
     }
 
     /// The live row with this id.
@@ -218,7 +263,10 @@ impl Source<'_> {
     /// Ranks the rows of one request.
     fn rank_one(&self, prepared: &Prepared<'_>, wanted: &[Arc<RowSet>]) -> Result<Ranking> {
         let found = match prepared.vector_leg() {
-            Some((leg, vector)) => self.vector_leg(leg, &[vector], prepared.request, wanted)?.pop(),
+            Some((leg, vector)) => {
+                let how = (&prepared.request.params, prepared.time);
+                self.vector_leg(leg, &[vector], how, wanted)?.pop()
+            }
             None => None,
         };
         self.rank(prepared, found.unwrap_or_default(), wanted)
@@ -229,13 +277,15 @@ impl Source<'_> {
         let Some(first) = task.first() else {
             return Ok(Vec::new());
         };
-        let wanted = wanted_rows(self.generation, self.schema, &first.request.filter)?;
+        // What is done for all of them has the time of the one that has least.
+        let time = task.iter().fold(first.time, |time, p| time.sooner(p.time));
+        let wanted = wanted_rows(self.generation, self.schema, &first.request.filter, time)?;
         let found = match first.vector_leg() {
             None => vec![Found::default(); task.len()],
             Some((leg, _)) => {
                 let vectors = task.iter().filter_map(|p| Some(p.vector_leg()?.1));
                 let vectors: Vec<&[f32]> = vectors.collect();
-                self.vector_leg(leg, &vectors, first.request, &wanted)?
+                self.vector_leg(leg, &vectors, (&first.request.params, time), &wanted)?
             }
         };
         let answers = task.iter().zip(found);
@@ -246,11 +296,11 @@ impl Source<'_> {
         &self,
         leg: &BoundLeg,
         vectors: &[&[f32]],
-        request: &SearchRequest,
+        (params, time): (&Params, Time),
         wanted: &[Arc<RowSet>],
     ) -> Result<Vec<Found>> {
         let field = leg.vector_field.as_deref().unwrap_or_default();
-        let asked = Asked { field, vectors, window: leg.window, params: &request.params };
+        let asked = Asked { field, vectors, window: leg.window, params, time };
         vector::search(self.generation, &asked, wanted)
     }
 
@@ -262,14 +312,14 @@ impl Source<'_> {
         wanted: &[Arc<RowSet>],
     ) -> Result<Ranking> {
         let (generation, schema) = (self.generation, self.schema);
-        let Prepared { request, bound, vector } = prepared;
+        let Prepared { request, bound, vector, time } = prepared;
         let mut text_query = None;
         let (mut legs, mut more) = (Vec::with_capacity(bound.legs.len()), false);
         for leg in &bound.legs {
             let hits = match leg.kind {
                 Leg::Text => {
                     let query = text_query.insert(text::query(generation, schema, request)?);
-                    text::search(generation, query, wanted, leg.window)?
+                    text::search(generation, query, wanted, leg.window, *time)?
                 }
                 Leg::Vector => std::mem::take(&mut found.hits),
             };
@@ -280,8 +330,11 @@ impl Source<'_> {
             let leg = legs.iter().find(|leg| leg.leg == floor.leg)?;
             Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
         });
+        time.look()?;
         let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
-        let (list, rerank) = self.rerank(request, bound, vector.as_deref(), fused)?;
+        time.look()?;
+        let (list, rerank) = self.rerank(request, bound, vector.as_deref(), fused, *time)?;
+        time.look()?;
         Ok(Ranking { list, rerank, confident, text_query, plans: found.plans, more })
     }
 
@@ -292,33 +345,33 @@ impl Source<'_> {
         mut ranking: Ranking,
         wanted: &[Arc<RowSet>],
     ) -> Result<SearchResponse> {
-        let (generation, request) = (self.generation, prepared.request);
-        let facets = self.facets(request, wanted)?;
+        let request = prepared.request;
+        let facets = self.facets(request, wanted, prepared.time)?;
         let (mut hits, mut groups) = (Vec::new(), None);
         if let Some(by) = &request.group_by {
             let (made, last) = self.groups(prepared, by, ranking, wanted)?;
             (groups, ranking) = (Some(made), last);
         } else {
-            let (threshold, list) = (ranking.threshold(request), std::mem::take(&mut ranking.list));
-            let list = list.into_iter().filter(|row| threshold.is_none_or(|t| row.reaches(t)));
-            let page = list.skip(request.offset).take(request.limit);
-            let query = ranking.text_query.as_ref();
-            let read = page.map(|row| hit(generation, self.schema, request, query, row));
-            hits = read.collect::<Result<_>>()?;
+            let page = ranking.page(request);
+            hits = self.read(request, ranking.text_query.as_ref(), page, prepared.time)?;
         }
-        let Ranking { rerank, confident, plans, .. } = ranking;
-        Ok(SearchResponse {
-            hits,
-            groups,
-            facets,
-            generation: generation.number,
-            seq: generation.seq,
-            exact: plans.iter().all(|p| p.strategy.is_exact()),
-            matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
-            rerank,
-            confident,
-            plan: request.explain.then_some(plans),
-        })
+        let head = ranking.into_head(self.generation, request, wanted);
+        Ok(SearchResponse { hits, groups, facets, ..head })
+    }
+
+    /// Reads the documents of ranked rows.
+    fn read(
+        &self,
+        request: &SearchRequest,
+        query: Option<&TextQuery>,
+        rows: impl Iterator<Item = Ranked<Place>>,
+        time: Time,
+    ) -> Result<Vec<Hit>> {
+        let read = |row| {
+            time.look()?;
+            hit(self.generation, self.schema, request, query, row)
+        };
+        rows.map(read).collect()
     }
 }
 
@@ -366,8 +419,13 @@ fn wanted_rows(
     generation: &Generation,
     schema: &Schema,
     filter: &Filter,
+    time: Time,
 ) -> Result<Vec<Arc<RowSet>>> {
-    generation.segments.iter().map(|live| live.matching(schema, filter)).collect()
+    let matching = |live: &LiveSegment| {
+        time.look()?;
+        live.matching(schema, filter)
+    };
+    generation.segments.iter().map(matching).collect()
 }
 
 fn hit(

@@ -9,8 +9,9 @@ use lexivec_query::rerank::{Ranked, Rerank, RerankKind, mmr, reorder};
 use serde::Serialize;
 
 use super::{Place, Source, gather};
+use crate::deadline::{Deadline, Time};
 use crate::error::{Error, Result};
-use crate::model::rerank::{Candidate, Deadline, HandedReranker, RerankQuery, out_of_time};
+use crate::model::rerank::{Candidate, HandedReranker, RerankQuery, out_of_time};
 use crate::schema::Metric;
 use crate::segment::Vectors;
 use crate::vector::distance::{inverse_norm, similarity};
@@ -54,11 +55,12 @@ impl Source<'_> {
         bound: &Bound,
         vector: Option<&[f32]>,
         fused: Vec<Fused<Place>>,
+        time: Time,
     ) -> Result<Final> {
         let Some(rerank) = request.rerank else {
             return Ok((fused.into_iter().map(Ranked::plain).collect(), None));
         };
-        let deadline = Deadline::after(Duration::from_millis(rerank.budget_ms));
+        let deadline = time.cut(Duration::from_millis(rerank.budget_ms));
         let candidates = fused.get(..rerank.depth).unwrap_or(&fused);
         let stage = Stage { source: self, request, bound, rerank, vector, deadline };
         let mut report = RerankReport {

@@ -8,6 +8,7 @@ use lexivec_query::request::Highlight;
 
 use super::{Place, gather};
 use crate::collection::Generation;
+use crate::deadline::Time;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::segment::RowSet;
@@ -38,11 +39,13 @@ pub(super) fn search(
     query: &TextQuery,
     wanted: &[Arc<RowSet>],
     window: usize,
+    time: Time,
 ) -> Result<Vec<(Place, f64)>> {
     let mut hits = Vec::new();
     for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
+        time.look()?;
         let rank = |row| live.segment.documents.rank(row);
-        let found = query.search(&live.segment.text, rows, window, rank)?;
+        let found = query.search(&live.segment.text, rows, window, rank, time)?;
         hits.extend(found.into_iter().map(|(row, score)| ((place, row), score)));
     }
     gather::merge(generation, &mut hits, window);

@@ -15,7 +15,8 @@ use lexivec_query::request::{Bm25, Leg, SearchRequest};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Place, Source, gather, text, wanted_rows};
+use super::{Place, Source, gather, text};
+use crate::deadline::Time;
 use crate::error::{Error, Result};
 use crate::limits::MAX_TUNE_QUERIES;
 use crate::segment::RowSet;
@@ -133,11 +134,16 @@ impl Trial<'_> {
         let widest = MAX_TRIED_CANDIDATES.max(depth);
         let wide = plain.clone().limit(widest);
         let generation = self.source.generation;
-        let wanted = wanted_rows(generation, self.source.schema, &wide.filter)?;
-        let prepared = self.source.prepare(&wide)?;
+        let prepared = self.source.prepare(&wide, Time::Endless)?;
+        let wanted = self.source.wanted(&prepared)?;
         let vector_list = match prepared.vector_leg() {
             Some((leg, vector)) => {
-                let found = self.source.vector_leg(leg, &[vector], &wide, &wanted)?;
+                let found = self.source.vector_leg(
+                    leg,
+                    &[vector],
+                    (&wide.params, Time::Endless),
+                    &wanted,
+                )?;
                 found.into_iter().next().unwrap_or_default().hits
             }
             None => Vec::new(),
@@ -177,7 +183,7 @@ impl Trial<'_> {
             None => {
                 let generation = self.source.generation;
                 let query = text::query(generation, self.source.schema, request)?;
-                let hits = text::search(generation, &query, wanted, window)?;
+                let hits = text::search(generation, &query, wanted, window, Time::Endless)?;
                 lists.push((request.bm25, hits));
                 lists.len() - 1
             }

@@ -10,6 +10,7 @@ use lexivec_query::request::Params;
 
 use super::{Place, gather};
 use crate::collection::Generation;
+use crate::deadline::Time;
 use crate::error::Result;
 use crate::segment::{RowSet, Segment, Vectors};
 use crate::vector::distance::machine;
@@ -30,6 +31,7 @@ pub(super) struct Asked<'a> {
     pub(super) vectors: &'a [&'a [f32]],
     pub(super) window: usize,
     pub(super) params: &'a Params,
+    pub(super) time: Time,
 }
 
 /// The answer to one of them: the `window` closest wanted rows, best first, and each segment's plan.
@@ -50,6 +52,7 @@ pub(super) fn search(
 ) -> Result<Vec<Found>> {
     let mut all = vec![Found::default(); asked.vectors.len()];
     for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
+        asked.time.look()?;
         let found = search_segment(&live.segment, live.alive.count(), asked, rows)?;
         for (found, (rows, plan)) in all.iter_mut().zip(found) {
             found.hits.extend(rows.into_iter().map(|(row, score)| ((place, row), score)));
@@ -162,8 +165,13 @@ impl Search<'_> {
     }
 
     fn exact(&self, plan: &SegmentPlan, queries: &[Query<'_>]) -> Result<Vec<InSegment>> {
-        let store = &self.vectors.store;
-        let found = scan_many(queries, self.rows.iter(), self.asked.window, |row| self.rank(row))?;
+        let (store, rows, time) = (&self.vectors.store, self.rows.iter(), self.asked.time);
+        let (window, rank) = (self.asked.window, |row| self.rank(row));
+        let found = match time.ends() {
+            false => scan_many(queries, rows, window, rank)?,
+            true => scan_many(queries, time.rows(rows), window, rank)?,
+        };
+        time.look()?;
         let work = Work { scored: u64::from(self.rows.count()), ..Work::default() };
         let plan = self.done(plan, work, |pages| {
             self.rows.iter().for_each(|row| store.touch(row, pages));
@@ -179,7 +187,7 @@ impl Search<'_> {
         near: &[CodeQuery],
     ) -> Result<Vec<InSegment>> {
         let (window, store) = (self.asked.window, &self.vectors.store);
-        let found = codes.scan_many(near, self.rows, rescored(codes, window, self.rows))?;
+        let found = self.scan(codes, near)?;
         let mut all = Vec::with_capacity(queries.len());
         for (query, mut best) in queries.iter().zip(found) {
             let (found, scored) = rescore(query, &mut best, window, |row| self.rank(row))?;
@@ -194,6 +202,18 @@ impl Search<'_> {
         Ok(all)
     }
 
+    /// The rows closest by their codes, for each query.
+    fn scan(&self, codes: &Codes, near: &[CodeQuery]) -> Result<Vec<Vec<Near>>> {
+        let (rows, time) = (self.rows.iter(), self.asked.time);
+        let most = rescored(codes, self.asked.window, self.rows);
+        let found = match time.ends() {
+            false => codes.scan_many(near, rows, most)?,
+            true => codes.scan_many(near, time.rows(rows), most)?,
+        };
+        time.look()?;
+        Ok(found)
+    }
+
     /// Walks the graph; scans where that met too few rows: no hit may be missing.
     fn by_walk(
         &self,
@@ -206,6 +226,7 @@ impl Search<'_> {
     ) -> Result<InSegment> {
         let (window, store) = (self.asked.window, &self.vectors.store);
         let enough = window.min(self.rows.count() as usize);
+        self.asked.time.look()?;
         let mut pages = self.pages();
         let (walk, width) = self.walk(graph, codes, near, ef, pages.as_mut())?;
         let (found, walked) = walk;
@@ -225,7 +246,7 @@ impl Search<'_> {
         } else {
             plan.tried = Some(std::mem::replace(&mut plan.strategy, Strategy::Codes));
             work.scanned = u64::from(self.rows.count());
-            best = codes.scan(near, self.rows, rescored(codes, window, self.rows))?;
+            best = self.scan(codes, std::slice::from_ref(near))?.pop().unwrap_or_default();
             if let Some(pages) = &mut pages {
                 self.rows.iter().for_each(|row| codes.touch(row, pages));
                 // Which are let go for want of pages depends on the order.

@@ -8,7 +8,8 @@ use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::topk::descending;
 use lexivec_query::why_not::{LegPlace, Place as InLeg, Verdict, WhyNot, failing_clause, judge};
 
-use super::{Place, Ranking, Source, gather, text, wanted_rows};
+use super::{Place, Ranking, Source, gather, text};
+use crate::deadline::Time;
 use crate::error::{Error, Result};
 
 /// Tells the stage that dropped a row.
@@ -17,12 +18,12 @@ pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) ->
     if request.group_by.is_some() {
         return Err(Error::invalid("group_by", "why_not is told of hits; leave the groups out"));
     }
-    let prepared = source.prepare(request)?;
+    let prepared = source.prepare(request, Time::of(request))?;
     let Some(place) = source.find(id)? else {
         return told(Verdict::NotInCollection, Vec::new());
     };
     let (segment, row) = (place.0 as usize, place.1);
-    let wanted = wanted_rows(source.generation, source.schema, &request.filter)?;
+    let wanted = source.wanted(&prepared)?;
     if !wanted.get(segment).is_some_and(|rows| rows.contains(row)) {
         let live = source.generation.segments.get(segment);
         let mut admits = |clause: &Filter| match live {
@@ -35,8 +36,8 @@ pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) ->
     let ranking = source.rank_one(&prepared, &wanted)?;
     let found = ranking.list.iter().enumerate().find(|(_, ranked)| ranked.fused.key == place);
     let contributions = found.map_or(&[][..], |(_, ranked)| &ranked.fused.contributions);
-    let looked =
-        Looked { source, place, wanted: &wanted, ranking: &ranking, syntax: request.syntax };
+    let (syntax, time) = (request.syntax, prepared.time);
+    let looked = Looked { source, place, wanted: &wanted, ranking: &ranking, syntax, time };
     let mut legs = Vec::with_capacity(prepared.bound.legs.len());
     for leg in &prepared.bound.legs {
         let part = contributions.iter().find(|c| c.leg == leg.kind);
@@ -54,6 +55,7 @@ struct Looked<'a> {
     wanted: &'a [std::sync::Arc<crate::segment::RowSet>],
     ranking: &'a Ranking,
     syntax: Syntax,
+    time: Time,
 }
 
 /// Why the text leg does not match a row.
@@ -102,7 +104,7 @@ impl Looked<'_> {
         let Some(query) = &self.ranking.text_query else { return Ok(None) };
         let rows: usize = self.wanted.iter().map(|rows| rows.count() as usize).sum();
         let window = rows.max(leg.window);
-        let hits = text::search(self.source.generation, query, self.wanted, window)?;
+        let hits = text::search(self.source.generation, query, self.wanted, window, self.time)?;
         let found = hits.iter().position(|(place, _)| *place == self.place);
         Ok(found.and_then(|i| Some((i + 1, hits.get(i)?.1))))
     }
@@ -122,6 +124,7 @@ impl Looked<'_> {
         let own = f64::from(query.similarity(&query.stored(self.place.1)?));
         let mut rank = 1;
         for (segment, store, rows) in stores {
+            self.time.look()?;
             let query = store.query(vector);
             for row in rows.iter().filter(|&row| store.present.contains(row)) {
                 let score = f64::from(query.similarity(&query.stored(row)?));

@@ -7,5 +7,7 @@ mod tokenizer;
 mod transformer;
 
 pub use embed::{Embedder, StaticEmbedder};
-pub use rerank::{Candidate, Deadline, RerankQuery, Reranker, Wants};
+pub use rerank::{Candidate, RerankQuery, Reranker, Wants};
 pub use transformer::{CrossEncoder, Precision, TransformerEmbedder};
+
+pub use crate::deadline::Deadline;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::limits::MAX_RUNNING_RERANKS;
 
@@ -81,26 +81,6 @@ pub struct Candidate {
     pub payload: Map<String, Value>,
     /// Its vector, if it is wanted and the row has one.
     pub vector: Option<Vec<f32>>,
-}
-
-/// A moment after which an answer is of no use.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline(Instant);
-
-impl Deadline {
-    pub(crate) fn after(budget: Duration) -> Self {
-        Self(Instant::now() + budget)
-    }
-
-    /// True once it is over.
-    pub fn passed(&self) -> bool {
-        self.left().is_zero()
-    }
-
-    /// The time left.
-    pub fn left(&self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
 }
 
 /// A reranker that was handed in, and how many of its calls are running.

@@ -13,6 +13,7 @@ use super::index::TextIndex;
 use super::postings::walk;
 use super::score::FieldNorms;
 use super::statistics::Statistics;
+use crate::deadline::Time;
 use crate::error::{Error, Result};
 use crate::schema::TextField;
 use crate::segment::{BestRows, RowSet};
@@ -160,11 +161,13 @@ impl ClauseQuery {
         wanted: &RowSet,
         k: usize,
         rank: impl Fn(u32) -> Result<u32>,
+        time: Time,
     ) -> Result<Vec<(u32, f64)>> {
         let admitted = self.rows(&self.root, index, wanted)?;
         let rows: Vec<u32> = admitted.iter().collect();
         let mut scores = vec![0.0; rows.len()];
         self.score(&self.root, &admitted, index, &mut |leaf, within| {
+            time.look()?;
             let (lengths, mut at) = (index.lengths(leaf.field)?, 0);
             leaf.each(index, within, &mut |row, tf| {
                 at += rows.get(at..).map_or(0, |left| left.partition_point(|&other| other < row));

@@ -8,6 +8,7 @@ use super::clauses::{ClauseQuery, Compiler};
 use super::index::TextIndex;
 use super::score::{FieldNorms, WordQuery};
 use super::statistics::Statistics;
+use crate::deadline::Time;
 use crate::error::Result;
 use crate::schema::TextField;
 use crate::segment::RowSet;
@@ -57,10 +58,11 @@ impl TextQuery {
         wanted: &RowSet,
         k: usize,
         rank: impl Fn(u32) -> Result<u32>,
+        time: Time,
     ) -> Result<Vec<(u32, f64)>> {
         match self {
-            Self::Words(query) => query.search(index, wanted, k, rank),
-            Self::Clauses(query) => query.search(index, wanted, k, rank),
+            Self::Words(query) => query.search(index, wanted, k, rank, time),
+            Self::Clauses(query) => query.search(index, wanted, k, rank, time),
         }
     }
 

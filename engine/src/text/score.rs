@@ -15,6 +15,7 @@ use super::analyzer::Analysis;
 use super::index::{Lengths, TextIndex, term_frequency};
 use super::postings::{SEEK_COST, reach};
 use super::statistics::Statistics;
+use crate::deadline::Time;
 use crate::error::Result;
 use crate::schema::TextField;
 use crate::segment::{BestRows, RowSet};
@@ -127,6 +128,7 @@ impl WordQuery {
         wanted: &RowSet,
         k: usize,
         rank: impl Fn(u32) -> Result<u32>,
+        time: Time,
     ) -> Result<Vec<(u32, f64)>> {
         let mut lists = Vec::with_capacity(self.terms.len());
         for (place, term) in self.terms.iter().enumerate() {
@@ -139,7 +141,7 @@ impl WordQuery {
         }
         let mut best = BestRows::new(k, rank);
         let total: u64 = lists.iter().map(|l| u64::from(l.postings.doc_freq())).sum();
-        let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted };
+        let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted, time };
         if u64::from(wanted.count()) * SEEK_COST < total {
             scorer.drive_by_filter(lists, &mut best)?;
         } else {
@@ -271,6 +273,7 @@ struct Scorer<'a> {
     terms: usize,
     rows: u32,
     wanted: &'a RowSet,
+    time: Time,
 }
 
 impl Scorer<'_> {
@@ -320,6 +323,7 @@ impl Scorer<'_> {
             let Some(start) = next.filter(|&row| row < self.rows) else {
                 return Ok(());
             };
+            self.time.look()?;
             window.start = start;
             lists[essential..].iter_mut().for_each(|list| window.gather(list, some));
             let before = essential;

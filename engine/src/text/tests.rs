@@ -18,6 +18,7 @@ use super::columns::{Beside, Columns, write_columns};
 use super::index::{TextIndex, write_text};
 use super::query::{Meaning, TextQuery};
 use super::statistics::{Provider, Statistics};
+use crate::deadline::Time;
 use crate::error::Result;
 use crate::schema::{Analyzer, TextField};
 use crate::segment::RowSet;
@@ -166,7 +167,7 @@ proptest! {
         }
         // Ranks run against the rows, so that ties are not decided by the row by chance.
         let found = query
-            .search(&fixture.index, &wanted, k, |row| Ok(rows - row))
+            .search(&fixture.index, &wanted, k, |row| Ok(rows - row), Time::Endless)
             .expect("searched");
         let mut expected: Vec<(u32, f64)> =
             fixture.scores(&query).into_iter().filter(|(row, _)| wanted.contains(*row)).collect();
@@ -186,7 +187,7 @@ proptest! {
         let query = fixture.read(said, Syntax::QueryString).expect("a query");
         let wanted = RowSet::full(rows);
         let found =
-            query.search(&fixture.index, &wanted, rows as usize, Ok).expect("searched");
+            query.search(&fixture.index, &wanted, rows as usize, Ok, Time::Endless).expect("searched");
         let clauses = query_string::parse(said).expect("read");
         let expected: Vec<u32> = (0..rows)
             .filter(|&row| {
@@ -202,7 +203,7 @@ proptest! {
             let sum = terms.iter().map(|t| t.contribution).fold(0.0, |sum, part| sum + part);
             prop_assert_eq!(sum.to_bits(), score.to_bits(), "{}", said);
         }
-        let best = query.search(&fixture.index, &wanted, k, Ok).expect("searched");
+        let best = query.search(&fixture.index, &wanted, k, Ok, Time::Endless).expect("searched");
         prop_assert_eq!(&best[..], &found[..k.min(found.len())]);
     }
 

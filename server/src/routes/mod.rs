@@ -24,6 +24,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::error::{Answer, Problem};
 use crate::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
 use crate::state::State;
+use crate::wire::json;
 
 type App = Shared<Arc<State>>;
 
@@ -226,9 +227,13 @@ async fn read_json<T: DeserializeOwned>(
     headers: &HeaderMap,
     body: Body,
 ) -> Answer<T> {
+    json(&read_one(state, headers, body).await?.bytes)
+}
+
+/// Reads a body of one JSON document.
+async fn read_one(state: &State, headers: &HeaderMap, body: Body) -> Answer<Held> {
     if body_kind(headers)? != BodyKind::Json {
         return Err(Problem::bad_request("this route takes one JSON document"));
     }
-    let held = read_body(state, headers, body).await?;
-    serde_json::from_slice(&held.bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
+    read_body(state, headers, body).await
 }

@@ -1,29 +1,56 @@
 //! Searching a collection, explaining what was found, and measuring how well that goes.
 
+use std::time::Instant;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use lexivec::query::gather::FacetCounts;
-use lexivec::{RecallReport, SearchResponse};
+use lexivec::{RecallReport, SearchRequest, SearchResponse};
 use serde_json::{Map, Value};
 
-use super::{App, read_json};
+use super::{App, read_json, read_one};
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_REQUESTS;
-use crate::wire::{BatchJson, ExplainJson, FacetJson, RecallJson, SearchJson};
+use crate::wire::{
+    BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, SearchJson,
+};
+
+/// The request, with what it has waited for its turn taken from its time.
+fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
+    let waited = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    request.deadline_ms = request.deadline_ms.map(|millis| millis.saturating_sub(waited));
+    request
+}
 
 pub(super) async fn search(
     Shared(state): App,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<SearchResponse>> {
+) -> Answer<Response> {
     let collection = state.collection(&name)?;
-    let request = read_json::<SearchJson>(&state, &headers, body).await?.into_request()?;
-    let answer = state.search(move || Ok(collection.search(&request)?)).await?;
-    Ok(Json(answer))
+    let asked = SearchBody::read(&read_one(&state, &headers, body).await?.bytes)?;
+    let (cursors, since) = (state.cursors.clone(), Instant::now());
+    let answer = state.search(move || {
+        Ok(match asked {
+            SearchBody::Search(request) => {
+                Json(collection.search(&late(request, since))?).into_response()
+            }
+            SearchBody::Open(request, reach) => {
+                let request = late(request, since);
+                let cursor = collection.cursor(&request, reach)?;
+                let page = cursors.open(&collection, cursor, request.limit, Instant::now())?;
+                Json(page).into_response()
+            }
+            SearchBody::Next(NextJson { cursor, limit }) => {
+                Json(cursors.page(&collection, &cursor, limit, Instant::now())?).into_response()
+            }
+        })
+    });
+    answer.await
 }
 
 pub(super) async fn explain(
@@ -35,7 +62,9 @@ pub(super) async fn explain(
     let collection = state.collection(&name)?;
     let body = read_json::<Map<String, Value>>(&state, &headers, body).await?;
     let ExplainJson { request, why_not } = ExplainJson::read(body)?;
+    let since = Instant::now();
     let answer = state.search(move || {
+        let request = late(request, since);
         Ok(match why_not {
             Some(id) => Json(collection.why_not(&request, &id)?).into_response(),
             None => Json(collection.search(&request)?).into_response(),
@@ -58,7 +87,12 @@ pub(super) async fn batch(
     }
     let requests =
         requests.into_iter().map(SearchJson::into_request).collect::<Answer<Vec<_>>>()?;
-    Ok(Json(state.search(move || Ok(collection.search_many(&requests)?)).await?))
+    let since = Instant::now();
+    let work = move || {
+        let late = requests.into_iter().map(|request| late(request, since));
+        Ok(collection.search_many(&late.collect::<Vec<_>>())?)
+    };
+    Ok(Json(state.search(work).await?))
 }
 
 pub(super) async fn facet(

@@ -2,6 +2,7 @@
 
 pub(crate) mod judged;
 
+use lexivec::limits::DEFAULT_REACH;
 use lexivec::query::filter::Filter;
 use lexivec::query::gather::{DEFAULT_FACET_LIMIT, Facet, GroupBy};
 use lexivec::query::plan::StrategyKind;
@@ -11,8 +12,9 @@ use lexivec::query::request::{
 };
 use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
 use lexivec::schema::{TextField, VectorField};
-use lexivec::{Metric, Options, RecallOptions, RecallQueries};
-use serde::Deserialize;
+use lexivec::{Metric, Options, RecallOptions, RecallQueries, SearchResponse};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Answer, Problem};
@@ -53,6 +55,76 @@ pub(crate) struct SearchJson {
     highlight: Option<Highlight>,
     #[serde(default)]
     explain: bool,
+    cursor: Option<CursorJson>,
+    deadline_ms: Option<u64>,
+}
+
+/// The `cursor` of a search.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "\"cursor\" is {\"reach\": n}, which opens one, or the token of the last answer"
+)]
+enum CursorJson {
+    Next(String),
+    Open(ReachJson),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReachJson {
+    #[serde(default = "reach")]
+    reach: usize,
+}
+
+fn reach() -> usize {
+    DEFAULT_REACH
+}
+
+/// What `POST /v1/collections/{c}/search` may be asked.
+pub(crate) enum SearchBody {
+    /// Hits.
+    Search(SearchRequest),
+    /// Hits, and a cursor for those after them, up to so many.
+    Open(SearchRequest, usize),
+    /// The hits after those of an answer before.
+    Next(NextJson),
+}
+
+/// A request for the next page, which has no other members.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NextJson {
+    pub(crate) cursor: String,
+    #[serde(alias = "k", alias = "top_k")]
+    pub(crate) limit: Option<usize>,
+}
+
+impl SearchBody {
+    /// Reads a body.
+    pub(crate) fn read(bytes: &[u8]) -> Answer<Self> {
+        let mut search: SearchJson = json(bytes)?;
+        Ok(match search.cursor.take() {
+            None => Self::Search(search.into_request()?),
+            Some(CursorJson::Open(open)) => Self::Open(search.into_request()?, open.reach),
+            // Read once more, as nothing else may be said.
+            Some(CursorJson::Next(cursor)) => Self::Next(NextJson { cursor, ..json(bytes)? }),
+        })
+    }
+}
+
+/// An answer, and the token for the hits after it while there are more.
+#[derive(Serialize)]
+pub(crate) struct PageJson {
+    #[serde(flatten)]
+    pub(crate) answer: SearchResponse,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cursor: Option<String>,
+}
+
+/// Reads the JSON of a body.
+pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
+    serde_json::from_slice(bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
 }
 
 fn yes() -> bool {
@@ -124,6 +196,9 @@ struct ParamsJson {
 impl SearchJson {
     /// The request these words mean.
     pub(crate) fn into_request(self) -> Answer<SearchRequest> {
+        if self.cursor.is_some() {
+            return Err(Problem::bad_request("cursor: only the route /search gives pages"));
+        }
         let mut request = SearchRequest::default();
         request.text = self.text;
         request.syntax = self.syntax;
@@ -148,6 +223,7 @@ impl SearchJson {
         request.with_text = self.with_text;
         request.highlight = self.highlight;
         request.explain = self.explain;
+        request.deadline_ms = self.deadline_ms;
         Ok(request)
     }
 }

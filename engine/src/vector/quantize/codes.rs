@@ -162,7 +162,7 @@ impl Codes {
 
     /// The `most` closest of some rows by their codes, in no order.
     pub(crate) fn scan(&self, query: &CodeQuery, rows: &RowSet, most: usize) -> Result<Vec<Near>> {
-        let found = self.scan_many(std::slice::from_ref(query), rows, most)?;
+        let found = self.scan_many(std::slice::from_ref(query), rows.iter(), most)?;
         Ok(found.into_iter().next().unwrap_or_default())
     }
 
@@ -170,13 +170,13 @@ impl Codes {
     pub(crate) fn scan_many(
         &self,
         queries: &[CodeQuery],
-        rows: &RowSet,
+        mut rows: impl Iterator<Item = u32>,
         most: usize,
     ) -> Result<Vec<Vec<Near>>> {
         let mut all: Vec<_> = queries.iter().map(|_| Best::new(most)).collect();
         let (mut block, mut next) = (Vec::new(), Vec::new());
         let (mut products, mut scores) = (Vec::new(), Vec::new());
-        let (mut rows, ahead) = (rows.iter(), self.ahead()?);
+        let ahead = self.ahead()?;
         let mut take = |block: &mut Vec<u32>| {
             block.clear();
             block.extend(rows.by_ref().take(SCAN_ROWS).inspect(|&row| ahead.ask(row)));

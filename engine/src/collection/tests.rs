@@ -1,0 +1,88 @@
+//! Whether a search looks at the clock between all its steps: on a clock that is over after so many looks.
+
+use std::sync::atomic::AtomicUsize;
+
+use lexivec_query::request::{Highlight, Mode, Syntax};
+use lexivec_query::{Rerank, SearchRequest};
+
+use super::Collection;
+use crate::deadline::Time;
+use crate::document::Document;
+use crate::error::{Error, Result};
+use crate::execute::{self, SearchResponse};
+use crate::options::Options;
+use crate::schema::Metric;
+
+/// One segment of each size.
+fn collection(segments: &[usize]) -> Collection {
+    let options = Options::new().vector(2, Metric::Cosine).graph_min_rows(1_000_000);
+    let collection = Collection::in_memory(options).expect("made");
+    let mut id = 0;
+    for rows in segments {
+        let row = |_| {
+            id += 1;
+            let vector = vec![1.0, (id % 97) as f32];
+            Document::new(id.to_string()).text("text", "wing").vector(vector).payload("n", id % 7)
+        };
+        collection.upsert((0..*rows).map(row).collect()).expect("written");
+        collection.flush().expect("flushed");
+    }
+    collection
+}
+
+/// The answer with so many looks, and how many are left of them.
+fn search(
+    collection: &Collection,
+    request: &SearchRequest,
+    looks: usize,
+) -> (Result<SearchResponse>, usize) {
+    let left: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(looks)));
+    let generation = collection.shared.view().expect("a generation");
+    let answer = execute::search(&collection.source(&generation), request, Time::Looks(left));
+    (answer, left.load(std::sync::atomic::Ordering::Relaxed))
+}
+
+/// How often a search looks.
+fn looks(collection: &Collection, request: &SearchRequest) -> usize {
+    const MANY: usize = 1_000_000;
+    let (answer, left) = search(collection, request, MANY);
+    answer.expect("an answer");
+    MANY - left
+}
+
+#[test]
+fn a_search_ends_at_whatever_look_its_time_is_over() {
+    let collection = collection(&[40, 30, 20]);
+    let hybrid = SearchRequest::hybrid("wing", vec![1.0, 3.0]).limit(5);
+    let mut words = SearchRequest::text("+wing -tail").mode(Mode::Text).limit(5);
+    (words.syntax, words.highlight) = (Syntax::QueryString, Some(Highlight::default()));
+    let mmr = Rerank::mmr(0.5).budget_ms(60_000);
+    // At the least: the beginning; each segment under the filter and in each leg; fusion, and both sides
+    // of the rerank; hits. Facets look in each segment, and groups at each row.
+    for (request, least) in [
+        (hybrid.clone(), 1 + 9 + 3 + 5),
+        (hybrid.clone().rerank(mmr).facet("n", 3), 1 + 9 + 3 + 3 + 5),
+        (hybrid.clone().group_by("n", 2), 1 + 9 + 3 + 10 + 10),
+        (words, 1 + 6 + 3 + 5),
+    ] {
+        let expected = collection.search(&request).expect("an answer");
+        let all = looks(&collection, &request);
+        assert!(all >= least, "{all} looks, {least} are the least: {request:?}");
+        for looks in 0..all {
+            let error = search(&collection, &request, looks).0.expect_err("too late");
+            assert!(matches!(error, Error::DeadlineExceeded), "{error}");
+        }
+        assert_eq!(search(&collection, &request, all).0.expect("an answer"), expected);
+    }
+}
+
+#[test]
+fn a_scan_looks_now_and_then() {
+    let (few, many) = (collection(&[4_000]), collection(&[12_300]));
+    let exact = SearchRequest::vector(vec![1.0, 3.0]).exact();
+    for request in [&exact, &SearchRequest::vector(vec![1.0, 3.0])] {
+        assert_eq!(looks(&many, request), looks(&few, request) + 3, "{request:?}");
+    }
+    let words = SearchRequest::text("wing");
+    assert!(looks(&many, &words) > looks(&few, &words));
+}

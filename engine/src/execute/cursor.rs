@@ -1,0 +1,122 @@
+//! A cursor: the ranked list of a request on one generation, read page by page.
+
+use std::sync::Arc;
+
+use lexivec_query::SearchRequest;
+use lexivec_query::rerank::Ranked;
+
+use super::{Place, SearchResponse, Source, text, wanted_rows};
+use crate::collection::Generation;
+use crate::deadline::Time;
+use crate::error::{Error, Result};
+use crate::limits::MAX_REACH;
+use crate::schema::Schema;
+
+/// The hits of one request as they were ranked when the cursor was opened, to be read in pages. Whatever
+/// is written, flushed or compacted meanwhile: pages that follow each other have no hit twice and lack
+/// none, and together they are, to the bit, what one search for as many hits as the cursor reaches gave
+/// on that generation.
+///
+/// It keeps the request and the ranked rows, not their documents: about 220 bytes a row and at most
+/// [`MAX_REACH`] rows, so 2.2 MB. It holds its generation, too: segment files that a compaction replaces
+/// take space on disk, and rows not flushed yet take memory, until the cursor is dropped. It holds
+/// neither the collection nor its lock.
+pub struct Cursor {
+    generation: Arc<Generation>,
+    schema: Arc<Schema>,
+    /// Without the query vector: what it was for is done.
+    request: SearchRequest,
+    list: Vec<Ranked<Place>>,
+    /// True if the text leg ran.
+    by_words: bool,
+    /// What every page says besides its hits.
+    head: SearchResponse,
+    next: usize,
+}
+
+impl Cursor {
+    /// Ranks the rows of a request, up to `reach` of them, on the generation that is the source's.
+    pub(crate) fn open(
+        source: &Source<'_>,
+        (generation, schema): (Arc<Generation>, Arc<Schema>),
+        request: &SearchRequest,
+        reach: usize,
+    ) -> Result<Self> {
+        if request.group_by.is_some() {
+            return Err(Error::invalid("group_by", "a cursor reads hits; leave the groups out"));
+        }
+        if reach == 0 || reach.saturating_add(request.offset) > MAX_REACH {
+            let detail = format!("a number from 1 to {MAX_REACH}, with the offset, is expected");
+            return Err(Error::invalid("reach", detail));
+        }
+        let mut request = request.clone().limit(reach);
+        let prepared = source.prepare(&request, Time::of(&request))?;
+        let wanted = source.wanted(&prepared)?;
+        let mut ranking = source.rank_one(&prepared, &wanted)?;
+        let mut list: Vec<_> = ranking.page(&request).collect();
+        // The legs bring more than is kept.
+        list.iter_mut().for_each(|row| row.fused.contributions.shrink_to_fit());
+        list.shrink_to_fit();
+        let by_words = ranking.text_query.is_some();
+        let head = ranking.into_head(source.generation, &request, &wanted);
+        request.vector = None;
+        Ok(Self { generation, schema, request, list, by_words, head, next: 0 })
+    }
+
+    /// The next page: up to `limit` hits after those of the pages before; none when all were given.
+    /// Facets that the request asks for are in the first page alone. If it fails the cursor stays where
+    /// it is.
+    ///
+    /// # Errors
+    /// Corruption, where a touched block is damaged.
+    pub fn next(&mut self, limit: usize) -> Result<SearchResponse> {
+        let page = self.page(self.next, limit)?;
+        self.next += page.hits.len();
+        Ok(page)
+    }
+
+    /// The page of up to `limit` hits from place `from` on, counted from 0; as often as it is asked for.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
+        let (generation, schema, request) = (&*self.generation, &*self.schema, &self.request);
+        let time = Time::Endless;
+        let source = Source { generation, schema, embedder: None, reranker: None };
+        // Read anew: the terms that a prefix stands for have no bound, so they are not kept.
+        let reads = self.by_words && (request.explain || request.highlight.is_some());
+        let query = reads.then(|| text::query(generation, schema, request)).transpose()?;
+        let facets = match from == 0 && !request.facets.is_empty() {
+            true => {
+                let wanted = wanted_rows(generation, schema, &request.filter, time)?;
+                source.facets(request, &wanted, time)?
+            }
+            false => Vec::new(),
+        };
+        let rows = self.list.iter().skip(from).take(limit).cloned();
+        let hits = source.read(request, query.as_ref(), rows, time)?;
+        Ok(SearchResponse { hits, facets, ..self.head.clone() })
+    }
+
+    /// Hits of all pages together.
+    pub fn rows(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Hits that [`next`](Self::next) has not given yet.
+    pub fn left(&self) -> usize {
+        self.list.len().saturating_sub(self.next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lexivec_query::fusion::Contribution;
+
+    #[test]
+    fn a_row_takes_what_is_said() {
+        // Both legs found it.
+        assert!(size_of::<Ranked<Place>>() + 2 * size_of::<Contribution>() <= 220);
+    }
+}
