@@ -2,10 +2,6 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Bytes that one block checksum covers. Small enough that a first touch costs microseconds, large
-/// enough that the table of a gigabyte is 64 KiB.
-pub(crate) const BLOCK_BYTES: usize = 64 << 10;
-
 /// CRC32C (Castagnoli) of some bytes.
 pub(crate) fn crc(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes)

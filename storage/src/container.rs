@@ -3,7 +3,6 @@
 
 use std::io::{Read, Write};
 
-use crate::checksum::BLOCK_BYTES;
 use crate::codec::{Decoder, Encoder};
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
@@ -11,6 +10,8 @@ use crate::mapped::Bytes;
 use crate::vfs::Vfs;
 
 const MAGIC: &[u8; 8] = b"LXVEXPT\0";
+/// Bytes of a file that are copied at once.
+const COPY_BYTES: u64 = 64 << 10;
 /// Format of containers, major and minor.
 const VERSION: (u16, u16) = (1, 0);
 /// What containers are called in errors.
@@ -115,7 +116,7 @@ fn read(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
         let mut hash = blake3::Hasher::new();
         let mut left = segment.file.len;
         while left > 0 {
-            let part = input.take(left.min(BLOCK_BYTES as u64) as usize)?;
+            let part = input.take(left.min(COPY_BYTES) as usize)?;
             hash.update(&part);
             file.write_all(&part)?;
             left -= part.len() as u64;

@@ -69,6 +69,18 @@ impl Bytes {
         Ok(Self { start: map.as_ptr(), len: map.len(), _owner: Owner::Mapped(map) })
     }
 
+    /// Asks the system for a part of a mapped file, which is read beside what goes on; a hint.
+    pub(crate) fn will_need(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let Owner::Mapped(map) = &self._owner {
+            let before = self.start as usize - map.as_ptr() as usize;
+            let advice = memmap2::Advice::WillNeed;
+            let _ = map.advise_range(advice, before + range.start, range.len());
+        }
+        #[cfg(not(unix))]
+        let _ = range;
+    }
+
     /// A part of the region; `None` if it is not within.
     pub fn slice(&self, range: Range<usize>) -> Option<Self> {
         let part = self.get(range)?;

@@ -28,6 +28,7 @@ pub(crate) fn rescore(
     let mut take = |near: &mut [Near], count: usize, block: &mut Vec<_>| {
         let closest = closest(near.get_mut(ordered..).unwrap_or_default(), count);
         ordered += closest.len();
+        closest.iter().for_each(|near| query.ask(near.row));
         query.take(&mut closest.iter().map(|near| near.row), count, block)
     };
     take(near, k.saturating_add(LEAST_RESCORED), &mut block)?;

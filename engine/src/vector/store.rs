@@ -187,6 +187,15 @@ impl Query<'_> {
         self.inverse_norm
     }
 
+    /// Asks the disk for a row that is read soon.
+    pub(crate) fn ask(&self, row: u32) {
+        let part = |width: usize| row as usize * width..(row as usize + 1) * width;
+        self.store.rows.ask(part(self.store.dim * 4));
+        if let Some(norms) = &self.store.norms {
+            norms.ask(part(4));
+        }
+    }
+
     /// Reads the next rows of the query's store, as many as there are up to `most`, and asks memory for
     /// them.
     pub(crate) fn take<'a>(

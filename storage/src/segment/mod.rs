@@ -14,10 +14,16 @@ const MAGIC: &[u8; 8] = b"LXVSEGM\0";
 const FOOTER_MAGIC: &[u8; 8] = b"LXVSEGF\0";
 /// Format of segment files, major and minor.
 const VERSION: (u16, u16) = (1, 2);
-/// Before codes of half floats; otherwise the same.
+/// Before codes of half floats, and with blocks of [`OLD_BLOCK_SHIFT`]; otherwise the same.
 const VERSION_WITHOUT_HALVES: (u16, u16) = (1, 1);
-/// Before segments had codes; otherwise the same, and still read.
+/// Before segments had codes; otherwise as without halves, and still read.
 const VERSION_WITHOUT_CODES: (u16, u16) = (1, 0);
+/// Bytes that one block checksum covers: a page, so that a jump into a file that is in no cache reads no more
+/// than it has to. A first touch costs less than a microsecond, and the table is a thousandth of the file.
+const BLOCK_BYTES: usize = 1 << BLOCK_SHIFT;
+const BLOCK_SHIFT: u32 = 12;
+/// Blocks of older files: 64 KiB.
+const OLD_BLOCK_SHIFT: u32 = 16;
 /// Bytes of the header, and of the footer.
 const EDGE_BYTES: usize = 64;
 /// Where sections may start: a cache line, and the width of the widest vector register.

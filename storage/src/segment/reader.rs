@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::{
-    EDGE_BYTES, FOOTER_MAGIC, MAGIC, MAX_NAME_BYTES, MAX_SECTIONS, SegmentFile, aligned,
-    check_version,
+    BLOCK_SHIFT, EDGE_BYTES, FOOTER_MAGIC, MAGIC, MAX_NAME_BYTES, MAX_SECTIONS, OLD_BLOCK_SHIFT,
+    SegmentFile, VERSION_WITHOUT_HALVES, aligned, check_version,
 };
-use crate::checksum::{BLOCK_BYTES, crc, hash};
+use crate::checksum::{crc, hash};
 use crate::codec::Decoder;
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
@@ -89,6 +89,8 @@ impl SegmentReader {
 }
 
 struct Footer {
+    /// Logarithm of the bytes of a block.
+    block_shift: u32,
     sections: u32,
     table: usize,
     contents: usize,
@@ -119,7 +121,9 @@ fn read_footer<'a>(name: &str, bytes: &'a [u8], segment: u128) -> Result<(&'a [u
     if footer.take(8)? != FOOTER_MAGIC {
         return Err(bad("there is no footer"));
     }
-    check_version(name, (footer.u16()?, footer.u16()?))?;
+    let version = (footer.u16()?, footer.u16()?);
+    check_version(name, version)?;
+    let block_shift = if version > VERSION_WITHOUT_HALVES { BLOCK_SHIFT } else { OLD_BLOCK_SHIFT };
     let sections = footer.u32()?;
     let (table, contents) = (footer.u64()?, footer.u64()?);
     let (len, owner) = (footer.u64()?, footer.u128()?);
@@ -136,7 +140,7 @@ fn read_footer<'a>(name: &str, bytes: &'a [u8], segment: u128) -> Result<(&'a [u
     if crc(checked) != stored {
         return Err(bad("the tables' checksum is wrong"));
     }
-    Ok((&bytes[table..], Footer { sections, table, contents }))
+    Ok((&bytes[table..], Footer { block_shift, sections, table, contents }))
 }
 
 fn read_tables(name: &str, bytes: &Bytes, tail: &[u8], footer: &Footer) -> Result<Vec<Section>> {
@@ -165,10 +169,9 @@ fn read_tables(name: &str, bytes: &Bytes, tail: &[u8], footer: &Footer) -> Resul
         }
         let range = offset as usize..end as usize;
         let body = bytes.slice(range).ok_or_else(|| bad("a section is not within the file"))?;
-        let crcs = (0..body.len().div_ceil(BLOCK_BYTES))
-            .map(|_| table.u32())
-            .collect::<Result<Vec<u32>>>()?;
-        sections.push(Section::new(name, title, offset as usize, body, crcs));
+        let blocks = body.len().div_ceil(1 << footer.block_shift);
+        let crcs = (0..blocks).map(|_| table.u32()).collect::<Result<Vec<u32>>>()?;
+        sections.push(Section::new(name, title, offset as usize, body, (footer.block_shift, crcs)));
         at = end;
     }
     table.finish()?;
@@ -189,6 +192,7 @@ struct Inner {
     name: String,
     offset: usize,
     bytes: Bytes,
+    block_shift: u32,
     crcs: Vec<u32>,
     /// One bit for each block found right.
     verified: Vec<AtomicU64>,
@@ -197,7 +201,13 @@ struct Inner {
 }
 
 impl Section {
-    fn new(file: &str, name: &str, offset: usize, bytes: Bytes, crcs: Vec<u32>) -> Self {
+    fn new(
+        file: &str,
+        name: &str,
+        offset: usize,
+        bytes: Bytes,
+        (block_shift, crcs): (u32, Vec<u32>),
+    ) -> Self {
         let verified = (0..crcs.len().div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         Self(Arc::new(Inner {
             file: file.to_owned(),
@@ -207,6 +217,7 @@ impl Section {
             left: AtomicUsize::new(crcs.len()),
             all: AtomicBool::new(crcs.is_empty()),
             verified,
+            block_shift,
             crcs,
         }))
     }
@@ -254,20 +265,40 @@ impl Section {
     }
 
     /// All bytes of a section of records of `width` bytes each, of which those with these numbers are
-    /// verified; nobody may rely on others. For many small records at once.
+    /// verified; nobody may rely on others. For many small records at once: the disk is asked for all of
+    /// them before one is waited for.
     ///
     /// # Errors
     /// As [`get`](Self::get).
     #[inline]
     pub fn records(&self, width: usize, numbers: &[u32]) -> Result<&[u8]> {
         let inner = &*self.0;
-        if !inner.all.load(Ordering::Relaxed) {
+        let record = |number: u32| (number as usize * width, (number as usize + 1) * width);
+        let known = |&number: &u32| {
+            let (start, end) = record(number);
+            inner.is_verified(start, end)
+        };
+        if !inner.all.load(Ordering::Relaxed) && !numbers.iter().all(known) {
             for &number in numbers {
-                let start = number as usize * width;
-                self.get(start..start + width)?;
+                let (start, end) = record(number);
+                inner.ask(start, end);
+            }
+            for &number in numbers {
+                let (start, end) = record(number);
+                self.get(start..end)?;
             }
         }
         Ok(&inner.bytes)
+    }
+
+    /// Asks the disk for bytes that are read soon, unless they were read before. Other bytes are not read
+    /// ahead of: for one who jumps.
+    #[inline]
+    pub fn ask(&self, range: Range<usize>) {
+        let inner = &*self.0;
+        if !inner.all.load(Ordering::Relaxed) && !inner.is_verified(range.start, range.end) {
+            inner.ask(range.start, range.end);
+        }
     }
 
     /// As [`get`](Self::get), as a handle that outlives the borrow.
@@ -283,24 +314,53 @@ impl Section {
 }
 
 impl Inner {
+    /// The blocks that a range within the section lies in.
+    #[inline]
+    fn blocks(&self, start: usize, end: usize) -> Range<usize> {
+        if start >= end || end > self.bytes.len() {
+            return 0..0;
+        }
+        start >> self.block_shift..((end - 1) >> self.block_shift) + 1
+    }
+
+    #[inline]
+    fn is_known(&self, block: usize) -> bool {
+        let word = self.verified.get(block / 64).map(|word| word.load(Ordering::Relaxed));
+        word.is_none_or(|word| word & 1 << (block % 64) != 0)
+    }
+
+    /// True if every block of a range within the section was found right before.
+    #[inline]
+    fn is_verified(&self, start: usize, end: usize) -> bool {
+        end <= self.bytes.len() && self.blocks(start, end).all(|block| self.is_known(block))
+    }
+
+    /// Asks the disk for the blocks of a range that were not read yet.
+    #[cold]
+    fn ask(&self, start: usize, end: usize) {
+        for block in self.blocks(start, end).filter(|&block| !self.is_known(block)) {
+            self.bytes.will_need(self.block(block));
+        }
+    }
+
     /// Verifies the blocks of a range that were not verified yet.
     fn verify(&self, start: usize, end: usize) -> Result<()> {
-        if start >= end {
-            return Ok(());
-        }
-        for block in start / BLOCK_BYTES..=(end - 1) / BLOCK_BYTES {
-            let bit = 1 << (block % 64);
-            let known = self.verified.get(block / 64).map(|w| w.load(Ordering::Relaxed));
-            if known.is_some_and(|word| word & bit == 0) {
-                self.check_block(block)?;
-                self.remember(block, bit);
-            }
+        for block in self.blocks(start, end).filter(|&block| !self.is_known(block)) {
+            self.check_block(block)?;
+            self.remember(block);
         }
         Ok(())
     }
 
+    /// The bytes of a block.
+    fn block(&self, block: usize) -> Range<usize> {
+        let start = block << self.block_shift;
+        start..(start + (1 << self.block_shift)).min(self.bytes.len())
+    }
+
     #[cold]
-    fn remember(&self, block: usize, bit: u64) {
+    fn remember(&self, block: usize) {
+        let bit = 1 << (block % 64);
         let Some(word) = self.verified.get(block / 64) else {
             return;
         };
@@ -314,9 +374,9 @@ impl Inner {
 
     #[cold]
     fn check_block(&self, block: usize) -> Result<()> {
-        let start = block * BLOCK_BYTES;
-        let end = (start + BLOCK_BYTES).min(self.bytes.len());
-        let found = self.bytes.get(start..end).map(crc);
+        let range = self.block(block);
+        let start = range.start;
+        let found = self.bytes.get(range).map(crc);
         if found.is_some() && found == self.crcs.get(block).copied() {
             return Ok(());
         }

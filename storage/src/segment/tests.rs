@@ -1,7 +1,7 @@
 //! Segment files: what is written is read, what is damaged is refused, nothing panics.
 
 use super::*;
-use crate::checksum::{BLOCK_BYTES, crc, hash};
+use crate::checksum::{crc, hash};
 use crate::vfs::Vfs;
 use crate::vfs::memory::MemoryVfs;
 

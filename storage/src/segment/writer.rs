@@ -1,9 +1,10 @@
 //! Writing a segment file from its start to its end.
 
 use super::{
-    EDGE_BYTES, FOOTER_MAGIC, MAGIC, MAX_NAME_BYTES, MAX_SECTIONS, SegmentFile, VERSION, aligned,
+    BLOCK_BYTES, EDGE_BYTES, FOOTER_MAGIC, MAGIC, MAX_NAME_BYTES, MAX_SECTIONS, SegmentFile,
+    VERSION, aligned,
 };
-use crate::checksum::{BLOCK_BYTES, crc, crc_append, hash};
+use crate::checksum::{crc, crc_append, hash};
 use crate::codec::Encoder;
 use crate::error::{Error, Result};
 use crate::vfs::{Vfs, VfsFile};

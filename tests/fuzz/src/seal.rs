@@ -9,7 +9,7 @@ const CHECKSUM_BYTES: usize = 16;
 /// Bytes of a segment file's header, and of its footer.
 const EDGE_BYTES: usize = 64;
 /// Bytes that one checksum of a section covers.
-const BLOCK_BYTES: usize = 64 << 10;
+const BLOCK_BYTES: usize = 4 << 10;
 
 /// The bytes with the checksum that a manifest of them has at its end.
 pub fn manifest(mut bytes: Vec<u8>) -> Vec<u8> {
@@ -137,7 +137,7 @@ mod tests {
         // A byte of each block, and of the identifier in the header and in the footer.
         let mut changed = sound.clone();
         let footer = changed.len() - super::EDGE_BYTES;
-        for at in [16, 64, 70_000, 140_000, 64 + 3 * super::BLOCK_BYTES, footer + 40] {
+        for at in [16, 64, 4_500, 9_000, 64 + 3 * super::BLOCK_BYTES, footer + 40] {
             changed[at] ^= 1;
         }
         let (file, changed) = super::segment("file", changed);

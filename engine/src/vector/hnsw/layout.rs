@@ -192,6 +192,7 @@ impl Graph {
     pub(super) fn prefetch(&self, row: u32) {
         let width = 2 * self.m * 4;
         let start = row as usize * width;
+        self.level0.ask(start..start + width);
         if let Ok(list) = self.level0.get(start..start + width) {
             prefetch(list);
         }
