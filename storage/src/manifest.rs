@@ -9,7 +9,9 @@ use crate::segment::{SegmentFile, segment_number};
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
-const VERSION: (u16, u16) = (1, 4);
+const VERSION: (u16, u16) = (1, 5);
+/// Before segments had token vectors; otherwise the same.
+const VERSION_WITHOUT_TOKENS: (u16, u16) = (1, 4);
 /// Before codes of half floats; otherwise the same.
 const VERSION_WITHOUT_HALVES: (u16, u16) = (1, 3);
 /// Before segments had curves; still read.
@@ -28,8 +30,9 @@ const CHECKSUM_BYTES: usize = 16;
 /// Bytes of a manifest besides its segments and its schema.
 const FIXED_BYTES: u64 = 84;
 /// Versions that are read.
-const READ: [(u16, u16); 5] = [
+const READ: [(u16, u16); 6] = [
     VERSION,
+    VERSION_WITHOUT_TOKENS,
     VERSION_WITHOUT_HALVES,
     VERSION_WITHOUT_CURVES,
     VERSION_WITHOUT_CODES,
@@ -328,7 +331,7 @@ mod tests {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
-        assert!(matches!(error, Error::NewerFormat { found: (2, 4), .. }), "{error}");
+        assert!(matches!(error, Error::NewerFormat { found: (2, 5), .. }), "{error}");
     }
 
     #[test]
@@ -353,7 +356,9 @@ mod tests {
         for version in READ.into_iter().skip(1) {
             let mut old = manifest();
             old.segments.truncate(1);
-            old.segments[0].curves.clear();
+            if version <= VERSION_WITHOUT_CURVES {
+                old.segments[0].curves.clear();
+            }
             if version == VERSION_WITHOUT_LOG {
                 (old.log_file, old.log_start) = (0, 0);
             }

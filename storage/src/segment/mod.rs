@@ -13,11 +13,10 @@ use crate::error::{Error, Result};
 const MAGIC: &[u8; 8] = b"LXVSEGM\0";
 const FOOTER_MAGIC: &[u8; 8] = b"LXVSEGF\0";
 /// Format of segment files, major and minor.
-const VERSION: (u16, u16) = (1, 2);
-/// Before codes of half floats; otherwise the same.
-const VERSION_WITHOUT_HALVES: (u16, u16) = (1, 1);
-/// Before segments had codes; otherwise the same, and still read.
-const VERSION_WITHOUT_CODES: (u16, u16) = (1, 0);
+const VERSION: (u16, u16) = (1, 3);
+/// Before segments had token vectors, before that codes of half floats, and before that any codes; otherwise
+/// the same, and still read.
+const OLDER: [(u16, u16); 3] = [(1, 2), (1, 1), (1, 0)];
 /// Bytes of the header, and of the footer.
 const EDGE_BYTES: usize = 64;
 /// Where sections may start: a cache line, and the width of the widest vector register.
@@ -61,7 +60,7 @@ fn aligned(at: u64) -> u64 {
 
 /// Refuses versions this release does not read, newer ones with a text of their own.
 fn check_version(file: &str, found: (u16, u16)) -> Result<()> {
-    if [VERSION, VERSION_WITHOUT_HALVES, VERSION_WITHOUT_CODES].contains(&found) {
+    if found == VERSION || OLDER.contains(&found) {
         return Ok(());
     }
     if found > VERSION {
