@@ -12,6 +12,8 @@ use crate::Random;
 pub const WORDS: [&str; 8] = ["wing", "flow", "heat", "shock", "drag", "mach", "nose", "cone"];
 /// Components of a vector.
 pub const DIM: usize = 4;
+/// Components of a token vector.
+pub const TOKEN_DIM: usize = 3;
 const K1: f64 = 1.2;
 const B: f64 = 0.75;
 
@@ -115,6 +117,16 @@ pub fn document(random: &mut Random, id: usize) -> Document {
     let mut document = Document::new(format!("d{id}")).text("text", words.join(" "));
     if random.below(8) > 0 {
         document = document.vector(vector(random));
+    }
+    // Along the axes, so that what is read is what was written.
+    let axis = |random: &mut Random| {
+        let mut axis = vec![0.0; TOKEN_DIM];
+        axis[random.below(TOKEN_DIM)] = [1.0, -1.0][random.below(2)];
+        axis
+    };
+    let tokens: Vec<Vec<f32>> = (0..random.below(3)).map(|_| axis(random)).collect();
+    if !tokens.is_empty() {
+        document = document.tokens(tokens);
     }
     document.payload("n", random.below(6) as u64).payload("tag", ["a", "b"][random.below(2)])
 }

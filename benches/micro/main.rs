@@ -12,11 +12,13 @@ use lexivec::query::plan::StrategyKind;
 use lexivec::query::random::SplitMix;
 use lexivec::query::request::{Bm25, Leg};
 use lexivec::query::topk::TopK;
-use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, SearchRequest};
+use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, Rerank, SearchRequest};
 use serde_json::json;
 
 const ROWS: usize = 60_000;
 const DIM: usize = 384;
+/// Components of a token vector, as ColBERT has them.
+const TOKEN_DIM: usize = 128;
 /// Rows of the collection under filters.
 const FILTER_ROWS: usize = 100_000;
 /// Rows lie around so many points, as those of texts lie around their subjects.
@@ -106,6 +108,26 @@ fn parts(criterion: &mut Criterion) {
     });
 }
 
+/// Late interaction on one core: how long a text search takes with it longer than without is the time of
+/// 100 candidates of 100 token vectors each, and a query of 32.
+fn late(criterion: &mut Criterion) {
+    let mut random = SplitMix::new(5);
+    let mut list = |count: usize| -> Vec<Vec<f32>> {
+        (0..count).map(|_| (0..TOKEN_DIM).map(|_| number(&mut random)).collect()).collect()
+    };
+    let documents =
+        (0..100).map(|row| Document::new(row.to_string()).text("text", "wing").tokens(list(100)));
+    let collection = Collection::in_memory(Options::new().tokens(TOKEN_DIM)).expect("created");
+    collection.upsert(documents.collect()).expect("taken in");
+    let plain = SearchRequest::text("wing").candidates(100);
+    let late = plain.clone().rerank(Rerank::late_interaction(list(32)));
+    for (name, request) in [("text", plain), ("text and late interaction of 100", late)] {
+        criterion.bench_function(name, |bencher| {
+            bencher.iter(|| collection.search(black_box(&request)).expect("answered"));
+        });
+    }
+}
+
 /// A filter alone, over a column of numbers and one of strings, for what it admits of the rows; and a
 /// search under it. The first use of a column, which sorts it, is not in the figures.
 fn filters(criterion: &mut Criterion) {
@@ -185,5 +207,5 @@ fn trust(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ways, parts, filters, trust);
+criterion_group!(benches, ways, parts, late, filters, trust);
 criterion_main!(benches);

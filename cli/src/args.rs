@@ -253,6 +253,9 @@ pub(crate) struct Create {
     /// Components of the vectors; none if not given and no model is.
     #[arg(long)]
     pub(crate) dim: Option<usize>,
+    /// Components of token vectors, for late interaction; none if not given.
+    #[arg(long)]
+    pub(crate) token_dim: Option<usize>,
     #[command(flatten)]
     pub(crate) new: New,
     /// Print JSON.
@@ -268,7 +271,8 @@ pub(crate) struct Ingest {
     /// A BEIR folder: its corpus.jsonl.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) beir: Option<PathBuf>,
-    /// A file of one JSON document a line ("id", "title", "text", "vector", "payload"); - is stdin.
+    /// A file of one JSON document a line ("id", "title", "text", "vector", "tokens", "payload"); - is
+    /// stdin.
     #[arg(long, value_name = "FILE")]
     pub(crate) jsonl: Option<PathBuf>,
     /// A folder of Markdown and text files, with those below it.

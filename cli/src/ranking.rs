@@ -32,6 +32,9 @@ pub(crate) enum RerankArg {
     Mmr,
     /// Exact similarity of vectors.
     Exact,
+    /// Token vectors of the query against those of documents (MaxSim).
+    #[value(alias = "late_interaction")]
+    LateInteraction,
 }
 
 #[derive(clap::Args)]
@@ -54,6 +57,12 @@ pub(crate) struct Ranking {
     /// Share of relevance in mmr, the rest is novelty; 0.5 if not given.
     #[arg(long, requires = "rerank")]
     pub(crate) mmr_lambda: Option<f64>,
+    /// Token vectors of the query for late-interaction, as a JSON array of arrays.
+    #[arg(long, value_name = "JSON", requires = "rerank")]
+    pub(crate) query_tokens: Option<String>,
+    /// Token field for late-interaction; the collection's only one if not named.
+    #[arg(long, value_name = "NAME", requires = "query_tokens")]
+    pub(crate) token_field: Option<String>,
     /// Hits that the rerank sees; 100 if not given.
     #[arg(long, requires = "rerank")]
     pub(crate) rerank_depth: Option<usize>,
@@ -106,12 +115,30 @@ impl Ranking {
         if self.mmr_lambda.is_some() && self.rerank != Some(RerankArg::Mmr) {
             return Err(Failure::usage("--mmr-lambda is for --rerank mmr"));
         }
+        if self.query_tokens.is_some() && self.rerank != Some(RerankArg::LateInteraction) {
+            return Err(Failure::usage("--query-tokens is for --rerank late-interaction"));
+        }
         let rerank = match self.rerank {
             None => return Ok(None),
             Some(RerankArg::Mmr) => Rerank::mmr(self.mmr_lambda.unwrap_or(DEFAULT_LAMBDA)),
             Some(RerankArg::Exact) => Rerank::exact(),
+            Some(RerankArg::LateInteraction) => self.late_interaction()?,
         };
-        let rerank = rerank.depth(self.rerank_depth.unwrap_or(rerank.depth));
-        Ok(Some(rerank.budget_ms(self.rerank_budget_ms.unwrap_or(rerank.budget_ms))))
+        let depth = self.rerank_depth.unwrap_or(rerank.depth);
+        let budget_ms = self.rerank_budget_ms.unwrap_or(rerank.budget_ms);
+        Ok(Some(rerank.depth(depth).budget_ms(budget_ms)))
+    }
+
+    fn late_interaction(&self) -> Outcome<Rerank> {
+        let Some(tokens) = &self.query_tokens else {
+            return Err(Failure::usage("--rerank late-interaction needs --query-tokens"));
+        };
+        let tokens = serde_json::from_str(tokens)
+            .map_err(|e| Failure::usage(format!("--query-tokens: {e}")))?;
+        let rerank = Rerank::late_interaction(tokens);
+        Ok(match &self.token_field {
+            Some(name) => rerank.token_field(name),
+            None => rerank,
+        })
     }
 }

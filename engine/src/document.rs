@@ -6,14 +6,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::limits::{MAX_BATCH_DOCUMENTS, MAX_DOCUMENT_BYTES, MAX_ID_BYTES, MAX_PAYLOAD_DEPTH};
+use crate::limits::{
+    MAX_BATCH_DOCUMENTS, MAX_DOCUMENT_BYTES, MAX_ID_BYTES, MAX_PAYLOAD_DEPTH, MAX_ROW_TOKENS,
+};
 use crate::model::Embedder;
-use crate::schema::{DEFAULT_VECTOR_FIELD, Metric, Schema, VectorField};
+use crate::schema::{
+    DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Metric, Schema, TokenField, VectorField,
+};
 
 /// One row of a collection.
 ///
 /// As JSON: `{"id": "a", "title": "…", "text": "…", "vector": [..], "payload": {..}}`, where `text`
-/// may also be an object of named texts and `vectors` an object of named vectors.
+/// may also be an object of named texts and `vectors` an object of named vectors; `tokens` is a list of
+/// token vectors, or an object of named lists.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "DocumentJson")]
 pub struct Document {
@@ -25,6 +30,11 @@ pub struct Document {
     /// Vectors by field name; a field may be missing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vectors: BTreeMap<String, Vec<f32>>,
+    /// Token vectors by field name, 1 to [`MAX_ROW_TOKENS`] each; a field may be missing. Of each its
+    /// direction is kept, in eight bits a component: what is read is of length 1, and near what was
+    /// written, and written again it is the same.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tokens: BTreeMap<String, Vec<Vec<f32>>>,
     /// Free JSON, filterable by dotted path.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub payload: Map<String, Value>,
@@ -40,6 +50,7 @@ struct DocumentJson {
     vector: Option<Vec<f32>>,
     #[serde(default)]
     vectors: BTreeMap<String, Vec<f32>>,
+    tokens: Option<TokensJson>,
     #[serde(default)]
     payload: Map<String, Value>,
 }
@@ -49,6 +60,13 @@ struct DocumentJson {
 enum TextJson {
     One(String),
     Named(BTreeMap<String, String>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "tokens: a list of vectors is expected, or an object of such lists")]
+enum TokensJson {
+    One(Vec<Vec<f32>>),
+    Named(BTreeMap<String, Vec<Vec<f32>>>),
 }
 
 impl TryFrom<DocumentJson> for Document {
@@ -71,7 +89,12 @@ impl TryFrom<DocumentJson> for Document {
         {
             return Err("both \"vector\" and \"vectors.vector\" are given; keep one".to_owned());
         }
-        Ok(Self { id: json.id, text, vectors, payload: json.payload })
+        let tokens = match json.tokens {
+            None => BTreeMap::new(),
+            Some(TokensJson::One(one)) => BTreeMap::from([(DEFAULT_TOKEN_FIELD.to_owned(), one)]),
+            Some(TokensJson::Named(named)) => named,
+        };
+        Ok(Self { id: json.id, text, vectors, tokens, payload: json.payload })
     }
 }
 
@@ -95,6 +118,17 @@ impl Document {
     /// Sets the vector of one field.
     pub fn named_vector(mut self, field: impl Into<String>, vector: Vec<f32>) -> Self {
         self.vectors.insert(field.into(), vector);
+        self
+    }
+
+    /// Sets the default list of token vectors.
+    pub fn tokens(self, vectors: Vec<Vec<f32>>) -> Self {
+        self.named_tokens(DEFAULT_TOKEN_FIELD, vectors)
+    }
+
+    /// Sets the token vectors of one field.
+    pub fn named_tokens(mut self, field: impl Into<String>, vectors: Vec<Vec<f32>>) -> Self {
+        self.tokens.insert(field.into(), vectors);
         self
     }
 
@@ -172,6 +206,18 @@ fn fault_of(schema: &Schema, document: &Document) -> Option<String> {
             }
         }
     }
+    for (name, vectors) in &document.tokens {
+        let fault = match schema.tokens.iter().find(|f| f.name == *name) {
+            Some(field) => tokens_fault(field, vectors),
+            None => {
+                let known: Vec<_> = schema.tokens.iter().map(|f| f.name.as_str()).collect();
+                Some(format!("no token field {name:?}; the collection has {known:?}"))
+            }
+        };
+        if fault.is_some() {
+            return fault;
+        }
+    }
     if document.payload.values().any(|v| deeper_than(v, MAX_PAYLOAD_DEPTH - 1)) {
         return Some(format!("the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels"));
     }
@@ -183,30 +229,60 @@ fn fault_of(schema: &Schema, document: &Document) -> Option<String> {
 
 /// What is wrong with a vector of this field, if anything.
 pub(crate) fn vector_fault(field: &VectorField, vector: &[f32]) -> Option<String> {
-    if vector.len() != field.dim {
-        return Some(format!(
-            "vector {:?} has {} components; the field has {}",
-            field.name,
-            vector.len(),
-            field.dim
-        ));
-    }
-    if let Some(at) = vector.iter().position(|x| !x.is_finite()) {
-        return Some(format!("vector {:?} has {} at component {at}", field.name, vector[at]));
-    }
-    let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    // Two vectors this long are at most the largest float apart, squared.
-    if square > f64::from(f32::MAX) / 4.0 {
-        return Some(format!("vector {:?} is too long: its squared length overflows", field.name));
-    }
-    let zero = square < f64::from(f32::MIN_POSITIVE);
-    (field.metric == Metric::Cosine && zero).then(|| {
+    let square = match square_of(format_args!("vector {:?}", field.name), field.dim, vector) {
+        Ok(square) => square,
+        Err(fault) => return Some(fault),
+    };
+    (field.metric == Metric::Cosine && is_zero(square)).then(|| {
         format!(
             "vector {:?} is zero, and a zero vector has no direction for the cosine metric; \
              leave the vector out, or use dot or l2",
             field.name
         )
     })
+}
+
+/// What is wrong with a list of token vectors of this field, if anything.
+fn tokens_fault(field: &TokenField, vectors: &[Vec<f32>]) -> Option<String> {
+    let (name, count) = (&field.name, vectors.len());
+    if count == 0 || count > MAX_ROW_TOKENS {
+        return Some(format!(
+            "{count} token vectors {name:?}; 1 to {MAX_ROW_TOKENS} are allowed, or leave them out"
+        ));
+    }
+    vectors.iter().enumerate().find_map(|(i, vector)| {
+        match square_of(format_args!("token vector {i} of {name:?}"), field.dim, vector) {
+            Ok(square) => is_zero(square).then(|| {
+                format!("token vector {i} of {name:?} is zero and has no direction; leave it out")
+            }),
+            Err(fault) => Some(fault),
+        }
+    })
+}
+
+/// True if a vector with this squared length has no direction.
+fn is_zero(square: f64) -> bool {
+    square < f64::from(f32::MIN_POSITIVE)
+}
+
+/// The squared length of a vector, or what is wrong with it; `what` is its name.
+fn square_of(
+    what: std::fmt::Arguments<'_>,
+    dim: usize,
+    vector: &[f32],
+) -> std::result::Result<f64, String> {
+    if vector.len() != dim {
+        return Err(format!("{what} has {} components; the field has {dim}", vector.len()));
+    }
+    if let Some((at, x)) = vector.iter().enumerate().find(|(_, x)| !x.is_finite()) {
+        return Err(format!("{what} has {x} at component {at}"));
+    }
+    let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    // Two vectors this long are at most the largest float apart, squared.
+    if square > f64::from(f32::MAX) / 4.0 {
+        return Err(format!("{what} is too long: its squared length overflows"));
+    }
+    Ok(square)
 }
 
 /// Refuses what a model made if it is no vector of the field it is for.

@@ -9,13 +9,19 @@ pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 pub const MAX_BATCH_DOCUMENTS: usize = 1_000_000;
 /// Largest vector dimension, in components.
 pub const MAX_DIMENSION: usize = 65_536;
+/// Most token vectors of a row in one field: a passage of the longest that models read has 512 tokens, and
+/// each is compared with each of a query's.
+pub const MAX_ROW_TOKENS: usize = 1_024;
+/// Largest dimension of token vectors, in components: models have 48 to 1,024. The largest row is 1 MiB of
+/// codes then, as large as its texts may be.
+pub const MAX_TOKEN_DIMENSION: usize = 1_024;
 /// Largest HNSW out-degree on the upper levels; level 0 has twice as many.
 pub const MAX_M: usize = 128;
 /// Largest beam while building a graph.
 pub const MAX_EF_CONSTRUCTION: usize = 2_000;
 /// Deepest nesting of a payload, in levels.
 pub const MAX_PAYLOAD_DEPTH: usize = 64;
-/// Most text fields, and most vector fields, of a collection.
+/// Most text fields, vector fields and token fields of a collection, each.
 pub const MAX_FIELDS: usize = 64;
 /// Most profiles of a collection: they are rewritten with every manifest.
 pub const MAX_PROFILES: usize = 256;

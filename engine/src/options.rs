@@ -14,7 +14,8 @@ use crate::limits::{
 };
 use crate::model::Embedder;
 use crate::schema::{
-    Analyzer, DEFAULT_VECTOR_FIELD, EmbedderRecord, Metric, Schema, TextField, VectorField,
+    Analyzer, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, EmbedderRecord, Metric, Schema, TextField,
+    TokenField, VectorField,
 };
 
 /// When a write is acknowledged, and what it then survives.
@@ -127,6 +128,7 @@ pub struct Options {
     join_text: bool,
     bm25: Bm25,
     vectors: Vec<VectorField>,
+    tokens: Vec<TokenField>,
     embedder: Option<Arc<dyn Embedder>>,
     metric: Metric,
     seed: u64,
@@ -144,6 +146,7 @@ impl Default for Options {
             join_text: true,
             bm25: Bm25::default(),
             vectors: Vec::new(),
+            tokens: Vec::new(),
             embedder: None,
             metric: Metric::default(),
             seed: 42,
@@ -192,6 +195,17 @@ impl Options {
     /// Adds a vector field with its own graph parameters.
     pub fn vector_field(mut self, field: VectorField) -> Self {
         self.vectors.push(field);
+        self
+    }
+
+    /// Adds the default token field, `tokens`.
+    pub fn tokens(self, dim: usize) -> Self {
+        self.token_field(TokenField::new(DEFAULT_TOKEN_FIELD, dim))
+    }
+
+    /// Adds a field of token vectors, for late interaction.
+    pub fn token_field(mut self, field: TokenField) -> Self {
+        self.tokens.push(field);
         self
     }
 
@@ -274,6 +288,7 @@ impl Options {
             join_text: self.join_text,
             bm25: self.bm25,
             vectors: self.vectors,
+            tokens: self.tokens,
             embedder: record,
             seed: self.seed,
             graph_min_rows: self.graph_min_rows,

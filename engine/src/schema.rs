@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, corrupt};
 use crate::limits::{
     CODES_MIN_ROWS, DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M,
-    MAX_NAME_BYTES, MAX_PROFILES,
+    MAX_NAME_BYTES, MAX_PROFILES, MAX_TOKEN_DIMENSION,
 };
 use crate::options::Durability;
 use crate::vector::hnsw::MAX_GRAPH_ROWS;
@@ -24,6 +24,8 @@ const DEFAULT_EF_CONSTRUCTION: usize = 100;
 pub(crate) const FOUR_BITS_DIM: usize = 192;
 /// Name of the vector field used where none is named.
 pub const DEFAULT_VECTOR_FIELD: &str = "vector";
+/// Name of the token field used where none is named.
+pub const DEFAULT_TOKEN_FIELD: &str = "tokens";
 /// Name of the searchable field that joins all text fields.
 pub const JOINED_TEXT_FIELD: &str = "text";
 
@@ -193,6 +195,24 @@ impl From<GivenField> for VectorField {
     }
 }
 
+/// One named list of token vectors of a document, for late interaction: of each only its direction counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenField {
+    /// Name, `[a-z0-9_-]`, at most 63 bytes.
+    pub name: String,
+    /// Components of every token vector of this field, at most
+    /// [`MAX_TOKEN_DIMENSION`].
+    pub dim: usize,
+}
+
+impl TokenField {
+    /// A field of this name and dimension.
+    pub fn new(name: impl Into<String>, dim: usize) -> Self {
+        Self { name: name.into(), dim }
+    }
+}
+
 fn default_graph_min_rows() -> usize {
     DEFAULT_GRAPH_MIN_ROWS
 }
@@ -256,6 +276,9 @@ pub struct Schema {
     pub bm25: Bm25,
     /// Vector fields; the first is the default.
     pub vectors: Vec<VectorField>,
+    /// Fields of token vectors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<TokenField>,
     /// The model that turns text into vectors, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub embedder: Option<EmbedderRecord>,
@@ -295,6 +318,11 @@ impl Schema {
                 .iter()
                 .map(|v| CatalogVector { name: v.name.clone(), dim: v.dim })
                 .collect(),
+            token_fields: self
+                .tokens
+                .iter()
+                .map(|t| CatalogVector { name: t.name.clone(), dim: t.dim })
+                .collect(),
             has_embedder: self.embedder.is_some(),
         }
     }
@@ -302,7 +330,8 @@ impl Schema {
     /// Checks names, counts and ranges.
     pub(crate) fn validate(&self) -> Result<()> {
         check_name("collection name", &self.name)?;
-        if self.text.len() > MAX_FIELDS || self.vectors.len() > MAX_FIELDS {
+        let counts = [self.text.len(), self.vectors.len(), self.tokens.len()];
+        if counts.iter().any(|&count| count > MAX_FIELDS) {
             return Err(Error::invalid("schema", format!("more than {MAX_FIELDS} fields")));
         }
         for (i, f) in self.text.iter().enumerate() {
@@ -320,6 +349,13 @@ impl Schema {
             within("dimension", v.dim, 1, MAX_DIMENSION)?;
             within("m", v.m, 2, MAX_M)?;
             within("ef_construction", v.ef_construction, v.m, MAX_EF_CONSTRUCTION)?;
+        }
+        for (i, t) in self.tokens.iter().enumerate() {
+            check_name("token field", &t.name)?;
+            if self.tokens.iter().take(i).any(|o| o.name == t.name) {
+                return Err(Error::invalid("token field", format!("{:?} is there twice", t.name)));
+            }
+            within("dimension of token vectors", t.dim, 1, MAX_TOKEN_DIMENSION)?;
         }
         if self.profiles.len() > MAX_PROFILES {
             let detail = format!("more than {MAX_PROFILES}; remove one");

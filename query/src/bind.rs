@@ -16,6 +16,8 @@ pub struct Bound {
     pub legs: Vec<BoundLeg>,
     /// The vector field whose query vector is wanted: by the vector leg, or by the reranker.
     pub query_field: Option<String>,
+    /// The token field that late interaction compares.
+    pub token_field: Option<String>,
 }
 
 /// One leg.
@@ -61,7 +63,7 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
     }
     let page = request.wanted_rows();
     // A reranker has its candidates from what the legs bring.
-    let page = page.max(request.rerank.map_or(0, |r| r.depth));
+    let page = page.max(request.rerank.as_ref().map_or(0, |r| r.depth));
     let window = |options: &LegOptions, both: bool| match options.candidates {
         Some(candidates) => candidates.max(page),
         None if both => DEFAULT_CANDIDATES.max(page),
@@ -87,19 +89,26 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
             vector_field: Some(field.name.clone()),
         });
     }
-    let compares = match request.rerank.map(|r| r.kind) {
-        Some(RerankKind::Mmr { .. } | RerankKind::Exact) => {
+    let kind = request.rerank.as_ref().map(|r| &r.kind);
+    let compares = match kind {
+        Some(kind) if kind.compares_vectors() => {
             query_given(request, can_embed, "a reranker that compares vectors")?;
             true
         }
         Some(RerankKind::Model) => request.vector.is_some(),
-        None => false,
+        _ => false,
+    };
+    let token_field = match kind {
+        Some(RerankKind::LateInteraction { tokens, field }) => {
+            Some(token_field(tokens, field.as_deref(), catalog)?)
+        }
+        _ => None,
     };
     let query_field = match vector || compares {
         true => Some(vector_field(request, catalog)?.name.clone()),
         false => None,
     };
-    Ok(Bound { legs, query_field })
+    Ok(Bound { legs, query_field, token_field })
 }
 
 fn query_given(request: &SearchRequest, can_embed: bool, who: &str) -> Result<()> {
@@ -137,6 +146,34 @@ fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a
     }
 }
 
+/// The token field that is meant, for token vectors that fit it.
+fn token_field(tokens: &[Vec<f32>], named: Option<&str>, catalog: &Catalog) -> Result<String> {
+    let at = "rerank.late_interaction.field";
+    let names = || catalog.token_fields.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    let field = match (named, catalog.token_fields.as_slice()) {
+        (_, []) => {
+            let detail = "the collection has no token vectors; leave the rerank out";
+            return Err(Error::invalid("rerank.late_interaction", detail));
+        }
+        (None, [only]) => Some(only),
+        (None, _) => {
+            return Err(Error::invalid(at, format!("name one of {:?}", names())));
+        }
+        (Some(name), fields) => fields.iter().find(|f| f.name == name),
+    };
+    let Some(field) = field else {
+        let name = named.unwrap_or_default().to_owned();
+        return Err(Error::UnknownField { at: at.to_owned(), kind: "token", name, known: names() });
+    };
+    match tokens.iter().enumerate().find(|(_, token)| token.len() != field.dim) {
+        None => Ok(field.name.clone()),
+        Some((i, token)) => Err(Error::invalid(
+            format!("rerank.late_interaction.query_tokens[{i}]"),
+            format!("it has {} components, field {:?} has {}", token.len(), field.name, field.dim),
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +184,7 @@ mod tests {
         Catalog {
             text_fields: vec!["text".to_owned()],
             vector_fields: dims.iter().enumerate().map(field).collect(),
+            token_fields: Vec::new(),
             has_embedder,
         }
     }
@@ -202,6 +240,32 @@ mod tests {
             (SearchRequest::text("a").deadline_ms(600_001), &plain, "deadline_ms"),
         ] {
             let error = bind(&request, catalog).expect_err("must be refused").to_string();
+            assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+        }
+    }
+
+    #[test]
+    fn late_interaction_names_its_field_and_its_faults() {
+        let fields = |dims: &[usize]| {
+            let field = |(i, &dim): (usize, &usize)| VectorField { name: format!("t{i}"), dim };
+            let token_fields = dims.iter().enumerate().map(field).collect();
+            Catalog { token_fields, ..catalog(&[], false) }
+        };
+        let (one, two, none) = (fields(&[2]), fields(&[2, 3]), fields(&[]));
+        let late = |dim: usize| Rerank::late_interaction(vec![vec![1.0; 2], vec![1.0; dim]]);
+        let field = |rerank: Rerank, catalog: &Catalog| {
+            let request = SearchRequest::text("a").rerank(rerank.depth(70));
+            bind(&request, catalog).map(|bound| (bound.token_field, bound.legs[0].window))
+        };
+        assert_eq!(field(late(2), &one), Ok((Some("t0".to_owned()), 70)));
+        assert_eq!(field(late(2).token_field("t0"), &two), Ok((Some("t0".to_owned()), 70)));
+        for (rerank, catalog, expected) in [
+            (late(2), &none, "has no token vectors"),
+            (late(2), &two, "name one of [\"t0\", \"t1\"]"),
+            (late(2).token_field("t7"), &one, "no token field \"t7\"; it has [\"t0\"]"),
+            (late(3), &one, "query_tokens[1]: it has 3 components, field \"t0\" has 2"),
+        ] {
+            let error = field(rerank, catalog).expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error:?} lacks {expected:?}");
         }
     }

@@ -7,11 +7,13 @@ pub struct Catalog {
     pub text_fields: Vec<String>,
     /// Vector fields; the first is the default.
     pub vector_fields: Vec<VectorField>,
+    /// Fields of token vectors.
+    pub token_fields: Vec<VectorField>,
     /// True where a model turns text into vectors.
     pub has_embedder: bool,
 }
 
-/// A vector field.
+/// A field of vectors, or of token vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VectorField {
     /// Its name.

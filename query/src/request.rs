@@ -519,7 +519,7 @@ impl SearchRequest {
                 return Err(Error::invalid(at, "a finite number from 0 up is expected"));
             }
         }
-        self.rerank.map_or(Ok(()), |rerank| rerank.check())?;
+        self.rerank.as_ref().map_or(Ok(()), Rerank::check)?;
         self.floor.map_or(Ok(()), |floor| floor.check())?;
         self.group_by.as_ref().map_or(Ok(()), |by| by.check(self.limit, self.offset))?;
         within("facets", self.facets.len(), MAX_FACETS)?;

@@ -18,13 +18,16 @@ pub const DEFAULT_RERANK_BUDGET_MS: u64 = 1_000;
 pub const MAX_RERANK_BUDGET_MS: u64 = 60_000;
 /// Share of relevance in MMR where the caller names none: as much of it as of novelty.
 pub const DEFAULT_LAMBDA: f64 = 0.5;
+/// Token vectors of a query for late interaction: each is compared with every one of a candidate, and
+/// ColBERT itself has 32.
+pub const MAX_QUERY_TOKENS: usize = 256;
 
 /// Orders the best of the fused list anew. Its first `depth` rows are the candidates; those that get a
 /// score are put first, by it, and it is their final score. All others (rows beyond the depth, rows
-/// without a vector where vectors are compared) follow in fused order and keep their fused score, which is
+/// without a vector or token vectors where these are compared) follow in fused order and keep their fused score, which is
 /// on another scale: only the scores of hits whose ledger has a rerank score can be compared. When
 /// the reranker fails or its time runs out, the fused order stands and the answer says so.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Rerank {
     /// What is done.
@@ -36,7 +39,7 @@ pub struct Rerank {
 }
 
 /// The ways to rerank.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RerankKind {
     /// Maximal marginal relevance: Carbonell and Goldstein, "The use of MMR, diversity-based reranking for
     /// reordering documents and producing summaries", 1998. Each next row is the one with the highest
@@ -50,18 +53,34 @@ pub enum RerankKind {
     },
     /// By the exact similarity of stored vectors to the query vector, in the field's own metric.
     Exact,
+    /// Late interaction (MaxSim): for each token vector of the query the highest cosine with any token
+    /// vector of the row, and the sum of these is the score. Khattab and Zaharia, "ColBERT: Efficient and
+    /// effective passage search via contextualized late interaction over BERT", 2020. Cosines of the
+    /// vectors as they are stored, in eight bits a component, and of the query's rounded alike.
+    LateInteraction {
+        /// The query's token vectors, 1 to [`MAX_QUERY_TOKENS`], each as long as those of the field.
+        tokens: Vec<Vec<f32>>,
+        /// The token field; the only one of the collection if not named.
+        field: Option<String>,
+    },
     /// By the scores of the reranker that the caller handed in.
     Model,
 }
 
 impl RerankKind {
     /// Its name in requests and ledgers.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Mmr { .. } => "mmr",
             Self::Exact => "exact",
+            Self::LateInteraction { .. } => "late_interaction",
             Self::Model => "model",
         }
+    }
+
+    /// True if it compares the query's vector with those of rows.
+    pub fn compares_vectors(&self) -> bool {
+        matches!(self, Self::Mmr { .. } | Self::Exact)
     }
 }
 
@@ -78,6 +97,19 @@ impl Rerank {
     /// Exact similarity of vectors.
     pub fn exact() -> Self {
         Self::new(RerankKind::Exact)
+    }
+
+    /// Late interaction of these token vectors with those of rows.
+    pub fn late_interaction(tokens: Vec<Vec<f32>>) -> Self {
+        Self::new(RerankKind::LateInteraction { tokens, field: None })
+    }
+
+    /// Names the token field of [`late_interaction`](Self::late_interaction).
+    pub fn token_field(mut self, name: impl Into<String>) -> Self {
+        if let RerankKind::LateInteraction { field, .. } = &mut self.kind {
+            *field = Some(name.into());
+        }
+        self
     }
 
     /// The reranker that was handed in.
@@ -107,16 +139,36 @@ impl Rerank {
         ] {
             within(&at(field), found, limit)?;
         }
-        match self.kind {
+        match &self.kind {
             _ if self.depth == 0 => {
                 Err(Error::invalid(at("depth"), "a number above 0 is expected"))
             }
-            RerankKind::Mmr { lambda } if !(0.0..=1.0).contains(&lambda) => {
+            RerankKind::Mmr { lambda } if !(0.0..=1.0).contains(lambda) => {
                 Err(Error::invalid(at("lambda"), "a number from 0 to 1 is expected"))
             }
+            RerankKind::LateInteraction { tokens, .. } => check_tokens(&at("query_tokens"), tokens),
             _ => Ok(()),
         }
     }
+}
+
+/// Refuses token vectors that are too many or none, or have no direction.
+fn check_tokens(at: &str, tokens: &[Vec<f32>]) -> Result<()> {
+    within(at, tokens.len(), MAX_QUERY_TOKENS)?;
+    if tokens.is_empty() {
+        return Err(Error::invalid(at, "at least one token vector is expected"));
+    }
+    for (i, token) in tokens.iter().enumerate() {
+        if let Some(place) = token.iter().position(|x| !x.is_finite()) {
+            return Err(Error::invalid(format!("{at}[{i}][{place}]"), "it is not a finite number"));
+        }
+        let square: f64 = token.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+        if square < f64::from(f32::MIN_POSITIVE) {
+            let detail = "a zero vector has no direction; leave it out";
+            return Err(Error::invalid(format!("{at}[{i}]"), detail));
+        }
+    }
+    Ok(())
 }
 
 /// Where a row was in the fused list, and where the reranker put it.
@@ -167,7 +219,7 @@ impl<K> Ranked<K> {
 /// `scores` are those of the first rows.
 pub fn reorder<K>(
     fused: Vec<Fused<K>>,
-    kind: RerankKind,
+    kind: &RerankKind,
     scores: &[Option<f64>],
     by_id: impl Fn(&K, &K) -> Ordering,
 ) -> Vec<Ranked<K>> {
@@ -232,7 +284,7 @@ mod tests {
     fn scored_rows_go_first_and_the_others_follow_as_they_were() {
         let fused = vec![row(5, 0.9), row(4, 0.8), row(3, 0.7), row(2, 0.6), row(1, 0.5)];
         let scores = [Some(-1.0), None, Some(2.0), Some(-1.0)];
-        let ranked = reorder(fused, RerankKind::Model, &scores, u32::cmp);
+        let ranked = reorder(fused, &RerankKind::Model, &scores, u32::cmp);
         let places: Vec<_> = ranked
             .iter()
             .map(|r| {
@@ -269,12 +321,18 @@ mod tests {
 
     #[test]
     fn numbers_beyond_their_limits_are_told() {
+        let late = Rerank::late_interaction;
         for (rerank, expected) in [
             (Rerank::mmr(1.5), "rerank.mmr.lambda"),
             (Rerank::mmr(f64::NAN), "rerank.mmr.lambda"),
             (Rerank::exact().depth(0), "rerank.exact.depth"),
             (Rerank::model().depth(1_001), "1001 is over the limit of 1000"),
             (Rerank::model().budget_ms(60_001), "rerank.model.budget_ms"),
+            (late(Vec::new()), "rerank.late_interaction.query_tokens: at least one"),
+            (late(vec![vec![1.0]; 257]), "257 is over the limit of 256"),
+            (late(vec![vec![1.0], vec![f32::NAN]]), "query_tokens[1][0]: it is not a finite"),
+            (late(vec![vec![1.0], vec![0.0]]), "query_tokens[1]: a zero vector"),
+            (late(vec![vec![1.0]]).depth(0), "rerank.late_interaction.depth"),
         ] {
             let error = rerank.check().expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error}");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lexivec::query::plan::StrategyKind;
 use lexivec::schema::{Quantization, VectorField};
 use lexivec::storage::DiskVfs;
-use lexivec::{Collection, Document, Filter, Metric, OpenOptions, Options, SearchRequest};
+use lexivec::{Collection, Document, Filter, Metric, OpenOptions, Options, Rerank, SearchRequest};
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -40,10 +40,11 @@ fn make(dir: &Path) -> lexivec::Result<()> {
         .vector_field(field("four", Metric::L2, Quantization::Int4))
         .vector_field(field("half", Metric::Dot, Quantization::F16))
         .vector_field(field("brain", Metric::L2, Quantization::Bf16))
+        .tokens(8)
         .graph_min_rows(50);
     let vfs = Arc::new(DiskVfs::create_root(dir)?);
     let collection = Collection::create_on(vfs, options.open(open))?;
-    let mut random = Random(11);
+    let (mut random, mut other) = (Random(11), Random(12));
     let mut row = |i: usize| {
         let words: Vec<&str> = (0..4 + random.below(8)).map(|_| WORDS[random.below(8)]).collect();
         let document = Document::new(format!("d{i}"))
@@ -52,6 +53,11 @@ fn make(dir: &Path) -> lexivec::Result<()> {
             .payload("n", i as u64)
             .payload("tag", ["a", "b", "c"][i % 3])
             .payload("meta", json!({"x": [i % 5, "y"]}));
+        let count = i % 4;
+        let document = match count {
+            0 => document,
+            _ => document.tokens((0..count).map(|_| other.vector(8)).collect()),
+        };
         if i.is_multiple_of(7) {
             document
         } else {
@@ -85,11 +91,17 @@ pub fn answers(collection: &Collection) -> lexivec::Result<Value> {
     };
     let codes =
         collection.schema().vectors.iter().map(codes).collect::<lexivec::Result<Vec<_>>>()?;
-    Ok(json!({
+    let mut answers = json!({
         "codes": codes,
         "text": hits(SearchRequest::text("wing heat"))?,
         "vector": hits(SearchRequest::vector(vector.clone()).exact())?,
         "hybrid": hits(SearchRequest::hybrid("mach cone", vector.clone()).filter(filter))?,
         "rows": collection.scroll(&Filter::All, None, 1_000)?.documents,
-    }))
+    });
+    // Not before format 1.5.
+    if !collection.schema().tokens.is_empty() {
+        let rerank = Rerank::late_interaction(vec![vector.clone(), vec![1.0; 8]]).budget_ms(60_000);
+        answers["late"] = hits(SearchRequest::text("wing heat").rerank(rerank))?;
+    }
+    Ok(answers)
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lexivec::storage::{Manifest, MemoryVfs, SegmentReader, SegmentWriter};
 use lexivec::{
-    Collection, Document, Error, ErrorKind, Filter, Metric, OpenOptions, Options, SearchRequest,
+    Collection, Document, Error, ErrorKind, Filter, Metric, OpenOptions, Options, Rerank,
+    SearchRequest,
 };
 use parking_lot::Mutex;
 use serde_json::json;
@@ -32,12 +33,14 @@ pub fn collection() -> Result<Files, String> {
 
 fn fill(disk: &MemoryVfs) -> lexivec::Result<()> {
     let open = OpenOptions::new().background(false).log_file_bytes(2_048).reserve_bytes(0);
-    let options = Options::new().vector(4, Metric::Cosine).graph_min_rows(20).open(open);
+    let options = Options::new().vector(4, Metric::Cosine).tokens(3).graph_min_rows(20).open(open);
     let collection = Collection::create_on(Arc::new(disk.clone()), options)?;
-    let mut random = Random(1);
+    let (mut random, mut other) = (Random(1), Random(4));
     let mut batch = |ids: std::ops::Range<usize>| -> Vec<Document> {
         ids.map(|i| {
+            let tokens = (0..1 + i % 3).map(|_| other.vector(3)).collect();
             Document::new(format!("d{i}"))
+                .tokens(tokens)
                 .text("title", format!("title {i}"))
                 .text("text", format!("wing flow {} heat", ["nose", "cone"][i % 2]))
                 .vector(random.vector(4))
@@ -62,12 +65,16 @@ pub fn look(files: Files) -> Result<String, Error> {
     let collection = Collection::open_read_only_on(Arc::new(disk))?;
     let filter = Filter::from_json(&json!({"n": {"$gte": 5}, "tag": "b"}))?;
     let vector = vec![0.3, -0.2, 0.9, 0.1];
+    let tokens = vec![vec![0.1, 0.9, -0.3], vec![-0.7, 0.2, 0.2]];
     let mut seen = String::new();
     for request in [
         SearchRequest::hybrid("nose wing title", vector.clone()).explain(),
         SearchRequest::text("cone heat").filter(filter).limit(30),
         SearchRequest::vector(vector.clone()).limit(40).exact(),
         SearchRequest::vector(vector).limit(5).ef(30),
+        SearchRequest::text("wing")
+            .limit(50)
+            .rerank(Rerank::late_interaction(tokens).budget_ms(60_000)),
     ] {
         let mut answer = collection.search(&request)?;
         (answer.generation, answer.plan) = (0, None);

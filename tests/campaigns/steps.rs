@@ -10,7 +10,7 @@ use lexivec::{
 use serde_json::{Map, Value, json};
 
 use crate::Random;
-use crate::model::{self, DIM, Model};
+use crate::model::{self, DIM, Model, TOKEN_DIM};
 
 /// Rows from which a batch becomes a segment file with a graph at once.
 const GRAPH_MIN_ROWS: usize = 24;
@@ -41,7 +41,8 @@ pub fn open_options() -> OpenOptions {
 
 /// Options of a small collection; distances between whole numbers are exact.
 pub fn options() -> Options {
-    let options = Options::new().vector(DIM, Metric::L2).graph_min_rows(GRAPH_MIN_ROWS);
+    let options = Options::new().vector(DIM, Metric::L2).tokens(TOKEN_DIM);
+    let options = options.graph_min_rows(GRAPH_MIN_ROWS);
     options.open(open_options())
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, json};
 
 use super::{Outcome, steps};
 use crate::Random;
-use crate::model::{self, DIM, Model, WORDS};
+use crate::model::{self, DIM, Model, TOKEN_DIM, WORDS};
 
 /// Threads that write.
 const WRITERS: usize = 4;
@@ -40,7 +40,8 @@ pub fn run(seconds: u64, seed: u64, shared: bool) -> Outcome {
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
     let dir = scratch.path().join("index");
     let open = OpenOptions::new().flush_rows(150).log_file_bytes(32 << 10);
-    let options = Options::new().vector(DIM, Metric::L2).graph_min_rows(GRAPH_MIN_ROWS);
+    let options = Options::new().vector(DIM, Metric::L2).tokens(TOKEN_DIM);
+    let options = options.graph_min_rows(GRAPH_MIN_ROWS);
     let collection = Collection::create(&dir, options.open(open)).map_err(fail)?;
     let run = Run {
         collection,

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use lexivec::storage::MemoryVfs;
-use lexivec::{Collection, Document, Filter, OpenOptions, Options, SearchRequest, VerifyLevel};
+use lexivec::{
+    Collection, Document, Filter, OpenOptions, Options, Rerank, SearchRequest, VerifyLevel,
+};
 use lexivec_tests::Random;
 use lexivec_tests::campaigns::flips::{Files, collection};
 
@@ -149,6 +151,12 @@ fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
     let (report, found) = repair(flip_in(files.clone(), &file, "vector/vector/rows"));
     assert_eq!((report.without_vector.len(), report.lost.len()), (34, 0), "{report:?}");
     assert_eq!(found, whole);
+    // So do they without the token vectors of a block.
+    for (section, rows) in [("tokens/tokens/codes", 32), ("tokens/tokens/edges", 34)] {
+        let (report, found) = repair(flip_in(files.clone(), &file, section));
+        assert_eq!((report.without_vector.len(), report.lost.len()), (rows, 0), "{report:?}");
+        assert_eq!(found, whole, "{section}");
+    }
     let (report, found) = repair(flip_in(files.clone(), &file, "documents/data"));
     // The block of documents, ids and all: every row alive in the file is listed by its place; the
     // other segment and the log are there.
@@ -159,6 +167,20 @@ fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
     cut.get_mut(&file).expect("there").truncate(5_000);
     let (report, found) = repair(cut);
     assert!(report.lost[0].contains("rows of segment-") && found.len() == 6, "{report:?}");
+}
+
+#[test]
+fn damaged_token_vectors_are_told_by_late_interaction_alone() {
+    let files = collection().expect("made");
+    let file = live_files(&files)[0].clone();
+    for section in ["tokens/tokens/codes", "tokens/tokens/edges"] {
+        let collection = open(&flip_in(files.clone(), &file, section));
+        let request = SearchRequest::text("nose");
+        assert_eq!(collection.search(&request).expect("an answer").hits.len(), 10);
+        let late = request.rerank(Rerank::late_interaction(vec![vec![1.0, 0.0, 0.0]]));
+        let error = collection.search(&late).expect_err("damage").to_string();
+        assert!(error.contains(&file) && error.contains(section), "{error}");
+    }
 }
 
 /// Changes a byte in the middle of a section of a segment file.

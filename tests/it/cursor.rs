@@ -77,11 +77,11 @@ fn requests() -> Vec<SearchRequest> {
     let mut random = Random(6);
     let mut requests = Vec::new();
     for fusion in fusions {
-        for rerank in reranks {
+        for rerank in reranks.clone() {
             let i = requests.len();
             let mut request = SearchRequest::hybrid(words(&mut random, 3), signs(&mut random));
             request = request.fusion(fusion).offset([0, 3][i % 2]);
-            request.rerank = rerank.map(|r| r.budget_ms(60_000));
+            request.rerank = rerank.clone().map(|r| r.budget_ms(60_000));
             (request.with_text, request.explain) = (i % 3 == 0, i % 4 == 1);
             request.highlight = (i % 4 == 2).then(Highlight::default);
             if i % 3 == 1 {

@@ -497,6 +497,51 @@ fn a_cursor_gives_page_after_page_until_it_is_closed() {
 }
 
 #[test]
+fn late_interaction_of_token_vectors() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let server = Running::start(scratch.path());
+    let fields = json!({"tokens": [{"name": "tokens", "dim": 2}, {"name": "more", "dim": 3}]});
+    assert_eq!(server.json("PUT", "/v1/collections/c", &fields).0, 201);
+    let documents = json!([
+        {"id": "a", "text": "wing", "tokens": [[1, 0], [0, 1]]},
+        {"id": "b", "text": "wing", "tokens": {"tokens": [[0, -1]], "more": [[0, 0, 2]]}},
+        {"id": "c", "text": "wing"},
+    ]);
+    let path = "/v1/collections/c/documents";
+    assert_eq!(server.json("POST", path, &documents).0, 200);
+    let (status, problem) = server.json("POST", path, &json!([{"id": "d", "tokens": [[0, 0]]}]));
+    assert_eq!(status, 400);
+    assert!(problem["detail"].as_str().is_some_and(|d| d.contains("token vector 0")), "{problem}");
+    let row = server.json("GET", &format!("{path}/b"), &json!(null)).1;
+    assert_eq!(row["tokens"], json!({"tokens": [[0.0, -1.0]], "more": [[0.0, 0.0, 1.0]]}));
+    let search = |late: Value| {
+        let body = json!({"text": "wing", "rerank": {"late_interaction": late}});
+        server.json("POST", "/v1/collections/c/search", &body)
+    };
+    let (status, answer) = search(json!({
+        "query_tokens": [[0, -2], [0.5, 0]], "field": "tokens", "depth": 3, "budget_ms": 60_000}));
+    assert_eq!(status, 200, "{answer}");
+    let hit =
+        |i: usize| (&answer["hits"][i]["id"], &answer["hits"][i]["ledger"]["rerank"]["score"]);
+    // a: 0 + 1, b: 1 + 0.
+    let none = Value::Null;
+    let (one, a, b, c) = (json!(1.0), json!("a"), json!("b"), json!("c"));
+    assert_eq!([hit(0), hit(1), hit(2)], [(&a, &one), (&b, &one), (&c, &none)]);
+    assert_eq!(answer["rerank"]["kind"], "late_interaction");
+    assert_eq!(answer["rerank"]["scored"], 2);
+    for (late, expected) in [
+        (json!({"query_tokens": [[1, 0]]}), "name one of"),
+        (json!({"query_tokens": [], "field": "more"}), "at least one token vector"),
+        (json!({"field": "more"}), "query_tokens"),
+        (json!({"query_tokens": [[1, 0]], "field": "none"}), "no token field"),
+    ] {
+        let (status, problem) = search(late);
+        assert_eq!(status, 400);
+        assert!(problem["detail"].as_str().is_some_and(|d| d.contains(expected)), "{problem}");
+    }
+}
+
+#[test]
 fn one_collections_directory_is_served_alone() {
     let scratch = tempfile::tempdir().expect("a directory");
     let dir = scratch.path().join("courses");

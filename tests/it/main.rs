@@ -16,6 +16,7 @@ mod gathered;
 mod graph;
 mod http;
 mod judged;
+mod late;
 mod metrics;
 mod plans;
 mod processes;

@@ -35,7 +35,16 @@ fn document(random: &mut Random, id: usize) -> Document {
     let count = random.below(9);
     let document = Document::new(format!("{id:03}")).text("text", words(random, count));
     let document = document.payload("n", random.below(10)).payload("open", random.below(4) > 0);
-    if random.below(8) > 0 { document.vector(signs(random)) } else { document }
+    let document = if random.below(8) > 0 { document.vector(signs(random)) } else { document };
+    match id % 6 {
+        0 => document,
+        count => document.tokens(list(&mut Random(id as u64), count)),
+    }
+}
+
+/// So many token vectors, whose cosines are exact as well.
+fn list(random: &mut Random, count: usize) -> Vec<Vec<f32>> {
+    (0..count).map(|_| signs(random)).collect()
 }
 
 /// Scores a candidate by its id and text.
@@ -60,7 +69,8 @@ impl Reranker for ById {
 
 fn written(reranker: Arc<dyn Reranker>) -> (Collection, BTreeMap<String, Document>) {
     let mut random = Random(11);
-    let collection = Collection::in_memory(Options::new().vector(DIM, Metric::Cosine));
+    let options = Options::new().vector(DIM, Metric::Cosine).tokens(DIM);
+    let collection = Collection::in_memory(options);
     let collection = collection.expect("a collection").with_reranker(reranker);
     let rows: Vec<Document> = (0..ROWS).map(|id| document(&mut random, id)).collect();
     for batch in rows.chunks(50) {
@@ -105,7 +115,7 @@ impl<'a> Modelled<'a> {
             let hits = collection.search(&whole).expect("an answer").hits;
             hits.into_iter().map(|h| (h.id, h.score)).collect::<List>()
         };
-        let depth = request.rerank.map_or(0, |r| r.depth);
+        let depth = request.rerank.as_ref().map_or(0, |r| r.depth);
         let both = request.mode == Mode::Hybrid;
         let window = request.text_leg.candidates.unwrap_or(if both { 100 } else { 0 });
         let window = window.max(request.limit + request.offset).max(depth);
@@ -164,7 +174,7 @@ impl<'a> Modelled<'a> {
     }
 
     fn reranked(&self) -> Vec<(String, f64, Option<f64>)> {
-        let Some(rerank) = self.request.rerank else {
+        let Some(rerank) = &self.request.rerank else {
             return self.fused.iter().map(|(id, score)| (id.clone(), *score, None)).collect();
         };
         let candidates = &self.fused[..self.fused.len().min(rerank.depth)];
@@ -172,12 +182,20 @@ impl<'a> Modelled<'a> {
         let vector = |id: &str| self.rows[id].vectors.get("vector").map(Vec::as_slice);
         let with_vector = candidates.iter().filter(|(id, _)| vector(id).is_some());
         let relevance = |id: &str| cosine(query, vector(id).expect("a vector"));
-        let scored: List = match rerank.kind {
+        let scored: List = match &rerank.kind {
             RerankKind::Model => {
                 let score = |id: &str| by_id(id, &self.rows[id].text["text"]);
                 candidates.iter().map(|(id, _)| (id.clone(), score(id))).collect()
             }
             RerankKind::Exact => with_vector.map(|(id, _)| (id.clone(), relevance(id))).collect(),
+            RerankKind::LateInteraction { tokens, .. } => candidates
+                .iter()
+                .filter_map(|(id, _)| {
+                    let own = self.rows[id].tokens.get("tokens")?;
+                    let best = |q: &Vec<f32>| own.iter().map(|t| cosine(q, t)).fold(-1.0, f64::max);
+                    Some((id.clone(), tokens.iter().map(best).sum()))
+                })
+                .collect(),
             RerankKind::Mmr { lambda } => {
                 let mut left: Vec<&String> = with_vector.map(|(id, _)| id).collect();
                 let mut picked: List = Vec::new();
@@ -272,6 +290,7 @@ fn reranks() -> Vec<Option<Rerank>> {
         Some(Rerank::mmr(0.5).depth(25)),
         Some(Rerank::mmr(0.75).depth(5)),
         Some(Rerank::model().depth(12)),
+        Some(Rerank::late_interaction(list(&mut Random(3), 4)).depth(20)),
     ]
 }
 
@@ -326,7 +345,7 @@ fn every_stage_and_every_absent_row_is_as_a_plain_model_says() {
             assert_eq!(moved.is_some(), request.rerank.is_some());
         }
         let report = answer.rerank.as_ref();
-        assert_eq!(report.map(|r| r.applied), request.rerank.map(|_| true));
+        assert_eq!(report.map(|r| r.applied), request.rerank.as_ref().map(|_| true));
         let scored = model.last.iter().filter(|row| row.2.is_some()).count();
         assert_eq!(report.map_or(0, |r| r.scored), scored);
         for id in rows.keys().map(String::as_str).chain(["nobody"]) {
@@ -456,7 +475,8 @@ fn a_reranker_that_fails_is_told_and_the_fused_order_stands() {
     drop(free);
 
     let collection = written(Arc::new(ById)).0;
-    for rerank in [Rerank::exact().budget_ms(0), Rerank::mmr(0.5).budget_ms(0)] {
+    let late = Rerank::late_interaction(list(&mut Random(3), 2));
+    for rerank in [Rerank::exact(), Rerank::mmr(0.5), late].map(|r| r.budget_ms(0)) {
         let answer = collection.search(&request(rerank)).expect("an answer");
         let reason = answer.rerank.and_then(|r| r.reason).expect("a reason");
         assert!(reason.contains("ran out"), "{reason}");
@@ -503,6 +523,9 @@ fn the_command_ranks_and_explains() {
         &["--fusion", "dbsf", "--rrf-k", "1"],
         &["--rerank-depth", "5"],
         &["--rerank", "exact", "--mmr-lambda", "1"],
+        &["--rerank", "exact", "--query-tokens", "[[1]]"],
+        &["--rerank", "late-interaction"],
+        &["--rerank", "late-interaction", "--query-tokens", "[1, 2]"],
     ] {
         let output = lexivec(&[&["search", dir, "wing"], wrong].concat());
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");

@@ -12,7 +12,7 @@ use crate::exit::Outcome;
 use crate::output;
 
 pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
-    let options = options(&args.new, &args.dir, args.dim)?.open(open);
+    let options = options(&args.new, &args.dir, args.dim, args.token_dim)?.open(open);
     let collection = Collection::create(&args.dir, options)?;
     if args.json {
         output::json(&collection.stats()?)?;
@@ -22,8 +22,14 @@ pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Options of a new collection; `dim` is that of vectors that come from outside.
-pub(super) fn options(new: &New, dir: &Path, dim: Option<usize>) -> Outcome<Options> {
+/// Options of a new collection; `dim` is that of vectors that come from outside, `token_dim` that of
+/// token vectors.
+pub(super) fn options(
+    new: &New,
+    dir: &Path,
+    dim: Option<usize>,
+    token_dim: Option<usize>,
+) -> Outcome<Options> {
     let mut options = Options::new().join_text(!new.separate_fields);
     options = options.bm25(new.bm25.unwrap_or_default());
     let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
@@ -44,6 +50,9 @@ pub(super) fn options(new: &New, dir: &Path, dim: Option<usize>) -> Outcome<Opti
         field.quantization = new.quantization.unwrap_or(field.quantization);
         field.ef_construction = new.ef_construction.unwrap_or(field.ef_construction);
         options = options.vector_field(field);
+    }
+    if let Some(dim) = token_dim {
+        options = options.tokens(dim);
     }
     if let Some(model) = model {
         options = options.embedder(model);

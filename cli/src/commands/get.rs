@@ -31,6 +31,9 @@ pub(super) fn run(args: &Get) -> Outcome<ExitCode> {
         for (field, vector) in &document.vectors {
             output::line(&format!("{field}: {} components", vector.len()))?;
         }
+        for (field, vectors) in &document.tokens {
+            output::line(&format!("{field}: {} token vectors", vectors.len()))?;
+        }
     }
     Ok(if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

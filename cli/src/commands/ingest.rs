@@ -160,7 +160,9 @@ fn make(
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
         ));
     }
-    let options = create::options(&args.new, &args.dir, dim)?.open(open);
+    let mut lists = documents.iter().flat_map(|d| d.tokens.values());
+    let token_dim = lists.find_map(|list| list.first()).map(Vec::len);
+    let options = create::options(&args.new, &args.dir, dim, token_dim)?.open(open);
     // Before the directory is made: refused documents leave nothing behind.
     options.check(documents)?;
     Ok(Collection::create(&args.dir, options)?)

@@ -27,8 +27,8 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
 
 /// Opens the collection, with its model if the request has words that become a vector.
 pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
-    let embeds = request.vector.is_none()
-        && (!matches!(args.mode, ModeArg::Text) || request.rerank.is_some());
+    let compares = request.rerank.as_ref().is_some_and(|r| r.kind.compares_vectors());
+    let embeds = request.vector.is_none() && (!matches!(args.mode, ModeArg::Text) || compares);
     open_for_reading(&args.dir, args.model.as_deref(), embeds)
 }
 

@@ -26,6 +26,10 @@ pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
         let metric = format!("{:?}", field.metric).to_lowercase();
         output::line(&format!("vectors     {}: {} components, {metric}", field.name, field.dim))?;
     }
+    for field in &stats.schema.tokens {
+        let (name, dim) = (&field.name, field.dim);
+        output::line(&format!("vectors     {name}: {dim} components, late interaction"))?;
+    }
     if let Some(model) = &stats.schema.embedder {
         output::line(&format!("model       {} ({})", model.name, model.hash))?;
     }

@@ -8,8 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::{Failure, Outcome};
 
-/// Longest line read, in bytes: a document of the largest size, its vector as text beside it.
-const MAX_LINE_BYTES: u64 = 4 << 20;
+/// Longest line read, in bytes: a document of the largest size, its vector and the largest list of token
+/// vectors as text beside it.
+const MAX_LINE_BYTES: u64 = 16 << 20;
 
 /// Reads every line of a file; `-` is stdin. Empty lines are passed over.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Outcome<Vec<T>> {

@@ -25,6 +25,8 @@ const MERGE_BASE_BYTES: u64 = 32 << 20;
 /// Bytes a row takes while it is merged, besides its text and its links: its vector's place, its
 /// places by id and in the graph, and twice what is thrown away when one of these grows.
 const MERGE_ROW_BYTES: u64 = 120;
+/// Bytes a row takes for each token field: the edge of its list, and as much again while that grows.
+const MERGE_TOKEN_BYTES: u64 = 16;
 
 /// How [`Collection::compact_with`] is done.
 #[derive(Clone, Copy)]
@@ -230,6 +232,7 @@ impl Shared {
     fn memory_of(&self, entry: &SegmentEntry) -> Result<u64> {
         let segment = self.open_segment(entry)?;
         let links: u64 = self.schema.vectors.iter().map(|f| f.m as u64 * 2 * 4 * 2).sum();
+        let links = links + self.schema.tokens.len() as u64 * MERGE_TOKEN_BYTES;
         let rows = u64::from(entry.rows);
         Ok(segment.text_bytes() * 3 + rows * (MERGE_ROW_BYTES + links))
     }

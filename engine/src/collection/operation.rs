@@ -4,9 +4,12 @@ use lexivec_storage::codec::{Decoder, Encoder};
 
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::vector::{pack, unpack};
 
 const UPSERT: u8 = 1;
 const DELETE: u8 = 2;
+/// Rows with their token vectors; where no row has any they are written without.
+const UPSERT_TOKENS: u8 = 3;
 
 /// One acknowledged write. It needs nothing else to be done again.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,9 +25,10 @@ impl Operation {
         let mut out = Encoder::new();
         match self {
             Self::Upsert(documents) => {
-                out.u8(UPSERT);
+                let tokens = documents.iter().any(|d| !d.tokens.is_empty());
+                out.u8(if tokens { UPSERT_TOKENS } else { UPSERT });
                 out.u32(documents.len() as u32);
-                documents.iter().try_for_each(|d| encode(&mut out, d))?;
+                documents.iter().try_for_each(|d| encode(&mut out, d, tokens))?;
             }
             Self::Delete(ids) => {
                 out.u8(DELETE);
@@ -39,8 +43,10 @@ impl Operation {
     pub(crate) fn decode(at: &str, bytes: &[u8]) -> Result<Self> {
         let mut input = Decoder::new(at, bytes);
         let operation = match (input.u8()?, input.u32()?) {
-            (UPSERT, count) => {
-                Self::Upsert((0..count).map(|_| decode(&mut input)).collect::<Result<_>>()?)
+            (kind @ (UPSERT | UPSERT_TOKENS), count) => {
+                let tokens = kind == UPSERT_TOKENS;
+                let rows = (0..count).map(|_| decode(&mut input, tokens));
+                Self::Upsert(rows.collect::<Result<_>>()?)
             }
             (DELETE, count) => {
                 Self::Delete((0..count).map(|_| text(&mut input)).collect::<Result<_>>()?)
@@ -60,7 +66,7 @@ impl Operation {
     }
 }
 
-fn encode(out: &mut Encoder, document: &Document) -> Result<()> {
+fn encode(out: &mut Encoder, document: &Document, tokens: bool) -> Result<()> {
     out.bytes(document.id.as_bytes());
     out.u32(document.text.len() as u32);
     for (field, text) in &document.text {
@@ -72,6 +78,14 @@ fn encode(out: &mut Encoder, document: &Document) -> Result<()> {
         out.bytes(field.as_bytes());
         out.bytes(bytemuck::cast_slice(vector));
     }
+    if tokens {
+        out.u32(document.tokens.len() as u32);
+        for (field, vectors) in &document.tokens {
+            out.bytes(field.as_bytes());
+            out.u32(vectors.len() as u32);
+            out.bytes(&pack(vectors));
+        }
+    }
     if document.payload.is_empty() {
         out.u32(0);
         return Ok(());
@@ -82,7 +96,7 @@ fn encode(out: &mut Encoder, document: &Document) -> Result<()> {
     Ok(())
 }
 
-fn decode(input: &mut Decoder<'_>) -> Result<Document> {
+fn decode(input: &mut Decoder<'_>, tokens: bool) -> Result<Document> {
     let mut document = Document::new(text(input)?);
     for _ in 0..input.u32()? {
         document.text.insert(text(input)?, text(input)?);
@@ -95,6 +109,13 @@ fn decode(input: &mut Decoder<'_>) -> Result<Document> {
         }
         let vector = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
         document.vectors.insert(field, vector);
+    }
+    for _ in 0..if tokens { input.u32()? } else { 0 } {
+        let (field, count) = (text(input)?, input.u32()?);
+        let Some(vectors) = unpack(input.bytes()?, count as usize) else {
+            return Err(input.corrupt("token vectors are not of whole codes").into());
+        };
+        document.tokens.insert(field, vectors);
     }
     let payload = input.bytes()?;
     if !payload.is_empty() {
@@ -122,8 +143,11 @@ mod tests {
             .vector(vec![1.0, -0.5])
             .payload("n", 3)
             .payload("s", "x");
+        let axes = vec![vec![0.0, -1.0], vec![1.0, 0.0]];
+        let with_tokens = document.clone().tokens(axes.clone()).named_tokens("b", axes);
         for operation in [
             Operation::Upsert(vec![document, Document::new("b")]),
+            Operation::Upsert(vec![Document::new("b"), with_tokens]),
             Operation::Delete(vec!["a".to_owned(), String::new()]),
             Operation::Delete(Vec::new()),
         ] {

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::options::OpenOptions;
 use crate::schema::Schema;
 use crate::segment::{RowSet, StoredDocuments};
-use crate::vector::VectorStore;
+use crate::vector::{TokenStore, VectorStore};
 
 /// Rows written at once.
 const BATCH: usize = 1_000;
@@ -30,7 +30,7 @@ pub struct RepairReport {
     pub documents: u64,
     /// Rows that could not be read: their ids, or where they were if not even these could be read.
     pub lost: Vec<String>,
-    /// Rows that lost a vector, by id.
+    /// Rows that lost a vector or their token vectors, by id.
     pub without_vector: Vec<String>,
     /// What was found damaged.
     pub damage: Vec<String>,
@@ -134,6 +134,12 @@ fn read_segment(
             }
         }
     }
+    let mut tokens = Vec::new();
+    for field in &schema.tokens {
+        let opened = TokenStore::open(&reader, name, field, entry.rows);
+        report.damage.extend(opened.as_ref().err().map(ToString::to_string));
+        tokens.push((field.name.clone(), opened.ok()));
+    }
     let mut batch: Vec<Document> = Vec::new();
     for row in alive.iter() {
         let mut document = match documents.document(schema, row) {
@@ -156,6 +162,15 @@ fn read_segment(
                 Some((true, Err(_))) | None => report.without_vector.push(document.id.clone()),
             }
         }
+        for (field, store) in &tokens {
+            match store.as_ref().map(|store| store.vectors(row)) {
+                Some(Ok(vectors)) if vectors.is_empty() => {}
+                Some(Ok(vectors)) => {
+                    document.tokens.insert(field.clone(), vectors);
+                }
+                Some(Err(_)) | None => report.without_vector.push(document.id.clone()),
+            }
+        }
         batch.push(document);
         if batch.len() == BATCH {
             new.write_checked(std::mem::take(&mut batch), WriteOptions::new())?;
@@ -163,5 +178,6 @@ fn read_segment(
     }
     new.write_checked(batch, WriteOptions::new())?;
     report.damage.dedup();
+    report.without_vector.dedup();
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::execute::measure_recall;
 use crate::limits::{GATE_QUERIES, OPEN_RETRIES, VERIFY_MIN_RECALL};
 use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
+use crate::vector::TokenStore;
 
 /// How far a verification goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -27,7 +28,8 @@ pub enum VerifyLevel {
     #[default]
     Full,
     /// Also that the parts of a row agree: its text with the inverted index, its vector with its
-    /// norm and its code, and that the graph reaches it; and recall on sampled rows.
+    /// norm and its code, and that the graph reaches it; that codes of token vectors are such; and recall
+    /// on sampled rows.
     Deep,
 }
 
@@ -231,6 +233,7 @@ fn check_deeply(
     segment: &Segment,
 ) -> Result<(Option<f64>, u64)> {
     segment.check_text(schema)?;
+    segment.tokens.iter().try_for_each(TokenStore::check)?;
     let alive = RowSet::of(entry)?;
     let (mut least, mut unreachable) = (None, 0);
     for vectors in &segment.vectors {

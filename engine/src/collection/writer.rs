@@ -423,8 +423,10 @@ impl Shared {
 fn logged_bytes(documents: &[Document]) -> usize {
     let bytes = |d: &Document| {
         let vectors: usize = d.vectors.values().map(|v| v.len() * 4).sum();
+        let codes = |list: &Vec<Vec<f32>>| list.iter().map(Vec::len).sum::<usize>();
+        let tokens: usize = d.tokens.values().map(codes).sum();
         let payload: usize = d.payload.iter().map(|(k, v)| k.len() + json_bytes(v)).sum();
-        d.id.len() + vectors + d.text.values().map(String::len).sum::<usize>() + payload
+        d.id.len() + vectors + tokens + d.text.values().map(String::len).sum::<usize>() + payload
     };
     documents.iter().map(bytes).sum()
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::model::rerank::{Candidate, HandedReranker, RerankQuery, out_of_time};
 use crate::schema::Metric;
 use crate::segment::Vectors;
+use crate::vector::TokenQuery;
 use crate::vector::distance::{inverse_norm, similarity};
 
 /// What became of the rerank that a request asks for.
@@ -57,7 +58,7 @@ impl Source<'_> {
         fused: Vec<Fused<Place>>,
         time: Time,
     ) -> Result<Final> {
-        let Some(rerank) = request.rerank else {
+        let Some(rerank) = &request.rerank else {
             return Ok((fused.into_iter().map(Ranked::plain).collect(), None));
         };
         let deadline = time.cut(Duration::from_millis(rerank.budget_ms));
@@ -73,7 +74,7 @@ impl Source<'_> {
         let list = match stage.scores(candidates)? {
             Ok(scores) => {
                 report.scored = scores.iter().flatten().count();
-                reorder(fused, rerank.kind, &scores, |a, b| gather::by_id(self.generation, *a, *b))
+                reorder(fused, &rerank.kind, &scores, |a, b| gather::by_id(self.generation, *a, *b))
             }
             Err(reason) => {
                 (report.applied, report.reason) = (false, Some(reason));
@@ -85,7 +86,7 @@ impl Source<'_> {
 
     /// The reranker a request asks for, if it was handed in.
     pub(super) fn handed(&self, request: &SearchRequest) -> Result<Option<&HandedReranker>> {
-        match request.rerank.map(|r| r.kind) {
+        match request.rerank.as_ref().map(|r| &r.kind) {
             Some(RerankKind::Model) if self.reranker.is_none() => Err(Error::invalid(
                 "rerank.model",
                 "no reranker was handed in; hand one in, or leave this out",
@@ -100,7 +101,7 @@ struct Stage<'a> {
     source: &'a Source<'a>,
     request: &'a SearchRequest,
     bound: &'a Bound,
-    rerank: Rerank,
+    rerank: &'a Rerank,
     vector: Option<&'a [f32]>,
     deadline: Deadline,
 }
@@ -109,9 +110,12 @@ impl Stage<'_> {
     fn scores(&self, candidates: &[Fused<Place>]) -> Result<Scores> {
         let name = self.rerank.kind.name();
         if let (RerankKind::Model, Some(reranker)) =
-            (self.rerank.kind, self.source.handed(self.request)?)
+            (&self.rerank.kind, self.source.handed(self.request)?)
         {
             return self.by_model(reranker, candidates);
+        }
+        if let RerankKind::LateInteraction { tokens, .. } = &self.rerank.kind {
+            return Ok(self.by_tokens(tokens, candidates)?.ok_or_else(|| out_of_time(name)));
         }
         let Some(query) = self.vector else {
             return Ok(Err("the model has nothing to say about the query's words".to_owned()));
@@ -155,6 +159,26 @@ impl Stage<'_> {
             };
             let (row, norm) = (store.vector(candidate.key.1)?, store.norm(candidate.key.1)?);
             scores.push(Some(f64::from(similarity(store.metric, query, row, unit * norm))));
+        }
+        Ok(Some(scores))
+    }
+
+    /// Late interaction; nothing when the time ran out.
+    fn by_tokens(
+        &self,
+        tokens: &[Vec<f32>],
+        candidates: &[Fused<Place>],
+    ) -> Result<Option<Vec<Option<f64>>>> {
+        let field = self.bound.token_field.as_deref().unwrap_or_default();
+        let mut query = TokenQuery::new(tokens);
+        let mut scores = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            if self.deadline.passed() {
+                return Ok(None);
+            }
+            let (segment, row) = candidate.key;
+            let store = self.source.generation.segment(segment)?.segment.tokens(field);
+            scores.push(store.map_or(Ok(None), |store| store.score(row, &mut query))?);
         }
         Ok(Some(scores))
     }

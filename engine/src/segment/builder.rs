@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::text::{SegmentText, write_columns, write_text};
 use crate::vector::hnsw::{BuildParameters, build, write_graph};
-use crate::vector::{VectorRows, write_codes, write_vectors};
+use crate::vector::{VectorRows, row_codes, write_codes, write_tokens, write_vectors};
 
 /// What a long write is doing, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,13 @@ impl SegmentBuilder<'_> {
                 let report = |done, all| self.progress.report(Stage::Graph, done, all);
                 write_graph(&mut out, &field.name, &build(&vectors, parameters, &report)?)?;
             }
+        }
+        for field in &self.schema.tokens {
+            let codes = documents.iter().map(|d| {
+                let vectors = d.tokens.get(&field.name);
+                Ok(Cow::Owned(vectors.map_or(Vec::new(), |vectors| row_codes(field, vectors))))
+            });
+            write_tokens(&mut out, field, codes)?;
         }
         Ok((out.finish()?, statistics))
     }

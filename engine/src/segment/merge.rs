@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::schema::{Schema, VectorField};
 use crate::text::{SegmentText, merge_text, write_columns};
 use crate::vector::hnsw::{BuildParameters, BuiltGraph, build, extend, write_graph};
-use crate::vector::{VectorRows, write_codes, write_vectors};
+use crate::vector::{VectorRows, write_codes, write_tokens, write_vectors};
 
 /// A graph is built on when it brings at least this share of the rows (one in two) ...
 const REUSE_MIN_SHARE: u32 = 2;
@@ -104,6 +104,14 @@ impl SegmentMerger<'_> {
             if self.schema.wants_graph(present) && self.graph != GraphFrom::Nowhere {
                 write_graph(&mut out, &field.name, &self.build(field, &vectors)?)?;
             }
+        }
+        for field in &self.schema.tokens {
+            // As they are: a score is the same before and after.
+            let codes = all().map(|(input, row)| match input.segment.tokens(&field.name) {
+                Some(store) => store.codes(row).map(Cow::Borrowed),
+                None => Ok(Cow::Borrowed(&[][..])),
+            });
+            write_tokens(&mut out, field, codes)?;
         }
         Ok((out.finish()?, statistics))
     }

@@ -11,7 +11,7 @@ use crate::error::{Result, corrupt};
 use crate::schema::Schema;
 use crate::text::{Columns, TextIndex};
 use crate::vector::hnsw::{Curve, Graph};
-use crate::vector::{Codes, VectorStore};
+use crate::vector::{Codes, TokenStore, VectorStore};
 
 /// One vector field of a segment.
 pub(crate) struct Vectors {
@@ -32,6 +32,7 @@ pub(crate) struct Segment {
     pub(crate) columns: Columns,
     pub(crate) text: TextIndex,
     pub(crate) vectors: Vec<Vectors>,
+    pub(crate) tokens: Vec<TokenStore>,
     reader: Arc<SegmentReader>,
 }
 
@@ -53,6 +54,8 @@ impl Segment {
             })
             .collect::<Result<Vec<_>>>()?;
         let vectors = with_curves(vectors, entry)?;
+        let tokens = schema.tokens.iter().map(|field| TokenStore::open(&reader, name, field, rows));
+        let tokens = tokens.collect::<Result<Vec<_>>>()?;
         Ok(Self {
             name: name.to_owned(),
             rows,
@@ -60,6 +63,7 @@ impl Segment {
             columns: Columns::open(&reader, name, rows)?,
             text: TextIndex::open(&reader, name, &schema.indexed_fields(), rows)?,
             vectors,
+            tokens,
             reader,
         })
     }
@@ -83,13 +87,23 @@ impl Segment {
         self.vectors.iter().find(|v| v.name == field)
     }
 
-    /// A whole row: id, texts, payload and vectors.
+    pub(crate) fn tokens(&self, field: &str) -> Option<&TokenStore> {
+        self.tokens.iter().find(|t| t.name == field)
+    }
+
+    /// A whole row: id, texts, payload, vectors and token vectors.
     pub(crate) fn document(&self, schema: &Schema, row: u32) -> Result<Document> {
         let mut document = self.documents.document(schema, row)?;
         for field in &self.vectors {
             if field.store.present.contains(row) {
                 let vector = field.store.vector(row)?.to_vec();
                 document.vectors.insert(field.name.clone(), vector);
+            }
+        }
+        for field in &self.tokens {
+            let vectors = field.vectors(row)?;
+            if !vectors.is_empty() {
+                document.tokens.insert(field.name.clone(), vectors);
             }
         }
         Ok(document)

@@ -1,4 +1,4 @@
-//! The vector leg of one segment: stored floats, the exact scan and the graph over them.
+//! The vector leg of one segment: stored floats, the exact scan and the graph over them; and token vectors.
 
 pub(crate) mod distance;
 mod flat;
@@ -8,12 +8,14 @@ mod quantize;
 mod rescore;
 mod rotation;
 mod store;
+mod tokens;
 
 pub(crate) use flat::scan_many;
 pub(crate) use pages::Pages;
 pub(crate) use quantize::{CodeQuery, Codes, write_codes};
 pub(crate) use rescore::rescore;
 pub(crate) use store::{Query, VectorRows, VectorStore, write_vectors};
+pub(crate) use tokens::{TokenQuery, TokenStore, pack, row_codes, unpack, write_tokens};
 
 /// A row and how close it is to the query; higher is closer.
 #[derive(Clone, Copy, Debug)]

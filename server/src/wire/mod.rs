@@ -11,7 +11,7 @@ use lexivec::query::request::{
     Bm25, Fusion, Highlight, LegOptions, Mode, Params, SearchRequest, Syntax,
 };
 use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
-use lexivec::schema::{TextField, VectorField};
+use lexivec::schema::{TextField, TokenField, VectorField};
 use lexivec::{Metric, Options, RecallOptions, RecallQueries, SearchResponse};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -160,6 +160,13 @@ enum RerankJson {
         depth: Option<usize>,
         budget_ms: Option<u64>,
     },
+    #[serde(rename = "late_interaction")]
+    LateInteraction {
+        query_tokens: Vec<Vec<f32>>,
+        field: Option<String>,
+        depth: Option<usize>,
+        budget_ms: Option<u64>,
+    },
     Model {
         depth: Option<usize>,
         budget_ms: Option<u64>,
@@ -175,10 +182,19 @@ impl RerankJson {
         let (rerank, depth, budget_ms) = match self {
             Self::Mmr { lambda, depth, budget_ms } => (Rerank::mmr(lambda), depth, budget_ms),
             Self::Exact { depth, budget_ms } => (Rerank::exact(), depth, budget_ms),
+            Self::LateInteraction { query_tokens, field, depth, budget_ms } => {
+                let rerank = Rerank::late_interaction(query_tokens);
+                let rerank = match field {
+                    Some(field) => rerank.token_field(field),
+                    None => rerank,
+                };
+                (rerank, depth, budget_ms)
+            }
             Self::Model { depth, budget_ms } => (Rerank::model(), depth, budget_ms),
         };
-        let rerank = rerank.depth(depth.unwrap_or(rerank.depth));
-        rerank.budget_ms(budget_ms.unwrap_or(rerank.budget_ms))
+        let (depth, budget_ms) =
+            (depth.unwrap_or(rerank.depth), budget_ms.unwrap_or(rerank.budget_ms));
+        rerank.depth(depth).budget_ms(budget_ms)
     }
 }
 
@@ -348,6 +364,9 @@ pub(crate) struct CreateJson {
     bm25: Option<Bm25>,
     #[serde(default)]
     vectors: Vec<VectorField>,
+    /// Fields of token vectors.
+    #[serde(default)]
+    tokens: Vec<TokenField>,
     /// True: the server's model makes the vectors.
     #[serde(default)]
     embed: bool,
@@ -374,6 +393,9 @@ impl CreateJson {
         }
         for field in self.vectors {
             options = options.vector_field(field);
+        }
+        for field in self.tokens {
+            options = options.token_field(field);
         }
         if let Some(metric) = self.metric {
             options = options.metric(metric);

@@ -14,7 +14,7 @@ const MAGIC: &[u8; 8] = b"LXVSEGM\0";
 const FOOTER_MAGIC: &[u8; 8] = b"LXVSEGF\0";
 /// Format of segment files, major and minor.
 const VERSION: (u16, u16) = (1, 2);
-/// Before codes of half floats, and with blocks of [`OLD_BLOCK_SHIFT`]; otherwise the same.
+/// Before codes of half floats and token vectors, and with blocks of [`OLD_BLOCK_SHIFT`]; otherwise the same.
 const VERSION_WITHOUT_HALVES: (u16, u16) = (1, 1);
 /// Before segments had codes; otherwise as without halves, and still read.
 const VERSION_WITHOUT_CODES: (u16, u16) = (1, 0);

@@ -12,8 +12,8 @@ use lexivec::storage::{Directory, Manifest, MemoryVfs, Result, SegmentReader, Se
 use lexivec::{Collection, Document, Metric, OpenOptions, Options};
 
 /// Sections that are the engine's own, by how their names start.
-const OURS: [&str; 5] =
-    ["documents/", "vector/", "text/lengths/", "text/max-frequency", "payload/residual"];
+const OURS: [&str; 6] =
+    ["documents/", "vector/", "tokens/", "text/lengths/", "text/max-frequency", "payload/residual"];
 /// Edits of one input at the most: more would only slow the search for those that matter.
 const MAX_EDITS: usize = 16;
 /// Bytes that an edit adds to a section at the most.
@@ -281,6 +281,7 @@ fn small() -> MemoryVfs {
         .join_text(false)
         .vector_field(field("vector", 4, Metric::Cosine))
         .vector_field(field("other", 3, Metric::L2))
+        .tokens(3)
         .graph_min_rows(8);
     let document = |i: usize| {
         let angle = i as f32;
@@ -298,6 +299,10 @@ fn small() -> MemoryVfs {
         }
         if i.is_multiple_of(2) {
             document = document.named_vector("other", vec![angle, angle / 2.0, 1.0]);
+        }
+        if !i.is_multiple_of(3) {
+            let token = |j: usize| vec![angle.sin(), angle.cos(), j as f32];
+            document = document.tokens((0..1 + i % 4).map(token).collect());
         }
         if i.is_multiple_of(11) {
             // No double equals it, so a filter reads the row.

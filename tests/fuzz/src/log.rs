@@ -48,7 +48,7 @@ fn base() -> &'static (Manifest, Vec<Vec<u8>>) {
     static BASE: OnceLock<(Manifest, Vec<Vec<u8>>)> = OnceLock::new();
     BASE.get_or_init(|| {
         let disk = MemoryVfs::default();
-        let own = Options::new().vector(2, Metric::L2).open(options());
+        let own = Options::new().vector(2, Metric::L2).tokens(2).open(options());
         let collection = Collection::create_on(Arc::new(disk.clone()), own).expect("created");
         let directory = Directory::open_read_only(Arc::new(disk.clone())).expect("sound");
         let mut logs = Vec::new();
@@ -59,6 +59,9 @@ fn base() -> &'static (Manifest, Vec<Vec<u8>>) {
             collection.upsert(vec![row(i), row(i + 1).payload("n", i as u64)]).expect("written");
             logs.extend(disk.contents().remove(LOG));
         }
+        let tokens = vec![vec![1.0, -2.0], vec![0.5, 0.0]];
+        collection.upsert(vec![row(7).tokens(tokens), row(8)]).expect("written");
+        logs.extend(disk.contents().remove(LOG));
         collection.delete(&["d1", "d2"]).expect("deleted");
         drop(collection);
         logs.extend(disk.contents().remove(LOG));

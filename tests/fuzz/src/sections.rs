@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lexivec::query::plan::{Strategy, StrategyKind};
 use lexivec::query::request::Normalize;
 use lexivec::storage::MemoryVfs;
-use lexivec::{Collection, Filter, Fusion, SearchRequest, SearchResponse, VerifyLevel};
+use lexivec::{Collection, Filter, Fusion, Rerank, SearchRequest, SearchResponse, VerifyLevel};
 use serde_json::json;
 
 use crate::edits;
@@ -69,6 +69,7 @@ fn requests(large: bool) -> Vec<SearchRequest> {
     let vector = || vec![0.3, -0.2, 0.9, 0.1];
     let mut other = SearchRequest::vector(vec![3.0, 1.0, 1.0]).candidates(100).ef(8);
     other.vector_field = Some("other".to_owned());
+    let tokens = Rerank::late_interaction(vec![vec![0.5, 0.1, 2.0], vec![-1.0, 0.3, 0.2]]);
     // Many candidates are put in order; few documents are read, which takes longer.
     vec![
         SearchRequest::hybrid("nose heat title", vector()).explain(),
@@ -77,6 +78,7 @@ fn requests(large: bool) -> Vec<SearchRequest> {
         SearchRequest::text("heat 3").limit(5).filter(filter(json!({"big": {"$gt": 1}}))),
         SearchRequest::vector(vector()).candidates(100).exact(),
         other,
+        SearchRequest::text("heat").candidates(100).rerank(tokens.budget_ms(60_000)),
     ]
 }
 
