@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::request::{Bm25, Fusion, Leg, LegOptions, Mode, SearchRequest};
+use crate::rerank::{Rerank, RerankKind};
 
 /// Settings of a search. Each is taken by a request that leaves it at its default: what a request sets
 /// to anything else itself wins. (A value set to the default cannot be told from one that was not set.)
@@ -25,6 +26,10 @@ pub struct Profile {
     /// How the legs become one list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<Fusion>,
+    /// How the fused list is ordered anew; late interaction is none for a profile, as it needs the token
+    /// vectors of a query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<Rerank>,
     /// Beam of graph walks; taken where the request has neither this nor a target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ef: Option<usize>,
@@ -95,6 +100,9 @@ impl Profile {
         if request.fusion == Fusion::default() {
             request.fusion = self.fusion.unwrap_or_default();
         }
+        if request.rerank.is_none() {
+            request.rerank.clone_from(&self.rerank);
+        }
         let params = &mut request.params;
         if params.ef.is_none() && params.target_recall.is_none() {
             (params.ef, params.target_recall) = (self.ef, self.target_recall);
@@ -104,6 +112,11 @@ impl Profile {
 
     /// Checks every number against its limit, as those of a request.
     pub fn check(&self) -> Result<()> {
+        let kind = self.rerank.as_ref().map(|rerank| &rerank.kind);
+        if let Some(RerankKind::LateInteraction { .. }) = kind {
+            let detail = "it needs the token vectors of a query; give it with the search";
+            return Err(Error::invalid("rerank.late_interaction", detail));
+        }
         let mut request = SearchRequest::default();
         self.apply(&mut request);
         request.validate()
@@ -122,6 +135,7 @@ mod tests {
             vector: LegProfile { weight: Some(0.5), candidates: Some(70) },
             bm25: Some(Bm25 { k1: 0.9, b: 0.4 }),
             fusion: Some(Fusion::Weighted { alpha: 0.3, normalize: Normalize::ZScore }),
+            rerank: Some(Rerank::mmr(0.7).depth(30)),
             ef: Some(99),
             target_recall: None,
             floor: Some(Floor { leg: Leg::Vector, score: 0.25 }),
@@ -137,13 +151,14 @@ mod tests {
         assert_eq!(bare.vector_leg, LegOptions { weight: 0.5, candidates: Some(70) });
         assert_eq!((bare.mode, Some(bare.fusion)), (Mode::Hybrid, profile.fusion));
         assert_eq!(
-            (bare.bm25, bare.params.ef, bare.floor),
-            (profile.bm25, Some(99), profile.floor)
+            (bare.bm25, bare.params.ef, bare.floor, bare.rerank),
+            (profile.bm25, Some(99), profile.floor, profile.rerank.clone())
         );
 
         let mut own = SearchRequest::text("a").mode(Mode::Text).candidates(7).target_recall(0.9);
         own = own.weights(3.0, 1.0).fusion(Fusion::Rrf { k: 10.0 });
         own.bm25 = Some(Bm25::default());
+        own.rerank = Some(Rerank::exact());
         own.floor = Some(Floor { leg: Leg::Text, score: 1.0 });
         let mut applied = own.clone();
         profile.apply(&mut applied);
@@ -171,6 +186,8 @@ mod tests {
             (r#"{"bm25": {"b": 2}}"#, "bm25.b"),
             (r#"{"fusion": {"weighted": {"alpha": 2, "normalize": "none"}}}"#, "fusion.weighted"),
             (r#"{"ef": 5000}"#, "params.ef"),
+            (r#"{"rerank": {"exact": {"depth": 0}}}"#, "rerank.exact.depth"),
+            (r#"{"rerank": {"late_interaction": {"query_tokens": [[1]]}}}"#, "late_interaction"),
             (r#"{"ef": 50, "target_recall": 0.9}"#, "params.target_recall"),
         ] {
             let profile: Profile = serde_json::from_str(json).expect("its form is right");
@@ -181,6 +198,7 @@ mod tests {
             r#"{"fuson": "dbsf"}"#,
             r#"{"floor": {"leg": "text"}}"#,
             r#"{"fusion": 1}"#,
+            r#"{"rerank": {"mmr": {"lamda": 1}}}"#,
             r#"{"fusion": {"rrf": {"x": 1}}}"#,
         ] {
             serde_json::from_str::<Profile>(json).expect_err("refused");

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, within};
 use crate::fusion::Fused;
@@ -27,7 +27,12 @@ pub const MAX_QUERY_TOKENS: usize = 256;
 /// without a vector or token vectors where these are compared) follow in fused order and keep their fused score, which is
 /// on another scale: only the scores of hits whose ledger has a rerank score can be compared. When
 /// the reranker fails or its time runs out, the fused order stands and the answer says so.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// As JSON it is `{KIND: {…}}`: `{"mmr": {"lambda": 0.5, "depth": 100, "budget_ms": 1000}}`, `{"exact": {…}}`,
+/// `{"late_interaction": {"query_tokens": […], "field": "tokens", …}}` or `{"model": {…}}`; every number may be
+/// left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Form", into = "Form")]
 #[non_exhaustive]
 pub struct Rerank {
     /// What is done.
@@ -65,6 +70,83 @@ pub enum RerankKind {
     },
     /// By the scores of the reranker that the caller handed in.
     Model,
+}
+
+/// A rerank as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Form {
+    Mmr {
+        #[serde(default = "lambda")]
+        lambda: f64,
+        #[serde(default = "depth")]
+        depth: usize,
+        #[serde(default = "budget_ms")]
+        budget_ms: u64,
+    },
+    Exact {
+        #[serde(default = "depth")]
+        depth: usize,
+        #[serde(default = "budget_ms")]
+        budget_ms: u64,
+    },
+    LateInteraction {
+        query_tokens: Vec<Vec<f32>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        field: Option<String>,
+        #[serde(default = "depth")]
+        depth: usize,
+        #[serde(default = "budget_ms")]
+        budget_ms: u64,
+    },
+    Model {
+        #[serde(default = "depth")]
+        depth: usize,
+        #[serde(default = "budget_ms")]
+        budget_ms: u64,
+    },
+}
+
+fn lambda() -> f64 {
+    DEFAULT_LAMBDA
+}
+
+fn depth() -> usize {
+    DEFAULT_RERANK_DEPTH
+}
+
+fn budget_ms() -> u64 {
+    DEFAULT_RERANK_BUDGET_MS
+}
+
+impl From<Form> for Rerank {
+    fn from(form: Form) -> Self {
+        let (kind, depth, budget_ms) = match form {
+            Form::Mmr { lambda, depth, budget_ms } => {
+                (RerankKind::Mmr { lambda }, depth, budget_ms)
+            }
+            Form::Exact { depth, budget_ms } => (RerankKind::Exact, depth, budget_ms),
+            Form::LateInteraction { query_tokens: tokens, field, depth, budget_ms } => {
+                (RerankKind::LateInteraction { tokens, field }, depth, budget_ms)
+            }
+            Form::Model { depth, budget_ms } => (RerankKind::Model, depth, budget_ms),
+        };
+        Self { kind, depth, budget_ms }
+    }
+}
+
+impl From<Rerank> for Form {
+    fn from(rerank: Rerank) -> Self {
+        let Rerank { kind, depth, budget_ms } = rerank;
+        match kind {
+            RerankKind::Mmr { lambda } => Self::Mmr { lambda, depth, budget_ms },
+            RerankKind::Exact => Self::Exact { depth, budget_ms },
+            RerankKind::LateInteraction { tokens, field } => {
+                Self::LateInteraction { query_tokens: tokens, field, depth, budget_ms }
+            }
+            RerankKind::Model => Self::Model { depth, budget_ms },
+        }
+    }
 }
 
 impl RerankKind {

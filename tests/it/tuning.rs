@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use lexivec::model::{Candidate, RerankQuery, Reranker};
 use lexivec::query::evaluate::ranking::Judgments;
 use lexivec::query::profile::{Floor, Profile};
 use lexivec::query::request::{Leg, Mode};
+use lexivec::query::rerank::RerankKind;
 use lexivec::storage::{CrashPolicy, FaultyVfs};
 use lexivec::{
     Collection, Document, Filter, JudgedQuery, Metric, OpenOptions, Options, SearchRequest,
@@ -86,6 +88,57 @@ fn tuning_finds_the_leg_that_knows_and_gains_nothing_from_judgments_of_chance() 
         .collect();
     let none = collection.tune(&shuffled, &options).expect("tuned");
     assert!(!none.validation.significant, "{none:?}");
+}
+
+/// A reranker that knows the answers, or fails.
+struct Knows(Option<Vec<(String, String)>>);
+
+impl Reranker for Knows {
+    fn name(&self) -> &str {
+        "knows"
+    }
+
+    fn rerank(&self, query: &RerankQuery, candidates: &[Candidate]) -> lexivec::Result<Vec<f64>> {
+        let Some(answers) = &self.0 else {
+            return Err(lexivec::Error::Embedder("it is broken".to_owned()));
+        };
+        let asked = query.text.as_deref().unwrap_or_default();
+        let answer = |c: &Candidate| answers.iter().any(|(text, id)| text == asked && *id == c.id);
+        Ok(candidates.iter().map(|c| f64::from(u8::from(answer(c)))).collect())
+    }
+}
+
+#[test]
+fn a_reranker_that_is_handed_in_is_tried_and_kept_in_the_profile() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (collection, mut queries) = collection(&scratch.path().join("c"));
+    // Each asks for one of two words that its answer has, and for one that none has, to be told apart.
+    for (place, query) in queries.iter_mut().enumerate() {
+        let id = query.judgments.keys().next().expect("an answer");
+        let document = collection.get(id).expect("read").expect("there");
+        let word = document.text["text"].split(' ').next().expect("a word");
+        query.request = SearchRequest::text(format!("{word} query{place}"));
+    }
+    let answer = |query: &JudgedQuery| {
+        let id = query.judgments.keys().next().expect("an answer").clone();
+        (query.request.text.clone().expect("words"), id)
+    };
+    let answers = queries.iter().map(answer).collect();
+    let knowing = collection.with_reranker(Arc::new(Knows(Some(answers))));
+    let found = knowing.tune(&queries, &TuneOptions::default()).expect("tuned");
+    assert!(found.validation.significant, "{found:?}");
+    let rerank = found.profile.rerank.clone().expect("one");
+    assert_eq!(rerank.kind, RerankKind::Model);
+    knowing.set_profile("best", found.profile).expect("kept");
+    let mut request = queries[0].request.clone();
+    request.profile = Some("best".to_owned());
+    let answer = knowing.search(&request).expect("found");
+    assert!(answer.rerank.is_some_and(|rerank| rerank.applied));
+    assert!(queries[0].judgments.contains_key(&answer.hits[0].id));
+    // One that fails is no setting.
+    let failing = knowing.with_reranker(Arc::new(Knows(None)));
+    let error = failing.tune(&queries, &TuneOptions::default()).expect_err("told").to_string();
+    assert!(error.contains("it is broken") && error.contains("queries["), "{error}");
 }
 
 #[test]

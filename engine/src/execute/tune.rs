@@ -94,7 +94,7 @@ pub(crate) fn tune(
             return Err(Error::invalid(format!("queries[{place}]"), detail));
         }
     }
-    let settings = grid(&legs.unwrap_or_default());
+    let settings = grid(&legs.unwrap_or_default(), source.reranker.is_some());
     let trial = Trial { source: *source, catalog, settings: &settings, metric: options.metric };
     let scores: Vec<Vec<f64>> = judged
         .par_iter()
@@ -154,7 +154,8 @@ impl Trial<'_> {
             let mut request = plain.clone();
             setting.apply(&mut request);
             let mut legs = Vec::new();
-            for leg in bind(&request, &self.catalog)?.legs {
+            let bound = bind(&request, &self.catalog)?;
+            for leg in &bound.legs {
                 let list = match leg.kind {
                     Leg::Vector => &vector_list,
                     Leg::Text => self.text_list(&mut text_lists, &request, widest, &wanted)?,
@@ -164,7 +165,13 @@ impl Trial<'_> {
                 legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
             }
             let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
-            let ids = fused.iter().take(depth).map(|row| self.id(row.key));
+            let vector = prepared.vector.as_deref();
+            let (list, rerank) =
+                self.source.rerank(&request, &bound, vector, fused, Time::Endless)?;
+            if let Some(reason) = rerank.and_then(|rerank| rerank.reason) {
+                return Err(Error::invalid("rerank", reason));
+            }
+            let ids = list.iter().take(depth).map(|row| self.id(row.fused.key));
             let ids = ids.collect::<Result<Vec<&str>>>()?;
             scores.push(self.metric.of(&ids, &query.judgments));
         }

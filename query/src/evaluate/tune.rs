@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::profile::Profile;
 use crate::random::SplitMix;
 use crate::request::{Bm25, DEFAULT_RRF_K, Fusion, Leg, Mode, Normalize};
+use crate::rerank::{MAX_RERANK_BUDGET_MS, Rerank};
 
 /// Parts the queries are split into where no number is named.
 pub const DEFAULT_FOLDS: usize = 5;
@@ -25,15 +26,28 @@ pub const MAX_TRIED_CANDIDATES: usize = 200;
 /// Weights of text and vector leg that are tried.
 const WEIGHTS: [(f64, f64); 3] = [(1.0, 1.0), (2.0, 1.0), (1.0, 2.0)];
 const RRF_K: [f64; 3] = [DEFAULT_RRF_K, 10.0, 120.0];
+/// Candidates of rerankers that are tried, on the default's list: each costs a rerank of every query.
+const RERANK_DEPTHS: [usize; 3] = [20, 50, 100];
 const ALPHAS: [f64; 7] = [0.5, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8];
 
-/// The settings that are tried for queries that run these legs; the first is the default.
-pub fn grid(legs: &[Leg]) -> Vec<Profile> {
+/// The settings that are tried for queries that run these legs, where there is a reranker to be tried or not;
+/// the first is the default.
+pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
     let constants = || {
         let all = K1.into_iter().flat_map(|k1| B.into_iter().map(move |b| Bm25 { k1, b }));
         std::iter::once(None).chain(all.map(Some))
     };
     let mut settings = vec![Profile::default()];
+    let mut reranks = Vec::new();
+    if legs.contains(&Leg::Text) && legs.contains(&Leg::Vector) {
+        reranks.extend(RERANK_DEPTHS.map(|depth| Rerank::exact().depth(depth)));
+    }
+    if has_reranker {
+        let patient = |depth| Rerank::model().depth(depth).budget_ms(MAX_RERANK_BUDGET_MS);
+        reranks.extend(RERANK_DEPTHS.map(patient));
+    }
+    let with = |rerank| Profile { rerank: Some(rerank), ..Profile::default() };
+    settings.extend(reranks.into_iter().map(with));
     let [Leg::Text, Leg::Vector] = legs else {
         if legs.contains(&Leg::Text) {
             let with = |bm25| Profile { bm25, ..Profile::default() };
@@ -189,9 +203,10 @@ mod tests {
     #[test]
     fn grids_begin_with_the_default_name_no_setting_twice_and_keep_to_the_limits() {
         for (legs, least) in
-            [(&[Leg::Text][..], 10), (&[Leg::Vector], 1), (&[Leg::Text, Leg::Vector], 700)]
+            [(&[Leg::Text][..], 13), (&[Leg::Vector], 4), (&[Leg::Text, Leg::Vector], 700)]
         {
-            let settings = grid(legs);
+            let settings = grid(legs, true);
+            assert_eq!(settings.len() - grid(legs, false).len(), RERANK_DEPTHS.len());
             assert!(settings.len() >= least, "{legs:?}: {}", settings.len());
             assert_eq!(settings[0], Profile::default());
             for (i, setting) in settings.iter().enumerate() {

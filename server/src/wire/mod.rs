@@ -10,7 +10,7 @@ use lexivec::query::profile::Floor;
 use lexivec::query::request::{
     Bm25, Fusion, Highlight, LegOptions, Mode, Params, SearchRequest, Syntax,
 };
-use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
+use lexivec::query::rerank::Rerank;
 use lexivec::schema::{TextField, TokenField, VectorField};
 use lexivec::{Metric, Options, RecallOptions, RecallQueries, SearchResponse};
 use serde::de::DeserializeOwned;
@@ -39,7 +39,7 @@ pub(crate) struct SearchJson {
     legs: LegsJson,
     bm25: Option<Bm25>,
     fusion: Option<Fusion>,
-    rerank: Option<RerankJson>,
+    rerank: Option<Rerank>,
     score_threshold: Option<f64>,
     profile: Option<String>,
     floor: Option<Floor>,
@@ -147,57 +147,6 @@ struct LegJson {
     candidates: Option<usize>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-enum RerankJson {
-    Mmr {
-        #[serde(default = "lambda")]
-        lambda: f64,
-        depth: Option<usize>,
-        budget_ms: Option<u64>,
-    },
-    Exact {
-        depth: Option<usize>,
-        budget_ms: Option<u64>,
-    },
-    #[serde(rename = "late_interaction")]
-    LateInteraction {
-        query_tokens: Vec<Vec<f32>>,
-        field: Option<String>,
-        depth: Option<usize>,
-        budget_ms: Option<u64>,
-    },
-    Model {
-        depth: Option<usize>,
-        budget_ms: Option<u64>,
-    },
-}
-
-fn lambda() -> f64 {
-    DEFAULT_LAMBDA
-}
-
-impl RerankJson {
-    fn into_rerank(self) -> Rerank {
-        let (rerank, depth, budget_ms) = match self {
-            Self::Mmr { lambda, depth, budget_ms } => (Rerank::mmr(lambda), depth, budget_ms),
-            Self::Exact { depth, budget_ms } => (Rerank::exact(), depth, budget_ms),
-            Self::LateInteraction { query_tokens, field, depth, budget_ms } => {
-                let rerank = Rerank::late_interaction(query_tokens);
-                let rerank = match field {
-                    Some(field) => rerank.token_field(field),
-                    None => rerank,
-                };
-                (rerank, depth, budget_ms)
-            }
-            Self::Model { depth, budget_ms } => (Rerank::model(), depth, budget_ms),
-        };
-        let (depth, budget_ms) =
-            (depth.unwrap_or(rerank.depth), budget_ms.unwrap_or(rerank.budget_ms));
-        rerank.depth(depth).budget_ms(budget_ms)
-    }
-}
-
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ParamsJson {
@@ -228,7 +177,7 @@ impl SearchJson {
         request.text_leg = leg(self.legs.text);
         request.vector_leg = leg(self.legs.vector);
         request.fusion = self.fusion.unwrap_or_default();
-        request.rerank = self.rerank.map(RerankJson::into_rerank);
+        request.rerank = self.rerank;
         request.score_threshold = self.score_threshold;
         request.profile = self.profile;
         request.floor = self.floor;
