@@ -1,5 +1,6 @@
 //! Models that live in the process: what an embedder must do, and the ones we bring.
 
+pub mod adapter;
 mod embed;
 mod folder;
 pub(crate) mod rerank;
