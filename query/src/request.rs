@@ -234,7 +234,7 @@ pub struct Params {
     /// Pages of 4 KiB that the vector leg may touch in a segment's file, for collections larger than
     /// memory: a walk ends when it has come so far, and ways that touch more are not taken. Where a filter
     /// leaves only a scan to find all hits there are, it is done all the same. The plan tells the count.
-    /// The first touch of a block of 64 KiB since the segment was opened reads all of it, to verify it.
+    /// The first touch of a block of 4 KiB since the segment was opened reads all of it, to verify it.
     pub max_page_reads: Option<usize>,
 }
 

@@ -113,6 +113,19 @@ fn check_plan(plan: &SegmentPlan, window: usize) {
     assert!(plan.actual > 0.0 || work.scanned + work.walked + work.scored == 0);
 }
 
+/// True if a plan is of the way that was asked for, or of none where no row matches; or if there is no such way: the
+/// segment has not as much.
+fn is_forced(plan: &SegmentPlan, params: &Params) -> bool {
+    let kind = plan.tried.as_ref().unwrap_or(&plan.strategy).kind();
+    let is_there = |wanted: StrategyKind| {
+        plan.alternatives.iter().any(|(way, _)| way.kind() == Some(wanted)) || kind == Some(wanted)
+    };
+    match params.strategy {
+        Some(wanted) => kind.is_none() || kind == Some(wanted) || !is_there(wanted),
+        None => true,
+    }
+}
+
 fn ways() -> Vec<(Params, bool)> {
     let of = |change: &dyn Fn(&mut Params)| {
         let mut params = Params::default();
@@ -169,7 +182,10 @@ proptest! {
                 ids.sort();
                 ids.dedup();
                 prop_assert_eq!(ids.len(), hits.len(), "a row twice");
-                answer.plan.iter().flatten().for_each(|plan| check_plan(plan, limit));
+                for plan in answer.plan.iter().flatten() {
+                    check_plan(plan, limit);
+                    prop_assert!(is_forced(plan, &params), "{:?} {:?}", params, plan);
+                }
                 if is_exact {
                     prop_assert!(answer.exact);
                     prop_assert_eq!(exact_hits.get_or_insert_with(|| hits.clone()), &hits, "{:?}", params);
@@ -182,7 +198,19 @@ proptest! {
     }
 }
 
-/// That the checks above are able to fail: rows that the filter does not admit, too few, and counts of another way.
+/// That the checks above are able to fail: the plan of another way than the one asked for.
+#[test]
+fn a_plan_of_another_way_than_the_one_asked_for_is_noticed() {
+    let (collection, _, mut random) = corpus(5, Metric::Cosine, Quantization::Int8);
+    let mut request = SearchRequest::vector(random.vector(DIM)).strategy(StrategyKind::Graph);
+    request.explain = true;
+    let plans = collection.search(&request).expect("an answer").plan.expect("explained");
+    assert!(plans.iter().all(|plan| is_forced(plan, &request.params)));
+    let codes = Params { strategy: Some(StrategyKind::Codes), ..Params::default() };
+    assert!(plans.iter().any(|plan| !is_forced(plan, &codes)), "{plans:?}");
+}
+
+/// And the counts of another way.
 #[test]
 #[should_panic(expected = "assertion")]
 fn a_plan_with_the_counts_of_another_way_is_noticed() {

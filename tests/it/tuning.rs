@@ -14,6 +14,7 @@ use lexivec::{
     TuneOptions,
 };
 use lexivec_tests::Random;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{arg, lexivec, lexivec_ok};
@@ -104,7 +105,8 @@ impl Reranker for Knows {
         };
         let asked = query.text.as_deref().unwrap_or_default();
         let answer = |c: &Candidate| answers.iter().any(|(text, id)| text == asked && *id == c.id);
-        Ok(candidates.iter().map(|c| f64::from(u8::from(answer(c)))).collect())
+        // On all threads, as a model does: those that wait for it must not be among them.
+        Ok(candidates.par_iter().map(|c| f64::from(u8::from(answer(c)))).collect())
     }
 }
 
@@ -135,10 +137,24 @@ fn a_reranker_that_is_handed_in_is_tried_and_kept_in_the_profile() {
     let answer = knowing.search(&request).expect("found");
     assert!(answer.rerank.is_some_and(|rerank| rerank.applied));
     assert!(queries[0].judgments.contains_key(&answer.hits[0].id));
-    // One that fails is no setting.
+    let asked = |queries: &[JudgedQuery]| -> Vec<(String, SearchRequest)> {
+        let named = queries.iter().enumerate();
+        named.map(|(i, q)| (i.to_string(), q.request.clone().rerank(rerank.clone()))).collect()
+    };
+    let run = knowing.rank(&asked(&queries)).expect("ranked");
+    for (place, query) in queries.iter().enumerate() {
+        assert!(query.judgments.contains_key(&run[&place.to_string()][0].0), "{place}");
+    }
+    // One that fails is no setting, and no ranking.
     let failing = knowing.with_reranker(Arc::new(Knows(None)));
     let error = failing.tune(&queries, &TuneOptions::default()).expect_err("told").to_string();
     assert!(error.contains("it is broken") && error.contains("queries["), "{error}");
+    let error = failing.rank(&asked(&queries)).expect_err("told").to_string();
+    assert!(error.contains("it is broken") && error.contains("queries["), "{error}");
+    let mut late = asked(&queries);
+    late[3].1.offset = 5;
+    let error = failing.rank(&late[3..4]).expect_err("told").to_string();
+    assert!(error.contains("offset") && error.contains("queries[0]"), "{error}");
 }
 
 #[test]

@@ -39,7 +39,9 @@ pub(super) fn run(verb: ProfileVerb, open: OpenOptions) -> Outcome<ExitCode> {
                 let detail = "there is no profile of this name; `lexivec profile set` makes one";
                 return Err(Failure::usage(format!("{name:?}: {detail}")));
             };
-            let requests: Vec<_> = queries.requests(mode)?.into_iter().map(|(_, r)| r).collect();
+            let mut requests: Vec<_> =
+                queries.requests(mode)?.into_iter().map(|(_, request)| request).collect();
+            requests.iter_mut().for_each(|request| request.profile = Some(name.clone()));
             let floor = collection.calibrate_floor(&requests, leg, share)?;
             profile.floor = Some(floor);
             output::line(&json(&profile)?)?;

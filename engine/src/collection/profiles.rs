@@ -11,6 +11,7 @@ use lexivec_query::request::{Leg, Mode, SearchRequest};
 use super::Collection;
 use super::shared::Shared;
 use crate::error::{Error, Result};
+use crate::execute::Hit;
 use crate::schema::Schema;
 
 /// Profiles by their names.
@@ -63,11 +64,18 @@ impl Collection {
             return Err(Error::invalid("share", "a number from 0 to 1 is expected"));
         }
         let mode = if leg == Leg::Text { Mode::Text } else { Mode::Vector };
-        let alone = |request: &SearchRequest| request.bare().mode(mode).limit(1);
-        let requests: Vec<SearchRequest> = unanswered.iter().map(alone).collect();
+        // As the profile of each has the leg, and that alone.
+        let alone = |request: &SearchRequest| -> Result<SearchRequest> {
+            let mut alone = self.resolve(request)?.bare().mode(mode).limit(1);
+            alone.profile = None;
+            Ok(alone)
+        };
+        let requests = unanswered.iter().map(alone).collect::<Result<Vec<_>>>()?;
         let answers = self.search_many(&requests)?;
         let none = (leg == Leg::Text).then_some(0.0);
-        let best = answers.iter().filter_map(|a| a.hits.first().map(|hit| hit.score).or(none));
+        // A floor is compared with what the leg itself gives.
+        let raw = |hit: &Hit| hit.ledger.contributions.first().map(|part| part.score);
+        let best = answers.iter().filter_map(|a| a.hits.first().and_then(raw).or(none));
         let best: Vec<f64> = best.collect();
         if best.is_empty() {
             return Err(Error::invalid("floor", "no query has a hit whose score could be taken"));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
+use lexivec_query::filter::Filter;
 use lexivec_query::rerank::Ranked;
 
 use super::{Place, SearchResponse, Source, text, wanted_rows};
@@ -59,7 +60,10 @@ impl Cursor {
         list.shrink_to_fit();
         let by_words = ranking.text_query.is_some();
         let head = ranking.into_head(source.generation, &request, &wanted);
-        request.vector = None;
+        (request.vector, request.rerank) = (None, None);
+        if request.facets.is_empty() {
+            request.filter = Filter::All;
+        }
         Ok(Self { generation, schema, request, list, by_words, head, next: 0 })
     }
 

@@ -224,6 +224,9 @@ impl Stage<'_> {
         let wants = reranker.wants();
         let mut candidates = Vec::with_capacity(fused.len());
         for (place, row) in fused.iter().enumerate() {
+            if self.deadline.passed() {
+                return Ok(Err(out_of_time(reranker.name())));
+            }
             let (segment, number) = row.key;
             let documents = &self.source.generation.segment(segment)?.segment.documents;
             let mut candidate = Candidate {

@@ -11,7 +11,8 @@ use lexivec_query::evaluate::tune::{
 };
 use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::profile::Profile;
-use lexivec_query::request::{Bm25, Leg, SearchRequest};
+use lexivec_query::request::{Bm25, Leg, Params, SearchRequest};
+use lexivec_query::rerank::RerankKind;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -132,7 +133,9 @@ impl Trial<'_> {
         let mut plain = query.request.bare().limit(depth);
         plain.profile = None;
         let widest = MAX_TRIED_CANDIDATES.max(depth);
-        let wide = plain.clone().limit(widest);
+        let mut wide = plain.clone().limit(widest);
+        // Of exact lists a shorter one is the beginning of a longer one; and settings are compared, not walks.
+        wide.params = Params { exact: true, ..Params::default() };
         let generation = self.source.generation;
         let prepared = self.source.prepare(&wide, Time::Endless)?;
         let wanted = self.source.wanted(&prepared)?;
@@ -168,7 +171,9 @@ impl Trial<'_> {
             let vector = prepared.vector.as_deref();
             let (list, rerank) =
                 self.source.rerank(&request, &bound, vector, fused, Time::Endless)?;
-            if let Some(reason) = rerank.and_then(|rerank| rerank.reason) {
+            // A search would say so and go on; figures of another order than the setting's would not.
+            let by_model = request.rerank.is_some_and(|r| r.kind == RerankKind::Model);
+            if let Some(reason) = rerank.and_then(|rerank| rerank.reason).filter(|_| by_model) {
                 return Err(Error::invalid("rerank", reason));
             }
             let ids = list.iter().take(depth).map(|row| self.id(row.fused.key));

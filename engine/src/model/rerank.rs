@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::{Map, Value};
 
 use crate::deadline::Deadline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::MAX_RUNNING_RERANKS;
 
 /// Something that scores the best rows of a search anew: a cross-encoder, late interaction, rules.
@@ -29,7 +30,7 @@ pub trait Reranker: Send + Sync {
     /// number of scores or one that is not finite is a failure: the search answers in fused order and
     /// says why.
     ///
-    /// It runs on a thread of its own, and the search waits for it no longer than the budget says. An
+    /// It runs on threads of its own (work it gives to rayon stays there), and the search waits for it no longer than the budget says. An
     /// answer that comes later is discarded; the thread is not stopped, so that a slow reranker
     /// should look at the query's [`deadline`](RerankQuery::deadline) now and then. While
     /// [`MAX_RUNNING_RERANKS`] calls are running no further one is made.
@@ -88,6 +89,9 @@ pub struct Candidate {
 pub(crate) struct HandedReranker {
     reranker: Arc<dyn Reranker>,
     running: Arc<AtomicUsize>,
+    /// Threads that rerankers share their work among. The ones that searches run on wait for the reranker:
+    /// it must not wait for them.
+    pool: Arc<std::result::Result<ThreadPool, String>>,
 }
 
 /// Counts one call as running until it ends, however it ends.
@@ -108,7 +112,12 @@ impl Drop for Running {
 
 impl HandedReranker {
     pub(crate) fn new(reranker: Arc<dyn Reranker>) -> Self {
-        Self { reranker, running: Arc::default() }
+        let pool = ThreadPoolBuilder::new().thread_name(|place| format!("rerank-{place}")).build();
+        Self { reranker, running: Arc::default(), pool: Arc::new(pool.map_err(|e| e.to_string())) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.reranker.name()
     }
 
     pub(crate) fn wants(&self) -> Wants {
@@ -130,9 +139,12 @@ impl HandedReranker {
         };
         let (count, deadline) = (candidates.len(), query.deadline);
         let (tell, told) = channel();
-        let reranker = self.reranker.clone();
+        let (reranker, pool) = (self.reranker.clone(), self.pool.clone());
         let work = move || {
-            let scores = reranker.rerank(&query, &candidates);
+            let scores = match &*pool {
+                Ok(pool) => pool.install(|| reranker.rerank(&query, &candidates)),
+                Err(error) => Err(Error::Embedder(format!("no threads: {error}"))),
+            };
             drop(running);
             // Nobody may wait any more.
             let _ = tell.send(scores);

@@ -163,10 +163,10 @@ impl ClauseQuery {
         rank: impl Fn(u32) -> Result<u32>,
         time: Time,
     ) -> Result<Vec<(u32, f64)>> {
-        let admitted = self.rows(&self.root, index, wanted)?;
+        let admitted = self.rows(&self.root, (index, time), wanted)?;
         let rows: Vec<u32> = admitted.iter().collect();
         let mut scores = vec![0.0; rows.len()];
-        self.score(&self.root, &admitted, index, &mut |leaf, within| {
+        self.score(&self.root, &admitted, (index, time), &mut |leaf, within| {
             time.look()?;
             let (lengths, mut at) = (index.lengths(leaf.field)?, 0);
             leaf.each(index, within, &mut |row, tf| {
@@ -187,9 +187,10 @@ impl ClauseQuery {
     pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
         let mut one = RowSet::empty(index.rows());
         one.insert(row);
-        let one = self.rows(&self.root, index, &one)?;
+        let endless = (index, Time::Endless);
+        let one = self.rows(&self.root, endless, &one)?;
         let mut parts = Vec::new();
-        self.score(&self.root, &one, index, &mut |leaf, within| {
+        self.score(&self.root, &one, endless, &mut |leaf, within| {
             let length = index.lengths(leaf.field)?.of(row);
             leaf.each(index, within, &mut |_, tf| {
                 parts.push(TermScore {
@@ -229,37 +230,39 @@ impl ClauseQuery {
     }
 
     /// The rows among some that a node admits.
-    fn rows(&self, node: &Node, index: &TextIndex, among: &RowSet) -> Result<RowSet> {
+    fn rows(&self, node: &Node, of: (&TextIndex, Time), among: &RowSet) -> Result<RowSet> {
+        let (index, time) = of;
         let union = |nodes: &mut dyn Iterator<Item = &Node>| -> Result<RowSet> {
             let mut rows = RowSet::empty(index.rows());
             for node in nodes {
-                rows.unite(&self.rows(node, index, among)?);
+                rows.unite(&self.rows(node, of, among)?);
             }
             Ok(rows)
         };
         match node {
             Node::Leaf(leaf) => {
+                time.look()?;
                 let mut rows = RowSet::empty(index.rows());
                 leaf.each(index, among, &mut |row, _| rows.insert(row))?;
                 Ok(rows)
             }
             Node::Any(nodes) => union(&mut nodes.iter()),
             Node::Group(nodes) => {
-                let of = |wanted: Occur| {
+                let with = |wanted: Occur| {
                     nodes.iter().filter(move |(occur, _)| *occur == wanted).map(|(_, node)| node)
                 };
-                let mut must = of(Occur::Must);
+                let mut must = with(Occur::Must);
                 let mut rows = match must.next() {
-                    None => union(&mut of(Occur::Should))?,
+                    None => union(&mut with(Occur::Should))?,
                     Some(first) => {
-                        let mut rows = self.rows(first, index, among)?;
+                        let mut rows = self.rows(first, of, among)?;
                         for node in must {
-                            rows = self.rows(node, index, &rows)?;
+                            rows = self.rows(node, of, &rows)?;
                         }
                         rows
                     }
                 };
-                let mut not = union(&mut of(Occur::MustNot))?;
+                let mut not = union(&mut with(Occur::MustNot))?;
                 not.complement();
                 rows.intersect(&not);
                 Ok(rows)
@@ -273,18 +276,18 @@ impl ClauseQuery {
         &self,
         node: &Node,
         rows: &RowSet,
-        index: &TextIndex,
+        of: (&TextIndex, Time),
         show: &mut dyn FnMut(&Leaf, &RowSet) -> Result<()>,
     ) -> Result<()> {
         match node {
             Node::Leaf(leaf) => show(leaf, rows),
-            Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, index, show)),
+            Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, of, show)),
             Node::Group(nodes) => {
                 let adding = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
                 adding.map(|(_, node)| node).try_for_each(|node| match node {
                     // A row may be here by another clause.
-                    Node::Group(_) => self.score(node, &self.rows(node, index, rows)?, index, show),
-                    Node::Leaf(_) | Node::Any(_) => self.score(node, rows, index, show),
+                    Node::Group(_) => self.score(node, &self.rows(node, of, rows)?, of, show),
+                    Node::Leaf(_) | Node::Any(_) => self.score(node, rows, of, show),
                 })
             }
         }
@@ -343,12 +346,12 @@ impl Leaf {
                 let mut places = vec![Vec::new(); terms.len()];
                 // As if all terms stood where the last one does.
                 let last = terms.last().map_or(0, |(place, _)| *place);
+                let shifts: Vec<u32> = terms.iter().map(|(place, _)| last - place).collect();
                 walk(&mut lists, rows, |row, lists| {
-                    for ((list, places), (place, _)) in lists.iter_mut().zip(&mut places).zip(terms)
-                    {
-                        list.positions_with_offset(last - place, places);
+                    for ((list, places), shift) in lists.iter_mut().zip(&mut places).zip(&shifts) {
+                        list.positions_with_offset(*shift, places);
                     }
-                    let found = occurrences(&places, *slop);
+                    let found = occurrences(&places, &shifts, *slop);
                     if found > 0 {
                         show(row, found);
                     }
@@ -366,8 +369,9 @@ impl Leaf {
     }
 }
 
-/// How often terms stand at one place, or up to `slop` apart, each position used for one occurrence.
-fn occurrences(places: &[Vec<u32>], slop: u32) -> u32 {
+/// How often terms stand at one place, or up to `slop` apart, each position used for one occurrence. `places` are
+/// positions that were moved by `shifts`; no two terms of an occurrence stand at one position.
+fn occurrences(places: &[Vec<u32>], shifts: &[u32], slop: u32) -> u32 {
     let mut at = vec![0; places.len()];
     let mut found = 0;
     loop {
@@ -375,12 +379,16 @@ fn occurrences(places: &[Vec<u32>], slop: u32) -> u32 {
             places.iter().zip(&at).map(|(places, &at)| places.get(at).copied()).collect();
         let Some(now) = now else { return found };
         let (Some(low), Some(high)) = (now.iter().min(), now.iter().max()) else { return found };
-        if high - low <= slop {
-            found += 1;
-            at.iter_mut().for_each(|at| *at += 1);
-        } else {
+        let stands = |term: usize| now[term] - shifts.get(term).copied().unwrap_or(0);
+        let twice = (0..now.len()).find(|&a| (0..a).any(|b| stands(a) == stands(b)));
+        if high - low > slop {
             let behind = now.iter().position(|place| place == low).unwrap_or(0);
             at[behind] += 1;
+        } else if let Some(later) = twice {
+            at[later] += 1;
+        } else {
+            found += 1;
+            at.iter_mut().for_each(|at| *at += 1);
         }
     }
 }
@@ -404,16 +412,26 @@ mod tests {
 
     #[test]
     fn occurrences_of_phrases_are_counted() {
-        for (places, slop, expected) in [
-            (vec![vec![1, 5, 9], vec![1, 9]], 0, 2),
-            (vec![vec![1, 5, 9], vec![2, 8]], 0, 0),
-            (vec![vec![1, 5, 9], vec![2, 8]], 1, 2),
-            (vec![vec![5], vec![2], vec![3]], 2, 0),
-            (vec![vec![5], vec![2], vec![3]], 3, 1),
+        // Positions of each term, as they are in the text.
+        for (positions, slop, expected) in [
+            (vec![vec![0, 4, 8], vec![1, 9]], 0, 2),
+            (vec![vec![0, 4, 8], vec![2, 8]], 0, 0),
+            (vec![vec![0, 4, 8], vec![2, 8]], 1, 1),
+            (vec![vec![3], vec![1], vec![3]], 2, 0),
+            (vec![vec![0], vec![4], vec![2]], 3, 1),
             (vec![vec![], vec![2]], 9, 0),
-            (vec![vec![1, 2, 3], vec![1, 2, 3]], 5, 3),
+            (vec![vec![0, 3, 6], vec![1, 4, 7]], 1, 3),
+            // A term that is in the phrase twice has to stand twice in the text.
+            (vec![vec![5], vec![5]], 1, 0),
+            (vec![vec![5, 6], vec![5, 6]], 0, 1),
+            (vec![vec![5, 6], vec![5, 6]], 1, 1),
+            (vec![vec![5, 7], vec![5, 7]], 1, 1),
         ] {
-            assert_eq!(occurrences(&places, slop), expected, "{places:?} {slop}");
+            let last = positions.len() as u32 - 1;
+            let shifts: Vec<u32> = (0..=last).map(|place| last - place).collect();
+            let moved = |(of, shift): (&Vec<u32>, &u32)| of.iter().map(|p| p + shift).collect();
+            let places: Vec<Vec<u32>> = positions.iter().zip(&shifts).map(moved).collect();
+            assert_eq!(occurrences(&places, &shifts, slop), expected, "{positions:?} {slop}");
         }
     }
 }

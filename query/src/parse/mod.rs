@@ -9,6 +9,8 @@ mod sql;
 mod tests;
 mod write;
 
+use std::ops::Bound;
+
 use serde_json::Value;
 
 use crate::error::{Error, Result, within};
@@ -67,7 +69,12 @@ impl Filter {
     /// Checks a filter, however it was made, against the limits of filters.
     pub(crate) fn check(&self) -> Result<()> {
         let mut left = vec![(self, 1)];
-        let (mut nodes, mut values) = (0, 0);
+        let (mut nodes, mut values, mut bytes) = (0, 0, 0);
+        let length = |scalar: &Scalar| if let Scalar::Str(text) = scalar { text.len() } else { 0 };
+        let edge = |bound: &Bound<Scalar>| match bound {
+            Bound::Included(scalar) | Bound::Excluded(scalar) => length(scalar),
+            Bound::Unbounded => 0,
+        };
         while let Some((filter, depth)) = left.pop() {
             nodes += 1;
             within("nesting of the filter", depth, MAX_TREE_DEPTH)?;
@@ -78,19 +85,33 @@ impl Filter {
                     left.extend(parts.iter().map(|p| (p, depth + 1)));
                 }
                 Self::Not(part) => left.push((part, depth + 1)),
-                Self::Eq { path, .. } | Self::Range { path, .. } | Self::Contains { path, .. } => {
+                Self::Eq { path, value } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
+                    bytes += length(value);
+                }
+                Self::Range { path, lower, upper } => {
+                    within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
+                    bytes += edge(lower) + edge(upper);
+                }
+                Self::Contains { path, part } => {
+                    within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
+                    bytes += part.len();
                 }
                 Self::In { path, values: some } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
                     values += some.len();
+                    bytes += some.iter().map(length).sum::<usize>();
                 }
-                Self::Ids(ids) => values += ids.len(),
+                Self::Ids(ids) => {
+                    values += ids.len();
+                    bytes += ids.iter().map(String::len).sum::<usize>();
+                }
                 Self::Text { words, .. } => {
                     within("bytes of the words of $text", words.len(), MAX_QUERY_BYTES)?;
                 }
             }
             within("values of all $in", values, MAX_IN_VALUES)?;
+            within("bytes of the filter's strings", bytes, MAX_FILTER_BYTES)?;
         }
         Ok(())
     }

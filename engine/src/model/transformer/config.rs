@@ -114,7 +114,7 @@ impl Config {
     /// Number of the first position.
     pub(super) fn first_position(&self) -> usize {
         // The others count from behind the place of padding.
-        if self.model_type == "bert" { 0 } else { self.pad_token_id + 1 }
+        if self.model_type == "bert" { 0 } else { self.pad_token_id.saturating_add(1) }
     }
 
     /// Positions that a text may have.

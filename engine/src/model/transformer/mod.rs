@@ -60,7 +60,7 @@ impl Model {
         };
         encoder.read_words_from(folder.map(FILE)?);
         hasher.update(&tokenizer_bytes);
-        hasher.update(format!("{setup:?} {}", precision.name()).as_bytes());
+        hasher.update(format!("{config:?} {setup:?} {}", precision.name()).as_bytes());
         let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let hash = format!("{:032x}", hasher.digest128());
         Ok((Self { name, hash, setup, tokenizer, encoder }, head))
@@ -144,7 +144,11 @@ impl TransformerEmbedder {
         let full = |text: &&&str| !text.trim().is_empty();
         let tokens = |text: &&str| self.model.tokens(prefix, text);
         let full: Vec<&str> = texts.iter().filter(full).copied().collect();
-        let tokens: Vec<Tokens> = full.par_iter().map(tokens).collect::<Result<_>>()?;
+        // One text, as of a search, does not wait for what the threads are busy with.
+        let tokens: Vec<Tokens> = match full.as_slice() {
+            [one] => vec![tokens(one)?],
+            _ => full.par_iter().map(tokens).collect::<Result<_>>()?,
+        };
         let setup = &self.model.setup;
         let pooled = |hidden: &[f32]| {
             let vector = pool(hidden, self.model.encoder.width, setup.pooling);
