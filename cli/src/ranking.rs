@@ -1,5 +1,7 @@
 //! The options of what happens after the legs: fusion, rerank and threshold.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use lexivec::query::request::{DEFAULT_RRF_K, Fusion, Normalize, SearchRequest};
 use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
@@ -35,6 +37,8 @@ pub(crate) enum RerankArg {
     /// Token vectors of the query against those of documents (MaxSim).
     #[value(alias = "late_interaction")]
     LateInteraction,
+    /// The cross-encoder of --rerank-model.
+    Model,
 }
 
 #[derive(clap::Args)]
@@ -54,6 +58,9 @@ pub(crate) struct Ranking {
     /// Order the best of the fused list anew.
     #[arg(long, value_enum)]
     pub(crate) rerank: Option<RerankArg>,
+    /// Folder of the cross-encoder for --rerank model.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) rerank_model: Option<PathBuf>,
     /// Share of relevance in mmr, the rest is novelty; 0.5 if not given.
     #[arg(long, requires = "rerank")]
     pub(crate) mmr_lambda: Option<f64>,
@@ -118,11 +125,15 @@ impl Ranking {
         if self.query_tokens.is_some() && self.rerank != Some(RerankArg::LateInteraction) {
             return Err(Failure::usage("--query-tokens is for --rerank late-interaction"));
         }
+        if self.rerank_model.is_some() != (self.rerank == Some(RerankArg::Model)) {
+            return Err(Failure::usage("--rerank model and --rerank-model FOLDER go together"));
+        }
         let rerank = match self.rerank {
             None => return Ok(None),
             Some(RerankArg::Mmr) => Rerank::mmr(self.mmr_lambda.unwrap_or(DEFAULT_LAMBDA)),
             Some(RerankArg::Exact) => Rerank::exact(),
             Some(RerankArg::LateInteraction) => self.late_interaction()?,
+            Some(RerankArg::Model) => Rerank::model(),
         };
         let depth = self.rerank_depth.unwrap_or(rerank.depth);
         let budget_ms = self.rerank_budget_ms.unwrap_or(rerank.budget_ms);

@@ -61,7 +61,7 @@ struct Round {
 pub(super) fn run(args: &Bench) -> Outcome<ExitCode> {
     let requests = requests(args)?;
     let embeds = args.query_vectors.is_none() && mode(args.mode) != Mode::Text;
-    let collection = open_for_reading(&args.dir, args.model.as_deref(), embeds)?;
+    let collection = open_for_reading(&args.dir, &args.model, embeds)?;
     let truth = truth(args, &collection, &requests)?;
     let base = Params { exact: args.exact, ..Params::default() };
     let widths = args.ef.iter().map(|&ef| Params { ef: Some(ef), ..base });

@@ -25,11 +25,16 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the collection, with its model if the request has words that become a vector.
+/// Opens the collection, with its model if the request has words that become a vector, and with the
+/// reranker that is named.
 pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
     let compares = request.rerank.as_ref().is_some_and(|r| r.kind.compares_vectors());
     let embeds = request.vector.is_none() && (!matches!(args.mode, ModeArg::Text) || compares);
-    open_for_reading(&args.dir, args.model.as_deref(), embeds)
+    let collection = open_for_reading(&args.dir, &args.model, embeds)?;
+    Ok(match args.model.reranker(args.ranking.rerank_model.as_deref())? {
+        Some(reranker) => collection.with_reranker(reranker),
+        None => collection,
+    })
 }
 
 /// The request that the arguments mean.
