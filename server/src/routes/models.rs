@@ -18,7 +18,7 @@ use crate::wire::models::{
 /// Vectors of texts. Its errors have OpenAI's form, so that their clients can read them.
 pub(super) async fn embeddings(Shared(state): App, headers: HeaderMap, body: Body) -> Response {
     let problem = match embed(&state, &headers, body).await {
-        Ok(list) => return Json(list).into_response(),
+        Ok(answer) => return answer,
         Err(problem) => problem,
     };
     let mut response = (problem.status, Json(OpenAiError::from(&problem))).into_response();
@@ -28,7 +28,7 @@ pub(super) async fn embeddings(Shared(state): App, headers: HeaderMap, body: Bod
     response
 }
 
-async fn embed(state: &State, headers: &HeaderMap, body: Body) -> Answer<EmbeddingList> {
+async fn embed(state: &State, headers: &HeaderMap, body: Body) -> Answer<Response> {
     let mut asked: EmbeddingsJson = read_json(state, headers, body).await?;
     let Some(model) = state.config().embedder.clone() else {
         return Err(no_model("embedding model", "--model"));
@@ -46,7 +46,8 @@ async fn embed(state: &State, headers: &HeaderMap, body: Body) -> Answer<Embeddi
         let vectors = vectors(model.as_ref(), &texts, deadline)?;
         let tokens = model.count_tokens(&texts)?.unwrap_or(0);
         let name = model.name().to_owned();
-        Ok(EmbeddingList::new(name, vectors, asked.encoding_format, tokens))
+        // Written here, as millions of digits would hold up the event loop.
+        Ok(Json(EmbeddingList::new(name, vectors, asked.encoding_format, tokens)).into_response())
     };
     state.model(work).await
 }
