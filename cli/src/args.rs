@@ -12,7 +12,7 @@ use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
 use crate::input::judged::{Asked, Judged};
-use crate::model::ModelArgs;
+use crate::model::{ModelArgs, Models};
 use crate::ranking::Ranking;
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
@@ -373,7 +373,7 @@ pub(crate) struct Search {
     #[arg(long)]
     pub(crate) deadline_ms: Option<u64>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -444,7 +444,7 @@ pub(crate) struct Evaluate {
     #[arg(long, default_value_t = 1_000)]
     pub(crate) depth: usize,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -472,7 +472,7 @@ pub(crate) struct Tune {
     #[arg(long, requires = "save")]
     pub(crate) save_anyway: bool,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -504,7 +504,7 @@ pub(crate) struct Diff {
     #[arg(long)]
     pub(crate) exact: bool,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -684,10 +684,7 @@ pub(crate) struct Serve {
     #[arg(long = "host-name", value_name = "NAME")]
     pub(crate) host_names: Vec<String>,
     #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Folder of the cross-encoder for searches that ask for rerank "model", and for /v2/rerank.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_RERANK_MODEL")]
-    pub(crate) rerank_model: Option<PathBuf>,
+    pub(crate) models: Models,
     /// Print the address as JSON once the server listens.
     #[arg(long)]
     pub(crate) json: bool,

@@ -27,11 +27,23 @@ impl ModelArgs {
         let opened = open_embedder(folder, self.precision);
         opened.map(Some).map_err(|e| failed("--model", folder, &e))
     }
+}
 
-    /// Opens a reranker, if one is named, in the same precision.
-    pub(crate) fn reranker(&self, folder: Option<&Path>) -> Outcome<Option<Arc<dyn Reranker>>> {
-        let Some(folder) = folder else { return Ok(None) };
-        let opened = CrossEncoder::open(folder, self.precision.unwrap_or_default());
+/// The models for those who ask.
+#[derive(clap::Args)]
+pub(crate) struct Models {
+    #[command(flatten)]
+    pub(crate) vectors: ModelArgs,
+    /// Folder of the cross-encoder for the rerank "model".
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) rerank_model: Option<PathBuf>,
+}
+
+impl Models {
+    /// Opens the cross-encoder, if one is named, in the precision of the other model.
+    pub(crate) fn reranker(&self) -> Outcome<Option<Arc<dyn Reranker>>> {
+        let Some(folder) = &self.rerank_model else { return Ok(None) };
+        let opened = CrossEncoder::open(folder, self.vectors.precision.unwrap_or_default());
         let opened = opened.map_err(|e| failed("--rerank-model", folder, &e))?;
         Ok(Some(Arc::new(opened)))
     }

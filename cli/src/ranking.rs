@@ -1,7 +1,5 @@
 //! The options of what happens after the legs: fusion, rerank and threshold.
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 use lexivec::query::request::{DEFAULT_RRF_K, Fusion, Normalize, SearchRequest};
 use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
@@ -58,9 +56,6 @@ pub(crate) struct Ranking {
     /// Order the best of the fused list anew.
     #[arg(long, value_enum)]
     pub(crate) rerank: Option<RerankArg>,
-    /// Folder of the cross-encoder for --rerank model.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) rerank_model: Option<PathBuf>,
     /// Share of relevance in mmr, the rest is novelty; 0.5 if not given.
     #[arg(long, requires = "rerank")]
     pub(crate) mmr_lambda: Option<f64>,
@@ -124,9 +119,6 @@ impl Ranking {
         }
         if self.query_tokens.is_some() && self.rerank != Some(RerankArg::LateInteraction) {
             return Err(Failure::usage("--query-tokens is for --rerank late-interaction"));
-        }
-        if self.rerank_model.is_some() != (self.rerank == Some(RerankArg::Model)) {
-            return Err(Failure::usage("--rerank model and --rerank-model FOLDER go together"));
         }
         let rerank = match self.rerank {
             None => return Ok(None),

@@ -131,12 +131,21 @@ fn a_search_is_reranked_by_the_cross_encoder_of_a_folder() {
         let answer = serde_json::from_str(&lexivec_ok(&args)).expect("JSON");
         assert_eq!(reranked(&answer), expected(precision));
     }
-    // Either alone is a slip.
-    for slip in [&["--rerank", "model"][..], &["--rerank-model", arg(&cross)]] {
+    // A profile may ask for it, too.
+    let settings = "{\"rerank\": {\"model\": {\"budget_ms\": 60000}}}";
+    lexivec_ok(&["profile", "set", arg(&dir), "crossed", settings]);
+    let profiled = [&search[..], &["--profile", "crossed", "--rerank-model", arg(&cross)]].concat();
+    let answer = serde_json::from_str(&lexivec_ok(&profiled)).expect("JSON");
+    assert_eq!(reranked(&answer), expected(Precision::Int8));
+    // Either option alone is a slip.
+    for (slip, part) in [
+        (&["--rerank", "model"][..], "needs --rerank-model FOLDER"),
+        (&["--rerank-model", arg(&cross)], "is for --rerank model"),
+    ] {
         let output = lexivec(&[&search, slip].concat());
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(told.contains("go together"), "{told}");
+        assert!(told.contains(part), "{told}");
     }
     let embedder = folder("mean");
     let output =

@@ -30,7 +30,7 @@ use lexivec::{Collection, OpenOptions, Receipt};
 
 use crate::args::{Args, Command, ModeArg};
 use crate::exit::Outcome;
-use crate::model::ModelArgs;
+use crate::model::{ModelArgs, Models};
 use crate::output;
 
 /// Runs a verb.
@@ -78,8 +78,17 @@ fn settle(collection: &Collection, receipt: &Receipt) -> Outcome<()> {
     Ok(())
 }
 
+/// Opens a collection for reading, with the models that are named.
+fn open_for_reading(dir: &Path, models: &Models, embeds: bool) -> Outcome<Collection> {
+    let collection = open_with_model(dir, &models.vectors, embeds)?;
+    Ok(match models.reranker()? {
+        Some(reranker) => collection.with_reranker(reranker),
+        None => collection,
+    })
+}
+
 /// Opens a collection for reading, with its model if it has one and `embeds` says it is needed.
-fn open_for_reading(dir: &Path, model: &ModelArgs, embeds: bool) -> Outcome<Collection> {
+fn open_with_model(dir: &Path, model: &ModelArgs, embeds: bool) -> Outcome<Collection> {
     let collection = Collection::open_read_only(dir)?;
     if collection.schema().embedder.is_none() || !embeds {
         return Ok(collection);

@@ -12,6 +12,7 @@ use super::{mode, open_for_reading};
 use crate::args::{ModeArg, Search};
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use crate::ranking::RerankArg;
 
 pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     let request = request(args)?;
@@ -25,16 +26,11 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the collection, with its model if the request has words that become a vector, and with the
-/// reranker that is named.
+/// Opens the collection, with its model if the request has words that become a vector.
 pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
     let compares = request.rerank.as_ref().is_some_and(|r| r.kind.compares_vectors());
     let embeds = request.vector.is_none() && (!matches!(args.mode, ModeArg::Text) || compares);
-    let collection = open_for_reading(&args.dir, &args.model, embeds)?;
-    Ok(match args.model.reranker(args.ranking.rerank_model.as_deref())? {
-        Some(reranker) => collection.with_reranker(reranker),
-        None => collection,
-    })
+    open_for_reading(&args.dir, &args.models, embeds)
 }
 
 /// The request that the arguments mean.
@@ -70,7 +66,13 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     let facet = |field: &String| Facet::new(field, DEFAULT_FACET_LIMIT);
     request.facets = args.facet.iter().map(facet).collect();
     args.ranking.apply(&mut request)?;
-    Ok(request)
+    match (args.ranking.rerank == Some(RerankArg::Model), args.models.rerank_model.is_some()) {
+        (true, false) => Err(Failure::usage("--rerank model needs --rerank-model FOLDER")),
+        (false, true) if args.profile.is_none() => {
+            Err(Failure::usage("--rerank-model is for --rerank model, or a --profile that has it"))
+        }
+        _ => Ok(request),
+    }
 }
 
 /// Prints an answer for people.

@@ -15,8 +15,8 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
     config.open = open;
     config.bind = args.bind;
     config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
-    config.embedder = args.model.embedder()?;
-    config.reranker = args.model.reranker(args.rerank_model.as_deref())?;
+    config.embedder = args.models.vectors.embedder()?;
+    config.reranker = args.models.reranker()?;
     let served = Server::run_blocking(config, |address, collections| {
         if args.json {
             // Without a reader for the line the server serves all the same.
