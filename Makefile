@@ -42,10 +42,9 @@ test: $(VENV)/ready
 	$(CARGO) build --workspace --all-targets
 	LEXIVEC_PYTHON=$(CURDIR)/$(VENV)/bin/python $(CARGO) test --workspace
 
-# The judge of our metrics; used by tests only.
-$(VENV)/ready:
+$(VENV)/ready: tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet pytrec-eval-terrier==0.5.10
+	$(VENV)/bin/pip install --quiet -r tests/requirements.txt
 	touch $@
 
 lint:

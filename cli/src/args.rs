@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use lexivec::model::Precision;
 use lexivec::query::evaluate::metric;
 use lexivec::query::evaluate::tune::DEFAULT_FOLDS;
 use lexivec::query::request::Bm25;
@@ -11,6 +12,7 @@ use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
 use crate::input::judged::{Asked, Judged};
+use crate::model::{ModelArgs, Models};
 use crate::ranking::Ranking;
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Serve a collection, or a directory of collections, over HTTP.
     Serve(Serve),
+    /// Tell what a folder with a model has in it.
+    Model(ModelVerbs),
 }
 
 /// What a new collection is to hold.
@@ -99,9 +103,8 @@ pub(crate) struct New {
     /// When writes to a new collection are acknowledged: sync, interval or bulk.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
-    /// Folder of the model that turns text into vectors.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
 }
 
 #[derive(clap::Args)]
@@ -369,9 +372,8 @@ pub(crate) struct Search {
     /// Milliseconds that the search may take; then it fails.
     #[arg(long)]
     pub(crate) deadline_ms: Option<u64>,
-    /// Folder of the model the collection was made with.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -441,9 +443,8 @@ pub(crate) struct Evaluate {
     /// Documents ranked for each query.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) depth: usize,
-    /// Folder of the model the collection was made with.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -470,9 +471,8 @@ pub(crate) struct Tune {
     /// Save it even if the gain is not significant.
     #[arg(long, requires = "save")]
     pub(crate) save_anyway: bool,
-    /// Folder of the model the collection was made with.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -503,9 +503,8 @@ pub(crate) struct Diff {
     /// Scan instead of walking graphs.
     #[arg(long)]
     pub(crate) exact: bool,
-    /// Folder of the model the collection was made with.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) models: Models,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -555,9 +554,8 @@ pub(crate) enum ProfileVerb {
         /// Share of these queries that stay below.
         #[arg(long, default_value_t = 0.95)]
         share: f64,
-        /// Folder of the model the collection was made with.
-        #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-        model: Option<PathBuf>,
+        #[command(flatten)]
+        model: ModelArgs,
     },
 }
 
@@ -647,12 +645,32 @@ pub(crate) struct Bench {
     /// Times all queries are asked; figures are medians.
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
-    /// Folder of the model the collection was made with.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ModelVerbs {
+    #[command(subcommand)]
+    pub(crate) verb: ModelVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ModelVerb {
+    /// Print name, kind, dimension, hash and licence of a model; nothing is fetched.
+    Show {
+        /// Folder of the model.
+        folder: PathBuf,
+        /// How a transformer is to compute: int8 or float; int8 if not given. The hash depends on it.
+        #[arg(long)]
+        precision: Option<Precision>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(clap::Args)]
@@ -665,9 +683,8 @@ pub(crate) struct Serve {
     /// Host name that requests may carry, besides the loopback ones.
     #[arg(long = "host-name", value_name = "NAME")]
     pub(crate) host_names: Vec<String>,
-    /// Folder of the model for collections that were made with one.
-    #[arg(long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
-    pub(crate) model: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) models: Models,
     /// Print the address as JSON once the server listens.
     #[arg(long)]
     pub(crate) json: bool,

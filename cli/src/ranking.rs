@@ -35,6 +35,8 @@ pub(crate) enum RerankArg {
     /// Token vectors of the query against those of documents (MaxSim).
     #[value(alias = "late_interaction")]
     LateInteraction,
+    /// The cross-encoder of --rerank-model.
+    Model,
 }
 
 #[derive(clap::Args)]
@@ -123,6 +125,7 @@ impl Ranking {
             Some(RerankArg::Mmr) => Rerank::mmr(self.mmr_lambda.unwrap_or(DEFAULT_LAMBDA)),
             Some(RerankArg::Exact) => Rerank::exact(),
             Some(RerankArg::LateInteraction) => self.late_interaction()?,
+            Some(RerankArg::Model) => Rerank::model(),
         };
         let depth = self.rerank_depth.unwrap_or(rerank.depth);
         let budget_ms = self.rerank_budget_ms.unwrap_or(rerank.budget_ms);

@@ -14,7 +14,8 @@ const LOOK_ROWS: u32 = 4_096;
 pub struct Deadline(Instant);
 
 impl Deadline {
-    pub(crate) fn after(budget: Duration) -> Self {
+    /// That of a budget, from now on.
+    pub fn after(budget: Duration) -> Self {
         Self(Instant::now() + budget)
     }
 

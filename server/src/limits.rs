@@ -23,6 +23,19 @@ pub const MAX_WAITING_WRITES: usize = 16;
 /// Evaluations, tunings and comparisons at once; one more is answered 503. Each runs many searches on all
 /// threads, without a deadline.
 pub const MAX_MEASUREMENTS: usize = 1;
+/// Calls of /v1/embeddings and /v2/rerank that wait for a free place; one more is answered 503 at once.
+pub const MAX_WAITING_MODEL_CALLS: usize = 64;
+/// Time such a call may wait and run; after it the answer is 503. A search's is too short for them:
+/// one processor takes 2,048 sentences through MiniLM in 20 s.
+pub const MODEL_DEADLINE: Duration = Duration::from_secs(60);
+/// Texts of one call of /v1/embeddings, as many as OpenAI takes.
+pub const MAX_EMBED_TEXTS: usize = 2_048;
+/// Documents of one call of /v2/rerank, as many as Cohere recommends at the most.
+pub const MAX_RERANK_DOCUMENTS: usize = 1_000;
+/// Bytes of all texts of such a call: about a million tokens, more than are done within the deadline.
+pub const MAX_TEXTS_BYTES: usize = 4 << 20;
+/// Texts embedded between two looks at the clock.
+pub const EMBED_BATCH: usize = 64;
 /// Documents of one request.
 pub const MAX_DOCUMENTS: usize = 10_000;
 /// Searches of one request.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use lexivec::storage::disk;
@@ -13,8 +14,8 @@ use crate::config::Config;
 use crate::cursors::Cursors;
 use crate::error::{Answer, Problem, StartError};
 use crate::limits::{
-    MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_MEASUREMENTS, MAX_WAITING_SEARCHES, MAX_WAITING_WRITES,
-    SEARCH_DEADLINE,
+    MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_MEASUREMENTS, MAX_WAITING_MODEL_CALLS,
+    MAX_WAITING_SEARCHES, MAX_WAITING_WRITES, MODEL_DEADLINE, SEARCH_DEADLINE,
 };
 use crate::metrics::Metrics;
 
@@ -24,8 +25,10 @@ pub(crate) struct State {
     /// True when the directory is one collection, which can be neither dropped nor joined.
     single: bool,
     collections: RwLock<BTreeMap<String, Served>>,
-    searches: Arc<Semaphore>,
-    waiting: Semaphore,
+    searches: Queue,
+    /// Places for texts that are embedded or reranked for themselves. Many texts take seconds: in the places
+    /// for searches they would keep these waiting.
+    models: Queue,
     writes: Arc<Semaphore>,
     /// Places for evaluations.
     measurements: Arc<Semaphore>,
@@ -85,8 +88,8 @@ impl State {
             config,
             single,
             collections: RwLock::new(found),
-            searches: Arc::new(Semaphore::new(2 * cores)),
-            waiting: Semaphore::new(MAX_WAITING_SEARCHES),
+            searches: Queue::new(2 * cores, MAX_WAITING_SEARCHES, SEARCH_DEADLINE),
+            models: Queue::new(cores, MAX_WAITING_MODEL_CALLS, MODEL_DEADLINE),
             writes: Arc::new(Semaphore::new(MAX_WAITING_WRITES)),
             measurements: Arc::new(Semaphore::new(MAX_MEASUREMENTS)),
             bodies: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
@@ -203,18 +206,15 @@ impl State {
         &self,
         work: impl FnOnce() -> Answer<T> + Send + 'static,
     ) -> Answer<T> {
-        let Ok(waiting) = self.waiting.try_acquire() else {
-            return Err(Problem::overloaded("too many searches are waiting"));
-        };
-        let run = async {
-            let place = self.searches.clone().acquire_owned().await;
-            drop(waiting);
-            blocking(holding(place, work)).await
-        };
-        match tokio::time::timeout(SEARCH_DEADLINE, run).await {
-            Ok(answer) => answer,
-            Err(_) => Err(Problem::overloaded("the search did not end within its deadline")),
-        }
+        self.searches.run("search", work).await
+    }
+
+    /// Runs a model on a caller's texts off the event loop, once there is a place for it.
+    pub(crate) async fn model<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        self.models.run("call of a model", work).await
     }
 
     /// Runs many searches off the event loop, unless others run already.
@@ -237,6 +237,43 @@ impl State {
             return Err(Problem::overloaded("too many writes are waiting"));
         };
         blocking(holding(place, work)).await
+    }
+}
+
+/// Places for work of one sort, and for those who wait for one.
+struct Queue {
+    places: Arc<Semaphore>,
+    waiting: Semaphore,
+    deadline: Duration,
+}
+
+impl Queue {
+    fn new(places: usize, waiting: usize, deadline: Duration) -> Self {
+        let places = Arc::new(Semaphore::new(places));
+        Self { places, waiting: Semaphore::new(waiting), deadline }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        what: &str,
+        work: impl FnOnce() -> Answer<T> + Send + 'static,
+    ) -> Answer<T> {
+        let Ok(waiting) = self.waiting.try_acquire() else {
+            return Err(Problem::overloaded(format!(
+                "too many wait for the end of another {what}"
+            )));
+        };
+        let run = async {
+            let place = self.places.clone().acquire_owned().await;
+            drop(waiting);
+            blocking(holding(place, work)).await
+        };
+        match tokio::time::timeout(self.deadline, run).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                Err(Problem::overloaded(format!("the {what} did not end within its deadline")))
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ const TWO: u16 = 0x4000;
 const MINUS: u16 = 0xbc00;
 
 /// A model of four words and two components.
-fn model(folder: &Path, table: &[u16; 8]) {
+pub(crate) fn model(folder: &Path, table: &[u16; 8]) {
     let bytes: Vec<u8> = table.iter().flat_map(|h| h.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F16, vec![4, 2], &bytes).expect("a tensor");
     let tensors = HashMap::from([("embedding.weight", view)]);
@@ -33,7 +33,7 @@ fn model(folder: &Path, table: &[u16; 8]) {
     std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).expect("written");
 }
 
-const TABLE: [u16; 8] = [ONE, 0, 0, TWO, MINUS, 0, ONE, ONE];
+pub(crate) const TABLE: [u16; 8] = [ONE, 0, 0, TWO, MINUS, 0, ONE, ONE];
 
 #[test]
 fn a_text_is_the_unit_mean_of_its_tokens() {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// A server on a free port, stopped when dropped.
 pub(crate) struct Running {
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -19,7 +19,7 @@ impl Running {
         Self::with(Config::new(directory))
     }
 
-    fn with(mut config: Config) -> Self {
+    pub(crate) fn with(mut config: Config) -> Self {
         config.bind = "127.0.0.1:0".parse().expect("an address");
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (ready, address) = std::sync::mpsc::channel();
@@ -36,7 +36,13 @@ impl Running {
     }
 
     /// Status, content type and body of an answer.
-    fn call(&self, method: &str, path: &str, kind: &str, body: &str) -> (u16, String, String) {
+    pub(crate) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        kind: &str,
+        body: &str,
+    ) -> (u16, String, String) {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))

@@ -18,6 +18,7 @@ mod http;
 mod judged;
 mod late;
 mod metrics;
+mod models;
 mod plans;
 mod processes;
 mod ranking;
@@ -37,6 +38,7 @@ fn lexivec(args: &[&str]) -> Output {
     Command::new(lexivec_tests::command())
         .args(args)
         .env_remove("LEXIVEC_MODEL")
+        .env_remove("LEXIVEC_PRECISION")
         .output()
         .expect("the command runs")
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 const TOLERANCE: f64 = 1e-6;
 
 /// The Python that has pytrec_eval: `LEXIVEC_PYTHON`, or the `.venv` that `make test` makes.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     match std::env::var_os("LEXIVEC_PYTHON") {
         Some(python) => PathBuf::from(python),
         None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/bin/python"),

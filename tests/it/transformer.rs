@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Largest difference of a component or a score from the reference's: both add up floats, in other orders.
 const TOLERANCE: f64 = 1e-4;
 
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transformer").join(name)
 }
 

@@ -8,7 +8,7 @@ use lexivec::{Collection, Filter, SearchRequest};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use super::{mode, open_for_reading};
+use super::{mode, open_with_model};
 use crate::args::Bench;
 use crate::exit::{Failure, Outcome};
 use crate::input::lines;
@@ -61,7 +61,7 @@ struct Round {
 pub(super) fn run(args: &Bench) -> Outcome<ExitCode> {
     let requests = requests(args)?;
     let embeds = args.query_vectors.is_none() && mode(args.mode) != Mode::Text;
-    let collection = open_for_reading(&args.dir, args.model.as_deref(), embeds)?;
+    let collection = open_with_model(&args.dir, &args.model, embeds)?;
     let truth = truth(args, &collection, &requests)?;
     let base = Params { exact: args.exact, ..Params::default() };
     let widths = args.ef.iter().map(|&ef| Params { ef: Some(ef), ..base });

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use lexivec::schema::{Analyzer, DEFAULT_VECTOR_FIELD, TextField, VectorField, check_name};
 use lexivec::{Collection, OpenOptions, Options};
 
-use super::load_model;
 use crate::args::{Create, New};
 use crate::exit::Outcome;
 use crate::output;
@@ -42,7 +41,7 @@ pub(super) fn options(
         None => {}
     }
     // Vectors from outside are the collection's own: the model would make others.
-    let model = if dim.is_none() { load_model(new.model.as_deref())? } else { None };
+    let model = if dim.is_none() { new.model.embedder()? } else { None };
     let dim = dim.or(model.as_ref().map(|m| m.dim()));
     if let Some(dim) = dim {
         let mut field = VectorField::new(DEFAULT_VECTOR_FIELD, dim, new.metric.unwrap_or_default());

@@ -17,7 +17,7 @@ pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
     let queries = args.asked.read()?;
     let requests = queries.requests(Mode::Auto)?;
     let ask = |dir, profile: &Option<String>| {
-        let collection = open_for_reading(dir, args.model.as_deref(), queries.vectors.is_none())?;
+        let collection = open_for_reading(dir, &args.models, queries.vectors.is_none())?;
         let mut requests = requests.clone();
         for (_, request) in &mut requests {
             request.limit = args.limit;

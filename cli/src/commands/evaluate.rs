@@ -47,7 +47,7 @@ fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Ru
     queries.keep_judged(qrels)?;
     let mode = mode(args.mode);
     let embeds = queries.vectors.is_none() && mode != Mode::Text;
-    let collection = open_for_reading(dir, args.model.as_deref(), embeds)?;
+    let collection = open_for_reading(dir, &args.models, embeds)?;
     let requests = queries.requests(mode)?;
     let with = |profile: &Option<String>| {
         let set = |(id, request): &(String, SearchRequest)| {

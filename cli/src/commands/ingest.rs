@@ -146,7 +146,7 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if schema.embedder.is_none() {
         return Ok(collection);
     }
-    with_model(collection, args.new.model.as_deref())
+    with_model(collection, &args.new.model)
 }
 
 fn make(
@@ -155,7 +155,7 @@ fn make(
     dim: Option<usize>,
     documents: &[Document],
 ) -> Outcome<Collection> {
-    if args.new.metric.is_some() && dim.is_none() && args.new.model.is_none() {
+    if args.new.metric.is_some() && dim.is_none() && args.new.model.folder.is_none() {
         return Err(Failure::usage(
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
         ));

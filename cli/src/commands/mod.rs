@@ -11,6 +11,7 @@ mod explain;
 mod get;
 mod ingest;
 mod inspect;
+mod model;
 mod profile;
 mod recall;
 mod repair;
@@ -23,14 +24,13 @@ mod verify;
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use lexivec::model::{Embedder, StaticEmbedder};
 use lexivec::query::request::Mode;
 use lexivec::{Collection, OpenOptions, Receipt};
 
 use crate::args::{Args, Command, ModeArg};
 use crate::exit::Outcome;
+use crate::model::{ModelArgs, Models};
 use crate::output;
 
 /// Runs a verb.
@@ -59,6 +59,7 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Diff(args) => diff::run(&args),
         Command::Profile(args) => profile::run(args.verb, open),
         Command::Verify(args) => verify::run(&args),
+        Command::Model(args) => model::run(args.verb),
         Command::Serve(args) => serve::run(&args, open.background(true)),
     }
 }
@@ -77,15 +78,17 @@ fn settle(collection: &Collection, receipt: &Receipt) -> Outcome<()> {
     Ok(())
 }
 
-fn load_model(folder: Option<&Path>) -> Outcome<Option<Arc<dyn Embedder>>> {
-    match folder {
-        None => Ok(None),
-        Some(folder) => Ok(Some(Arc::new(StaticEmbedder::open(folder)?))),
-    }
+/// Opens a collection for reading, with the models that are named.
+fn open_for_reading(dir: &Path, models: &Models, embeds: bool) -> Outcome<Collection> {
+    let collection = open_with_model(dir, &models.vectors, embeds)?;
+    Ok(match models.reranker()? {
+        Some(reranker) => collection.with_reranker(reranker),
+        None => collection,
+    })
 }
 
 /// Opens a collection for reading, with its model if it has one and `embeds` says it is needed.
-fn open_for_reading(dir: &Path, model: Option<&Path>, embeds: bool) -> Outcome<Collection> {
+fn open_with_model(dir: &Path, model: &ModelArgs, embeds: bool) -> Outcome<Collection> {
     let collection = Collection::open_read_only(dir)?;
     if collection.schema().embedder.is_none() || !embeds {
         return Ok(collection);
@@ -94,8 +97,8 @@ fn open_for_reading(dir: &Path, model: Option<&Path>, embeds: bool) -> Outcome<C
 }
 
 /// Hands the model of a folder in, if one is named.
-fn with_model(collection: Collection, model: Option<&Path>) -> Outcome<Collection> {
-    match load_model(model)? {
+fn with_model(collection: Collection, model: &ModelArgs) -> Outcome<Collection> {
+    match model.embedder()? {
         None => Ok(collection),
         Some(model) => Ok(collection.with_embedder(model)?),
     }

@@ -33,7 +33,7 @@ pub(super) fn run(verb: ProfileVerb, open: OpenOptions) -> Outcome<ExitCode> {
             };
             let mut collection = Collection::open_with(&dir, open)?;
             if mode != Mode::Text && collection.schema().embedder.is_some() {
-                collection = with_model(collection, model.as_deref())?;
+                collection = with_model(collection, &model)?;
             }
             let Some(mut profile) = collection.profiles().get(&name).cloned() else {
                 let detail = "there is no profile of this name; `lexivec profile set` makes one";

@@ -4,9 +4,8 @@ use std::process::ExitCode;
 
 use lexivec::query::evaluate::interval::Interval;
 use lexivec::query::request::Params;
-use lexivec::{Filter, RecallOptions, RecallQueries, RecallReport};
+use lexivec::{Collection, Filter, RecallOptions, RecallQueries, RecallReport};
 
-use super::open_for_reading;
 use crate::args::Recall;
 use crate::exit::Outcome;
 use crate::input::vectors::read_vectors;
@@ -28,7 +27,7 @@ pub(super) fn run(args: &Recall) -> Outcome<ExitCode> {
             RecallQueries::Given(rows.chunks_exact(dim).map(<[f32]>::to_vec).collect())
         }
     };
-    let collection = open_for_reading(&args.dir, None, false)?;
+    let collection = Collection::open_read_only(&args.dir)?;
     let report = collection.measure_recall(&options)?;
     if args.json {
         output::json(&report)?;

@@ -12,6 +12,7 @@ use super::{mode, open_for_reading};
 use crate::args::{ModeArg, Search};
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use crate::ranking::RerankArg;
 
 pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     let request = request(args)?;
@@ -29,7 +30,7 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
 pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
     let compares = request.rerank.as_ref().is_some_and(|r| r.kind.compares_vectors());
     let embeds = request.vector.is_none() && (!matches!(args.mode, ModeArg::Text) || compares);
-    open_for_reading(&args.dir, args.model.as_deref(), embeds)
+    open_for_reading(&args.dir, &args.models, embeds)
 }
 
 /// The request that the arguments mean.
@@ -65,7 +66,13 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     let facet = |field: &String| Facet::new(field, DEFAULT_FACET_LIMIT);
     request.facets = args.facet.iter().map(facet).collect();
     args.ranking.apply(&mut request)?;
-    Ok(request)
+    match (args.ranking.rerank == Some(RerankArg::Model), args.models.rerank_model.is_some()) {
+        (true, false) => Err(Failure::usage("--rerank model needs --rerank-model FOLDER")),
+        (false, true) if args.profile.is_none() => {
+            Err(Failure::usage("--rerank-model is for --rerank model, or a --profile that has it"))
+        }
+        _ => Ok(request),
+    }
 }
 
 /// Prints an answer for people.

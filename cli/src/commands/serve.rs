@@ -6,7 +6,6 @@ use lexivec::OpenOptions;
 use lexivec_server::{Config, Server};
 use serde_json::json;
 
-use super::load_model;
 use crate::args::Serve;
 use crate::exit::{Failure, Outcome};
 use crate::output;
@@ -16,7 +15,8 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
     config.open = open;
     config.bind = args.bind;
     config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
-    config.embedder = load_model(args.model.as_deref())?;
+    config.embedder = args.models.vectors.embedder()?;
+    config.reranker = args.models.reranker()?;
     let served = Server::run_blocking(config, |address, collections| {
         if args.json {
             // Without a reader for the line the server serves all the same.

@@ -34,7 +34,7 @@ pub(super) fn run(args: &Tune, open: OpenOptions) -> Outcome<ExitCode> {
         request,
     };
     let judged: Vec<JudgedQuery> = queries.requests(Mode::Auto)?.into_iter().map(judged).collect();
-    let collection = open_for_reading(&args.dir, args.model.as_deref(), queries.vectors.is_none())?;
+    let collection = open_for_reading(&args.dir, &args.models, queries.vectors.is_none())?;
     let mut options = TuneOptions::default();
     (options.metric, options.folds, options.seed) = (args.metric, args.folds, args.seed);
     let report = collection.tune(&judged, &options)?;

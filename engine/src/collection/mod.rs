@@ -209,7 +209,8 @@ impl Collection {
             Some(record) if record.hash != embedder.hash() => {
                 return Err(Error::Embedder(format!(
                     "the collection's vectors were made by {} ({}), the model given is {} ({}); \
-                     vectors of two models cannot be compared",
+                     vectors of two models cannot be compared: open the folder it was made with, a \
+                     transformer in the precision it had then (int8 if none was given, or float)",
                     record.name,
                     record.hash,
                     embedder.name(),

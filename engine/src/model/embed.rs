@@ -28,6 +28,11 @@ pub trait Embedder: Send + Sync {
     fn embed_query(&self, text: &str) -> Result<Option<Vec<f32>>> {
         Ok(self.embed(&[text])?.pop().flatten())
     }
+
+    /// Tokens that it reads of the texts, special ones with them; nothing where it does not count them.
+    fn count_tokens(&self, _texts: &[&str]) -> Result<Option<usize>> {
+        Ok(None)
+    }
 }
 
 /// A static model: each token has a vector, a text is the mean of its tokens' vectors, brought to
@@ -122,6 +127,11 @@ impl Embedder for StaticEmbedder {
             return texts.iter().map(|t| self.embed_one(t)).collect();
         }
         texts.par_iter().map(|t| self.embed_one(t)).collect()
+    }
+
+    fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
+        let count = |text: &&str| Ok(self.tokenizer.encode(beginning(text), false)?.len());
+        texts.par_iter().map(count).sum::<Result<usize>>().map(Some)
     }
 }
 

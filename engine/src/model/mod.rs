@@ -3,12 +3,16 @@
 pub mod adapter;
 mod embed;
 mod folder;
+mod open;
 pub(crate) mod rerank;
+mod show;
 mod tokenizer;
 mod transformer;
 
 pub use embed::{Embedder, StaticEmbedder};
-pub use rerank::{Candidate, RerankQuery, Reranker, Wants};
+pub use open::open_embedder;
+pub use rerank::{Candidate, RerankQuery, Reranker, Wants, score_texts};
+pub use show::{ModelInfo, ModelKind};
 pub use transformer::{CrossEncoder, Precision, TransformerEmbedder};
 
 pub use crate::deadline::Deadline;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::limits::MAX_RUNNING_RERANKS;
+use crate::schema::JOINED_TEXT_FIELD;
 
 /// Something that scores the best rows of a search anew: a cross-encoder, late interaction, rules.
 ///
@@ -82,6 +83,45 @@ pub struct Candidate {
     pub payload: Map<String, Value>,
     /// Its vector, if it is wanted and the row has one.
     pub vector: Option<Vec<f32>>,
+}
+
+/// Scores texts that lie in no collection; one finite score per text, in their order. It runs on the caller's
+/// thread, and ends early where the reranker looks at the deadline.
+///
+/// # Errors
+/// Those of the reranker; [`Error::Embedder`] when what it gives is no score for each text.
+pub fn score_texts(
+    reranker: &dyn Reranker,
+    query: &str,
+    texts: Vec<String>,
+    deadline: Deadline,
+) -> Result<Vec<f64>> {
+    let candidate = |(place, text): (usize, String)| Candidate {
+        id: place.to_string(),
+        rank: place + 1,
+        score: 0.0,
+        text: BTreeMap::from([(JOINED_TEXT_FIELD.to_owned(), text)]),
+        payload: Map::new(),
+        vector: None,
+    };
+    let candidates: Vec<Candidate> = texts.into_iter().enumerate().map(candidate).collect();
+    let query = RerankQuery { text: Some(query.to_owned()), vector: None, deadline };
+    let scores = reranker.rerank(&query, &candidates)?;
+    checked(reranker.name(), scores, candidates.len()).map_err(Error::Embedder)
+}
+
+/// The scores, if there is a finite one for each candidate.
+fn checked(name: &str, scores: Vec<f64>, count: usize) -> std::result::Result<Vec<f64>, String> {
+    if scores.len() != count {
+        let found = scores.len();
+        return Err(format!("reranker {name} gave {found} scores for {count} candidates"));
+    }
+    match scores.iter().enumerate().find(|(_, s)| !s.is_finite()) {
+        Some((place, score)) => {
+            Err(format!("reranker {name} gave candidate {place} the score {score}"))
+        }
+        None => Ok(scores),
+    }
 }
 
 /// A reranker that was handed in, and how many of its calls are running.
@@ -159,14 +199,7 @@ impl HandedReranker {
                 return Err(format!("reranker {name} panicked"));
             }
         };
-        if scores.len() != count {
-            let found = scores.len();
-            return Err(format!("reranker {name} gave {found} scores for {count} candidates"));
-        }
-        match scores.iter().position(|s| !s.is_finite()) {
-            Some(i) => Err(format!("reranker {name} gave candidate {i} the score {}", scores[i])),
-            None => Ok(scores),
-        }
+        checked(&name, scores, count)
     }
 }
 

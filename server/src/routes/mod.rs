@@ -4,6 +4,7 @@ mod collections;
 mod documents;
 mod health;
 mod judged;
+mod models;
 mod search;
 mod upkeep;
 
@@ -68,6 +69,8 @@ pub(crate) fn router(state: Arc<State>) -> Router {
             "/v1/collections/{collection}/profiles/{profile}",
             put(judged::set_profile).delete(judged::remove_profile),
         )
+        .route("/v1/embeddings", post(models::embeddings))
+        .route("/v2/rerank", post(models::rerank))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(state.clone(), check_host))
@@ -81,7 +84,8 @@ async fn no_route() -> Problem {
         "no_such_route",
         "No such route",
         "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/facet|/count|/scroll|\
-         /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]]], /healthz, /metrics",
+         /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]]], \
+         /v1/embeddings, /v2/rerank, /healthz, /metrics",
     )
 }
 
@@ -102,8 +106,8 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let mut response = next.run(request).await;
     let status = response.status();
-    if status.is_client_error() && !is_problem(&response) {
-        // The framework's own refusals, as of a path that is not UTF-8.
+    if status.is_client_error() && !is_told(&response) {
+        // The framework's own refusals, as of a path that is not UTF-8; they are plain text.
         let detail = "the request's path or head cannot be read";
         response = Problem::new(status, "invalid_request", "The request is not valid", detail)
             .into_response();
@@ -113,9 +117,10 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
     response
 }
 
-fn is_problem(response: &Response) -> bool {
+/// True of a refusal in one of the forms that the routes have.
+fn is_told(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|k| k == "application/problem+json")
+    kind.is_some_and(|k| k == "application/problem+json" || k == "application/json")
 }
 
 /// Refuses requests for other hosts: a page in the user's browser may have had its own name

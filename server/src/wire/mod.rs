@@ -1,6 +1,7 @@
 //! JSON of requests and answers: what callers write, turned into what the engine means.
 
 pub(crate) mod judged;
+pub(crate) mod models;
 
 use lexivec::limits::DEFAULT_REACH;
 use lexivec::query::filter::Filter;

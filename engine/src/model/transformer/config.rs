@@ -37,6 +37,26 @@ pub(super) struct Config {
     id2label: BTreeMap<String, String>,
 }
 
+/// What `config.json` says a transformer is for.
+#[derive(Deserialize)]
+pub(in crate::model) struct Architecture {
+    model_type: Option<String>,
+    #[serde(default)]
+    architectures: Vec<String>,
+}
+
+impl Architecture {
+    /// Reads it; nothing of a folder without a `config.json` that names a `model_type`.
+    pub(in crate::model) fn read(folder: &Folder) -> Result<Option<Self>> {
+        Ok(optional::<Self>(folder, "config.json")?.filter(|found| found.model_type.is_some()))
+    }
+
+    /// True of one that gives scores and no vectors.
+    pub(in crate::model) fn scores(&self) -> bool {
+        self.architectures.iter().any(|name| name.ends_with("ForSequenceClassification"))
+    }
+}
+
 fn two() -> usize {
     2
 }

@@ -74,6 +74,11 @@ impl CrossEncoder {
         Ok(Self { model, head })
     }
 
+    /// Hash of everything that decides its output, 32 hexadecimal digits (XXH3-128).
+    pub fn hash(&self) -> &str {
+        &self.model.hash
+    }
+
     /// A score for each document.
     ///
     /// # Errors

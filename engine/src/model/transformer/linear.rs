@@ -17,6 +17,18 @@ pub enum Precision {
     Int8,
 }
 
+impl std::str::FromStr for Precision {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "float" => Ok(Self::Float),
+            "int8" => Ok(Self::Int8),
+            other => Err(format!("{other:?} is no precision; float and int8 are")),
+        }
+    }
+}
+
 impl Precision {
     /// Its name in hashes and messages.
     pub fn name(self) -> &'static str {

@@ -9,6 +9,8 @@ mod weights;
 pub use cross::CrossEncoder;
 pub use linear::Precision;
 
+pub(super) use config::Architecture;
+
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -194,6 +196,12 @@ impl Embedder for TransformerEmbedder {
 
     fn embed_query(&self, text: &str) -> Result<Option<Vec<f32>>> {
         Ok(self.embed_with(&self.model.setup.query_prefix, &[text])?.pop().flatten())
+    }
+
+    fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
+        let prefix = &self.model.setup.passage_prefix;
+        let count = |text: &&str| Ok(self.model.tokens(prefix, text)?.ids.len());
+        texts.par_iter().map(count).sum::<Result<usize>>().map(Some)
     }
 }
 
