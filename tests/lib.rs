@@ -1,4 +1,4 @@
-//! What several test binaries share: where the test data and the built command are.
+//! What several test binaries share: where the test data and the built command are, and plain models.
 #![forbid(unsafe_code)]
 
 pub mod campaigns;
@@ -6,6 +6,8 @@ pub mod model;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use lexivec::Metric;
 
 /// A random source for tests (SplitMix64), so that a seed repeats a run.
 pub struct Random(pub u64);
@@ -33,6 +35,18 @@ impl Random {
     /// A vector of such numbers.
     pub fn vector(&mut self, dim: usize) -> Vec<f32> {
         (0..dim).map(|_| self.unit()).collect()
+    }
+}
+
+/// Similarity in double precision.
+pub fn similarity(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
+    };
+    match metric {
+        Metric::Dot => dot(a, b),
+        Metric::Cosine => dot(a, b) / (dot(a, a) * dot(b, b)).sqrt(),
+        Metric::L2 => 2.0 * dot(a, b) - dot(a, a) - dot(b, b),
     }
 }
 

@@ -14,7 +14,7 @@ use lexivec::{
     VerifyLevel,
 };
 use lexivec_benches::DataSet;
-use lexivec_tests::{Random, test_data};
+use lexivec_tests::{Random, similarity, test_data};
 
 const M: usize = 16;
 const EF_CONSTRUCTION: usize = 100;
@@ -311,18 +311,6 @@ fn one_seed_gives_one_graph_and_one_answer() {
     }
 }
 
-/// Similarity in double precision.
-fn exact(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
-    };
-    match metric {
-        Metric::Dot => dot(a, b),
-        Metric::Cosine => dot(a, b) / (dot(a, a) * dot(b, b)).sqrt(),
-        Metric::L2 => 2.0 * dot(a, b) - dot(a, a) - dot(b, b),
-    }
-}
-
 #[test]
 fn every_kind_of_code_finds_the_closest_with_exact_scores() {
     let mut random = Random(23);
@@ -357,7 +345,7 @@ fn every_kind_of_code_finds_the_closest_with_exact_scores() {
             let request = SearchRequest::vector(queries[0].clone()).strategy(StrategyKind::Codes);
             for hit in collection.search(&request).expect("an answer").hits {
                 let row = &rows[hit.id.parse::<usize>().expect("a number")];
-                let off = hit.score - exact(metric, &queries[0], row);
+                let off = hit.score - similarity(metric, &queries[0], row);
                 assert!(off.abs() < 1e-4, "{quantization:?} {metric:?}: {off}");
             }
             drop(collection);

@@ -8,7 +8,7 @@ use lexivec::query::request::Params;
 use lexivec::schema::{Quantization, VectorField};
 use lexivec::storage::MemoryVfs;
 use lexivec::{Collection, Document, Filter, Metric, OpenOptions, Options, SearchRequest};
-use lexivec_tests::Random;
+use lexivec_tests::{Random, similarity};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -77,18 +77,6 @@ fn wanted(random: &mut Random) -> Wanted {
             filter: Filter::from_json(&json!({ "number": { "$gte": share } })).expect("a filter"),
             admits: Box::new(move |row| row.number >= share),
         },
-    }
-}
-
-/// Similarity in double precision.
-fn similarity(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum()
-    };
-    match metric {
-        Metric::Dot => dot(a, b),
-        Metric::Cosine => dot(a, b) / (dot(a, a) * dot(b, b)).sqrt(),
-        Metric::L2 => 2.0 * dot(a, b) - dot(a, a) - dot(b, b),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::schema::Schema;
 pub struct Cursor {
     generation: Arc<Generation>,
     schema: Arc<Schema>,
-    /// Without the query vector: what it was for is done.
+    /// Without what is done: the query's vectors, and the filter where there are no facets to count.
     request: SearchRequest,
     list: Vec<Ranked<Place>>,
     /// True if the text leg ran.

@@ -228,8 +228,7 @@ impl Search<'_> {
         let enough = window.min(self.rows.count() as usize);
         self.asked.time.look()?;
         let mut pages = self.pages();
-        let (walk, width) = self.walk(graph, codes, near, ef, pages.as_mut())?;
-        let (found, walked) = walk;
+        let (found, walked, width) = self.walk(graph, codes, near, ef, pages.as_mut())?;
         let mut work = Work { walked, ..Work::default() };
         let mut plan = plan.clone();
         if let Strategy::Graph { ef } | Strategy::FilteredGraph { ef } = &mut plan.strategy {
@@ -304,13 +303,14 @@ impl Search<'_> {
         near: &CodeQuery,
         ef: usize,
         pages: Option<&mut Pages>,
-    ) -> Result<((Vec<Near>, u64), usize)> {
+    ) -> Result<(Vec<Near>, u64, usize)> {
         // A vector and its norm may lie on two pages each.
         let spare = self.asked.window * (self.vectors.store.dim * 4 / PAGE_BYTES + 3);
         let bound = pages.map(|pages| Bound { spare: spare.min(pages.left() / 2), pages });
         let (Some(target), Some(curve)) = (self.asked.params.target_recall, &self.vectors.curve)
         else {
-            return Ok((hnsw::search(graph, codes, near, ef, Widen::Never, bound)?, ef));
+            let (found, walked) = hnsw::search(graph, codes, near, ef, Widen::Never, bound)?;
+            return Ok((found, walked, ef));
         };
         let window = self.asked.window;
         let share = self.share();
@@ -324,7 +324,8 @@ impl Search<'_> {
             }
         };
         let first = curve.first(window);
-        let found = hnsw::search(graph, codes, near, first, Widen::As(&mut widen), bound)?;
-        Ok((found, width.unwrap_or(ef)))
+        let widen = Widen::As(&mut widen);
+        let (found, walked) = hnsw::search(graph, codes, near, first, widen, bound)?;
+        Ok((found, walked, width.unwrap_or(ef)))
     }
 }

@@ -23,14 +23,14 @@ const EPSILON: f32 = 1e-8;
 /// Lessons of one step: the documents of one are wrong answers for the others.
 const BATCH: usize = 16;
 
-/// What a query showed: unit vectors of the question, of documents that answer it, and of others that it was
-/// shown.
+/// What a query showed: unit vectors of the question, of a document that answers it, and of others that were
+/// shown. A query with several answers is as many lessons.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lesson {
     /// The question.
     pub query: Vec<f32>,
-    /// Answers, at least one.
-    pub relevant: Vec<Vec<f32>>,
+    /// The answer.
+    pub answer: Vec<f32>,
     /// What was shown and is none.
     pub others: Vec<Vec<f32>>,
 }
@@ -146,7 +146,7 @@ impl Adapter {
         adapter
     }
 
-    /// Mean loss of some lessons: that of the first answer of each against everything else in them.
+    /// Mean loss of some lessons: that of the answer of each against everything else in them.
     pub fn loss(&self, lessons: &[Lesson]) -> f64 {
         let all: Vec<&Lesson> = lessons.iter().collect();
         let losses = all.chunks(BATCH).flat_map(|batch| {
@@ -190,14 +190,14 @@ impl Adapter {
     }
 }
 
-/// Softmax of a query's similarities: to its first answer, then to what it was shown besides and to the answers of the
+/// Softmax of a query's similarities: to its answer, then to what it was shown besides and to the answers of the
 /// other lessons; and these documents, in that order.
 fn shares<'a>(query: &[f32], batch: &[&'a Lesson], place: usize) -> (Vec<f32>, Vec<&'a [f32]>) {
     let own = batch.get(place).into_iter();
-    let answer = own.clone().flat_map(|lesson| lesson.relevant.first());
+    let answer = own.clone().map(|lesson| &lesson.answer);
     let shown = own.flat_map(|lesson| &lesson.others);
     let others = batch.iter().enumerate().filter(|(other, _)| *other != place);
-    let others = others.flat_map(|(_, lesson)| lesson.relevant.first());
+    let others = others.map(|(_, lesson)| &lesson.answer);
     let documents: Vec<&[f32]> = answer.chain(shown).chain(others).map(Vec::as_slice).collect();
     let dot = |x: &[f32]| query.iter().zip(x).map(|(a, b)| a * b).sum::<f32>() / TEMPERATURE;
     let mut shares: Vec<f32> = documents.iter().map(|d| dot(d)).collect();
@@ -252,7 +252,7 @@ mod tests {
             let mut answer = query.clone();
             answer.swap(0, 1);
             let others = (0..4).map(|_| unit(&mut random)).collect();
-            Lesson { query, relevant: vec![answer], others }
+            Lesson { query, answer, others }
         };
         (0..count).map(lesson).collect()
     }

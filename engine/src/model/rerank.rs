@@ -1,9 +1,9 @@
 //! Ordering a few candidates anew: the trait a caller implements, and the call that outlives its budget.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, OnceLock};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde_json::{Map, Value};
@@ -31,10 +31,11 @@ pub trait Reranker: Send + Sync {
     /// number of scores or one that is not finite is a failure: the search answers in fused order and
     /// says why.
     ///
-    /// It runs on threads of its own (work it gives to rayon stays there), and the search waits for it no longer than the budget says. An
-    /// answer that comes later is discarded; the thread is not stopped, so that a slow reranker
-    /// should look at the query's [`deadline`](RerankQuery::deadline) now and then. While
-    /// [`MAX_RUNNING_RERANKS`] calls are running no further one is made.
+    /// It runs on threads of its own, as many as there are processors, on which work that it gives to rayon
+    /// stays; and the search waits for it no longer than the budget says. An answer that comes later is
+    /// discarded; the thread is not stopped, so that a slow reranker should look at the query's
+    /// [`deadline`](RerankQuery::deadline) now and then. While [`MAX_RUNNING_RERANKS`] calls are running no
+    /// further one is made.
     fn rerank(&self, query: &RerankQuery, candidates: &[Candidate]) -> Result<Vec<f64>>;
 }
 
@@ -129,9 +130,9 @@ fn checked(name: &str, scores: Vec<f64>, count: usize) -> std::result::Result<Ve
 pub(crate) struct HandedReranker {
     reranker: Arc<dyn Reranker>,
     running: Arc<AtomicUsize>,
-    /// Threads that rerankers share their work among. The ones that searches run on wait for the reranker:
-    /// it must not wait for them.
-    pool: Arc<std::result::Result<ThreadPool, String>>,
+    /// Threads that the reranker shares its work among, from its first call on. The ones that searches run
+    /// on wait for the reranker: it must not wait for them.
+    pool: Arc<OnceLock<std::result::Result<ThreadPool, String>>>,
 }
 
 /// Counts one call as running until it ends, however it ends.
@@ -152,8 +153,7 @@ impl Drop for Running {
 
 impl HandedReranker {
     pub(crate) fn new(reranker: Arc<dyn Reranker>) -> Self {
-        let pool = ThreadPoolBuilder::new().thread_name(|place| format!("rerank-{place}")).build();
-        Self { reranker, running: Arc::default(), pool: Arc::new(pool.map_err(|e| e.to_string())) }
+        Self { reranker, running: Arc::default(), pool: Arc::default() }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -181,7 +181,8 @@ impl HandedReranker {
         let (tell, told) = channel();
         let (reranker, pool) = (self.reranker.clone(), self.pool.clone());
         let work = move || {
-            let scores = match &*pool {
+            let named = ThreadPoolBuilder::new().thread_name(|place| format!("rerank-{place}"));
+            let scores = match pool.get_or_init(|| named.build().map_err(|e| e.to_string())) {
                 Ok(pool) => pool.install(|| reranker.rerank(&query, &candidates)),
                 Err(error) => Err(Error::Embedder(format!("no threads: {error}"))),
             };

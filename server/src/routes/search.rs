@@ -12,10 +12,10 @@ use lexivec::{RecallReport, SearchRequest, SearchResponse};
 use serde_json::{Map, Value};
 
 use super::{App, read_json, read_one};
-use crate::error::{Answer, Problem};
+use crate::error::Answer;
 use crate::limits::MAX_REQUESTS;
 use crate::wire::{
-    BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, SearchJson,
+    BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, SearchJson, within,
 };
 
 /// The request, with what it has waited for its turn taken from its time.
@@ -81,10 +81,7 @@ pub(super) async fn batch(
 ) -> Answer<Json<Vec<SearchResponse>>> {
     let collection = state.collection(&name)?;
     let requests = read_json::<BatchJson>(&state, &headers, body).await?.requests;
-    if requests.len() > MAX_REQUESTS {
-        let detail = format!("{} requests are over the limit of {MAX_REQUESTS}", requests.len());
-        return Err(Problem::bad_request(detail));
-    }
+    within("requests", requests.len(), MAX_REQUESTS)?;
     let requests =
         requests.into_iter().map(SearchJson::into_request).collect::<Answer<Vec<_>>>()?;
     let since = Instant::now();

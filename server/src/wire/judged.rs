@@ -6,7 +6,7 @@ use lexivec::query::evaluate::trec::Qrels;
 use lexivec::{JudgedQuery, SearchRequest, TuneOptions};
 use serde::Deserialize;
 
-use super::SearchJson;
+use super::{SearchJson, within};
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_REQUESTS;
 
@@ -28,10 +28,7 @@ type Queries = Vec<(String, SearchRequest)>;
 
 /// Reads queries, each of which has an id of its own.
 fn read(queries: Vec<JudgedJson>) -> Answer<(Queries, Qrels)> {
-    if queries.len() > MAX_REQUESTS {
-        let detail = format!("{} queries are over the limit of {MAX_REQUESTS}", queries.len());
-        return Err(Problem::bad_request(detail));
-    }
+    within("queries", queries.len(), MAX_REQUESTS)?;
     let (mut requests, mut qrels) = (Vec::with_capacity(queries.len()), Qrels::new());
     for JudgedJson { id, request, judgments } in queries {
         if qrels.insert(id.clone(), judgments).is_some() {

@@ -128,6 +128,15 @@ pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
     serde_json::from_slice(bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
 }
 
+/// Refuses more of something than one request may bring.
+pub(crate) fn within(what: &str, count: usize, most: usize) -> Answer<()> {
+    if count > most {
+        let detail = format!("{count} {what} are over the limit of {most}");
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(())
+}
+
 fn yes() -> bool {
     true
 }
@@ -292,10 +301,7 @@ impl RecallJson {
             RecallQueries::Given(queries) => queries.len(),
             RecallQueries::Sampled(count) => *count,
         };
-        if count > MAX_RECALL_QUERIES {
-            let detail = format!("{count} queries are over the limit of {MAX_RECALL_QUERIES}");
-            return Err(Problem::bad_request(detail));
-        }
+        within("queries", count, MAX_RECALL_QUERIES)?;
         Ok(options)
     }
 }

@@ -1,5 +1,7 @@
 //! JSON of the routes in others' shapes: embeddings as OpenAI has them, reranking as Cohere has it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::error::{Answer, Problem};
@@ -132,17 +134,7 @@ impl EmbeddingList {
 
 /// Bytes in base64 with padding (RFC 4648, section 4).
 fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |place: usize| u32::from(three.get(place).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let digit = (bits >> (18 - 6 * place) & 63) as usize;
-            out.push(if place > three.len() { '=' } else { char::from(DIGITS[digit]) });
-        }
-    }
-    out
+    STANDARD.encode(bytes)
 }
 
 /// An error as OpenAI writes it.
