@@ -44,7 +44,7 @@ test: $(VENV)/ready
 
 $(VENV)/ready: tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet -r tests/requirements.txt
+	$(VENV)/bin/pip install --quiet --no-cache-dir -r tests/requirements.txt
 	touch $@
 
 lint:
