@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Stats(Plain),
     /// Score a collection's rankings by judgments.
     Evaluate(Evaluate),
+    /// Score answers made from retrieved texts: faithfulness, relevancy, precision and recall.
+    Answers(Answers),
     /// Choose settings of a search by judgments, and tell what the choice is worth.
     Tune(Tune),
     /// Compare the answers of two profiles or collections, query by query.
@@ -474,6 +476,29 @@ pub(crate) struct Tune {
     #[command(flatten)]
     pub(crate) models: Models,
     /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Answers {
+    /// Answered cases: a file of one JSON object with "question", "ground_truth", "retrieved_contexts" and
+    /// "generated_answer" a line, and "contexts" (the texts that should be retrieved), "latency_ms" and
+    /// "test_id" where they are known; `-` is stdin.
+    pub(crate) file: PathBuf,
+    /// Test each figure against these answers to the same cases, case by case.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) against: Option<PathBuf>,
+    /// Name of what answered, for the report.
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    pub(crate) experiment: String,
+    /// The model that answered, for the report.
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    pub(crate) model_version: String,
+    /// Where the random numbers of the tests start.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Print JSON, with the figures of each case.
     #[arg(long)]
     pub(crate) json: bool,
 }

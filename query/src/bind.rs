@@ -40,23 +40,9 @@ pub struct BoundLeg {
 /// search by.
 pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
     request.validate()?;
-    let has_text = request.text.is_some();
-    let can_embed = has_text && catalog.has_embedder && !catalog.vector_fields.is_empty();
-    let (text, vector) = match request.mode {
-        Mode::Text => (true, false),
-        Mode::Vector => (false, true),
-        Mode::Hybrid => (true, true),
-        Mode::Auto => (has_text, request.vector.is_some() || can_embed),
-    };
-    if !text && !vector {
-        return Err(Error::invalid("request", "give \"text\", \"vector\" or both"));
-    }
-    if text && !has_text {
-        return Err(Error::invalid("text", "the text leg is asked for and no text is given"));
-    }
-    if text && catalog.text_fields.is_empty() {
-        return Err(Error::invalid("text", "the collection has no text; search by vector"));
-    }
+    let can_embed =
+        request.text.is_some() && catalog.has_embedder && !catalog.vector_fields.is_empty();
+    let (text, vector) = sides(request, catalog, can_embed)?;
     // A name that no leg uses is still checked: a typing error must not pass in silence.
     if request.vector_field.is_some() {
         vector_field(request, catalog)?;
@@ -109,6 +95,27 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
         false => None,
     };
     Ok(Bound { legs, query_field, token_field })
+}
+
+/// Whether the text leg and the vector leg run.
+fn sides(request: &SearchRequest, catalog: &Catalog, can_embed: bool) -> Result<(bool, bool)> {
+    let has_text = request.text.is_some();
+    let (text, vector) = match request.mode {
+        Mode::Text => (true, false),
+        Mode::Vector => (false, true),
+        Mode::Hybrid => (true, true),
+        Mode::Auto => (has_text, request.vector.is_some() || can_embed),
+    };
+    if !text && !vector {
+        return Err(Error::invalid("request", "give \"text\", \"vector\" or both"));
+    }
+    if text && !has_text {
+        return Err(Error::invalid("text", "the text leg is asked for and no text is given"));
+    }
+    if text && catalog.text_fields.is_empty() {
+        return Err(Error::invalid("text", "the collection has no text; search by vector"));
+    }
+    Ok((text, vector))
 }
 
 fn query_given(request: &SearchRequest, can_embed: bool, who: &str) -> Result<()> {

@@ -114,6 +114,9 @@ pub struct SegmentPlan {
     pub matching: u32,
     /// What else could have been done, with its cost.
     pub alternatives: Vec<(Strategy, f64)>,
+    /// What could not have been done, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<(StrategyKind, &'static str)>,
     /// Pages of 4 KiB of the segment's file that were touched, where the request bounds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_reads: Option<usize>,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
+use crate::plan::{SegmentFacts, SegmentPlan, Strategy, StrategyKind, Work};
 use crate::request::{MAX_EF, Params};
 
 /// Beam where the caller names none. On 100,000 sentence vectors of 384 components it gives a
@@ -98,7 +98,7 @@ pub fn plan_vector(
     costs: &'static Costs,
 ) -> SegmentPlan {
     let matching = facts.matching;
-    let plan = |strategy, cost, alternatives| SegmentPlan {
+    let plan = |strategy, cost, alternatives, dropped| SegmentPlan {
         strategy,
         tried: None,
         cost,
@@ -106,13 +106,14 @@ pub fn plan_vector(
         work: Work::default(),
         matching,
         alternatives,
+        dropped,
         page_reads: None,
         costs,
     };
     if matching == 0 || window == 0 {
-        return plan(Strategy::Empty, 0.0, Vec::new());
+        return plan(Strategy::Empty, 0.0, Vec::new(), Vec::new());
     }
-    let mut ways = ways(facts, window, params, costs);
+    let (mut ways, dropped) = ways(facts, window, params, costs);
     // The exact one is the first, and wins a tie.
     let exact = ways.first().map_or(0.0, |(_, cost)| *cost);
     let asked = ways.iter().position(|(way, _)| way.kind() == params.strategy);
@@ -141,7 +142,7 @@ pub fn plan_vector(
         }
     };
     let (strategy, cost) = ways.swap_remove(chosen);
-    plan(strategy, cost, ways)
+    plan(strategy, cost, ways, dropped)
 }
 
 /// Pages that a way touches at the most; a walk keeps to any bound.
@@ -162,50 +163,64 @@ fn pages(facts: &SegmentFacts, way: &Strategy) -> f64 {
 }
 
 /// All ways there are, with their costs in microseconds.
-fn ways(
-    facts: &SegmentFacts,
-    window: usize,
-    params: &Params,
-    costs: &Costs,
-) -> Vec<(Strategy, f64)> {
+type Ways = Vec<(Strategy, f64)>;
+/// The others, and why they are none.
+type Dropped = Vec<(StrategyKind, &'static str)>;
+
+fn ways(facts: &SegmentFacts, window: usize, params: &Params, costs: &Costs) -> (Ways, Dropped) {
     let matching = u64::from(facts.matching);
     let price = |work: Work| costs.micros(facts, &work);
     let mut ways = vec![(Strategy::Exact, price(Work { scored: matching, ..Work::default() }))];
-    if !facts.has_codes {
-        return ways;
-    }
+    let mut dropped = Vec::new();
     let scored = matching.min((window + LEAST_RESCORED) as u64);
-    if params.target_recall.is_none_or(|target| facts.code_recall >= target) {
+    if !facts.has_codes {
+        dropped.push((StrategyKind::Codes, "the segment has no codes"));
+    } else if params.target_recall.is_some_and(|target| facts.code_recall < target) {
+        dropped
+            .push((StrategyKind::Codes, "codes are not as exact as the recall that is asked for"));
+    } else {
         let work = Work { scanned: matching, scored, ..Work::default() };
         ways.push((Strategy::Codes, price(work)));
     }
-    let ef = match params.target_recall {
-        None => Some(params.ef.unwrap_or(DEFAULT_EF)),
-        Some(_) => facts.target_ef,
-    };
-    if let (true, Some(ef)) = (facts.has_graph, ef) {
-        let ef = ef.max(window);
-        let (strategy, ef) = if facts.matching == facts.rows {
-            (Strategy::Graph { ef }, ef)
-        } else {
-            // Of the rows in the beam this share matches.
-            let selectivity = f64::from(facts.matching) / f64::from(facts.rows.max(1));
-            let ef = (ef as f64 / selectivity).ceil() as usize;
-            (Strategy::FilteredGraph { ef }, ef)
-        };
-        if ef <= MAX_FILTERED_EF {
+    match walk(facts, window, params) {
+        Ok((strategy, ef)) => {
             let places = f64::from(facts.degree.max(1)) * NEW_NEIGHBOURS;
             let walked = (ef as f64 * places) as u64;
             ways.push((strategy, price(Work { walked, scored, ..Work::default() })));
         }
+        Err(reason) => dropped.push((StrategyKind::Graph, reason)),
     }
-    ways
+    (ways, dropped)
+}
+
+/// The walk of the graph and the width of its beam, or why there is none.
+fn walk(
+    facts: &SegmentFacts,
+    window: usize,
+    params: &Params,
+) -> Result<(Strategy, usize), &'static str> {
+    if !(facts.has_codes && facts.has_graph) {
+        return Err("the segment has no graph");
+    }
+    let ef = match params.target_recall {
+        None => params.ef.unwrap_or(DEFAULT_EF),
+        Some(_) => facts.target_ef.ok_or("no beam has the recall that is asked for")?,
+    };
+    let ef = ef.max(window);
+    let filtered = facts.matching < facts.rows;
+    // Of the rows in the beam this share matches.
+    let selectivity = f64::from(facts.matching) / f64::from(facts.rows.max(1));
+    let ef = if filtered { (ef as f64 / selectivity).ceil() as usize } else { ef };
+    match ef <= MAX_FILTERED_EF {
+        true if filtered => Ok((Strategy::FilteredGraph { ef }, ef)),
+        true => Ok((Strategy::Graph { ef }, ef)),
+        false => Err("so few rows match that a beam would be wider than the limit"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::StrategyKind;
 
     fn facts(matching: u32, codes: bool, graph: bool) -> SegmentFacts {
         SegmentFacts {
@@ -263,6 +278,37 @@ mod tests {
         ] {
             let plan = plan_vector(&facts(matching, codes, graph), window, &params, &COSTS[0]);
             assert_eq!(plan.strategy, expected, "{matching} {window}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_way_is_told_with_its_reason() {
+        use StrategyKind::{Codes, Graph};
+        let auto = Params::default();
+        let target = |recall| Params { target_recall: Some(recall), ..auto };
+        let unreached = SegmentFacts { target_ef: None, ..facts(100_000, true, true) };
+        let none = (Graph, "the segment has no graph");
+        for (facts, params, expected) in [
+            (facts(100_000, true, true), auto, vec![]),
+            (facts(100_000, true, false), auto, vec![none]),
+            (facts(100_000, false, true), auto, vec![(Codes, "the segment has no codes"), none]),
+            (
+                unreached,
+                target(0.9999),
+                vec![
+                    (Codes, "codes are not as exact as the recall that is asked for"),
+                    (Graph, "no beam has the recall that is asked for"),
+                ],
+            ),
+            (
+                facts(1_000, true, true),
+                auto,
+                vec![(Graph, "so few rows match that a beam would be wider than the limit")],
+            ),
+        ] {
+            let plan = plan_vector(&facts, 10, &params, &COSTS[0]);
+            assert_eq!(plan.dropped, expected);
+            assert_eq!(plan.alternatives.len() + plan.dropped.len(), 2);
         }
     }
 

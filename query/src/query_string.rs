@@ -11,6 +11,8 @@ use crate::error::{Error, Result, within};
 pub const MAX_QUERY_DEPTH: usize = 16;
 /// Clauses of a query; each is a list of postings to walk.
 pub const MAX_QUERY_CLAUSES: usize = 256;
+/// Words of a phrase; the places of each are walked in every row that has them all.
+pub const MAX_PHRASE_WORDS: usize = 64;
 /// Places that the words of a phrase may stand apart in all.
 pub const MAX_SLOP: u32 = 100;
 /// Edits of a fuzzy word: with three most words of a dictionary are alike.

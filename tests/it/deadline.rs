@@ -90,9 +90,13 @@ fn a_deadline_that_is_over_is_told() {
     assert_eq!(error.kind(), ErrorKind::Input, "{error}");
 }
 
-/// Notes the time it is given; if told to, lets all of it pass.
+/// Time that a [`Noting`] takes at least: more than one call is another's delay.
+const SPENT: Duration = Duration::from_millis(5);
+
+/// Notes the time it is given and what it leaves of it; if told to, lets all of it pass.
 struct Noting {
     given: Mutex<Vec<Duration>>,
+    left: Mutex<Vec<Duration>>,
     waits: bool,
 }
 
@@ -102,10 +106,13 @@ impl Reranker for Noting {
     }
 
     fn rerank(&self, query: &RerankQuery, candidates: &[Candidate]) -> lexivec::Result<Vec<f64>> {
-        self.given.lock().expect("no panic").push(query.deadline.left());
-        while self.waits && !query.deadline.passed() {
+        let given = query.deadline.left();
+        self.given.lock().expect("no panic").push(given);
+        let enough = |left: Duration| left.is_zero() || !self.waits && given - left > SPENT;
+        while !enough(query.deadline.left()) {
             std::thread::yield_now();
         }
+        self.left.lock().expect("no panic").push(query.deadline.left());
         Ok(vec![0.0; candidates.len()])
     }
 }
@@ -114,7 +121,8 @@ impl Reranker for Noting {
 fn a_reranker_has_what_is_left_of_the_time() {
     let second = Duration::from_secs(1);
     let request = SearchRequest::text("wing").rerank(Rerank::model().budget_ms(50_000));
-    let noting = |waits| Arc::new(Noting { given: Mutex::default(), waits });
+    let noting =
+        |waits| Arc::new(Noting { given: Mutex::default(), left: Mutex::default(), waits });
     let notes = noting(false);
     let collection = written().with_reranker(notes.clone());
     // Its own budget is less in the first two, the deadline in the third.
@@ -127,6 +135,18 @@ fn a_reranker_has_what_is_left_of_the_time() {
     let given = notes.given.lock().expect("no panic").clone();
     assert!(given[0] > 31 * second && given[1] > 31 * second, "{given:?}");
     assert!(given[2] <= 30 * second, "{given:?}");
+    // Groups that are not filled are ranked again, in what is left of the budget.
+    let narrow = Rerank::model().budget_ms(50_000).depth(3);
+    let groups = request.clone().rerank(narrow).candidates(3).limit(6).group_by("n", 9);
+    let (calls, answer) = (given.len(), collection.search(&groups).expect("an answer"));
+    let groups = answer.groups.expect("groups");
+    assert!(groups.complete, "{} {:?}", groups.looked_at, answer.rerank);
+    let given = notes.given.lock().expect("no panic")[calls..].to_vec();
+    let left = notes.left.lock().expect("no panic")[calls..].to_vec();
+    assert!(given.len() > 1, "it was widened");
+    for (left, given) in left.iter().zip(&given[1..]) {
+        assert!(given <= left, "{given:?} after {left:?} were left");
+    }
     // Nothing is left after a reranker that took all of it.
     let collection = written().with_reranker(noting(true));
     let error = collection.search(&request.deadline_ms(20)).expect_err("too late");

@@ -108,3 +108,61 @@ fn what_judgments_say_over_http_is_what_the_library_says() {
     assert!(changed["changed"].as_u64() > Some(0), "{changed}");
     assert_eq!(tuned["queries"], json!(6));
 }
+
+/// Runs `lexivec answers`; gives its exit code and what it printed to both streams.
+fn answers(args: &[&std::ffi::OsStr]) -> (Option<i32>, String, String) {
+    let mut command = std::process::Command::new(lexivec_tests::command());
+    let output = command.arg("answers").args(args).output().expect("run");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn answers_to_cases_are_scored_alike_by_command_and_over_http() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let cases = |answer: &str, latency: f64| -> Vec<Value> {
+        let case = |word: &&str| {
+            json!({"question": format!("what is a {word}"), "ground_truth": format!("a {word}"),
+                "contexts": [format!("a {word} of steel")], "latency_ms": latency,
+                "retrieved_contexts": [format!("a {word} of steel"), "something else"],
+                "generated_answer": answer.replace('%', word)})
+        };
+        WORDS.iter().map(case).collect()
+    };
+    let (good, poor) = (cases("a % is a % of steel", 2.0), cases("nobody knows", 3.0));
+    let write = |name: &str, cases: &[Value]| {
+        let path = scratch.path().join(name);
+        let lines: Vec<String> = cases.iter().map(Value::to_string).collect();
+        std::fs::write(&path, lines.join("\n")).expect("written");
+        path.into_os_string()
+    };
+    let (first, second) = (write("good.jsonl", &good), write("poor.jsonl", &poor));
+    let (code, printed, _) = answers(&[&first, "--against".as_ref(), &second, "--json".as_ref()]);
+    assert_eq!(code, Some(0));
+    let printed: Value = serde_json::from_str(&printed).expect("JSON");
+    assert_eq!(printed["aggregated"]["faithfulness_mean"], json!(1.0));
+    assert_eq!(printed["aggregated"]["context_recall_mean"], json!(1.0));
+    assert_eq!(printed["against"]["comparison"]["recommendation"], "experiment_b");
+    assert_eq!(printed["results"].as_array().map(Vec::len), Some(6));
+    let test = &printed["against"]["significance"]["faithfulness"];
+    assert_eq!((&test["pairs"], &test["difference"]["mean"]), (&json!(6), &json!(1.0)));
+    let (_, read, _) = answers(&[&first, "--against".as_ref(), &second]);
+    assert!(read.contains("this one is better") && read.contains("faithfulness      1.0000"));
+
+    let server = Running::start(scratch.path());
+    let post = |body: &Value| server.json("POST", "/v1/answers", body);
+    assert_eq!(post(&json!({"cases": good, "against": poor})), (200, printed));
+    for (body, expected) in [
+        (json!({"cases": []}), "no results"),
+        (json!({"cases": good, "against": poor[1..]}), "is not in"),
+        (json!({"cases": [{"question": "q", "ground_truth": "a"}]}), "retrieved_contexts"),
+        (json!({"cases": good, "agianst": poor}), "agianst"),
+    ] {
+        let (status, problem) = post(&body);
+        let detail = problem["detail"].as_str().expect("a problem").to_lowercase();
+        assert!(status == 400 && detail.contains(expected), "{status} {problem}");
+    }
+    let broken = write("broken.jsonl", &[good[0].clone(), json!({"question": "q"})]);
+    let (code, _, told) = answers(&[&broken]);
+    assert!(code == Some(1) && told.contains("broken.jsonl line 2"), "{told}");
+}

@@ -1,5 +1,6 @@
 //! The verbs, and what several of them need.
 
+mod answers;
 mod bench;
 mod carry;
 mod compact;
@@ -54,6 +55,7 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Stats(args) => stats::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Recall(args) => recall::run(&args),
+        Command::Answers(args) => answers::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Tune(args) => tune::run(&args, open),
         Command::Diff(args) => diff::run(&args),

@@ -130,7 +130,8 @@ fn print_hits(hits: &[Hit]) -> Outcome<()> {
 
 fn print_plan(plan: &SegmentPlan) -> Outcome<()> {
     let ways = plan.alternatives.iter().map(|(way, cost)| format!("{way:?} {cost:.0} us"));
-    let ways: Vec<String> = ways.collect();
+    let dropped = plan.dropped.iter().map(|(way, reason)| format!("no {way:?} ({reason})"));
+    let ways: Vec<String> = ways.chain(dropped).collect();
     output::line(&format!(
         "segment: {:?}{}, {} rows match, {:.0} us estimated, {:.0} us by what was compared; instead of {}",
         plan.strategy,

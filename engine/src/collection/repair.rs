@@ -124,22 +124,7 @@ fn read_segment(
             return Err(error);
         }
     };
-    let mut stores = Vec::new();
-    for field in &schema.vectors {
-        match VectorStore::open(&reader, name, field, entry.rows) {
-            Ok(store) => stores.push((field.name.clone(), Some(store))),
-            Err(error) => {
-                report.damage.push(error.to_string());
-                stores.push((field.name.clone(), None));
-            }
-        }
-    }
-    let mut tokens = Vec::new();
-    for field in &schema.tokens {
-        let opened = TokenStore::open(&reader, name, field, entry.rows);
-        report.damage.extend(opened.as_ref().err().map(ToString::to_string));
-        tokens.push((field.name.clone(), opened.ok()));
-    }
+    let stores = Stores::open(&reader, schema, entry, report);
     let mut batch: Vec<Document> = Vec::new();
     for row in alive.iter() {
         let mut document = match documents.document(schema, row) {
@@ -151,25 +136,8 @@ fn read_segment(
                 continue;
             }
         };
-        for (field, store) in &stores {
-            let vector =
-                store.as_ref().map(|store| (store.present.contains(row), store.vector(row)));
-            match vector {
-                Some((true, Ok(vector))) => {
-                    document.vectors.insert(field.clone(), vector.to_vec());
-                }
-                Some((false, _)) => {}
-                Some((true, Err(_))) | None => report.without_vector.push(document.id.clone()),
-            }
-        }
-        for (field, store) in &tokens {
-            match store.as_ref().map(|store| store.vectors(row)) {
-                Some(Ok(vectors)) if vectors.is_empty() => {}
-                Some(Ok(vectors)) => {
-                    document.tokens.insert(field.clone(), vectors);
-                }
-                Some(Err(_)) | None => report.without_vector.push(document.id.clone()),
-            }
+        if !stores.attach(row, &mut document) {
+            report.without_vector.push(document.id.clone());
         }
         batch.push(document);
         if batch.len() == BATCH {
@@ -178,6 +146,58 @@ fn read_segment(
     }
     new.write_checked(batch, WriteOptions::new())?;
     report.damage.dedup();
-    report.without_vector.dedup();
     Ok(())
+}
+
+/// What can be opened of a segment's vectors, by the names of their fields.
+struct Stores {
+    vectors: Vec<(String, Option<VectorStore>)>,
+    tokens: Vec<(String, Option<TokenStore>)>,
+}
+
+impl Stores {
+    fn open(
+        reader: &SegmentReader,
+        schema: &Schema,
+        entry: &SegmentEntry,
+        report: &mut RepairReport,
+    ) -> Self {
+        let name = entry.file.name.as_str();
+        let mut stores = Self { vectors: Vec::new(), tokens: Vec::new() };
+        for field in &schema.vectors {
+            let opened = VectorStore::open(reader, name, field, entry.rows);
+            report.damage.extend(opened.as_ref().err().map(ToString::to_string));
+            stores.vectors.push((field.name.clone(), opened.ok()));
+        }
+        for field in &schema.tokens {
+            let opened = TokenStore::open(reader, name, field, entry.rows);
+            report.damage.extend(opened.as_ref().err().map(ToString::to_string));
+            stores.tokens.push((field.name.clone(), opened.ok()));
+        }
+        stores
+    }
+
+    /// Gives a document the vectors of its row; false if one of them, if there was one, is lost.
+    fn attach(&self, row: u32, document: &mut Document) -> bool {
+        let mut whole = true;
+        for (field, store) in &self.vectors {
+            match store.as_ref().map(|store| (store.present.contains(row), store.vector(row))) {
+                Some((true, Ok(vector))) => {
+                    document.vectors.insert(field.clone(), vector.to_vec());
+                }
+                Some((false, _)) => {}
+                Some((true, Err(_))) | None => whole = false,
+            }
+        }
+        for (field, store) in &self.tokens {
+            match store.as_ref().map(|store| store.vectors(row)) {
+                Some(Ok(vectors)) if vectors.is_empty() => {}
+                Some(Ok(vectors)) => {
+                    document.tokens.insert(field.clone(), vectors);
+                }
+                Some(Err(_)) | None => whole = false,
+            }
+        }
+        whole
+    }
 }

@@ -69,10 +69,10 @@ impl Cursor {
 
     /// The next page: up to `limit` hits after those of the pages before; none when all were given.
     /// Facets that the request asks for are in the first page alone. If it fails the cursor stays where
-    /// it is.
+    /// it is. Each page has the time that the request had for all of its ranking.
     ///
     /// # Errors
-    /// Corruption, where a touched block is damaged.
+    /// The end of that time; corruption, where a touched block is damaged.
     pub fn next(&mut self, limit: usize) -> Result<SearchResponse> {
         let page = self.page(self.next, limit)?;
         self.next += page.hits.len();
@@ -85,7 +85,7 @@ impl Cursor {
     /// As [`next`](Self::next).
     pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
         let (generation, schema, request) = (&*self.generation, &*self.schema, &self.request);
-        let time = Time::Endless;
+        let time = Time::of(request);
         let source = Source { generation, schema, embedder: None, reranker: None };
         // Read anew: the terms that a prefix stands for have no bound, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());

@@ -101,6 +101,8 @@ impl Source<'_> {
                 for leg in &mut wider.bound.legs {
                     leg.window = leg.window.max(1).saturating_mul(WIDEN).min(MAX_WINDOW);
                 }
+                // The budget is for the answer, not for each of its rankings.
+                wider.rerank_budget = wider.rerank_budget.saturating_sub(ranking.rerank_took);
                 ranking = self.rank_one(&wider, wanted)?;
                 continue;
             }

@@ -12,6 +12,7 @@ mod why_not;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 pub use cursor::Cursor;
 pub(crate) use groups::facet;
@@ -157,9 +158,16 @@ pub(crate) struct Prepared<'a> {
     bound: Bound,
     vector: Option<Vec<f32>>,
     time: Time,
+    /// What the rerank may take, or what is left of that.
+    rerank_budget: Duration,
 }
 
-impl Prepared<'_> {
+impl<'a> Prepared<'a> {
+    fn new(request: &'a SearchRequest, bound: Bound, vector: Option<Vec<f32>>, time: Time) -> Self {
+        let millis = request.rerank.as_ref().map_or(0, |rerank| rerank.budget_ms);
+        Self { request, bound, vector, time, rerank_budget: Duration::from_millis(millis) }
+    }
+
     /// What its vector leg asks for.
     fn vector_leg(&self) -> Option<(&BoundLeg, &[f32])> {
         Some((leg_of(&self.bound, Leg::Vector)?, self.vector.as_deref()?))
@@ -191,6 +199,7 @@ pub(crate) struct Source<'a> {
 struct Ranking {
     list: Vec<Ranked<Place>>,
     rerank: Option<RerankReport>,
+    rerank_took: Duration,
     confident: Option<bool>,
     text_query: Option<TextQuery>,
     plans: Vec<SegmentPlan>,
@@ -240,7 +249,7 @@ impl Source<'_> {
         let bound = bind(request, &self.schema.catalog())?;
         self.handed(request)?;
         let vector = query_vector(self.schema, self.embedder, request, &bound)?;
-        Ok(Prepared { request, bound, vector, time })
+        Ok(Prepared::new(request, bound, vector, time))
     }
 
     /// Live rows that a request's filter admits, per segment.
@@ -312,7 +321,7 @@ impl Source<'_> {
         wanted: &[Arc<RowSet>],
     ) -> Result<Ranking> {
         let (generation, schema) = (self.generation, self.schema);
-        let Prepared { request, bound, vector, time } = prepared;
+        let Prepared { request, bound, time, .. } = prepared;
         let mut text_query = None;
         let (mut legs, mut more) = (Vec::with_capacity(bound.legs.len()), false);
         for leg in &bound.legs {
@@ -333,9 +342,11 @@ impl Source<'_> {
         time.look()?;
         let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
         time.look()?;
-        let (list, rerank) = self.rerank(request, bound, vector.as_deref(), fused, *time)?;
+        let (start, plans) = (Instant::now(), found.plans);
+        let (list, rerank) = self.rerank(prepared, fused)?;
+        let rerank_took = start.elapsed();
         time.look()?;
-        Ok(Ranking { list, rerank, confident, text_query, plans: found.plans, more })
+        Ok(Ranking { list, rerank, rerank_took, confident, text_query, plans, more })
     }
 
     /// Reads the documents of a request's page.

@@ -1,15 +1,13 @@
 //! The stage after the fusion: candidates are read, scored and put in their final order.
 
-use std::time::Duration;
-
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::Bound;
 use lexivec_query::fusion::Fused;
 use lexivec_query::rerank::{Ranked, Rerank, RerankKind, mmr, reorder};
 use serde::Serialize;
 
-use super::{Place, Source, gather};
-use crate::deadline::{Deadline, Time};
+use super::{Place, Prepared, Source, gather};
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::model::rerank::{Candidate, HandedReranker, RerankQuery, out_of_time};
 use crate::schema::Metric;
@@ -52,16 +50,15 @@ impl Source<'_> {
     /// Puts the fused list in its final order.
     pub(super) fn rerank(
         &self,
-        request: &SearchRequest,
-        bound: &Bound,
-        vector: Option<&[f32]>,
+        prepared: &Prepared<'_>,
         fused: Vec<Fused<Place>>,
-        time: Time,
     ) -> Result<Final> {
+        let Prepared { request, bound, time, .. } = prepared;
         let Some(rerank) = &request.rerank else {
             return Ok((fused.into_iter().map(Ranked::plain).collect(), None));
         };
-        let deadline = time.cut(Duration::from_millis(rerank.budget_ms));
+        let deadline = time.cut(prepared.rerank_budget);
+        let vector = prepared.vector.as_deref();
         let candidates = fused.get(..rerank.depth).unwrap_or(&fused);
         let stage = Stage { source: self, request, bound, rerank, vector, deadline };
         let mut report = RerankReport {

@@ -16,7 +16,7 @@ use lexivec_query::rerank::RerankKind;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Place, Source, gather, text};
+use super::{Place, Prepared, Source, gather, text};
 use crate::deadline::Time;
 use crate::error::{Error, Result};
 use crate::limits::MAX_TUNE_QUERIES;
@@ -168,11 +168,11 @@ impl Trial<'_> {
                 legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
             }
             let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
-            let vector = prepared.vector.as_deref();
-            let (list, rerank) =
-                self.source.rerank(&request, &bound, vector, fused, Time::Endless)?;
+            let vector = prepared.vector.clone();
+            let tried = Prepared::new(&request, bound, vector, Time::Endless);
+            let (list, rerank) = self.source.rerank(&tried, fused)?;
             // A search would say so and go on; figures of another order than the setting's would not.
-            let by_model = request.rerank.is_some_and(|r| r.kind == RerankKind::Model);
+            let by_model = request.rerank.as_ref().is_some_and(|r| r.kind == RerankKind::Model);
             if let Some(reason) = rerank.and_then(|rerank| rerank.reason).filter(|_| by_model) {
                 return Err(Error::invalid("rerank", reason));
             }

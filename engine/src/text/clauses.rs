@@ -5,7 +5,7 @@
 //! A part of a group adds to rows that the group admits.
 
 use lexivec_query::explain::TermScore;
-use lexivec_query::query_string::{Clause, Clauses, Occur, What};
+use lexivec_query::query_string::{Clause, Clauses, MAX_PHRASE_WORDS, Occur, What};
 use tantivy::postings::Postings;
 
 use super::analyzer::Analysis;
@@ -125,6 +125,12 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             What::Group(_) => None,
         };
         let Some(kind) = kind else { return Ok(None) };
+        if let Kind::Phrase(terms, _) = &kind
+            && terms.len() > MAX_PHRASE_WORDS
+        {
+            let detail = format!("a phrase has {} words, at most {MAX_PHRASE_WORDS}", terms.len());
+            return Err(Error::invalid("query string", detail));
+        }
         let idf =
             |term: &str| Ok::<f64, Error>(self.statistics.idf((self.frequency)(field, term)?));
         let (shown, idf) = match &kind {

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
+use lexivec::query::evaluate::answer::AnswerReport;
 use lexivec::query::evaluate::change::{Changes, changes};
 use lexivec::query::evaluate::compare::Resampling;
 use lexivec::query::evaluate::means::{Report, report};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::{App, read_json};
 use crate::error::Answer;
-use crate::wire::judged::{DiffJson, EvaluateJson, TuneJson};
+use crate::wire::judged::{AnswersJson, DiffJson, EvaluateJson, TuneJson};
 
 pub(super) async fn evaluate(
     Shared(state): App,
@@ -83,6 +84,15 @@ pub(super) async fn diff(
         Ok(changes(&first, &second, asked.limit).map_err(lexivec::Error::from)?)
     };
     Ok(Json(state.measure(work).await?))
+}
+
+pub(super) async fn answers(
+    Shared(state): App,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<AnswerReport>> {
+    let asked = read_json::<AnswersJson>(&state, &headers, body).await?.check()?;
+    Ok(Json(state.measure(move || asked.report()).await?))
 }
 
 pub(super) async fn profiles(

@@ -69,6 +69,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
             "/v1/collections/{collection}/profiles/{profile}",
             put(judged::set_profile).delete(judged::remove_profile),
         )
+        .route("/v1/answers", post(judged::answers))
         .route("/v1/embeddings", post(models::embeddings))
         .route("/v2/rerank", post(models::rerank))
         .fallback(no_route)
@@ -85,7 +86,7 @@ async fn no_route() -> Problem {
         "No such route",
         "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/facet|/count|/scroll|\
          /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]]], \
-         /v1/embeddings, /v2/rerank, /healthz, /metrics",
+         /v1/answers, /v1/embeddings, /v2/rerank, /healthz, /metrics",
     )
 }
 

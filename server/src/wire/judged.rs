@@ -1,5 +1,7 @@
 //! JSON of evaluations: queries by the dozen, with or without judgments.
 
+use lexivec::query::evaluate::answer::{AnswerReport, Answered, answer_report};
+use lexivec::query::evaluate::compare::Resampling;
 use lexivec::query::evaluate::metric::Metric;
 use lexivec::query::evaluate::ranking::Judgments;
 use lexivec::query::evaluate::trec::Qrels;
@@ -189,5 +191,36 @@ impl TuneJson {
         };
         let queries = queries.into_iter().map(judged).collect();
         Ok(Tuned { queries, options, save: self.save, save_anyway: self.save_anyway })
+    }
+}
+
+/// Body of `POST /v1/answers`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnswersJson {
+    cases: Vec<Answered>,
+    against: Option<Vec<Answered>>,
+    #[serde(default)]
+    experiment_id: String,
+    #[serde(default)]
+    model_version: String,
+    #[serde(default = "one")]
+    seed: u64,
+}
+
+impl AnswersJson {
+    /// Refuses more than one request may hold.
+    pub(crate) fn check(self) -> Answer<Self> {
+        within("cases", self.cases.len(), MAX_REQUESTS)?;
+        within("against", self.against.as_ref().map_or(0, Vec::len), MAX_REQUESTS)?;
+        Ok(self)
+    }
+
+    /// Evaluates them.
+    pub(crate) fn report(self) -> Answer<AnswerReport> {
+        let resampling = Resampling { seed: self.seed, ..Resampling::default() };
+        let names = (self.experiment_id.as_str(), self.model_version.as_str());
+        let report = answer_report(names, self.cases, self.against, &resampling);
+        Ok(report.map_err(lexivec::Error::from)?)
     }
 }

@@ -14,6 +14,7 @@ use super::Graph;
 use super::beam::Beam;
 use super::search::{Widen, search};
 use crate::error::{Result, corrupt};
+use crate::vector::store::Query;
 use crate::vector::{Codes, VectorStore, scan_many};
 use lexivec_query::random::SplitMix;
 
@@ -269,6 +270,31 @@ fn queries(store: &VectorStore, rows: &[u32], seed: u64) -> Result<Vec<(u32, Vec
     Ok(queries)
 }
 
+/// What an exact search finds for a query made of a row.
+struct Truth<'a> {
+    query: &'a Query<'a>,
+    own: u32,
+    /// Similarities of the other rows, best first.
+    exact: Vec<f64>,
+}
+
+impl Truth<'_> {
+    /// Share of the first `depth` that are among the first of `found`, `spare` more of which are scored.
+    fn recall(&self, found: impl Iterator<Item = u32>, depth: usize, spare: usize) -> Result<f32> {
+        let within = self.exact.get(..depth.min(self.exact.len()));
+        let Some(least) = within.and_then(<[f64]>::last) else {
+            return Ok(1.0);
+        };
+        let mut close = 0;
+        // One more for the row itself.
+        for row in found.take(depth + 1 + spare).filter(|row| *row != self.own) {
+            let similarity = self.query.similarity(&self.query.stored(row)?);
+            close += usize::from(f64::from(similarity) >= *least);
+        }
+        Ok(close.min(depth) as f32 / depth as f32)
+    }
+}
+
 /// Measures some queries, and of some of them the code scan.
 fn measure(
     store: &VectorStore,
@@ -287,20 +313,7 @@ fn measure(
         let near = codes.query(vector, query.unit());
         let others = exact.iter().filter(|(row, _)| row != own).map(|(_, score)| *score);
         let exact: Vec<f64> = others.take(deepest).collect();
-        let recall = |found: &mut dyn Iterator<Item = u32>,
-                      depth: usize,
-                      spare: usize|
-         -> Result<f32> {
-            let Some(least) = exact.get(..depth.min(exact.len())).and_then(<[f64]>::last) else {
-                return Ok(1.0);
-            };
-            let mut close = 0;
-            // One more for the row itself.
-            for row in found.take(depth + 1 + spare).filter(|row| row != own) {
-                close += usize::from(f64::from(query.similarity(&query.stored(row)?)) >= *least);
-            }
-            Ok(close.min(depth) as f32 / depth as f32)
-        };
+        let truth = Truth { query, own: *own, exact };
         let mut widths: Vec<Vec<f32>> = vec![Vec::new(); DEPTHS.len()];
         let (mut stands_out, mut failed) = (0.0, None);
         let mut widen = |beam: &Beam| {
@@ -309,7 +322,7 @@ fn measure(
                 stands_out = contrast(beam, Some(*own), middle);
             }
             for (widths, &depth) in widths.iter_mut().zip(&DEPTHS) {
-                match recall(&mut beam.found().map(|near| near.row), depth, codes.spare(depth)) {
+                match truth.recall(beam.found().map(|near| near.row), depth, codes.spare(depth)) {
                     Ok(recall) => widths.push(recall),
                     Err(error) => failed = Some(error),
                 }
@@ -329,11 +342,8 @@ fn measure(
                 let mut found = codes.scan(&near, &store.present, most)?;
                 found.sort_unstable_by(|a, b| b.cmp(a));
                 let depth = |&depth: &usize| {
-                    recall(
-                        &mut found.iter().map(|near| near.row),
-                        depth,
-                        codes.spare_of_some(depth, rows),
-                    )
+                    let spare = codes.spare_of_some(depth, rows);
+                    truth.recall(found.iter().map(|near| near.row), depth, spare)
                 };
                 Some(DEPTHS.iter().map(depth).collect::<Result<Vec<_>>>()?)
             }

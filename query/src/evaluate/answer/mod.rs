@@ -8,6 +8,7 @@ mod aggregate;
 mod compare;
 mod embedding;
 mod overlap;
+mod report;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -21,6 +22,7 @@ pub use embedding::rank_by_cosine;
 pub use overlap::{
     answer_relevancy, context_precision, context_recall, faithfulness, jaccard, similarity,
 };
+pub use report::{Against, AnswerReport, Answered, answer_report};
 
 use crate::error::Result;
 
