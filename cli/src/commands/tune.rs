@@ -70,6 +70,6 @@ fn print(report: &TuneReport) -> Outcome<()> {
     output::line(&format!("difference         {}", difference(&found.test)))?;
     let profile = serde_json::to_string(&report.profile)
         .map_err(|e| Failure::new(format!("the profile cannot be written as JSON: {e}")))?;
-    output::line(&format!("best on all        {:.4} by {profile}", found.chosen_mean))?;
+    output::line(&format!("chosen by all      {:.4} by {profile}", found.chosen_mean))?;
     output::line(if found.significant { "significant gain" } else { "no significant gain" })
 }

@@ -64,7 +64,7 @@ pub struct TuneReport {
     /// What choosing is worth on queries that had no part in it.
     #[serde(flatten)]
     pub validation: CrossValidation,
-    /// The setting that is best on all queries; the default is one that sets nothing.
+    /// The setting that all queries choose; the default is one that sets nothing.
     pub profile: Profile,
     /// The settings chosen for each part.
     pub fold_profiles: Vec<Profile>,

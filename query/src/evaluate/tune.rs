@@ -102,13 +102,13 @@ pub struct CrossValidation {
     pub significant: bool,
     /// The parts.
     pub folds: Vec<Fold>,
-    /// Place of the setting that is best on all queries; of equals the first.
+    /// Place of the setting that all queries choose.
     pub chosen: usize,
     /// Its mean over the queries it was chosen by, which flatters it.
     pub chosen_mean: f64,
 }
 
-/// A part of the queries, scored under the setting that is best on the others.
+/// A part of the queries, scored under the setting that the others choose.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Fold {
     /// Queries of the part.
@@ -123,9 +123,14 @@ pub struct Fold {
     pub default: f64,
 }
 
-/// Splits the queries into as many parts at random, chooses for each the setting that is best on the
-/// others, and compares what it does on the part with the default (Stone, "Cross-validatory choice and
-/// assessment of statistical predictions", 1974). `scores` has a row of all settings for each query.
+/// Splits the queries into as many parts at random, chooses for each by the others, and compares what the
+/// choice does on the part with the default (Stone, "Cross-validatory choice and assessment of statistical
+/// predictions", 1974). `scores` has a row of all settings for each query.
+///
+/// The choice is the setting that is best on the queries it is made by, if choosing so gains on the average
+/// when it is tried within these queries in the same way, and the default otherwise: of hundreds of settings
+/// one is best by luck, the more so the fewer the queries (nested validation: Varma and Simon, "Bias in
+/// error estimation when using cross-validation for model selection", 2006).
 ///
 /// # Errors
 /// Fewer than two parts, fewer queries than parts, rows of different lengths, or no setting but one.
@@ -149,51 +154,82 @@ pub fn cross_validate(
     }
     let mut order: Vec<usize> = (0..scores.len()).collect();
     SplitMix::new(seed).shuffle(&mut order);
-    let at = |query: usize, setting: usize| {
-        scores.get(query).and_then(|row| row.get(setting)).copied().unwrap_or_default()
-    };
-    let mean_of = |queries: &[usize], setting| {
-        mean(&queries.iter().map(|&q| at(q, setting)).collect::<Vec<f64>>())
-    };
-    let best = |queries: &[usize]| {
-        let mut best = (default, mean_of(queries, default));
-        for setting in 0..settings {
-            let mean = mean_of(queries, setting);
-            // What differs by rounding alone is no better.
-            if mean > best.1 + 1e-12 {
-                best = (setting, mean);
-            }
-        }
-        best
-    };
+    let table = Table { scores, settings, default };
     let (mut parts, mut differences, mut tuned) = (Vec::new(), Vec::new(), Vec::new());
     for part in 0..folds {
-        let is_in = |(place, _): &(usize, &usize)| place % folds == part;
-        let (inside, outside): (Vec<_>, Vec<_>) = order.iter().enumerate().partition(is_in);
-        let plain = |some: Vec<(usize, &usize)>| some.into_iter().map(|(_, &q)| q).collect();
-        let (inside, outside): (Vec<usize>, Vec<usize>) = (plain(inside), plain(outside));
-        let (chosen, train) = best(&outside);
+        let (inside, outside) = split(&order, folds, part);
+        let chosen = table.choose(&outside, folds);
         parts.push(Fold {
             queries: inside.len(),
             chosen,
-            train,
-            held_out: mean_of(&inside, chosen),
-            default: mean_of(&inside, default),
+            train: table.mean(&outside, chosen),
+            held_out: table.mean(&inside, chosen),
+            default: table.mean(&inside, default),
         });
-        tuned.extend(inside.iter().map(|&q| at(q, chosen)));
-        differences.extend(inside.iter().map(|&q| at(q, chosen) - at(q, default)));
+        tuned.extend(inside.iter().map(|&q| table.at(q, chosen)));
+        differences.extend(inside.iter().map(|&q| table.at(q, chosen) - table.at(q, default)));
     }
     let test = paired_test(&differences, &Resampling { seed, ..Resampling::default() })?;
-    let (chosen, chosen_mean) = best(&order);
+    let chosen = table.choose(&order, folds);
     Ok(CrossValidation {
-        default: mean_of(&order, default),
+        default: table.mean(&order, default),
         tuned: mean(&tuned),
         test,
         significant: test.difference.mean > 0.0 && test.p_value < SIGNIFICANCE,
         folds: parts,
         chosen,
-        chosen_mean,
+        chosen_mean: table.mean(&order, chosen),
     })
+}
+
+/// The queries of a part, and the others.
+fn split(order: &[usize], folds: usize, part: usize) -> (Vec<usize>, Vec<usize>) {
+    let places = order.iter().copied().enumerate();
+    let (inside, outside): (Vec<_>, Vec<_>) = places.partition(|(place, _)| place % folds == part);
+    let plain = |some: Vec<(usize, usize)>| some.into_iter().map(|(_, query)| query).collect();
+    (plain(inside), plain(outside))
+}
+
+/// Scores of queries under settings.
+struct Table<'a> {
+    scores: &'a [Vec<f64>],
+    settings: usize,
+    default: usize,
+}
+
+impl Table<'_> {
+    fn at(&self, query: usize, setting: usize) -> f64 {
+        self.scores.get(query).and_then(|row| row.get(setting)).copied().unwrap_or_default()
+    }
+
+    fn mean(&self, queries: &[usize], setting: usize) -> f64 {
+        mean(&queries.iter().map(|&q| self.at(q, setting)).collect::<Vec<f64>>())
+    }
+
+    /// The setting that is best on these queries; of equals the default, then the first.
+    fn best(&self, queries: &[usize]) -> usize {
+        let mut best = (self.default, self.mean(queries, self.default));
+        for setting in 0..self.settings {
+            let mean = self.mean(queries, setting);
+            // What differs by rounding alone is no better.
+            if mean > best.1 + 1e-12 {
+                best = (setting, mean);
+            }
+        }
+        best.0
+    }
+
+    /// The best setting, or the default where taking the best does not gain on queries left out of it.
+    fn choose(&self, queries: &[usize], folds: usize) -> usize {
+        let gained: f64 = (0..folds)
+            .map(|part| {
+                let (inside, outside) = split(queries, folds, part);
+                let best = self.best(&outside);
+                inside.iter().map(|&q| self.at(q, best) - self.at(q, self.default)).sum::<f64>()
+            })
+            .sum();
+        if gained > 0.0 { self.best(queries) } else { self.default }
+    }
 }
 
 #[cfg(test)]
