@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use lexivec::model::Precision;
 use lexivec::query::evaluate::metric;
 use lexivec::query::evaluate::tune::DEFAULT_FOLDS;
-use lexivec::query::request::Bm25;
+use lexivec::query::request::{AdapterChoice, Bm25};
 use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Diff(Diff),
     /// List, set or remove named settings of searches.
     Profile(ProfileArgs),
+    /// Take in which rows users found relevant.
+    Learn(Learn),
+    /// Train a query adapter on what was learnt; list, activate or delete adapters.
+    Adapter(AdapterArgs),
     /// Measure how many of the exact hits vector searches find.
     Recall(Recall),
     /// Measure the speed of searches, and their recall.
@@ -338,6 +342,9 @@ pub(crate) struct Search {
     pub(crate) filter: Option<String>,
     #[command(flatten)]
     pub(crate) ranking: Ranking,
+    /// The query adapter: active, off, or a version.
+    #[arg(long, default_value = "active", value_name = "VERSION")]
+    pub(crate) adapter: AdapterChoice,
     /// Take the settings of this profile where no option sets them.
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
@@ -533,6 +540,81 @@ pub(crate) struct Diff {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Learn {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// Feedback: a file of one JSON object a line, with the "text" or the "vector" of a query, the ids of "relevant"
+    /// rows, and of all that were "shown"; `-` is stdin.
+    #[arg(required_unless_present = "beir", conflicts_with = "beir")]
+    pub(crate) file: Option<PathBuf>,
+    /// Judged queries instead: what the vector leg finds for them counts as shown.
+    #[command(flatten)]
+    pub(crate) judged: Judged,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct AdapterArgs {
+    #[command(subcommand)]
+    pub(crate) verb: AdapterVerb,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum AdapterVerb {
+    /// Train an adapter on all feedback. It is kept if it helps queries it was not trained on; exit 1 if not.
+    Train {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Directions that are changed.
+        #[arg(long)]
+        rank: Option<usize>,
+        /// Passes over the feedback.
+        #[arg(long)]
+        epochs: Option<usize>,
+        /// Parts the queries are split into for the examination.
+        #[arg(long, default_value_t = 5)]
+        folds: usize,
+        /// What the split, the first weights and the test depend on.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Apply it from now on, if it is kept.
+        #[arg(long)]
+        activate: bool,
+        #[command(flatten)]
+        model: ModelArgs,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the adapters.
+    List {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Print JSON, one a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Apply an adapter to all queries that name none.
+    Activate {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Its version, or `none`.
+        version: String,
+    },
+    /// Delete an adapter.
+    Delete {
+        /// Directory of the collection.
+        dir: PathBuf,
+        /// Its version.
+        version: u32,
+    },
 }
 
 #[derive(clap::Args)]

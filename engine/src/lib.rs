@@ -37,15 +37,16 @@ mod text;
 mod vector;
 
 pub use collection::{
-    Collection, CompactOptions, CompactReport, Inspection, MergeReport, Problem, Receipt,
-    RepairReport, ScrollPage, SegmentStats, Snapshot, Stats, VerifyLevel, VerifyReport,
-    WriteOptions,
+    AdapterInfo, Collection, CompactOptions, CompactReport, Feedback, Inspection, LearnReceipt,
+    MergeReport, Problem, Receipt, RepairReport, ScrollPage, SegmentStats, Snapshot, Stats,
+    TrainReport, VerifyLevel, VerifyReport, WriteOptions,
 };
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{
-    Cursor, Group, Groups, Hit, JudgedQuery, RecallOptions, RecallQueries, RecallReport,
-    RerankReport, SearchResponse, SegmentRecall, ShareRecall, TuneOptions, TuneReport,
+    AdapterExam, AdapterOptions, Cursor, Group, Groups, Hit, JudgedQuery, MIN_GAIN, MIN_LESSONS,
+    MIN_QUERIES, RecallOptions, RecallQueries, RecallReport, RerankReport, SearchResponse,
+    SegmentRecall, ShareRecall, TuneOptions, TuneReport,
 };
 pub use lexivec_query as query;
 pub use lexivec_query::why_not::WhyNot;

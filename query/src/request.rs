@@ -85,6 +85,67 @@ pub enum Mode {
     Hybrid,
 }
 
+/// Which query adapter changes the vector of a request. As JSON it is `"active"`, `"off"` or the number of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "AdapterJson", into = "AdapterJson")]
+pub enum AdapterChoice {
+    /// The collection's active one, if it has one.
+    #[default]
+    Active,
+    /// None.
+    Off,
+    /// This version.
+    Version(u32),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "\"adapter\" is \"active\", \"off\" or the number of a version")]
+enum AdapterJson {
+    Version(u32),
+    Named(AdapterName),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AdapterName {
+    Active,
+    Off,
+}
+
+impl From<AdapterJson> for AdapterChoice {
+    fn from(json: AdapterJson) -> Self {
+        match json {
+            AdapterJson::Version(version) => Self::Version(version),
+            AdapterJson::Named(AdapterName::Active) => Self::Active,
+            AdapterJson::Named(AdapterName::Off) => Self::Off,
+        }
+    }
+}
+
+impl From<AdapterChoice> for AdapterJson {
+    fn from(choice: AdapterChoice) -> Self {
+        match choice {
+            AdapterChoice::Version(version) => Self::Version(version),
+            AdapterChoice::Active => Self::Named(AdapterName::Active),
+            AdapterChoice::Off => Self::Named(AdapterName::Off),
+        }
+    }
+}
+
+impl std::str::FromStr for AdapterChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "active" => Ok(Self::Active),
+            "off" => Ok(Self::Off),
+            number => number.parse().map(Self::Version).map_err(|_| {
+                Error::invalid("adapter", format!("{text:?} is neither active, off nor a version"))
+            }),
+        }
+    }
+}
+
 /// How the text of a request is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -267,6 +328,8 @@ pub struct SearchRequest {
     pub vector: Option<Vec<f32>>,
     /// Vector field; the collection's first if not named.
     pub vector_field: Option<String>,
+    /// The query adapter that changes the query's vector, given or made of the text.
+    pub adapter: AdapterChoice,
     /// Predicate that every hit satisfies.
     pub filter: Filter,
     /// Hits wanted.
@@ -318,6 +381,7 @@ impl Default for SearchRequest {
             syntax: Syntax::Words,
             vector: None,
             vector_field: None,
+            adapter: AdapterChoice::default(),
             filter: Filter::All,
             limit: DEFAULT_LIMIT,
             offset: 0,
@@ -373,6 +437,12 @@ impl SearchRequest {
     /// Sets the predicate that every hit satisfies.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Names the query adapter.
+    pub fn adapter(mut self, choice: AdapterChoice) -> Self {
+        self.adapter = choice;
         self
     }
 

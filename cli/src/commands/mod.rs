@@ -1,5 +1,6 @@
 //! The verbs, and what several of them need.
 
+mod adapter;
 mod answers;
 mod bench;
 mod carry;
@@ -12,6 +13,7 @@ mod explain;
 mod get;
 mod ingest;
 mod inspect;
+mod learn;
 mod model;
 mod profile;
 mod recall;
@@ -60,6 +62,8 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Tune(args) => tune::run(&args, open),
         Command::Diff(args) => diff::run(&args),
         Command::Profile(args) => profile::run(args.verb, open),
+        Command::Learn(args) => learn::run(&args, open),
+        Command::Adapter(args) => adapter::run(args.verb, open),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args.verb),
         Command::Serve(args) => serve::run(&args, open.background(true)),

@@ -55,6 +55,7 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     request.text_leg.candidates = args.candidates;
     request.vector_leg.candidates = args.candidates;
     request.profile.clone_from(&args.profile);
+    request.adapter = args.adapter;
     request.params.ef = args.ef;
     request.params.target_recall = args.target_recall;
     request.params.max_page_reads = args.max_page_reads;

@@ -7,6 +7,7 @@ mod flush;
 mod generation;
 mod inspect;
 mod judged;
+mod learning;
 mod operation;
 mod profiles;
 mod read;
@@ -36,6 +37,8 @@ use background::Background;
 pub use compact::{CompactOptions, CompactReport, MergeReport};
 pub(crate) use generation::{Generation, LiveSegment};
 pub use inspect::Inspection;
+pub(crate) use learning::Adapters;
+pub use learning::{AdapterInfo, Feedback, LearnReceipt, TrainReport};
 use operation::Operation;
 pub use read::ScrollPage;
 pub use repair::RepairReport;
@@ -65,6 +68,7 @@ pub struct Collection {
     shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<HandedReranker>,
+    learning: learning::Learning,
 }
 
 impl Collection {
@@ -191,7 +195,8 @@ impl Collection {
             true => Some(Background::start(&shared)?),
             false => None,
         };
-        Ok(Self { _background: background, shared, embedder: None, reranker: None })
+        let learning = learning::Learning::open(shared.vfs.root(), &shared.schema)?;
+        Ok(Self { _background: background, shared, embedder: None, reranker: None, learning })
     }
 
     /// Hands in the model that the collection was made with.
@@ -311,7 +316,8 @@ impl Collection {
 
     fn source<'a>(&'a self, generation: &'a Generation) -> Source<'a> {
         let (embedder, reranker) = (self.embedder.as_deref(), self.reranker.as_ref());
-        Source { generation, schema: self.schema(), embedder, reranker }
+        let adapters = Some(&self.learning.adapters);
+        Source { generation, schema: self.schema(), embedder, reranker, adapters }
     }
 
     /// Measures how many of the exact hits a vector search finds: in all, in each segment, and among
@@ -329,6 +335,7 @@ impl Collection {
         if !shared.read_only() {
             return Ok(false);
         }
+        self.learning.reload(&shared.schema)?;
         let _building = shared.building.lock();
         let mut directory = shared.directory.lock();
         let current = shared.current.load_full();

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, salvage_log};
+use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, disk, salvage_log};
 use serde::Serialize;
 
 use super::operation::Operation;
 use super::snapshot::{check_sound, fill};
-use super::{Collection, WriteOptions};
+use super::{Collection, WriteOptions, learning};
 use crate::document::Document;
 use crate::error::Result;
 use crate::options::OpenOptions;
@@ -52,6 +52,14 @@ impl Collection {
             rebuild(&directory, new, &mut report)
         };
         fill(target.as_ref(), make, check_sound)?;
+        let kept = learning::folder(path.as_ref());
+        if disk::is_collection(&kept) {
+            let beside = Self::repair(&kept, learning::folder(target.as_ref()))?;
+            report.damage.extend(beside.damage);
+            report
+                .lost
+                .extend(beside.lost.into_iter().map(|id| format!("{id} of what was learnt")));
+        }
         Ok(report)
     }
 

@@ -8,7 +8,7 @@ use lexivec_storage::{
 };
 use serde::Serialize;
 
-use super::Collection;
+use super::{Collection, learning};
 use crate::error::{Error, Result};
 
 /// Folder of a collection's directory that holds its named snapshots.
@@ -68,7 +68,11 @@ impl Collection {
         shared.flush_held()?;
         // Nothing is committed while this is held, so no file goes.
         let manifest = shared.directory.lock().manifest().clone();
-        copy(shared.vfs.as_ref(), &manifest, path, |_| Ok(()))?;
+        let beside = |target: &Path| match self.learning.kept()? {
+            Some(kept) => kept.snapshot_to(&learning::folder(target)).map(drop),
+            None => Ok(()),
+        };
+        copy(shared.vfs.as_ref(), &manifest, path, beside, |_| Ok(()))?;
         Ok(Snapshot::of(&name_of(path), &manifest))
     }
 
@@ -100,17 +104,23 @@ impl Collection {
         let vfs = DiskVfs::open_root(snapshot.as_ref())?;
         let directory = Directory::open_read_only(Arc::new(vfs))?;
         let (manifest, path) = (directory.manifest().clone(), path.as_ref());
-        copy(directory.vfs().as_ref(), &manifest, path, check_sound)?;
+        let kept = learning::folder(snapshot.as_ref());
+        let beside = |target: &Path| match disk::is_collection(&kept) {
+            true => Self::restore(&kept, learning::folder(target)).map(drop),
+            false => Ok(()),
+        };
+        copy(directory.vfs().as_ref(), &manifest, path, beside, check_sound)?;
         Ok(Snapshot::of(&name_of(path), &manifest))
     }
 }
 
-/// Makes a copy of a generation in a new directory, which gets its name once it is whole and `check`
-/// has nothing to object.
+/// Makes a copy of a generation in a new directory, which gets its name once it is whole, with what `beside` adds,
+/// and `check` has nothing to object.
 fn copy(
     source: &dyn Vfs,
     manifest: &Manifest,
     path: &Path,
+    beside: impl FnOnce(&Path) -> Result<()>,
     check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
     fill(
@@ -119,7 +129,8 @@ fn copy(
             for SegmentEntry { file, .. } in &manifest.segments {
                 target.adopt(source, &FileInfo { name: file.name.clone(), len: file.len })?;
             }
-            Ok(publish(target, manifest)?)
+            publish(target, manifest)?;
+            target.root().map_or(Ok(()), beside)
         },
         check,
     )

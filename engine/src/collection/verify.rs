@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lexivec_storage::{
-    Directory, DiskVfs, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log,
+    Directory, DiskVfs, Error as StorageError, LogContent, SegmentEntry, Vfs, disk, read_log,
 };
 use serde::{Deserialize, Serialize};
 
 use super::operation::Operation;
-use super::{Collection, read_after};
+use super::{Collection, learning, read_after};
 use crate::error::{Error, Result, corrupt};
 use crate::execute::measure_recall;
 use crate::limits::{GATE_QUERIES, OPEN_RETRIES, VERIFY_MIN_RECALL};
@@ -93,7 +93,19 @@ impl Collection {
 
     /// As [`verify`](Self::verify), as far as `level` says.
     pub fn verify_with(path: impl AsRef<Path>, level: VerifyLevel) -> Result<VerifyReport> {
-        Self::verify_on(Arc::new(DiskVfs::open_root(path.as_ref())?), level)
+        let path = path.as_ref();
+        let mut report = Self::verify_on(Arc::new(DiskVfs::open_root(path)?), level)?;
+        let kept = learning::folder(path);
+        if disk::is_collection(&kept) {
+            let beside = Self::verify_with(&kept, level)?;
+            report.files += beside.files;
+            report.log_writes += beside.log_writes;
+            report.problems.extend(beside.problems.into_iter().map(|problem| {
+                let file = format!("learning/{}", problem.file);
+                Problem { file, ..problem }
+            }));
+        }
+        Ok(report)
     }
 
     /// As [`verify`](Self::verify), on any [`Vfs`].

@@ -59,7 +59,7 @@ impl Cursor {
         list.iter_mut().for_each(|row| row.fused.contributions.shrink_to_fit());
         list.shrink_to_fit();
         let by_words = ranking.text_query.is_some();
-        let head = ranking.into_head(source.generation, &request, &wanted);
+        let head = ranking.into_head(source.generation, &prepared, &wanted);
         (request.vector, request.rerank) = (None, None);
         if request.facets.is_empty() {
             request.filter = Filter::All;
@@ -86,7 +86,7 @@ impl Cursor {
     pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
         let (generation, schema, request) = (&*self.generation, &*self.schema, &self.request);
         let time = Time::of(request);
-        let source = Source { generation, schema, embedder: None, reranker: None };
+        let source = Source { generation, schema, embedder: None, reranker: None, adapters: None };
         // Read anew: the terms that a prefix stands for have no bound, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());
         let query = reads.then(|| text::query(generation, schema, request)).transpose()?;

@@ -3,6 +3,7 @@
 mod cursor;
 mod gather;
 mod groups;
+mod learn;
 mod recall;
 mod rerank;
 mod text;
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 pub use cursor::Cursor;
 pub(crate) use groups::facet;
 pub use groups::{Group, Groups};
+pub use learn::{AdapterExam, AdapterOptions, MIN_GAIN, MIN_LESSONS, MIN_QUERIES};
+pub(crate) use learn::{Question, learn, unit};
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
 pub use rerank::RerankReport;
@@ -24,6 +27,7 @@ pub(crate) use tune::tune;
 pub use tune::{JudgedQuery, TuneOptions, TuneReport};
 pub(crate) use why_not::why_not;
 
+use arc_swap::ArcSwap;
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::{Bound, BoundLeg, bind};
 use lexivec_query::explain::Ledger;
@@ -37,7 +41,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::collection::{Generation, LiveSegment};
+use crate::collection::{Adapters, Generation, LiveSegment};
 use crate::deadline::Time;
 use crate::document::{Document, check_embedded, vector_fault};
 use crate::error::{Error, Result};
@@ -74,6 +78,9 @@ pub struct SearchResponse {
     pub exact: bool,
     /// Live rows the filter admits.
     pub matching: u64,
+    /// The version of the query adapter that was applied to the query's vector, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<u32>,
     /// What became of the rerank, when the request asks for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<RerankReport>,
@@ -158,6 +165,8 @@ pub(crate) struct Prepared<'a> {
     bound: Bound,
     vector: Option<Vec<f32>>,
     time: Time,
+    /// The query adapter that was applied.
+    adapter: Option<u32>,
     /// What the rerank may take, or what is left of that.
     rerank_budget: Duration,
 }
@@ -165,7 +174,8 @@ pub(crate) struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     fn new(request: &'a SearchRequest, bound: Bound, vector: Option<Vec<f32>>, time: Time) -> Self {
         let millis = request.rerank.as_ref().map_or(0, |rerank| rerank.budget_ms);
-        Self { request, bound, vector, time, rerank_budget: Duration::from_millis(millis) }
+        let rerank_budget = Duration::from_millis(millis);
+        Self { request, bound, vector, time, adapter: None, rerank_budget }
     }
 
     /// What its vector leg asks for.
@@ -193,6 +203,8 @@ pub(crate) struct Source<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) embedder: Option<&'a dyn Embedder>,
     pub(crate) reranker: Option<&'a HandedReranker>,
+    /// Nothing where no query has a vector any more.
+    pub(crate) adapters: Option<&'a ArcSwap<Adapters>>,
 }
 
 /// The final list of a request, before its page is cut out of it.
@@ -225,7 +237,7 @@ impl Ranking {
     fn into_head(
         self,
         generation: &Generation,
-        request: &SearchRequest,
+        prepared: &Prepared<'_>,
         wanted: &[Arc<RowSet>],
     ) -> SearchResponse {
         SearchResponse {
@@ -236,9 +248,10 @@ impl Ranking {
             seq: generation.seq,
             exact: self.plans.iter().all(|p| p.strategy.is_exact()),
             matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
+            adapter: prepared.adapter,
             rerank: self.rerank,
             confident: self.confident,
-            plan: request.explain.then_some(self.plans),
+            plan: prepared.request.explain.then_some(self.plans),
         }
     }
 }
@@ -248,8 +261,13 @@ impl Source<'_> {
         time.look()?;
         let bound = bind(request, &self.schema.catalog())?;
         self.handed(request)?;
-        let vector = query_vector(self.schema, self.embedder, request, &bound)?;
-        Ok(Prepared::new(request, bound, vector, time))
+        let mut vector = query_vector(self.schema, self.embedder, request, &bound)?;
+        let mut adapter = None;
+        if let (Some(vector), Some(adapters)) = (&mut vector, self.adapters) {
+            let field = bound.query_field.as_deref().unwrap_or_default();
+            adapter = adapters.load().apply(request, field, vector)?;
+        }
+        Ok(Prepared { adapter, ..Prepared::new(request, bound, vector, time) })
     }
 
     /// Live rows that a request's filter admits, per segment.
@@ -366,7 +384,7 @@ impl Source<'_> {
             let page = ranking.page(request);
             hits = self.read(request, ranking.text_query.as_ref(), page, prepared.time)?;
         }
-        let head = ranking.into_head(self.generation, request, wanted);
+        let head = ranking.into_head(self.generation, prepared, wanted);
         Ok(SearchResponse { hits, groups, facets, ..head })
     }
 

@@ -15,6 +15,11 @@ pub const DEFAULT_RANK: usize = 8;
 pub const MAX_RANK: usize = 64;
 /// Passes over the lessons, at the most.
 pub const MAX_EPOCHS: usize = 1_000;
+/// Weights of an adapter, at the most: it is kept in one document.
+pub const MAX_WEIGHTS: usize = 65_536;
+/// Share of the learnt change that is applied. What some hundred lessons teach is half noise; on judged collections a
+/// quarter of it gains more than all of it (benches/RESULTS.md), which is shrinkage as of James and Stein.
+const STRENGTH: f32 = 0.25;
 /// Temperature of the softmax: cosines of sentence vectors differ by a few hundredths.
 const TEMPERATURE: f32 = 0.05;
 /// Share of the gradients' averages that is kept from step to step, and of their squares'; Adam's own.
@@ -31,7 +36,8 @@ pub struct Lesson {
     pub query: Vec<f32>,
     /// The answer.
     pub answer: Vec<f32>,
-    /// What was shown and is none.
+    /// What is none: shown and passed over, or any other documents. Only the latter keep the answers' part of space
+    /// apart from the rest; the former alone push the query away from where all answers are.
     pub others: Vec<Vec<f32>>,
 }
 
@@ -53,7 +59,7 @@ pub struct Training {
 
 impl Default for Training {
     fn default() -> Self {
-        Self { rank: DEFAULT_RANK, alpha: 16.0, rate: 1e-3, epochs: 20, seed: 1 }
+        Self { rank: DEFAULT_RANK, alpha: 8.0, rate: 3e-4, epochs: 5, seed: 1 }
     }
 }
 
@@ -103,6 +109,7 @@ impl Adapter {
         (1..=MAX_RANK).contains(&self.rank)
             && count == Some(self.down.len())
             && count == Some(self.up.len())
+            && self.down.len() + self.up.len() <= MAX_WEIGHTS
             && self.scale.is_finite()
             && self.down.iter().chain(&self.up).all(|x| x.is_finite())
     }
@@ -143,6 +150,7 @@ impl Adapter {
                 moments[1].step(&mut adapter.up, &up, training.rate, step);
             }
         }
+        adapter.scale *= STRENGTH;
         adapter
     }
 
@@ -196,7 +204,10 @@ fn shares<'a>(query: &[f32], batch: &[&'a Lesson], place: usize) -> (Vec<f32>, V
     let own = batch.get(place).into_iter();
     let answer = own.clone().map(|lesson| &lesson.answer);
     let shown = own.flat_map(|lesson| &lesson.others);
-    let others = batch.iter().enumerate().filter(|(other, _)| *other != place);
+    // Another answer to the same question is no wrong one.
+    let query_of = |of: usize| batch.get(of).map(|lesson| &lesson.query);
+    let apart = |other: usize| other != place && query_of(other) != query_of(place);
+    let others = batch.iter().enumerate().filter(|(other, _)| apart(*other));
     let others = others.map(|(_, lesson)| &lesson.answer);
     let documents: Vec<&[f32]> = answer.chain(shown).chain(others).map(Vec::as_slice).collect();
     let dot = |x: &[f32]| query.iter().zip(x).map(|(a, b)| a * b).sum::<f32>() / TEMPERATURE;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::interval::Interval;
 use super::statistics::{mean, percentile_of_sorted};
@@ -32,7 +32,7 @@ impl Default for Resampling {
 }
 
 /// What the differences of some pairs say of all the pairs that might have been measured.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairedTest {
     /// The pairs.
     pub pairs: usize,

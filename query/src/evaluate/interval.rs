@@ -1,13 +1,13 @@
 //! How far a measured recall may be from the true one.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The quantile of the normal distribution that leaves 1 % on either side. With that of 2.5 % the truth
 /// was outside of 5 to 7 of 100 intervals of 60 queries: how much queries vary is itself measured.
 const Z: f64 = 2.326_348;
 
 /// A mean over queries, and bounds that are to hold the true one in 95 of 100 measurements.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The mean.
     pub mean: f64,

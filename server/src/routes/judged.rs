@@ -10,13 +10,15 @@ use lexivec::query::evaluate::answer::AnswerReport;
 use lexivec::query::evaluate::change::{Changes, changes};
 use lexivec::query::evaluate::compare::Resampling;
 use lexivec::query::evaluate::means::{Report, report};
-use lexivec::{Collection, Profile, TuneReport};
+use lexivec::{AdapterInfo, Collection, LearnReceipt, Profile, TrainReport, TuneReport};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{App, read_json};
 use crate::error::Answer;
-use crate::wire::judged::{AnswersJson, DiffJson, EvaluateJson, TuneJson};
+use crate::wire::judged::{
+    ActiveJson, AnswersJson, DiffJson, EvaluateJson, LearnJson, TrainJson, TuneJson,
+};
 
 pub(super) async fn evaluate(
     Shared(state): App,
@@ -84,6 +86,62 @@ pub(super) async fn diff(
         Ok(changes(&first, &second, asked.limit).map_err(lexivec::Error::from)?)
     };
     Ok(Json(state.measure(work).await?))
+}
+
+pub(super) async fn learn(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<LearnReceipt>> {
+    let collection = state.collection(&name)?;
+    let feedback = read_json::<LearnJson>(&state, &headers, body).await?.check()?;
+    Ok(Json(state.write(move || Ok(collection.learn(&feedback)?)).await?))
+}
+
+pub(super) async fn adapters(
+    Shared(state): App,
+    Path(name): Path<String>,
+) -> Answer<Json<Vec<AdapterInfo>>> {
+    Ok(Json(state.collection(&name)?.adapters()))
+}
+
+pub(super) async fn train_adapter(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<TrainReport>> {
+    let collection = state.collection(&name)?;
+    let options = read_json::<TrainJson>(&state, &headers, body).await?.into_options();
+    Ok(Json(state.measure(move || Ok(collection.train_adapter(&options)?)).await?))
+}
+
+pub(super) async fn activate_adapter(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Json<Vec<AdapterInfo>>> {
+    let collection = state.collection(&name)?;
+    let version = read_json::<ActiveJson>(&state, &headers, body).await?.version;
+    let work = move || {
+        collection.activate_adapter(version)?;
+        Ok(collection.adapters())
+    };
+    Ok(Json(state.write(work).await?))
+}
+
+pub(super) async fn delete_adapter(
+    Shared(state): App,
+    Path((name, version)): Path<(String, u32)>,
+) -> Answer<Json<Vec<AdapterInfo>>> {
+    let collection = state.collection(&name)?;
+    let work = move || {
+        collection.delete_adapter(version)?;
+        Ok(collection.adapters())
+    };
+    Ok(Json(state.write(work).await?))
 }
 
 pub(super) async fn answers(

@@ -17,7 +17,7 @@ use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
@@ -69,6 +69,13 @@ pub(crate) fn router(state: Arc<State>) -> Router {
             "/v1/collections/{collection}/profiles/{profile}",
             put(judged::set_profile).delete(judged::remove_profile),
         )
+        .route("/v1/collections/{collection}/learn", post(judged::learn))
+        .route(
+            "/v1/collections/{collection}/adapters",
+            get(judged::adapters).post(judged::train_adapter),
+        )
+        .route("/v1/collections/{collection}/adapters/active", put(judged::activate_adapter))
+        .route("/v1/collections/{collection}/adapters/{version}", delete(judged::delete_adapter))
         .route("/v1/answers", post(judged::answers))
         .route("/v1/embeddings", post(models::embeddings))
         .route("/v2/rerank", post(models::rerank))
@@ -85,7 +92,8 @@ async fn no_route() -> Problem {
         "no_such_route",
         "No such route",
         "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/facet|/count|/scroll|\
-         /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]]], \
+         /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]\
+         |/learn|/adapters[/active|/{version}]]], \
          /v1/answers, /v1/embeddings, /v2/rerank, /healthz, /metrics",
     )
 }

@@ -5,7 +5,7 @@ use lexivec::query::evaluate::compare::Resampling;
 use lexivec::query::evaluate::metric::Metric;
 use lexivec::query::evaluate::ranking::Judgments;
 use lexivec::query::evaluate::trec::Qrels;
-use lexivec::{JudgedQuery, SearchRequest, TuneOptions};
+use lexivec::{AdapterOptions, Feedback, JudgedQuery, SearchRequest, TuneOptions};
 use serde::Deserialize;
 
 use super::{SearchJson, within};
@@ -223,4 +223,50 @@ impl AnswersJson {
         let report = answer_report(names, self.cases, self.against, &resampling);
         Ok(report.map_err(lexivec::Error::from)?)
     }
+}
+
+/// Body of `POST /v1/collections/{c}/learn`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LearnJson {
+    feedback: Vec<Feedback>,
+}
+
+impl LearnJson {
+    /// Refuses more than one request may hold.
+    pub(crate) fn check(self) -> Answer<Vec<Feedback>> {
+        within("feedback", self.feedback.len(), MAX_REQUESTS)?;
+        Ok(self.feedback)
+    }
+}
+
+/// Body of `POST /v1/collections/{c}/adapters`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TrainJson {
+    rank: Option<usize>,
+    epochs: Option<usize>,
+    folds: Option<usize>,
+    seed: Option<u64>,
+}
+
+impl TrainJson {
+    /// The options these words mean.
+    pub(crate) fn into_options(self) -> AdapterOptions {
+        let mut options = AdapterOptions::default();
+        options.folds = self.folds.unwrap_or(options.folds);
+        options.seed = self.seed.unwrap_or(options.seed);
+        options.training.seed = options.seed;
+        options.training.rank = self.rank.unwrap_or(options.training.rank);
+        options.training.epochs = self.epochs.unwrap_or(options.training.epochs);
+        options
+    }
+}
+
+/// Body of `PUT /v1/collections/{c}/adapters/active`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActiveJson {
+    /// Null for none.
+    pub(crate) version: Option<u32>,
 }

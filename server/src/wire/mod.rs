@@ -9,7 +9,7 @@ use lexivec::query::gather::{DEFAULT_FACET_LIMIT, Facet, GroupBy};
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::profile::Floor;
 use lexivec::query::request::{
-    Bm25, Fusion, Highlight, LegOptions, Mode, Params, SearchRequest, Syntax,
+    AdapterChoice, Bm25, Fusion, Highlight, LegOptions, Mode, Params, SearchRequest, Syntax,
 };
 use lexivec::query::rerank::Rerank;
 use lexivec::schema::{TextField, TokenField, VectorField};
@@ -30,6 +30,8 @@ pub(crate) struct SearchJson {
     syntax: Syntax,
     vector: Option<Vec<f32>>,
     vector_field: Option<String>,
+    #[serde(default)]
+    adapter: AdapterChoice,
     filter: Option<Value>,
     #[serde(alias = "k", alias = "top_k")]
     limit: Option<usize>,
@@ -180,6 +182,7 @@ impl SearchJson {
         request.bm25 = self.bm25;
         request.vector = self.vector;
         request.vector_field = self.vector_field;
+        request.adapter = self.adapter;
         request.filter = filter(self.filter.as_ref())?;
         request.limit = self.limit.unwrap_or(request.limit);
         request.offset = self.offset;

@@ -1,0 +1,250 @@
+//! Training a query adapter: what was found relevant becomes lessons, and the adapter is kept only if it helps
+//! queries that had no part in its training.
+
+use std::collections::BTreeSet;
+
+use lexivec_query::SearchRequest;
+use lexivec_query::evaluate::compare::{PairedTest, Resampling, paired_test};
+use lexivec_query::evaluate::metric::Metric;
+use lexivec_query::evaluate::ranking::Judgments;
+use lexivec_query::evaluate::statistics::mean;
+use lexivec_query::evaluate::tune::{DEFAULT_FOLDS, SIGNIFICANCE};
+use lexivec_query::random::SplitMix;
+use lexivec_query::request::{AdapterChoice, Mode};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Source, search_many};
+use crate::error::{Error, Result};
+use crate::model::adapter::{Adapter, Lesson, MAX_EPOCHS, MAX_RANK, MAX_WEIGHTS, Training};
+use crate::vector::distance::inverse_norm;
+
+/// Answers (a query and a relevant row) that an adapter is trained on, at the least.
+pub const MIN_LESSONS: usize = 100;
+/// Queries that are asked to tell whether an adapter helps, at the least.
+pub const MIN_QUERIES: usize = 20;
+/// nDCG@10 that an adapter gains on held-out queries, at the least: less is not worth another thing that changes
+/// scores, and is what answers in general have in common rather than what was learnt of each.
+pub const MIN_GAIN: f64 = 0.01;
+/// Rows that were shown and passed over, of one lesson at the most: those of the first places are often right as well.
+const MAX_SHOWN: usize = 4;
+/// Any other rows of a lesson.
+const RANDOM_ROWS: usize = 32;
+
+/// A query, and what was found relevant of what it showed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) vector: Vec<f32>,
+    pub(crate) relevant: BTreeSet<String>,
+    pub(crate) shown: Vec<String>,
+}
+
+/// How an adapter is trained and examined.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct AdapterOptions {
+    /// How it is trained.
+    pub training: Training,
+    /// Parts the queries are split into for the examination.
+    pub folds: usize,
+    /// What the split, the rows compared with and the test depend on.
+    pub seed: u64,
+}
+
+impl Default for AdapterOptions {
+    fn default() -> Self {
+        Self { training: Training::default(), folds: DEFAULT_FOLDS, seed: 1 }
+    }
+}
+
+/// What an examination found: nDCG@10 of exact vector search.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AdapterExam {
+    /// Queries asked.
+    pub queries: usize,
+    /// Answers that were learnt from.
+    pub lessons: usize,
+    /// Mean without an adapter.
+    pub before: f64,
+    /// Mean of each query with an adapter that was trained without its part.
+    pub after: f64,
+    /// The second less the first, query by query.
+    pub test: PairedTest,
+    /// True if the gain is [`MIN_GAIN`] or more and its p-value below
+    /// [`SIGNIFICANCE`](lexivec_query::evaluate::tune::SIGNIFICANCE).
+    pub passed: bool,
+}
+
+/// Examines by cross-validation, and trains an adapter on all questions.
+pub(crate) fn learn(
+    source: &Source<'_>,
+    field: &str,
+    questions: &[Question],
+    options: &AdapterOptions,
+) -> Result<(AdapterExam, Adapter)> {
+    let dim = questions.first().map_or(0, |q| q.vector.len());
+    check(options, dim)?;
+    let rows = Rows::new(source, field, options.seed);
+    let lessons = questions.par_iter().enumerate().map(|(place, q)| rows.lessons(q, place));
+    let lessons = lessons.collect::<Result<Vec<Vec<Lesson>>>>()?;
+    let count = lessons.iter().map(Vec::len).sum::<usize>();
+    if count < MIN_LESSONS || questions.len() < MIN_QUERIES.max(options.folds) {
+        let detail = format!(
+            "insufficient training data: at least {MIN_LESSONS} relevant rows that are there, of {MIN_QUERIES} \
+             queries, are needed; there are {count} of {}",
+            questions.len()
+        );
+        return Err(Error::invalid("feedback", detail));
+    }
+    let train = |inside: &dyn Fn(usize) -> bool| {
+        let of = lessons.iter().enumerate().filter(|(place, _)| inside(*place));
+        let of: Vec<Lesson> = of.flat_map(|(_, lessons)| lessons.iter().cloned()).collect();
+        Adapter::train(dim, &of, &options.training)
+    };
+    let mut order: Vec<usize> = (0..questions.len()).collect();
+    SplitMix::new(options.seed).shuffle(&mut order);
+    let mut part = vec![0; questions.len()];
+    order.iter().enumerate().for_each(|(place, &question)| part[question] = place % options.folds);
+    let adapters: Vec<Adapter> =
+        (0..options.folds).into_par_iter().map(|fold| train(&|q| part[q] != fold)).collect();
+    let plain = |q: &Question| q.vector.clone();
+    let before = scores(source, field, questions, questions.iter().map(plain))?;
+    let adapted = questions.iter().zip(&part).map(|(q, &part)| adapters[part].apply(&q.vector));
+    let after = scores(source, field, questions, adapted)?;
+    let differences: Vec<f64> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
+    let resampling = Resampling { seed: options.seed, ..Resampling::default() };
+    let test = paired_test(&differences, &resampling)?;
+    let passed = test.difference.mean >= MIN_GAIN && test.p_value < SIGNIFICANCE;
+    let (before, after) = (mean(&before), mean(&after));
+    let exam =
+        AdapterExam { queries: questions.len(), lessons: count, before, after, test, passed };
+    Ok((exam, train(&|_| true)))
+}
+
+fn check(options: &AdapterOptions, dim: usize) -> Result<()> {
+    let Training { rank, alpha, rate, epochs, .. } = options.training;
+    let refused = |what: &str, detail: String| Err(Error::invalid(what, detail));
+    if !(1..=MAX_RANK).contains(&rank) || 2 * rank * dim > MAX_WEIGHTS {
+        let most = (MAX_WEIGHTS / (2 * dim.max(1))).min(MAX_RANK);
+        return refused("rank", format!("a number from 1 to {most} is expected"));
+    }
+    if !(1..=MAX_EPOCHS).contains(&epochs) {
+        return refused("epochs", format!("a number from 1 to {MAX_EPOCHS} is expected"));
+    }
+    if !(alpha.is_finite() && alpha > 0.0 && rate.is_finite() && rate > 0.0) {
+        return refused("training", "alpha and rate are numbers above 0".to_owned());
+    }
+    match options.folds < 2 {
+        true => refused("folds", "at least 2 parts are expected".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// nDCG@10 of each question, asked by another vector.
+fn scores(
+    source: &Source<'_>,
+    field: &str,
+    questions: &[Question],
+    vectors: impl Iterator<Item = Vec<f32>>,
+) -> Result<Vec<f64>> {
+    let request = |vector| {
+        let mut request = SearchRequest::vector(vector).exact().mode(Mode::Vector).bare();
+        request.vector_field = Some(field.to_owned());
+        request.adapter = AdapterChoice::Off;
+        request
+    };
+    let requests: Vec<SearchRequest> = vectors.map(request).collect();
+    let answers = search_many(source, &requests)?;
+    let score = |(answer, question): (super::SearchResponse, &Question)| {
+        let ids: Vec<&str> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
+        let judgments: Judgments = question.relevant.iter().map(|id| (id.clone(), 1)).collect();
+        Metric::default().of(&ids, &judgments)
+    };
+    Ok(answers.into_iter().zip(questions).map(score).collect())
+}
+
+/// Where the vectors of lessons come from.
+struct Rows<'a> {
+    source: &'a Source<'a>,
+    field: &'a str,
+    /// Rows up to the end of each segment, counted from the first one's beginning.
+    ends: Vec<u64>,
+    seed: u64,
+}
+
+impl<'a> Rows<'a> {
+    fn new(source: &'a Source<'a>, field: &'a str, seed: u64) -> Self {
+        let mut end = 0;
+        let count = |live: &crate::collection::LiveSegment| {
+            end += u64::from(live.segment.rows);
+            end
+        };
+        let ends = source.generation.segments.iter().map(count).collect();
+        Self { source, field, ends, seed }
+    }
+
+    /// A lesson for each relevant row that is there.
+    fn lessons(&self, question: &Question, place: usize) -> Result<Vec<Lesson>> {
+        let mut others = Vec::new();
+        for id in question.shown.iter().filter(|id| !question.relevant.contains(*id)) {
+            if others.len() == MAX_SHOWN {
+                break;
+            }
+            others.extend(self.vector_of(id)?);
+        }
+        let mut random = SplitMix::new(self.seed ^ (place as u64 + 1).rotate_left(32));
+        for _ in 0..RANDOM_ROWS {
+            if let Some((id, vector)) = self.any(&mut random)?
+                && !question.relevant.contains(id)
+            {
+                others.push(vector);
+            }
+        }
+        let mut lessons = Vec::new();
+        for id in &question.relevant {
+            if let Some(answer) = self.vector_of(id)? {
+                let (query, others) = (question.vector.clone(), others.clone());
+                lessons.push(Lesson { query, answer, others });
+            }
+        }
+        Ok(lessons)
+    }
+
+    fn vector_of(&self, id: &str) -> Result<Option<Vec<f32>>> {
+        match self.source.find(id)? {
+            Some((segment, row)) => self.vector(segment, row),
+            None => Ok(None),
+        }
+    }
+
+    /// A row drawn at random; nothing if it is gone, or has no vector.
+    fn any(&self, random: &mut SplitMix) -> Result<Option<(&'a str, Vec<f32>)>> {
+        let drawn = random.below(self.ends.last().copied().unwrap_or(0).max(1));
+        let segment = self.ends.partition_point(|&end| end <= drawn);
+        let Some(live) = self.source.generation.segments.get(segment) else { return Ok(None) };
+        let before = segment.checked_sub(1).and_then(|s| self.ends.get(s)).copied().unwrap_or(0);
+        let row = (drawn - before) as u32;
+        if !live.alive.contains(row) {
+            return Ok(None);
+        }
+        let vector = self.vector(segment as u32, row)?;
+        vector.map(|vector| Ok((live.segment.documents.id(row)?, vector))).transpose()
+    }
+
+    /// The vector of a row, at unit length.
+    fn vector(&self, segment: u32, row: u32) -> Result<Option<Vec<f32>>> {
+        let live = self.source.generation.segment(segment)?;
+        let Some(vectors) = live.segment.vectors(self.field) else { return Ok(None) };
+        if !vectors.store.present.contains(row) {
+            return Ok(None);
+        }
+        Ok(Some(unit(vectors.store.vector(row)?)))
+    }
+}
+
+/// A vector at unit length; one without a length stays as it is.
+pub(crate) fn unit(vector: &[f32]) -> Vec<f32> {
+    let by = inverse_norm(vector);
+    vector.iter().map(|x| x * by).collect()
+}

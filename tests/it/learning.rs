@@ -1,0 +1,277 @@
+//! Feedback and query adapters: what helps is kept, what does not is refused, and nothing is lost.
+
+use std::path::Path;
+
+use lexivec::query::request::AdapterChoice;
+use lexivec::{
+    AdapterOptions, Collection, Document, ErrorKind, Feedback, Filter, Metric, Options,
+    SearchRequest,
+};
+use lexivec_tests::{Random, test_data};
+use serde_json::{Value, json};
+
+use crate::http::Running;
+use crate::{arg, lexivec, lexivec_ok};
+
+const DIM: usize = 16;
+
+/// Rows, and queries that are each near one of them but for two components, which are exchanged.
+fn rows_and_feedback() -> (Vec<Document>, Vec<Feedback>) {
+    let mut random = Random(11);
+    let vectors: Vec<Vec<f32>> = (0..600).map(|_| random.vector(DIM)).collect();
+    let row = |(i, v): (usize, &Vec<f32>)| Document::new(format!("r{i}")).vector(v.clone());
+    let ask = |i: usize| {
+        let mut vector: Vec<f32> = vectors[i].clone();
+        vector.swap(0, 1);
+        let shown = vec![format!("r{}", (i + 7) % 600), format!("r{i}")];
+        Feedback { text: None, vector: Some(vector), relevant: vec![format!("r{i}")], shown }
+    };
+    (vectors.iter().enumerate().map(row).collect(), (0..240).map(ask).collect())
+}
+
+/// A training that learns a lot from little, as the rows are no real ones.
+fn eager() -> AdapterOptions {
+    let mut options = AdapterOptions::default();
+    (options.training.alpha, options.training.rate) = (64.0, 3e-3);
+    options.training.epochs = 40;
+    options
+}
+
+fn options() -> Options {
+    Options::new().vector(DIM, Metric::Cosine)
+}
+
+#[test]
+fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let dir = scratch.path().join("c");
+    let (rows, feedback) = rows_and_feedback();
+    let question = SearchRequest::vector(feedback[3].vector.clone().expect("a vector"));
+    let with = |choice| question.clone().adapter(choice);
+    let plain = {
+        let collection = Collection::create(&dir, options()).expect("made");
+        collection.upsert(rows).expect("written");
+        let plain = collection.search(&question).expect("an answer");
+        let taken = collection.learn(&feedback).expect("taken in");
+        assert_eq!((taken.taken, taken.known, taken.total), (240, 0, 240));
+        let again = collection.learn(&feedback[..9]).expect("taken in");
+        assert_eq!((again.taken, again.known, again.total), (0, 9, 240));
+
+        let report = collection.train_adapter(&eager()).expect("trained");
+        assert!(report.exam.passed && report.version == Some(1), "{report:?}");
+        assert!(report.exam.after > report.exam.before + 0.05, "{report:?}");
+        // It changes nothing yet, but for who asks for it.
+        assert_eq!(collection.search(&question).expect("an answer"), plain);
+        let named = collection.search(&with(AdapterChoice::Version(1))).expect("an answer");
+        assert_eq!(named.adapter, Some(1));
+        assert_ne!(named.hits[0].score, plain.hits[0].score);
+        collection.activate_adapter(Some(1)).expect("active");
+        assert_eq!(collection.search(&question).expect("an answer"), named);
+        assert_eq!(collection.search(&with(AdapterChoice::Off)).expect("an answer"), plain);
+        // The same training is the same adapter.
+        let report = collection.train_adapter(&eager()).expect("trained");
+        assert_eq!(report.version, Some(2));
+        collection.activate_adapter(Some(2)).expect("active");
+        let swapped = collection.search(&question).expect("an answer");
+        assert_eq!((swapped.adapter, &swapped.hits), (Some(2), &named.hits));
+
+        for (choice, version) in [(AdapterChoice::Version(7), 7), (AdapterChoice::Version(0), 0)] {
+            let error = collection.search(&with(choice)).expect_err("refused");
+            assert_eq!(error.kind(), ErrorKind::Input, "{version}: {error}");
+        }
+        let error = collection.delete_adapter(2).expect_err("active").to_string();
+        assert!(error.contains("version 2 is active"), "{error}");
+        collection.delete_adapter(1).expect("deleted");
+        collection.delete_adapter(1).expect_err("gone");
+        collection.activate_adapter(Some(1)).expect_err("gone");
+        plain
+    };
+    // It is all there for who opens the collection next, and in a copy of it.
+    let reader = Collection::open_read_only(&dir).expect("opened");
+    assert_eq!(reader.search(&question).expect("an answer").adapter, Some(2));
+    reader.learn(&feedback[..1]).expect_err("read only");
+    let copies = [scratch.path().join("restored"), scratch.path().join("repaired")];
+    {
+        let writer = Collection::open(&dir).expect("opened");
+        writer.snapshot("kept").expect("kept");
+        writer.activate_adapter(None).expect("none");
+        assert_eq!(writer.search(&question).expect("an answer").hits, plain.hits);
+    }
+    reader.refresh().expect("refreshed");
+    assert_eq!(reader.search(&question).expect("an answer").adapter, None);
+    let snapshot = Collection::snapshot_path(&dir, "kept").expect("a path");
+    Collection::restore(&snapshot, &copies[0]).expect("restored");
+    Collection::repair(&snapshot, &copies[1]).expect("repaired");
+    for copy in copies {
+        let copy = Collection::open(copy).expect("opened");
+        assert_eq!(copy.search(&question).expect("an answer").adapter, Some(2));
+        assert_eq!(copy.learn(&feedback).expect("taken in").known, 240);
+    }
+    damage_is_told(&dir);
+}
+
+/// A byte of what was learnt is flipped: verification tells of it.
+fn damage_is_told(dir: &Path) {
+    assert!(Collection::verify(dir).expect("verified").is_sound());
+    let files = std::fs::read_dir(dir.join("learning")).expect("listed").flatten();
+    let segments = files.map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        name.is_some_and(|name| name.starts_with("seg"))
+    });
+    let segment = segments.max().expect("a segment file");
+    let mut bytes = std::fs::read(&segment).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    let report = Collection::verify(dir);
+    let report = report.expect("verified");
+    assert!(report.problems.iter().any(|p| p.file.starts_with("learning/")), "{report:?}");
+}
+
+#[test]
+fn feedback_that_cannot_be_used_is_refused_and_changes_nothing() {
+    let (rows, feedback) = rows_and_feedback();
+    let collection = Collection::in_memory(options()).expect("made");
+    collection.upsert(rows).expect("written");
+    let ask = |vector: Option<Vec<f32>>, text: Option<&str>, relevant: &[&str]| Feedback {
+        vector,
+        text: text.map(str::to_owned),
+        relevant: relevant.iter().map(|&id| id.to_owned()).collect(),
+        shown: Vec::new(),
+    };
+    let vector = feedback[0].vector.clone();
+    for (bad, expected) in [
+        (ask(None, None, &["r1"]), "give \"text\" or \"vector\""),
+        (ask(None, Some("words"), &["r1"]), "has no model"),
+        (ask(vector.clone(), None, &[]), "names no row"),
+        (ask(Some(vec![1.0; 3]), None, &["r1"]), "3 components"),
+        (ask(Some(vec![f32::NAN; DIM]), None, &["r1"]), "NaN"),
+        (ask(vector.clone(), Some(&"w".repeat(5_000)), &["r1"]), "longer than"),
+        (ask(vector.clone(), None, &["r1"; 1_001]), "ids"),
+    ] {
+        let error = collection.learn(&[feedback[0].clone(), bad]).expect_err("refused");
+        let error = error.to_string();
+        assert!(error.contains("feedback[1]") && error.contains(expected), "{error}");
+    }
+    let error = collection.train_adapter(&eager()).expect_err("nothing to learn").to_string();
+    assert!(error.contains("there are 0 of 0"), "{error}");
+    collection.learn(&feedback[..99]).expect("taken in");
+    let error = collection.train_adapter(&eager()).expect_err("too little").to_string();
+    assert!(error.contains("there are 99 of 99"), "{error}");
+    collection.learn(&feedback).expect("taken in");
+    for change in [
+        (|o: &mut AdapterOptions| o.training.rank = 0) as fn(&mut AdapterOptions),
+        |o| o.training.rank = 65,
+        |o| o.training.epochs = 0,
+        |o| o.training.rate = f32::NAN,
+        |o| o.folds = 1,
+        |o| o.folds = 1_000,
+    ] {
+        let mut options = AdapterOptions::default();
+        change(&mut options);
+        collection.train_adapter(&options).expect_err("refused");
+    }
+    let flat = Collection::in_memory(Options::new().vector(DIM, Metric::L2)).expect("made");
+    assert!(flat.learn(&feedback).expect_err("l2").to_string().contains("l2"));
+    let none = Collection::in_memory(Options::new()).expect("made");
+    assert!(none.learn(&feedback).expect_err("no vectors").to_string().contains("no vectors"));
+}
+
+/// Files of feedback as judged queries give it, with the answers of each given to another one.
+fn exchanged(dir: &Path, seed: u64, out: &Path) {
+    let store = Collection::open_read_only(dir.join("learning")).expect("opened");
+    let rows = store
+        .scroll(&Filter::parse("kind = 'feedback'").expect("a filter"), None, 1_000)
+        .expect("rows")
+        .documents;
+    let json = |row: &Document| -> Feedback {
+        serde_json::from_str(row.payload["json"].as_str().expect("JSON")).expect("feedback")
+    };
+    let mut feedback: Vec<Feedback> = rows.iter().map(json).collect();
+    let mut random = Random(seed);
+    for i in (1..feedback.len()).rev() {
+        let other = random.below(i + 1);
+        let answers = feedback[i].relevant.clone();
+        feedback[i].relevant = std::mem::replace(&mut feedback[other].relevant, answers);
+    }
+    let lines = feedback.iter().map(|f| serde_json::to_string(f).expect("JSON"));
+    std::fs::write(out, lines.collect::<Vec<_>>().join("\n")).expect("written");
+}
+
+#[test]
+fn real_judgments_teach_and_exchanged_ones_are_refused() {
+    for name in ["cacm", "vaswani"] {
+        let Some(beir) = test_data(&format!("ir/{name}")) else { return };
+        let scratch = tempfile::tempdir().expect("a directory");
+        let file = |name: &str| beir.join(name);
+        let (vectors, ids) = (file("emb_corpus.npy"), file("emb_corpus.ids"));
+        let (queries, query_ids) = (file("emb_queries.npy"), file("emb_queries.ids"));
+        let make = |dir: &Path| {
+            let args = ["ingest", arg(dir), "--beir", arg(&beir), "--vectors", arg(&vectors)];
+            lexivec_ok(&[&args[..], &["--vector-ids", arg(&ids)]].concat());
+        };
+        let dir = scratch.path().join("true");
+        make(&dir);
+        let learn = ["learn", arg(&dir), "--beir", arg(&beir), "--query-vectors", arg(&queries)];
+        lexivec_ok(&[&learn[..], &["--query-vector-ids", arg(&query_ids)]].concat());
+        let trained = lexivec_ok(&["adapter", "train", arg(&dir), "--activate", "--json"]);
+        let trained: Value = serde_json::from_str(&trained).expect("JSON");
+        println!("{name}: {trained}");
+        assert_eq!((&trained["version"], &trained["passed"]), (&json!(1), &json!(true)));
+        let listed = lexivec_ok(&["adapter", "list", arg(&dir)]);
+        assert!(listed.starts_with("1: field vector") && listed.trim_end().ends_with("active"));
+
+        let other = scratch.path().join("false");
+        make(&other);
+        let lines = scratch.path().join("exchanged.jsonl");
+        exchanged(&dir, 3, &lines);
+        lexivec_ok(&["learn", arg(&other), arg(&lines)]);
+        let refused = lexivec(&["adapter", "train", arg(&other), "--activate", "--json"]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let refused: Value = serde_json::from_slice(&refused.stdout).expect("JSON");
+        println!("{name}, exchanged: {refused}");
+        assert_eq!((&refused["version"], &refused["passed"]), (&json!(null), &json!(false)));
+        assert_eq!(lexivec_ok(&["adapter", "list", arg(&other)]), "");
+    }
+}
+
+#[test]
+fn feedback_and_adapters_over_http() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (rows, feedback) = rows_and_feedback();
+    {
+        let collection = Collection::create(scratch.path().join("c"), options().name("c"));
+        let collection = collection.expect("made");
+        collection.upsert(rows).expect("written");
+        collection.learn(&feedback).expect("taken in");
+        assert_eq!(collection.train_adapter(&eager()).expect("trained").version, Some(1));
+    }
+    let server = Running::start(scratch.path());
+    let call = |method: &str, verb: &str, body: &Value| {
+        server.json(method, &format!("/v1/collections/c/{verb}"), body)
+    };
+    let search = |adapter: &Value| {
+        let body = json!({"vector": feedback[0].vector, "adapter": adapter});
+        call("POST", "search", &body).1["adapter"].clone()
+    };
+    let (status, receipt) = call("POST", "learn", &json!({"feedback": feedback[..3]}));
+    assert_eq!((status, &receipt["known"]), (200, &json!(3)), "{receipt}");
+    assert_eq!(call("GET", "adapters", &Value::Null).1[0]["active"], false);
+    assert_eq!((search(&json!("active")), search(&json!(1))), (json!(null), json!(1)));
+    let (status, listed) = call("PUT", "adapters/active", &json!({"version": 1}));
+    assert_eq!((status, &listed[0]["active"]), (200, &json!(true)), "{listed}");
+    assert_eq!((search(&json!("active")), search(&json!("off"))), (json!(1), json!(null)));
+    for (method, verb, body) in [
+        ("POST", "learn", json!({"feedback": [{"text": "words", "relevant": ["r1"]}]})),
+        ("POST", "adapters", json!({"rank": 0})),
+        ("POST", "search", json!({"vector": feedback[0].vector, "adapter": "best"})),
+        ("POST", "search", json!({"vector": feedback[0].vector, "adapter": 9})),
+        ("PUT", "adapters/active", json!({"version": 9})),
+        ("DELETE", "adapters/1", Value::Null),
+    ] {
+        let (status, problem) = call(method, verb, &body);
+        assert!(status == 400 && problem["detail"].is_string(), "{verb} {status} {problem}");
+    }
+    assert_eq!(call("PUT", "adapters/active", &json!({"version": null})).0, 200);
+    assert_eq!(call("DELETE", "adapters/1", &Value::Null), (200, json!([])));
+}
