@@ -10,8 +10,9 @@ mod diff;
 mod evaluate;
 mod explain;
 mod get;
-mod ingest;
+pub(crate) mod ingest;
 mod inspect;
+mod material;
 mod model;
 mod profile;
 mod recall;
@@ -62,6 +63,7 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Profile(args) => profile::run(args.verb, open),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args.verb),
+        Command::ReadMaterial(args) => material::read(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
     }
 }
