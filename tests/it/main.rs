@@ -17,6 +17,7 @@ mod graph;
 mod http;
 mod judged;
 mod late;
+mod material;
 mod metrics;
 mod models;
 mod plans;
