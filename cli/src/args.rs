@@ -11,7 +11,9 @@ use lexivec::query::request::{AdapterChoice, Bm25};
 use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
+use crate::commands::ingest::Ingest;
 use crate::input::judged::{Asked, Judged};
+use crate::input::material::Bounds;
 use crate::model::{ModelArgs, Models};
 use crate::ranking::Ranking;
 
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Tell what a folder with a model has in it.
     Model(ModelVerbs),
+    /// Read one file within bounds, and print its parts; `ingest` runs it.
+    #[command(hide = true)]
+    ReadMaterial(ReadMaterial),
 }
 
 /// What a new collection is to hold.
@@ -272,35 +277,6 @@ pub(crate) struct Create {
     pub(crate) json: bool,
 }
 
-#[derive(clap::Args)]
-#[command(group(clap::ArgGroup::new("source").args(["beir", "jsonl", "folder"])))]
-pub(crate) struct Ingest {
-    /// Directory of the collection.
-    pub(crate) dir: PathBuf,
-    /// A BEIR folder: its corpus.jsonl.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) beir: Option<PathBuf>,
-    /// A file of one JSON document a line ("id", "title", "text", "vector", "tokens", "payload"); - is
-    /// stdin.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) jsonl: Option<PathBuf>,
-    /// A folder of Markdown and text files, with those below it.
-    #[arg(long, value_name = "FOLDER")]
-    pub(crate) folder: Option<PathBuf>,
-    /// Vectors of the documents: an .npy file of float32 or float16, rows x components. Without another
-    /// source each row is a document.
-    #[arg(long, value_name = "NPY")]
-    pub(crate) vectors: Option<PathBuf>,
-    /// Ids of the vectors' rows, one a line; their numbers from 0 without it.
-    #[arg(long, value_name = "FILE", requires = "vectors")]
-    pub(crate) vector_ids: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) new: New,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum ModeArg {
     /// What the request and the collection have something for.
@@ -404,9 +380,20 @@ pub(crate) struct Get {
     /// Ids of the documents.
     #[arg(required = true)]
     pub(crate) ids: Vec<String>,
+    /// Print so many chunks of the same file on either side, too.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) neighbours: u64,
     /// Print JSON, one document a line, with its vectors.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct ReadMaterial {
+    /// The file.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
 }
 
 #[derive(clap::Args)]

@@ -23,6 +23,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
 
+pub mod chunk;
 mod collection;
 mod deadline;
 mod document;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use lexivec::model::Embedder;
 use lexivec::schema::{Analyzer, DEFAULT_VECTOR_FIELD, TextField, VectorField, check_name};
 use lexivec::{Collection, OpenOptions, Options};
 
@@ -11,7 +13,9 @@ use crate::exit::Outcome;
 use crate::output;
 
 pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
-    let options = options(&args.new, &args.dir, args.dim, args.token_dim)?.open(open);
+    // Vectors from outside are the collection's own: the model would make others.
+    let model = if args.dim.is_none() { args.new.model.embedder()? } else { None };
+    let options = options(&args.new, &args.dir, model, args.dim, args.token_dim)?.open(open);
     let collection = Collection::create(&args.dir, options)?;
     if args.json {
         output::json(&collection.stats()?)?;
@@ -21,11 +25,12 @@ pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Options of a new collection; `dim` is that of vectors that come from outside, `token_dim` that of
-/// token vectors.
+/// Options of a new collection; `dim` is that of vectors that come from outside, where no model makes
+/// them, `token_dim` that of token vectors.
 pub(super) fn options(
     new: &New,
     dir: &Path,
+    model: Option<Arc<dyn Embedder>>,
     dim: Option<usize>,
     token_dim: Option<usize>,
 ) -> Outcome<Options> {
@@ -40,8 +45,6 @@ pub(super) fn options(
         None if check_name("name", &directory).is_ok() => options = options.name(directory),
         None => {}
     }
-    // Vectors from outside are the collection's own: the model would make others.
-    let model = if dim.is_none() { new.model.embedder()? } else { None };
     let dim = dim.or(model.as_ref().map(|m| m.dim()));
     if let Some(dim) = dim {
         let mut field = VectorField::new(DEFAULT_VECTOR_FIELD, dim, new.metric.unwrap_or_default());

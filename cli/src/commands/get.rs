@@ -1,11 +1,12 @@
-//! `get`: documents by id.
+//! `get`: documents by id, and the chunks of a file around one.
 
 use std::process::ExitCode;
 
-use lexivec::Collection;
+use lexivec::{Collection, Document};
 
+use super::material::{chunk_id, chunk_of};
 use crate::args::Get;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::output;
 
 pub(super) fn run(args: &Get) -> Outcome<ExitCode> {
@@ -17,23 +18,55 @@ pub(super) fn run(args: &Get) -> Outcome<ExitCode> {
             missing = true;
             continue;
         };
-        if args.json {
-            output::json(&document)?;
-            continue;
-        }
-        output::line(&format!("id: {}", document.id))?;
-        for (field, text) in &document.text {
-            output::line(&format!("{field}: {text}"))?;
-        }
-        for (key, value) in &document.payload {
-            output::line(&format!("payload.{key}: {value}"))?;
-        }
-        for (field, vector) in &document.vectors {
-            output::line(&format!("{field}: {} components", vector.len()))?;
-        }
-        for (field, vectors) in &document.tokens {
-            output::line(&format!("{field}: {} token vectors", vectors.len()))?;
+        for neighbour in before_and_after(&collection, &document, args.neighbours)? {
+            print(&neighbour, args.json)?;
         }
     }
     Ok(if missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// A document between its neighbours: chunks of the same file by their numbers.
+fn before_and_after(
+    collection: &Collection,
+    document: &Document,
+    reach: u64,
+) -> Outcome<Vec<Document>> {
+    if reach == 0 {
+        return Ok(vec![document.clone()]);
+    }
+    let (parent, number) = chunk_of(&document.payload).ok_or_else(|| {
+        let detail = format!("{:?} is no chunk of a file: it has no neighbours", document.id);
+        Failure::new(detail)
+    })?;
+    let mut found = Vec::new();
+    for step in (1..=reach.min(number)).rev() {
+        found.extend(collection.get(&chunk_id(parent, number - step))?);
+    }
+    found.push(document.clone());
+    for step in 1..=reach {
+        // After the last one there is none.
+        let Some(next) = collection.get(&chunk_id(parent, number.saturating_add(step)))? else { break };
+        found.push(next);
+    }
+    Ok(found)
+}
+
+fn print(document: &Document, json: bool) -> Outcome<()> {
+    if json {
+        return output::json(document);
+    }
+    output::line(&format!("id: {}", document.id))?;
+    for (field, text) in &document.text {
+        output::line(&format!("{field}: {text}"))?;
+    }
+    for (key, value) in &document.payload {
+        output::line(&format!("payload.{key}: {value}"))?;
+    }
+    for (field, vector) in &document.vectors {
+        output::line(&format!("{field}: {} components", vector.len()))?;
+    }
+    for (field, vectors) in &document.tokens {
+        output::line(&format!("{field}: {} token vectors", vectors.len()))?;
+    }
+    Ok(())
 }

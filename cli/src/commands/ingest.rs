@@ -1,19 +1,69 @@
-//! `ingest`: documents from files into a collection, all of them or none.
+//! `ingest`: documents from a file into a collection, all of them or none; `material` has folders.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
+use lexivec::model::Embedder;
 use lexivec::storage::disk;
 use lexivec::{Collection, Document, OpenOptions, WriteOptions};
 
-use super::{create, settle, with_model};
-use crate::args::Ingest;
+use super::material::Chunks;
+use super::{create, material, settle};
+use crate::args::New;
 use crate::exit::{Failure, Outcome};
+use crate::input::material::{Format, read_table, table};
 use crate::input::vectors::Vectors;
-use crate::input::{beir, folder, lines};
+use crate::input::{beir, lines};
 use crate::output::{self, Progress};
 
+#[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("source").args(["beir", "jsonl", "csv", "parquet", "folder"])))]
+pub(crate) struct Ingest {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    /// A BEIR folder: its corpus.jsonl.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) beir: Option<PathBuf>,
+    /// A file of one JSON document a line ("id", "title", "text", "vector", "tokens", "payload"); - is
+    /// stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) jsonl: Option<PathBuf>,
+    /// A CSV file with the names of its columns in the first line: the id, "title", "text"; all others are
+    /// payload.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// A Parquet file with such columns.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) parquet: Option<PathBuf>,
+    /// Column of the ids.
+    #[arg(long, value_name = "NAME", default_value = "id")]
+    pub(crate) id_column: String,
+    /// A folder of Markdown, HTML, text, PDF, subtitles (SRT, WebVTT), JSON lines, CSV and Parquet, with
+    /// those below it: each file in chunks, whose ids are its path, # and their numbers.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "vectors")]
+    pub(crate) folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) chunks: Chunks,
+    /// Vectors of the documents: an .npy file of float32 or float16, rows x components. Without another
+    /// source each row is a document.
+    #[arg(long, value_name = "NPY")]
+    pub(crate) vectors: Option<PathBuf>,
+    /// Ids of the vectors' rows, one a line; their numbers from 0 without it.
+    #[arg(long, value_name = "FILE", requires = "vectors")]
+    pub(crate) vector_ids: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) new: New,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
+    if let Some(folder) = &args.folder {
+        return material::run(args, folder, options);
+    }
     let start = Instant::now();
     // Everything is read before the collection is touched: a fault in the input changes nothing.
     let vectors = match &args.vectors {
@@ -28,11 +78,13 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
         attach(&mut documents, vectors)?;
     }
     let given = documents.iter().find_map(|d| d.vectors.values().next()).map(Vec::len);
-    let existing = disk::is_collection(&args.dir);
-    let collection = if existing {
+    let collection = if disk::is_collection(&args.dir) {
         open(args, options)?
     } else {
-        make(args, options, vectors.map(|v| v.dim).or(given), &documents)?
+        let dim = vectors.map(|v| v.dim).or(given);
+        // Vectors from outside are the collection's own: the model would make others.
+        let model = if dim.is_none() { args.new.model.embedder()? } else { None };
+        make(args, options, model, dim, &documents)?
     };
     let before = collection.stats()?.documents as usize;
     let receipt = {
@@ -63,18 +115,29 @@ fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<Vec<Document>>
     if let Some(jsonl) = &args.jsonl {
         return lines::read(jsonl);
     }
-    let Some(path) = &args.folder else {
-        let Some(vectors) = vectors else {
-            let detail = "name a source: --beir, --jsonl, --folder or --vectors";
-            return Err(Failure::usage(detail));
-        };
-        return Ok(vectors.ids().map(Document::new).collect());
-    };
-    let found = folder::read(path)?;
-    if found.passed_over > 0 {
-        output::note(&format!("passed over {} empty, long or binary files", found.passed_over));
+    for (file, format) in [(&args.csv, Format::Csv), (&args.parquet, Format::Parquet)] {
+        if let Some(file) = file {
+            return rows(file, format, &args.id_column);
+        }
     }
-    Ok(found.documents)
+    let Some(vectors) = vectors else {
+        let detail = "name a source: --beir, --jsonl, --csv, --parquet, --folder or --vectors";
+        return Err(Failure::usage(detail));
+    };
+    Ok(vectors.ids().map(Document::new).collect())
+}
+
+/// The rows of a table as documents.
+fn rows(file: &Path, format: Format, id_column: &str) -> Outcome<Vec<Document>> {
+    let fail = |detail: String| {
+        Failure::new(format!("{}: {detail}; nothing was written", file.display()))
+    };
+    let rows = read_table(file, format).map_err(fail)?.into_iter().enumerate();
+    let document = |(number, row)| {
+        let document = table::document(row, id_column);
+        document.map_err(|detail| fail(format!("row {}: {detail}", number + 1)))
+    };
+    rows.map(document).collect()
 }
 
 fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
@@ -101,7 +164,7 @@ fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
 }
 
 /// Opens the collection that is there; what was asked for a new one must be what it has.
-fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
+pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     let collection = Collection::open_with(&args.dir, options)?;
     let schema = collection.schema();
     let field = schema.vectors.first();
@@ -146,12 +209,17 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if schema.embedder.is_none() {
         return Ok(collection);
     }
-    with_model(collection, &args.new.model)
+    match args.new.model.embedder()? {
+        None => Ok(collection),
+        Some(model) => Ok(collection.with_embedder(model)?),
+    }
 }
 
-fn make(
+/// Makes a collection for documents.
+pub(super) fn make(
     args: &Ingest,
     open: OpenOptions,
+    model: Option<Arc<dyn Embedder>>,
     dim: Option<usize>,
     documents: &[Document],
 ) -> Outcome<Collection> {
@@ -162,7 +230,7 @@ fn make(
     }
     let mut lists = documents.iter().flat_map(|d| d.tokens.values());
     let token_dim = lists.find_map(|list| list.first()).map(Vec::len);
-    let options = create::options(&args.new, &args.dir, dim, token_dim)?.open(open);
+    let options = create::options(&args.new, &args.dir, model, dim, token_dim)?.open(open);
     // Before the directory is made: refused documents leave nothing behind.
     options.check(documents)?;
     Ok(Collection::create(&args.dir, options)?)

@@ -11,9 +11,10 @@ mod diff;
 mod evaluate;
 mod explain;
 mod get;
-mod ingest;
+pub(crate) mod ingest;
 mod inspect;
 mod learn;
+mod material;
 mod model;
 mod profile;
 mod recall;
@@ -66,6 +67,7 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Adapter(args) => adapter::run(args.verb, open),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args.verb),
+        Command::ReadMaterial(args) => material::read(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
     }
 }

@@ -238,6 +238,11 @@ impl Collection {
         Ok(self)
     }
 
+    /// The model that was handed in, if one was.
+    pub fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
+        self.embedder.as_ref()
+    }
+
     /// Hands in a reranker, for requests that ask for [`Rerank::model`](lexivec_query::Rerank::model).
     pub fn with_reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
         self.reranker = Some(HandedReranker::new(reranker));

@@ -101,6 +101,40 @@ impl Collection {
         self.write_checked(documents, options)
     }
 
+    /// Writes whole rows and deletes others, all in one write: those of what `gone` names that are not
+    /// written. So what a source gives now takes the place of what it gave before, and no search sees half
+    /// of it. Where something is to go, the rows become a segment file at once, however few they are.
+    ///
+    /// # Errors
+    /// As [`upsert`](Self::upsert); nothing was written or deleted then.
+    pub fn upsert_and_delete<S: AsRef<str>>(
+        &self,
+        mut documents: Vec<Document>,
+        gone: &[S],
+        options: WriteOptions<'_>,
+    ) -> Result<Receipt> {
+        if gone.is_empty() {
+            return self.upsert_with(documents, options);
+        }
+        if documents.is_empty() {
+            return self.delete_with(gone, options);
+        }
+        self.shared.writable()?;
+        check_batch(self.schema(), &documents)?;
+        self.embed(&mut documents, options.progress)?;
+        let _watch = self.shared.poison.watch();
+        let gone: Vec<&str> = gone.iter().map(AsRef::as_ref).collect();
+        self.shared.write_directly(&documents, &gone, options)
+    }
+
+    /// Checks documents as a write of them would, and writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Document`] names the first that would be refused.
+    pub fn check(&self, documents: &[Document]) -> Result<()> {
+        check_batch(self.schema(), documents)
+    }
+
     /// As [`upsert_with`](Self::upsert_with), of documents as they are: no model is asked.
     pub(super) fn write_checked(
         &self,
@@ -112,7 +146,7 @@ impl Collection {
         if written >= self.schema().graph_min_rows.max(1)
             || logged_bytes(&documents) > MAX_LOGGED_BYTES
         {
-            return self.shared.write_directly(&documents, options);
+            return self.shared.write_directly(&documents, &[], options);
         }
         let receipt = if documents.is_empty() {
             self.shared.receipt(self.shared.writable()?)
@@ -351,9 +385,15 @@ impl Shared {
         Receipt { seq, durable: log.durable() >= seq, generation, written: 0, deleted: 0 }
     }
 
-    /// Makes a batch a segment file of its own and commits it, with every write before it. The log
+    /// Makes a batch a segment file of its own and commits it, with every write before it and without the
+    /// rows that are to go. The log
     /// does not hold it; so it is in two generations before it is acknowledged.
-    fn write_directly(&self, documents: &[Document], options: WriteOptions<'_>) -> Result<Receipt> {
+    fn write_directly(
+        &self,
+        documents: &[Document],
+        gone: &[&str],
+        options: WriteOptions<'_>,
+    ) -> Result<Receipt> {
         let rows: Vec<&Document> = documents.iter().collect();
         let progress = Progress { tell: options.progress, cancelled: &NEVER };
         let batch = self.write_segment(rows.len() as u32, |name, id| {
@@ -361,7 +401,7 @@ impl Shared {
             SegmentBuilder { vfs, schema, graphs: true, progress: &progress }.write(name, id, &rows)
         })?;
         let file = batch.entry.as_ref().map(|e| e.file.name.clone()).unwrap_or_default();
-        let committed = self.commit_directly(documents, batch);
+        let committed = self.commit_directly(documents, gone, batch);
         match committed {
             Err(error) => {
                 let poisoned = self.poison.check().is_err();
@@ -380,7 +420,14 @@ impl Shared {
         }
     }
 
-    fn commit_directly(&self, documents: &[Document], batch: LiveSegment) -> Result<Receipt> {
+    fn commit_directly(
+        &self,
+        documents: &[Document],
+        gone: &[&str],
+        batch: LiveSegment,
+    ) -> Result<Receipt> {
+        let written: HashSet<&str> = documents.iter().map(|d| d.id.as_str()).collect();
+        let mut deleted = 0;
         let log = self.writable()?;
         let _maintenance = self.maintenance.lock();
         {
@@ -391,9 +438,10 @@ impl Shared {
             let seq = log.append(&Operation::Upsert(Vec::new()).encode()?)?;
             let (lsn, file) = log.seal()?;
             let mut segments = view.segments.clone();
-            for document in documents {
+            for id in written.iter().chain(gone) {
                 for live in &mut segments {
-                    if live.remove(&document.id)? {
+                    if live.remove(id)? {
+                        deleted += usize::from(!written.contains(id));
                         break;
                     }
                 }
@@ -415,7 +463,7 @@ impl Shared {
         }
         // It is durable by now; until a second commit there is no generation to fall back to.
         self.note(self.commit_again().map(drop));
-        Ok(Receipt { written: documents.len(), durable: true, ..self.receipt(log) })
+        Ok(Receipt { written: documents.len(), deleted, durable: true, ..self.receipt(log) })
     }
 }
 

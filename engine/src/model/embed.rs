@@ -131,7 +131,12 @@ impl Embedder for StaticEmbedder {
 
     fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
         let count = |text: &&str| Ok(self.tokenizer.encode(beginning(text), false)?.len());
-        texts.par_iter().map(count).sum::<Result<usize>>().map(Some)
+        // One text is counted sooner than handed to another thread.
+        let sum: Result<usize> = match texts {
+            [text] => count(text),
+            texts => texts.par_iter().map(count).sum(),
+        };
+        sum.map(Some)
     }
 }
 

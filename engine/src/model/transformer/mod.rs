@@ -201,7 +201,12 @@ impl Embedder for TransformerEmbedder {
     fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
         let prefix = &self.model.setup.passage_prefix;
         let count = |text: &&str| Ok(self.model.tokens(prefix, text)?.ids.len());
-        texts.par_iter().map(count).sum::<Result<usize>>().map(Some)
+        // One text is counted sooner than handed to another thread.
+        let sum: Result<usize> = match texts {
+            [text] => count(text),
+            texts => texts.par_iter().map(count).sum(),
+        };
+        sum.map(Some)
     }
 }
 
