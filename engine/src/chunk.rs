@@ -154,11 +154,18 @@ pub fn chunk(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>) -> Re
         };
         let (range, heading) = (open.range.clone(), first.heading.clone());
         let position = chunks.len();
-        chunks.push(Chunk { position, text: text[range.clone()].to_owned(), range, heading, place });
+        chunks.push(Chunk {
+            position,
+            text: text[range.clone()].to_owned(),
+            range,
+            heading,
+            place,
+        });
     };
     for (number, (block, place)) in blocks.iter().zip(&places).enumerate() {
         let pieces = cutter.pieces(place.clone())?;
-        let mut whole = Piece { range: place.clone(), tokens: pieces.iter().map(|p| p.tokens).sum() };
+        let mut whole =
+            Piece { range: place.clone(), tokens: pieces.iter().map(|p| p.tokens).sum() };
         for piece in pieces {
             if let Some(current) = open.take_if(|c| blocks[c.blocks.end].heading != block.heading) {
                 close(&current);

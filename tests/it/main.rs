@@ -18,6 +18,7 @@ mod http;
 mod judged;
 mod late;
 mod learning;
+mod material;
 mod metrics;
 mod models;
 mod plans;

@@ -45,7 +45,9 @@ fn before_and_after(
     found.push(document.clone());
     for step in 1..=reach {
         // After the last one there is none.
-        let Some(next) = collection.get(&chunk_id(parent, number.saturating_add(step)))? else { break };
+        let Some(next) = collection.get(&chunk_id(parent, number.saturating_add(step)))? else {
+            break;
+        };
         found.push(next);
     }
     Ok(found)

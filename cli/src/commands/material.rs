@@ -236,9 +236,9 @@ impl Ingestion<'_> {
                 }
                 document = match chunk.place {
                     Place::Page(page) => document.payload("page", page),
-                    Place::Time { start, end } => document
-                        .payload("start", seconds(start))
-                        .payload("end", seconds(end)),
+                    Place::Time { start, end } => {
+                        document.payload("start", seconds(start)).payload("end", seconds(end))
+                    }
                     Place::Nowhere => document,
                 };
                 if let Some(row) = row.filter(|row| !row.is_empty()) {

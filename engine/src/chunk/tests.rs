@@ -18,13 +18,16 @@ fn numbered(words: Range<usize>) -> String {
 }
 
 /// What is wrong with chunks of blocks, by one walk over the joined text.
-fn fault(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>, chunks: &[Chunk]) -> Option<String> {
+fn fault(
+    blocks: &[Block],
+    options: ChunkOptions,
+    count: &Counter<'_>,
+    chunks: &[Chunk],
+) -> Option<String> {
     let text = joined(blocks);
     let mut covered = vec![false; text.len()];
-    let edges: std::collections::HashSet<usize> = text
-        .split_word_bound_indices()
-        .flat_map(|(at, word)| [at, at + word.len()])
-        .collect();
+    let edges: std::collections::HashSet<usize> =
+        text.split_word_bound_indices().flat_map(|(at, word)| [at, at + word.len()]).collect();
     for (i, chunk) in chunks.iter().enumerate() {
         if chunk.position != i || text.get(chunk.range.clone()) != Some(&chunk.text) {
             return Some(format!("chunk {i} is not the text at its range"));
@@ -34,8 +37,10 @@ fn fault(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>, chunks: &
             return Some(format!("chunk {i} has {tokens} tokens, {} bytes", chunk.text.len()));
         }
         for edge in [chunk.range.start, chunk.range.end] {
-            let long = |word: &str| count(word).unwrap_or(0) > options.tokens - options.overlap
-                || word.len() > (options.tokens - options.overlap) * MAX_TOKEN_BYTES;
+            let long = |word: &str| {
+                count(word).unwrap_or(0) > options.tokens - options.overlap
+                    || word.len() > (options.tokens - options.overlap) * MAX_TOKEN_BYTES
+            };
             let inside = text
                 .split_word_bound_indices()
                 .find(|(at, word)| *at < edge && edge < at + word.len());
@@ -110,7 +115,10 @@ fn each_fault_is_seen() {
     let blocks = [block(&numbered(0..100), "a")];
     let options = ChunkOptions::new(20, 5).expect("within");
     let sound = chunk(&blocks, options, &words).expect("counted");
-    assert_eq!((fault(&blocks, options, &words, &sound), overlap_fault(options, &sound)), (None, None));
+    assert_eq!(
+        (fault(&blocks, options, &words, &sound), overlap_fault(options, &sound)),
+        (None, None)
+    );
     let broken = |change: &dyn Fn(&mut Vec<Chunk>)| {
         let mut chunks = sound.clone();
         change(&mut chunks);
@@ -154,7 +162,8 @@ fn places_are_those_of_the_first_block_and_the_last() {
     let cues: Vec<Block> = (0..4).map(|i| at(cue(i), 0..6)).collect();
     let found = chunk(&cues, options, &words).expect("counted");
     let places: Vec<Place> = found.iter().map(|c| c.place).collect();
-    let span = |first: u64, last: u64| Place::Time { start: first * 1_000, end: last * 1_000 + 900 };
+    let span =
+        |first: u64, last: u64| Place::Time { start: first * 1_000, end: last * 1_000 + 900 };
     assert_eq!(places, [span(0, 1), span(1, 3)]);
     assert_eq!(found[1].text.lines().count(), 3);
     let pages = [at(Place::Page(1), 0..12), at(Place::Page(2), 0..12)];
@@ -164,7 +173,9 @@ fn places_are_those_of_the_first_block_and_the_last() {
 
 #[test]
 fn options_out_of_bounds_are_refused() {
-    for (tokens, overlap) in [(0, 0), (MIN_CHUNK_TOKENS - 1, 0), (MAX_CHUNK_TOKENS + 1, 0), (20, 11)] {
+    for (tokens, overlap) in
+        [(0, 0), (MIN_CHUNK_TOKENS - 1, 0), (MAX_CHUNK_TOKENS + 1, 0), (20, 11)]
+    {
         ChunkOptions::new(tokens, overlap).expect_err("refused");
     }
 }

@@ -11,7 +11,8 @@ use super::{Part, heading, text};
 /// Gives the parts of a file one after the other. A page that cannot be read is a fault, and the others
 /// are read all the same.
 pub(super) fn read(path: &Path, give: &mut dyn FnMut(Part)) -> Result<(), String> {
-    let mut document = Document::load(path).map_err(|e| format!("not a PDF that can be read: {e}"))?;
+    let mut document =
+        Document::load(path).map_err(|e| format!("not a PDF that can be read: {e}"))?;
     if document.is_encrypted() && document.decrypt("").is_err() {
         return Err("it is encrypted, and opens with a password only".to_owned());
     }
@@ -39,7 +40,7 @@ pub(super) fn read(path: &Path, give: &mut dyn FnMut(Part)) -> Result<(), String
 
 fn page(document: &Document, number: u32) -> Result<String, String> {
     let mut page = String::new();
-    let mut out = PlainTextOutput::new(&mut page as &mut dyn std::fmt::Write);
+    let mut out = PlainTextOutput::new(&mut page);
     output_doc_page(document, &mut out, number).map_err(|e| e.to_string())?;
     Ok(page)
 }
