@@ -473,9 +473,8 @@ fn tables_by_name_are_documents_by_row() {
     assert_eq!(found["7"], Document::new("7").text("text", "y"));
     let found = all(&table);
     assert_eq!(found["b"], Document::new("b").text("text", "y").payload("year", 1999));
-    let by_year =
-        ["ingest", arg(&table), "--parquet", arg(&at("t.parquet")), "--id-column", "year"];
-    lexivec_ok(&by_year);
+    let file = at("t.parquet");
+    lexivec_ok(&["ingest", arg(&table), "--parquet", arg(&file), "--id-column", "year"]);
     assert!(all(&table).contains_key("2020"));
     let before = all(&csv);
     for (text, expected) in [

@@ -168,10 +168,13 @@ impl Ingestion<'_> {
             Err(reason) => return Ok(Err(reason)),
         };
         let faults = std::mem::take(&mut content.faults).join("; ");
+        let nothing = match content.rows.is_empty() {
+            true => "it has no text",
+            false => "no row of it has a \"title\" or a \"text\"",
+        };
         let documents = self.documents(file, content, &hash)?;
         if documents.is_empty() {
-            let nothing = if faults.is_empty() { "it has no text".to_owned() } else { faults };
-            return Ok(Err(nothing));
+            return Ok(Err(if faults.is_empty() { nothing.to_owned() } else { faults }));
         }
         let collection = match &self.collection {
             Some(collection) => collection,

@@ -14,7 +14,7 @@ fn block(text: &str, heading: &str) -> Block {
 }
 
 fn numbered(words: Range<usize>) -> String {
-    words.map(|i| format!("w{i}")).collect::<Vec<_>>().join(" ")
+    words.map(|i| format!("W{i}")).collect::<Vec<_>>().join(" ")
 }
 
 /// What is wrong with chunks of blocks, by one walk over the joined text.
@@ -26,8 +26,6 @@ fn fault(
 ) -> Option<String> {
     let text = joined(blocks);
     let mut covered = vec![false; text.len()];
-    let edges: std::collections::HashSet<usize> =
-        text.split_word_bound_indices().flat_map(|(at, word)| [at, at + word.len()]).collect();
     for (i, chunk) in chunks.iter().enumerate() {
         if chunk.position != i || text.get(chunk.range.clone()) != Some(&chunk.text) {
             return Some(format!("chunk {i} is not the text at its range"));
@@ -44,7 +42,9 @@ fn fault(
             let inside = text
                 .split_word_bound_indices()
                 .find(|(at, word)| *at < edge && edge < at + word.len());
-            if !edges.contains(&edge) && inside.is_none_or(|(_, word)| !long(word)) {
+            // Signs alone are no word.
+            let is_word = |word: &str| word.contains(char::is_alphanumeric);
+            if inside.is_some_and(|(_, word)| is_word(word) && !long(word)) {
                 return Some(format!("chunk {i} is cut inside of a word, at {edge}"));
             }
         }
