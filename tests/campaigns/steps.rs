@@ -22,6 +22,8 @@ const IDS: usize = 48;
 pub enum Step {
     /// Whole rows, acknowledged in this way.
     Upsert(Vec<Document>, Durability),
+    /// Whole rows, and rows by id that go with the same write.
+    Replace(Vec<Document>, Vec<String>),
     /// Keys of one row's payload.
     Patch(String, Map<String, Value>),
     /// Rows by id.
@@ -49,13 +51,10 @@ pub fn options() -> Options {
 impl Step {
     /// The next random step.
     pub fn random(random: &mut Random) -> Self {
-        match random.below(20) {
+        match random.below(21) {
             0 => Self::Flush,
             1 => Self::Compact,
-            2..=4 => {
-                let ids = (0..=random.below(3)).map(|_| format!("d{}", random.below(IDS)));
-                Self::Delete(ids.collect())
-            }
+            2..=4 => Self::Delete(Self::ids(random)),
             5 => Self::DeleteWhere(
                 Filter::from_json(&json!({"n": random.below(6), "tag": "a"}))
                     .unwrap_or(Filter::All),
@@ -70,11 +69,20 @@ impl Step {
             9 => Self::upsert(random, GRAPH_MIN_ROWS + 4, Durability::Sync),
             10 => Self::upsert(random, 4, Durability::Interval),
             11 => Self::upsert(random, 4, Durability::Bulk),
+            12 => Self::Replace(Self::documents(random, 4), Self::ids(random)),
             _ => Self::upsert(random, 6, Durability::Sync),
         }
     }
 
+    fn ids(random: &mut Random) -> Vec<String> {
+        (0..=random.below(3)).map(|_| format!("d{}", random.below(IDS))).collect()
+    }
+
     fn upsert(random: &mut Random, most: usize, durability: Durability) -> Self {
+        Self::Upsert(Self::documents(random, most), durability)
+    }
+
+    fn documents(random: &mut Random, most: usize) -> Vec<Document> {
         let wanted = if most > GRAPH_MIN_ROWS { most } else { 1 + random.below(most) };
         let mut documents: Vec<Document> = Vec::new();
         while documents.len() < wanted {
@@ -83,7 +91,7 @@ impl Step {
                 documents.push(model::document(random, id));
             }
         }
-        Self::Upsert(documents, durability)
+        documents
     }
 
     /// Does it; tells whether everything written so far is durable then.
@@ -92,6 +100,10 @@ impl Step {
             Self::Upsert(documents, durability) => {
                 let options = WriteOptions::new().durability(*durability);
                 collection.upsert_with(documents.clone(), options)?.durable
+            }
+            Self::Replace(documents, gone) => {
+                let options = WriteOptions::new();
+                collection.upsert_and_delete(documents.clone(), gone, options)?.durable
             }
             Self::Patch(id, changes) => collection.patch(id, changes)?.is_some_and(|r| r.durable),
             Self::Delete(ids) => collection.delete(ids)?.durable,
@@ -105,6 +117,10 @@ impl Step {
     pub fn apply_to_model(&self, model: &mut Model) {
         match self {
             Self::Upsert(documents, _) => model.upsert(documents),
+            Self::Replace(documents, gone) => {
+                model.delete(gone);
+                model.upsert(documents);
+            }
             Self::Patch(id, changes) => {
                 model.patch(id, changes);
             }

@@ -31,7 +31,7 @@ pub(crate) struct Ingest {
     #[arg(long, value_name = "FILE")]
     pub(crate) jsonl: Option<PathBuf>,
     /// A CSV file with the names of its columns in the first line: the id, "title", "text"; all others are
-    /// payload.
+    /// payload; - is stdin.
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
     /// A Parquet file with such columns.

@@ -92,10 +92,11 @@ pub(crate) fn read(path: &Path, format: Format, bytes: &[u8]) -> Result<Content,
     }
 }
 
-/// Reads the rows of a table that was asked for by name; otherwise says why not.
+/// Reads the rows of a table that was asked for by name, `-` for CSV from stdin; otherwise says why not.
 pub(crate) fn read_table(path: &Path, format: Format) -> Result<Vec<Row>, String> {
     let open = || std::fs::File::open(path).map_err(|e| e.to_string());
     match format {
+        Format::Csv if path == Path::new("-") => table::csv(std::io::stdin().lock()).collect(),
         Format::Csv => table::csv(open()?).collect(),
         _ => {
             open()?;
