@@ -18,7 +18,7 @@ SECONDS ?= 600
 .PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
 	fuzz-keep neon
 
-## Builds the command, fetches a model, indexes the READMEs of all crates, answers three queries.
+## Builds the command, fetches a model, indexes the texts of all crates in chunks, answers three queries.
 demo: model
 	$(CARGO) build --release -p lexivec-cli
 	rm -rf $(DEMO)
