@@ -460,7 +460,7 @@ fn a_chunk_is_shown_between_its_neighbours_and_found_by_its_file() {
 fn tables_by_name_are_documents_by_row() {
     let scratch = tempfile::tempdir().expect("a directory");
     let at = |name: &str| scratch.path().join(name);
-    std::fs::write(at("t.csv"), "id,title,text,year,ok\na,1,x,2020,true\n7,,y,,\n")
+    std::fs::write(at("t.csv"), "id,title,text,year,ok\na,1,x,2020,true\n007,,y,1.50,+1\n")
         .expect("written");
     std::fs::write(at("t.parquet"), parquet(&[("a", "x", 2020), ("b", "y", 1999)]))
         .expect("written");
@@ -470,7 +470,8 @@ fn tables_by_name_are_documents_by_row() {
     let found = all(&csv);
     let a = Document::new("a").text("title", "1").text("text", "x");
     assert_eq!(found["a"], a.payload("year", 2020).payload("ok", true));
-    assert_eq!(found["7"], Document::new("7").text("text", "y"));
+    let seven = Document::new("007").text("text", "y");
+    assert_eq!(found["007"], seven.payload("year", 1.5).payload("ok", "+1"));
     let found = all(&table);
     assert_eq!(found["b"], Document::new("b").text("text", "y").payload("year", 1999));
     let file = at("t.parquet");

@@ -131,7 +131,7 @@ fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<Vec<Document>>
 fn rows(file: &Path, format: Format, id_column: &str) -> Outcome<Vec<Document>> {
     let fail =
         |detail: String| Failure::new(format!("{}: {detail}; nothing was written", file.display()));
-    let rows = read_table(file, format).map_err(fail)?.into_iter().enumerate();
+    let rows = read_table(file, format, id_column).map_err(fail)?.into_iter().enumerate();
     let document = |(number, row)| {
         let document = table::document(row, id_column);
         document.map_err(|detail| fail(format!("row {}: {detail}", number + 1)))

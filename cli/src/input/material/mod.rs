@@ -86,18 +86,20 @@ pub(crate) fn read(path: &Path, format: Format, bytes: &[u8]) -> Result<Content,
         Format::Text => Ok(text::read(text::decode(bytes)?)),
         Format::Subtitles => subtitles::read(text::decode(bytes)?),
         Format::JsonLines => rows(table::json_lines(text::decode(bytes)?.as_bytes())),
-        Format::Csv => rows(table::csv(text::decode(bytes)?.as_bytes())),
+        Format::Csv => rows(table::csv(text::decode(bytes)?.as_bytes(), None)),
         // Their libraries may panic, run on or take all memory on bytes that are not what they say.
         Format::Pdf | Format::Parquet => isolated::read(path, Bounds::OF_A_FILE),
     }
 }
 
 /// Reads the rows of a table that was asked for by name, `-` for CSV from stdin; otherwise says why not.
-pub(crate) fn read_table(path: &Path, format: Format) -> Result<Vec<Row>, String> {
+pub(crate) fn read_table(path: &Path, format: Format, id_column: &str) -> Result<Vec<Row>, String> {
     let open = || std::fs::File::open(path).map_err(|e| e.to_string());
     match format {
-        Format::Csv if path == Path::new("-") => table::csv(std::io::stdin().lock()).collect(),
-        Format::Csv => table::csv(open()?).collect(),
+        Format::Csv if path == Path::new("-") => {
+            table::csv(std::io::stdin().lock(), Some(id_column)).collect()
+        }
+        Format::Csv => table::csv(open()?, Some(id_column)).collect(),
         _ => {
             open()?;
             Ok(isolated::read(path, Bounds::OF_A_TABLE)?.rows)

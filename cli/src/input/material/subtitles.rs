@@ -55,9 +55,9 @@ fn time(text: &str) -> Option<u64> {
     };
     let millis = number(fraction).filter(|_| fraction.len() == 3)?;
     let parts: Vec<&str> = whole.split(':').collect();
-    let (hours, minutes, seconds) = match parts.as_slice() {
-        &[h, m, s] => (number(h)?, number(m)?, number(s)?),
-        &[m, s] => (0, number(m)?, number(s)?),
+    let (hours, minutes, seconds) = match *parts.as_slice() {
+        [h, m, s] => (number(h)?, number(m)?, number(s)?),
+        [m, s] => (0, number(m)?, number(s)?),
         _ => return None,
     };
     if minutes > 59 || seconds > 59 {

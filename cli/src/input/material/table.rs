@@ -21,35 +21,38 @@ pub(super) fn json_lines(bytes: &[u8]) -> impl Iterator<Item = Result<Row, Strin
 }
 
 /// The rows of a CSV file whose first line names the columns. A cell that is written as a number or a
-/// truth value is one; an empty cell is none.
-pub(super) fn csv(input: impl Read) -> impl Iterator<Item = Result<Row, String>> {
+/// truth value is one, but for the texts and the ids, if there is a column of them; an empty cell is none.
+pub(super) fn csv(
+    input: impl Read,
+    id_column: Option<&str>,
+) -> impl Iterator<Item = Result<Row, String>> {
     let mut reader = csv::Reader::from_reader(input);
-    let names = reader.headers().cloned();
-    let mut names = Some(names.map(|names| {
-        let plain = |name: &str| name.trim_start_matches('\u{feff}').trim().to_owned();
-        names.iter().map(plain).collect::<Vec<_>>()
-    }));
-    let (failure, names) = match names.take() {
-        Some(Ok(names)) => (None, names),
-        Some(Err(e)) => (Some(Err(e.to_string())), Vec::new()),
-        None => (None, Vec::new()),
+    let (names, failure) = match reader.headers() {
+        Ok(names) => (names.clone(), None),
+        Err(e) => (csv::StringRecord::new(), Some(Err(e.to_string()))),
     };
+    let column = |name: &str| {
+        let name = name.trim_start_matches('\u{feff}').trim().to_owned();
+        let verbatim = id_column == Some(&name) || TEXT_COLUMNS.contains(&name.as_str());
+        (name, verbatim)
+    };
+    let columns: Vec<(String, bool)> = names.iter().map(column).collect();
     let broken = failure.is_some();
     let rows = reader.into_records().take_while(move |_| !broken).map(move |record| {
         let record = record.map_err(|e| e.to_string())?;
-        let cells = names.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
-        Ok(cells.map(|(name, cell)| (name.clone(), value(name, cell))).collect())
+        let cells = columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
+        let value = |verbatim: bool, cell: &str| if verbatim { cell.into() } else { value(cell) };
+        Ok(cells.map(|((name, verbatim), cell)| (name.clone(), value(*verbatim, cell))).collect())
     });
     failure.into_iter().chain(rows)
 }
 
-/// A cell as JSON. What would be written otherwise than it is, as 007 or 1e3, stays a string.
-fn value(name: &str, cell: &str) -> Value {
-    if TEXT_COLUMNS.contains(&name) {
-        return Value::from(cell);
-    }
+/// A cell as JSON. A number is one by JSON's grammar, so that 007 and +1 stay as they are, and so do whole
+/// numbers that are too long for 64 bits.
+fn value(cell: &str) -> Value {
     match serde_json::from_str::<Value>(cell) {
-        Ok(value @ (Value::Number(_) | Value::Bool(_))) if value.to_string() == cell => value,
+        Ok(Value::Bool(truth)) => Value::from(truth),
+        Ok(Value::Number(n)) if !n.is_f64() || cell.contains(['.', 'e', 'E']) => Value::from(n),
         _ => Value::from(cell),
     }
 }
