@@ -45,6 +45,9 @@ pub(crate) fn walk(folder: &Path) -> Outcome<Walk> {
         return Err(Failure::new(detail));
     }
     look(folder, folder, 0, &mut found);
+    if let Some(root) = found.unread.iter().find(|unread| unread.path.is_empty()) {
+        return Err(Failure::new(format!("cannot read {}: {}", folder.display(), root.reason)));
+    }
     found.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
