@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Recall(Recall),
     /// Measure the speed of searches, and their recall.
     Bench(Bench),
+    /// Give all documents the vectors of another model.
+    Reembed(Reembed),
     /// Delete documents, by id or by filter.
     Delete(Delete),
     /// Bring every write from the log into segment files.
@@ -524,6 +526,17 @@ pub(crate) struct Diff {
     pub(crate) exact: bool,
     #[command(flatten)]
     pub(crate) models: Models,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Reembed {
+    /// Directory of the collection.
+    pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -39,8 +39,8 @@ mod vector;
 
 pub use collection::{
     AdapterInfo, Collection, CompactOptions, CompactReport, Feedback, Inspection, LearnReceipt,
-    MergeReport, Problem, Receipt, RepairReport, ScrollPage, SegmentStats, Snapshot, Stats,
-    TrainReport, VerifyLevel, VerifyReport, WriteOptions,
+    MergeReport, Problem, Receipt, ReembedOptions, ReembedReport, RepairReport, ScrollPage,
+    SegmentStats, Snapshot, Stats, TrainReport, VerifyLevel, VerifyReport, WriteOptions,
 };
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};

@@ -73,6 +73,8 @@ pub const GATE_MARGIN: f64 = 0.005;
 pub const MAX_RECALL_QUERIES: usize = 100_000;
 /// Queries of one tuning, at the most: each is fused under several hundred settings.
 pub const MAX_TUNE_QUERIES: usize = 10_000;
+/// Rows of a segment that is embedded anew, at the most: they are in memory at once. A compaction joins them.
+pub const REEMBED_ROWS: usize = 100_000;
 /// Ids that one query's feedback names, at the most.
 pub const MAX_FEEDBACK_IDS: usize = 1_000;
 /// Requests answered at once in one batch, at the most.

@@ -275,11 +275,7 @@ impl Options {
                         field.dim
                     )));
                 }
-                Some(EmbedderRecord {
-                    name: model.name().to_owned(),
-                    hash: model.hash().to_owned(),
-                    field: field.name.clone(),
-                })
+                Some(EmbedderRecord::of(model.as_ref(), &field.name)?)
             }
         };
         let schema = Schema {

@@ -13,7 +13,9 @@ use crate::limits::{
     CODES_MIN_ROWS, DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M,
     MAX_NAME_BYTES, MAX_PROFILES, MAX_TOKEN_DIMENSION,
 };
+use crate::model::Embedder;
 use crate::options::Durability;
+use crate::vector::distance::{inverse_norm, similarity};
 use crate::vector::hnsw::MAX_GRAPH_ROWS;
 
 /// Out-degree of a graph where none is named: what most engines take.
@@ -245,7 +247,7 @@ impl VectorField {
 }
 
 /// Which model made the collection's vectors.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmbedderRecord {
     /// The model's own name.
@@ -254,6 +256,71 @@ pub struct EmbedderRecord {
     pub hash: String,
     /// The vector field it fills.
     pub field: String,
+    /// What it made of [`CANARY_TEXTS`] when it was recorded; none in collections made before there were any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canaries: Vec<Option<Vec<f32>>>,
+}
+
+/// Texts whose vectors are kept, to tell whether a model of the right name and hash makes what it made: files do not
+/// decide everything where a service or a new machine computes.
+pub const CANARY_TEXTS: [&str; 2] =
+    ["A canary sings in a coal mine.", "search engines rank documents by their relevance"];
+/// Cosine from which on a canary is the one it was. Machines differ in the last bits of sums, by 1e-6 and less.
+const SAME_COSINE: f64 = 0.999;
+
+impl EmbedderRecord {
+    /// The record of a model that fills a field.
+    ///
+    /// # Errors
+    /// When the model fails.
+    pub(crate) fn of(model: &dyn Embedder, field: &str) -> Result<Self> {
+        Ok(Self {
+            name: model.name().to_owned(),
+            hash: model.hash().to_owned(),
+            field: field.to_owned(),
+            canaries: model.embed(&CANARY_TEXTS)?,
+        })
+    }
+
+    /// Refuses a model that makes other vectors than the one recorded.
+    ///
+    /// # Errors
+    /// [`Error::Embedder`] says in what it differs.
+    pub(crate) fn check(&self, model: &dyn Embedder) -> Result<()> {
+        if self.hash != model.hash() {
+            return Err(Error::Embedder(format!(
+                "the collection's vectors were made by {} ({}), the model given is {} ({}); \
+                 vectors of two models cannot be compared: open the folder it was made with, a \
+                 transformer in the precision it had then (int8 if none was given, or float), or \
+                 embed the collection anew (`lexivec reembed`)",
+                self.name,
+                self.hash,
+                model.name(),
+                model.hash()
+            )));
+        }
+        if self.canaries.is_empty() {
+            return Ok(());
+        }
+        let same = |(was, is): (&Option<Vec<f32>>, &Option<Vec<f32>>)| match (was, is) {
+            (Some(was), Some(is)) => {
+                let units = inverse_norm(was) * inverse_norm(is);
+                let fits = was.len() == is.len();
+                fits && f64::from(similarity(Metric::Cosine, was, is, units)) >= SAME_COSINE
+            }
+            (was, is) => was.is_none() && is.is_none(),
+        };
+        let now = model.embed(&CANARY_TEXTS)?;
+        if self.canaries.len() == now.len() && self.canaries.iter().zip(&now).all(same) {
+            return Ok(());
+        }
+        Err(Error::Embedder(format!(
+            "model {} has the name and the hash of the collection's, and makes other vectors than it made then of \
+             the same texts: what computes it was changed; bring that back, or embed the collection anew \
+             (`lexivec reembed`)",
+            model.name()
+        )))
+    }
 }
 
 fn is_usual(bm25: &Bm25) -> bool {
@@ -325,6 +392,27 @@ impl Schema {
                 .collect(),
             has_embedder: self.embedder.is_some(),
         }
+    }
+
+    /// True if both are the same but for what may change.
+    pub(crate) fn has_the_rows_of(&self, other: &Self) -> bool {
+        Self { profiles: BTreeMap::new(), ..self.clone() }
+            == Self { profiles: BTreeMap::new(), ..other.clone() }
+    }
+
+    /// The same with the vectors of another model.
+    pub(crate) fn with_model(&self, model: &dyn Embedder, field: &str) -> Result<Self> {
+        let mut schema = self.clone();
+        schema.embedder = Some(EmbedderRecord::of(model, field)?);
+        for field in schema.vectors.iter_mut().filter(|f| f.name == field) {
+            // Chosen for the old dimension, unless somebody chose another.
+            if field.quantization == Quantization::usual(field.dim) {
+                field.quantization = Quantization::usual(model.dim());
+            }
+            field.dim = model.dim();
+        }
+        schema.validate()?;
+        Ok(schema)
     }
 
     /// Checks names, counts and ranges.

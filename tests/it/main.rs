@@ -24,6 +24,7 @@ mod models;
 mod plans;
 mod processes;
 mod ranking;
+mod reembed;
 mod stable;
 mod text;
 mod tidy;

@@ -18,6 +18,7 @@ mod material;
 mod model;
 mod profile;
 mod recall;
+mod reembed;
 mod repair;
 mod search;
 mod serve;
@@ -65,6 +66,7 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Profile(args) => profile::run(args.verb, open),
         Command::Learn(args) => learn::run(&args, open),
         Command::Adapter(args) => adapter::run(args.verb, open),
+        Command::Reembed(args) => reembed::run(&args, open),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args.verb),
         Command::ReadMaterial(args) => material::read(&args),

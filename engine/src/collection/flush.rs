@@ -10,6 +10,7 @@ use super::generation::{Generation, LiveSegment};
 use super::shared::Shared;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
 use crate::text::SegmentText;
 
@@ -114,6 +115,16 @@ impl Shared {
         rows: u32,
         build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentText)>,
     ) -> Result<LiveSegment> {
+        self.write_segment_of(&self.schema, rows, build)
+    }
+
+    /// [`write_segment`](Self::write_segment), of another schema.
+    pub(super) fn write_segment_of(
+        &self,
+        schema: &Schema,
+        rows: u32,
+        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentText)>,
+    ) -> Result<LiveSegment> {
         let (name, segment) = {
             let mut directory = self.directory.lock();
             let name = directory.new_segment_name();
@@ -125,8 +136,8 @@ impl Shared {
         let opened = build(&name, segment).and_then(|(file, text)| {
             let (alive, statistics, curves) = (Vec::new(), text.to_bytes(), Vec::new());
             let mut entry = SegmentEntry { file, segment, rows, alive, statistics, curves };
-            let mut segment = Segment::open(self.vfs.as_ref(), &self.schema, &entry)?;
-            entry.curves = segment.measure_curves(self.schema.seed)?;
+            let mut segment = Segment::open(self.vfs.as_ref(), schema, &entry)?;
+            entry.curves = segment.measure_curves(schema.seed)?;
             let (segment, alive) = (Arc::new(segment), Arc::new(RowSet::full(rows)));
             Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
         });
@@ -191,7 +202,7 @@ impl Shared {
     }
 
     /// [`commit`](Self::commit), with another schema if one is given.
-    fn commit_with(
+    pub(super) fn commit_with(
         &self,
         schema: Option<Vec<u8>>,
         segments: Vec<SegmentEntry>,

@@ -11,6 +11,7 @@ mod learning;
 mod operation;
 mod profiles;
 mod read;
+mod reembed;
 mod repair;
 mod shared;
 mod snapshot;
@@ -41,6 +42,7 @@ pub(crate) use learning::Adapters;
 pub use learning::{AdapterInfo, Feedback, LearnReceipt, TrainReport};
 use operation::Operation;
 pub use read::ScrollPage;
+pub use reembed::{ReembedOptions, ReembedReport};
 pub use repair::RepairReport;
 use shared::{Bell, Shared, Writes};
 pub use snapshot::Snapshot;
@@ -68,7 +70,7 @@ pub struct Collection {
     shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<HandedReranker>,
-    learning: learning::Learning,
+    learning: Arc<learning::Learning>,
 }
 
 impl Collection {
@@ -195,7 +197,7 @@ impl Collection {
             true => Some(Background::start(&shared)?),
             false => None,
         };
-        let learning = learning::Learning::open(shared.vfs.root(), &shared.schema)?;
+        let learning = Arc::new(learning::Learning::open(shared.vfs.root(), &shared.schema)?);
         Ok(Self { _background: background, shared, embedder: None, reranker: None, learning })
     }
 
@@ -211,18 +213,8 @@ impl Collection {
                         .to_owned(),
                 ));
             }
-            Some(record) if record.hash != embedder.hash() => {
-                return Err(Error::Embedder(format!(
-                    "the collection's vectors were made by {} ({}), the model given is {} ({}); \
-                     vectors of two models cannot be compared: open the folder it was made with, a \
-                     transformer in the precision it had then (int8 if none was given, or float)",
-                    record.name,
-                    record.hash,
-                    embedder.name(),
-                    embedder.hash()
-                )));
-            }
             Some(record) => {
+                record.check(embedder.as_ref())?;
                 let field = self.schema().vectors.iter().find(|f| f.name == record.field);
                 if field.is_none_or(|f| f.dim != embedder.dim()) {
                     return Err(Error::Embedder(format!(
@@ -346,12 +338,18 @@ impl Collection {
         let current = shared.current.load_full();
         let seen = shared.visible.load(Ordering::Acquire);
         directory.refresh()?;
+        let newest_schema = Schema::of(directory.manifest())?;
+        if !newest_schema.has_the_rows_of(&shared.schema) {
+            return Err(Error::Embedder(
+                "the collection was embedded anew by another model since it was opened; open it again".to_owned(),
+            ));
+        }
         let (generation, content) = load_newest(&mut directory, &shared.schema, Some(&current))?;
         let newest = content.next_lsn - 1;
         if generation.number == current.number && newest == seen {
             return Ok(false);
         }
-        shared.profiles.store(Arc::new(Schema::of(directory.manifest())?.profiles));
+        shared.profiles.store(Arc::new(newest_schema.profiles));
         if generation.number > current.number {
             shared.current.store(Arc::new(generation));
         }

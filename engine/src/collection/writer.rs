@@ -17,6 +17,7 @@ use super::shared::{Shared, Writes};
 use crate::document::{Document, check_batch, check_embedded, json_bytes};
 use crate::error::{Error, Result};
 use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES, MAX_UNFLUSHED_BYTES};
+use crate::model::Embedder;
 use crate::options::Durability;
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
@@ -273,59 +274,13 @@ impl Collection {
         }
     }
 
-    /// Fills the embedder's vector field of every document that has text and no vector there.
     fn embed(
         &self,
         documents: &mut [Document],
         progress: &(dyn Fn(Stage, usize, usize) + Sync),
     ) -> Result<()> {
-        let schema = self.schema();
-        let Some(record) = &schema.embedder else {
-            return Ok(());
-        };
-        let wanting: Vec<usize> = documents
-            .iter()
-            .enumerate()
-            .filter(|(_, d)| !d.vectors.contains_key(&record.field))
-            .map(|(i, _)| i)
-            .collect();
-        if wanting.is_empty() {
-            return Ok(());
-        }
-        let Some(model) = &self.embedder else {
-            return Err(Error::Embedder(format!(
-                "the collection's vectors are made by {} ({}); hand that model in, or give every \
-                 document a vector",
-                record.name, record.hash
-            )));
-        };
-        let mut done = 0;
-        for batch in wanting.chunks(EMBED_BATCH) {
-            let texts: Vec<String> = batch
-                .iter()
-                .filter_map(|&i| documents.get(i))
-                .map(|d| d.joined_text(schema))
-                .collect();
-            let views: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let vectors = model.embed(&views)?;
-            if vectors.len() != batch.len() {
-                return Err(Error::Embedder(format!(
-                    "model {} gave {} vectors for {} texts",
-                    model.name(),
-                    vectors.len(),
-                    batch.len()
-                )));
-            }
-            for (&i, vector) in batch.iter().zip(vectors) {
-                if let (Some(document), Some(vector)) = (documents.get_mut(i), vector) {
-                    check_embedded(schema, model.as_ref(), &vector)?;
-                    document.vectors.insert(record.field.clone(), vector);
-                }
-            }
-            done += batch.len();
-            progress(Stage::Embed, done, wanting.len());
-        }
-        Ok(())
+        let progress = Progress { tell: progress, cancelled: &NEVER };
+        embed(self.schema(), self.embedder.as_deref(), documents, &progress)
     }
 }
 
@@ -465,6 +420,58 @@ impl Shared {
         self.note(self.commit_again().map(drop));
         Ok(Receipt { written: documents.len(), deleted, durable: true, ..self.receipt(log) })
     }
+}
+
+/// Fills the embedder's vector field of every document that has text and no vector there.
+pub(super) fn embed(
+    schema: &Schema,
+    model: Option<&dyn Embedder>,
+    documents: &mut [Document],
+    progress: &Progress<'_>,
+) -> Result<()> {
+    let Some(record) = &schema.embedder else {
+        return Ok(());
+    };
+    let wanting: Vec<usize> = documents
+        .iter()
+        .enumerate()
+        .filter(|(_, d)| !d.vectors.contains_key(&record.field))
+        .map(|(i, _)| i)
+        .collect();
+    if wanting.is_empty() {
+        return Ok(());
+    }
+    let Some(model) = model else {
+        return Err(Error::Embedder(format!(
+            "the collection's vectors are made by {} ({}); hand that model in, or give every \
+             document a vector",
+            record.name, record.hash
+        )));
+    };
+    let mut done = 0;
+    for batch in wanting.chunks(EMBED_BATCH) {
+        let texts: Vec<String> =
+            batch.iter().filter_map(|&i| documents.get(i)).map(|d| d.joined_text(schema)).collect();
+        let views: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let vectors = model.embed(&views)?;
+        if vectors.len() != batch.len() {
+            return Err(Error::Embedder(format!(
+                "model {} gave {} vectors for {} texts",
+                model.name(),
+                vectors.len(),
+                batch.len()
+            )));
+        }
+        for (&i, vector) in batch.iter().zip(vectors) {
+            if let (Some(document), Some(vector)) = (documents.get_mut(i), vector) {
+                check_embedded(schema, model, &vector)?;
+                document.vectors.insert(record.field.clone(), vector);
+            }
+        }
+        done += batch.len();
+        progress.report(Stage::Embed, done, wanting.len())?;
+    }
+    Ok(())
 }
 
 /// Bytes a batch takes in the log, roughly.

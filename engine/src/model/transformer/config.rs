@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use lexivec_storage::Vfs;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::super::folder::Folder;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ const MAX_CONFIG_BYTES: u64 = 1 << 20;
 const MAX_SIZE: usize = 8_192;
 
 /// The members of `config.json` that matter.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Config {
     model_type: String,
     pub(super) hidden_size: usize,
@@ -66,7 +66,7 @@ fn epsilon() -> f32 {
 }
 
 /// What is between the two layers of a feed-forward part.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Activation {
     /// By the error function.
@@ -78,7 +78,8 @@ pub(super) enum Activation {
 }
 
 /// How the vectors of tokens become that of their text.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Pooling {
     /// The mean of all.
     Mean,
@@ -87,7 +88,7 @@ pub(super) enum Pooling {
 }
 
 /// What is to be done around the model.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct Setup {
     pub(super) pooling: Pooling,
     /// True if vectors are brought to unit length.

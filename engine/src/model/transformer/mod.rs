@@ -14,6 +14,7 @@ pub(super) use config::Architecture;
 use std::path::Path;
 
 use rayon::prelude::*;
+use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
 use self::config::{Config, Pooling, Setup};
@@ -62,7 +63,9 @@ impl Model {
         };
         encoder.read_words_from(folder.map(FILE)?);
         hasher.update(&tokenizer_bytes);
-        hasher.update(format!("{config:?} {setup:?} {}", precision.name()).as_bytes());
+        // By their names, in the order of these: what the code calls them may change, what files say may not.
+        let decides = json!({ "config": config, "setup": setup, "precision": precision.name() });
+        hasher.update(decides.to_string().as_bytes());
         let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         let hash = format!("{:032x}", hasher.digest128());
         Ok((Self { name, hash, setup, tokenizer, encoder }, head))
