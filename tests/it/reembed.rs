@@ -61,8 +61,8 @@ fn fill(collection: &Collection) {
     let row = |i: usize, word: &str| {
         Document::new(format!("r{i}")).text("text", format!("{word} {}", WORDS[i % 6]))
     };
-    for part in 0..3 {
-        let rows = (part * 20..part * 20 + 20).map(|i| row(i, WORDS[part]));
+    for (part, word) in WORDS.iter().enumerate().take(3) {
+        let rows = (part * 20..part * 20 + 20).map(|i| row(i, word));
         collection.upsert(rows.collect()).expect("written");
         collection.flush().expect("flushed");
     }
