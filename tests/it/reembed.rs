@@ -9,7 +9,7 @@ use lexivec::query::request::Leg;
 use lexivec::storage::{CrashPolicy, FaultyVfs};
 use lexivec::{
     Collection, Document, Error, Filter, OpenOptions, Options, Profile, ReembedOptions,
-    SearchRequest, VerifyLevel,
+    SearchRequest, VerifyLevel, WriteOptions,
 };
 
 use crate::embedder::{TABLE, model};
@@ -191,6 +191,21 @@ fn a_model_that_makes_other_vectors_than_its_name_stands_for_is_refused() {
     drop(Collection::create(&plain, Options::new()).expect("made"));
     let error = Collection::reembed(&plain, Letters::new(5), &ReembedOptions::default());
     assert!(error.expect_err("no model").to_string().contains("come from outside"));
+}
+
+#[test]
+fn a_write_that_nobody_wants_any_more_ends_while_it_is_embedded() {
+    let options = Options::new().embedder(Letters::new(5));
+    let collection = Collection::in_memory(options).expect("made");
+    let cancelled = AtomicBool::new(false);
+    let end = |_, _, _| cancelled.store(true, Ordering::Relaxed);
+    let row = |i: usize| Document::new(format!("r{i}")).text("text", "wing");
+    let rows: Vec<Document> = (0..3_000).map(row).collect();
+    let write = |options| collection.upsert_with(rows.clone(), options);
+    let error = write(WriteOptions::new().progress(&end).cancelled(&cancelled));
+    assert!(matches!(error, Err(Error::Cancelled)), "{error:?}");
+    assert_eq!(collection.count(&Filter::All).expect("counted"), 0);
+    assert_eq!(write(WriteOptions::new()).expect("written").written, 3_000);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lexivec_query::filter::Filter;
 use lexivec_storage::{Error as StorageError, Log};
@@ -49,11 +49,13 @@ pub struct WriteOptions<'a> {
     pub durability: Option<Durability>,
     /// Told the stage, rows done and rows in all.
     pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
+    /// Set by somebody who does not want the write any more: nothing is written then, unless it is done.
+    pub cancelled: &'a AtomicBool,
 }
 
 impl Default for WriteOptions<'_> {
     fn default() -> Self {
-        Self { durability: None, progress: &|_, _, _| {} }
+        Self { durability: None, progress: &|_, _, _| {}, cancelled: &NEVER }
     }
 }
 
@@ -63,9 +65,19 @@ impl<'a> WriteOptions<'a> {
         Self::default()
     }
 
+    fn as_progress(&self) -> Progress<'a> {
+        Progress { tell: self.progress, cancelled: self.cancelled }
+    }
+
     /// See [`durability`](Self::durability).
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);
+        self
+    }
+
+    /// See [`cancelled`](Self::cancelled).
+    pub fn cancelled(mut self, cancelled: &'a AtomicBool) -> Self {
+        self.cancelled = cancelled;
         self
     }
 
@@ -98,7 +110,7 @@ impl Collection {
     ) -> Result<Receipt> {
         self.shared.writable()?;
         check_batch(self.schema(), &documents)?;
-        self.embed(&mut documents, options.progress)?;
+        self.embed(&mut documents, &options.as_progress())?;
         self.write_checked(documents, options)
     }
 
@@ -122,7 +134,7 @@ impl Collection {
         }
         self.shared.writable()?;
         check_batch(self.schema(), &documents)?;
-        self.embed(&mut documents, options.progress)?;
+        self.embed(&mut documents, &options.as_progress())?;
         let _watch = self.shared.poison.watch();
         let gone: Vec<&str> = gone.iter().map(AsRef::as_ref).collect();
         self.shared.write_directly(&documents, &gone, options)
@@ -274,13 +286,8 @@ impl Collection {
         }
     }
 
-    fn embed(
-        &self,
-        documents: &mut [Document],
-        progress: &(dyn Fn(Stage, usize, usize) + Sync),
-    ) -> Result<()> {
-        let progress = Progress { tell: progress, cancelled: &NEVER };
-        embed(self.schema(), self.embedder.as_deref(), documents, &progress)
+    fn embed(&self, documents: &mut [Document], progress: &Progress<'_>) -> Result<()> {
+        embed(self.schema(), self.embedder.as_deref(), documents, progress)
     }
 }
 
@@ -350,7 +357,7 @@ impl Shared {
         options: WriteOptions<'_>,
     ) -> Result<Receipt> {
         let rows: Vec<&Document> = documents.iter().collect();
-        let progress = Progress { tell: options.progress, cancelled: &NEVER };
+        let progress = options.as_progress();
         let batch = self.write_segment(rows.len() as u32, |name, id| {
             let (vfs, schema) = (self.vfs.as_ref(), &self.schema);
             SegmentBuilder { vfs, schema, graphs: true, progress: &progress }.write(name, id, &rows)
