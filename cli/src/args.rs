@@ -116,6 +116,9 @@ pub(crate) struct New {
     /// When writes to a new collection are acknowledged: sync, interval or bulk.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
+    /// Let the model of a new collection also make token vectors, for --rerank late-interaction.
+    #[arg(long)]
+    pub(crate) late_interaction: bool,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 }

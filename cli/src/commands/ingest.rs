@@ -205,6 +205,9 @@ pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if args.new.separate_fields && schema.join_text {
         return Err(differs("text", "searched as one field".to_owned()));
     }
+    if args.new.late_interaction && schema.embedder.as_ref().is_none_or(|e| e.tokens.is_none()) {
+        return Err(differs("late interaction", "not made by a model".to_owned()));
+    }
     if schema.embedder.is_none() {
         return Ok(collection);
     }
