@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use lexivec::model::{CrossEncoder, Embedder, Precision, Reranker, open_embedder};
 
+use crate::endpoint::{Address, Endpoint, Key};
 use crate::exit::{Failure, Outcome};
 
 /// The model that makes vectors of words.
@@ -14,6 +15,19 @@ pub(crate) struct ModelArgs {
     /// tokenizer.json) or a static table. A collection takes the one it was made with.
     #[arg(id = "model", long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
     pub(crate) folder: Option<PathBuf>,
+    /// URL of an endpoint with OpenAI's embeddings, without /embeddings, instead: texts are sent there. A collection
+    /// records URL, name and dimension; of the weights behind them it knows nothing.
+    #[arg(long, value_name = "URL", requires = "model_name", conflicts_with_all = ["model", "precision"])]
+    pub(crate) model_url: Option<String>,
+    /// Name of the model at --model-url.
+    #[arg(long, value_name = "NAME", requires = "model_url")]
+    pub(crate) model_name: Option<String>,
+    /// Variable of the environment with the key for --model-url.
+    #[arg(long, value_name = "VARIABLE", requires = "model_url")]
+    pub(crate) model_key_env: Option<String>,
+    /// Components of the vectors of --model-url; one text is sent to learn it if not given.
+    #[arg(long, value_name = "N", requires = "model_url")]
+    pub(crate) model_dim: Option<usize>,
     /// How transformers compute: int8 or float; int8 if not given. It decides the vectors, so that a
     /// collection takes its model in the precision it was made with.
     #[arg(long, env = "LEXIVEC_PRECISION")]
@@ -21,8 +35,18 @@ pub(crate) struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// True if a model is named.
+    pub(crate) fn is_named(&self) -> bool {
+        self.folder.is_some() || self.model_url.is_some()
+    }
+
     /// Opens the embedder, if one is named.
     pub(crate) fn embedder(&self) -> Outcome<Option<Arc<dyn Embedder>>> {
+        if let (Some(url), Some(name)) = (&self.model_url, &self.model_name) {
+            let key = self.model_key_env.as_deref().map(Key::from_env).transpose()?;
+            let endpoint = Endpoint::open(Address { url, name, key, dim: self.model_dim })?;
+            return Ok(Some(Arc::new(endpoint)));
+        }
         let Some(folder) = &self.folder else { return Ok(None) };
         let opened = open_embedder(folder, self.precision);
         opened.map(Some).map_err(|e| failed("--model", folder, &e))

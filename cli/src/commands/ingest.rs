@@ -225,7 +225,7 @@ pub(super) fn make(
     dim: Option<usize>,
     documents: &[Document],
 ) -> Outcome<Collection> {
-    if args.new.metric.is_some() && dim.is_none() && args.new.model.folder.is_none() {
+    if args.new.metric.is_some() && dim.is_none() && !args.new.model.is_named() {
         return Err(Failure::usage(
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
         ));
