@@ -1,6 +1,7 @@
 //! The `lexivec` command: collections in directories, without a server running.
 #![forbid(unsafe_code)]
 
+mod added;
 mod args;
 mod commands;
 mod endpoint;
@@ -9,6 +10,7 @@ mod input;
 mod model;
 mod output;
 mod ranking;
+mod wheel;
 
 use std::process::ExitCode;
 

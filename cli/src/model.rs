@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use lexivec::model::{CrossEncoder, Embedder, Precision, Reranker, open_embedder};
 
+use crate::added;
 use crate::endpoint::{Address, Endpoint, Key};
 use crate::exit::{Failure, Outcome};
 
 /// The model that makes vectors of words.
 #[derive(clap::Args)]
 pub(crate) struct ModelArgs {
-    /// Folder of the model that makes vectors of words: a transformer (config.json, model.safetensors,
+    /// Folder of the model that makes vectors of words, or name of one that was added with `lexivec model add`: a transformer (config.json, model.safetensors,
     /// tokenizer.json) or a static table. A collection takes the one it was made with.
     #[arg(id = "model", long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
     pub(crate) folder: Option<PathBuf>,
@@ -48,6 +49,7 @@ impl ModelArgs {
             return Ok(Some(Arc::new(endpoint)));
         }
         let Some(folder) = &self.folder else { return Ok(None) };
+        let folder = &added::find(folder)?;
         let opened = open_embedder(folder, self.precision);
         opened.map(Some).map_err(|e| failed("--model", folder, &e))
     }
@@ -58,7 +60,7 @@ impl ModelArgs {
 pub(crate) struct Models {
     #[command(flatten)]
     pub(crate) vectors: ModelArgs,
-    /// Folder of the cross-encoder for the rerank "model".
+    /// Folder of the cross-encoder for the rerank "model", or name of an added one.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) rerank_model: Option<PathBuf>,
 }
@@ -67,6 +69,7 @@ impl Models {
     /// Opens the cross-encoder, if one is named, in the precision of the other model.
     pub(crate) fn reranker(&self) -> Outcome<Option<Arc<dyn Reranker>>> {
         let Some(folder) = &self.rerank_model else { return Ok(None) };
+        let folder = &added::find(folder)?;
         let opened = CrossEncoder::open(folder, self.vectors.precision.unwrap_or_default());
         let opened = opened.map_err(|e| failed("--rerank-model", folder, &e))?;
         Ok(Some(Arc::new(opened)))

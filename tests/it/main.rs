@@ -1,6 +1,7 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
 
+mod added;
 mod answers;
 mod bad_input;
 mod bench;
