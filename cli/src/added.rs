@@ -11,6 +11,8 @@ use crate::exit::{Failure, Outcome};
 const MAX_FILES: usize = 100;
 /// Folders below a model's that are looked into: that of its pooling.
 const MAX_DEPTH: usize = 1;
+/// Bytes of a name.
+const MAX_NAME_BYTES: usize = 128;
 /// Endings of a model's files.
 const ENDINGS: [&str; 4] = ["json", "safetensors", "txt", "md"];
 /// Beginnings of names of files without such an ending that are taken along.
@@ -67,10 +69,13 @@ pub(crate) fn names(folder: &Path) -> Outcome<Vec<String>> {
     Ok(names)
 }
 
-/// True of a name that a model may be added under: letters, digits, `_`, `-`, `.`, and no `.` first.
+/// True of a name that a model may be added under: letters, digits, `_`, `-`, `.`, and neither `.` nor `-` first.
 pub(crate) fn is_name(name: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
-    !name.is_empty() && !name.starts_with('.') && name.len() <= 128 && name.bytes().all(fits)
+    !name.is_empty()
+        && !name.starts_with(['.', '-'])
+        && name.len() <= MAX_NAME_BYTES
+        && name.bytes().all(fits)
 }
 
 /// Copies the files of a model into a folder of models. It is there whole or not at all: the copy is opened
@@ -79,7 +84,8 @@ pub(crate) fn add(files: &[Part], name: &str, into: &Path) -> Outcome<ModelInfo>
     let target = into.join(name);
     let at = |path: &Path, e: std::io::Error| Failure::new(format!("{}: {e}", path.display()));
     if !is_name(name) {
-        let detail = "is no name for a model; use letters, digits, '_', '-' and '.', or give --name";
+        let detail =
+            "is no name for a model; use letters, digits, '_', '-' and '.', or give --name";
         return Err(Failure::usage(format!("{name:?} {detail}")));
     }
     if target.exists() {
@@ -97,7 +103,8 @@ pub(crate) fn add(files: &[Part], name: &str, into: &Path) -> Outcome<ModelInfo>
         let written = fs::File::open(&to).and_then(|file| file.sync_all());
         written.map_err(|e| at(&to, e))?;
     }
-    let info = ModelInfo::of(&copy, None).map_err(|e| Failure::new(format!("{e}; nothing was added")))?;
+    let info =
+        ModelInfo::of(&copy, None).map_err(|e| Failure::new(format!("{e}; nothing was added")))?;
     fs::rename(&copy, &target).map_err(|e| at(&target, e))?;
     fs::File::open(into).and_then(|folder| folder.sync_all()).map_err(|e| at(into, e))?;
     Ok(info)

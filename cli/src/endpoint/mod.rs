@@ -50,7 +50,9 @@ impl Key {
     /// Takes the key from a variable of the environment.
     pub(crate) fn from_env(variable: &str) -> Outcome<Self> {
         let fault = |what: &str| {
-            Failure::usage(format!("--model-key-env {variable}: the variable {what}; set it to the key"))
+            Failure::usage(format!(
+                "--model-key-env {variable}: the variable {what}; set it to the key"
+            ))
         };
         let key = std::env::var(variable).map_err(|e| match e {
             std::env::VarError::NotPresent => fault("is not set"),
@@ -94,7 +96,7 @@ impl Endpoint {
     /// Looks at the address, and asks for the dimension if it is not given.
     ///
     /// The hash that collections record is of URL, name and dimension: the endpoint tells nothing of its
-    /// weights, so that nobody notices when another model answers under the same name.
+    /// weights. That another model answers under the same name is told by the collection's canaries alone.
     pub(crate) fn open(address: Address<'_>) -> Outcome<Self> {
         Self::open_with(address, Box::new(std::thread::sleep))
     }
@@ -197,7 +199,8 @@ fn checked(url: &str) -> Outcome<&str> {
     let form = "give one as https://HOST/v1 or http://127.0.0.1:PORT/v1";
     // Not shown: it may have a password in it.
     if url.split(['/', '?', '#']).nth(2).is_some_and(|host| host.contains('@')) {
-        let detail = "--model-url has a user in it; leave it out and name a key with --model-key-env";
+        let detail =
+            "--model-url has a user in it; leave it out and name a key with --model-key-env";
         return Err(Failure::usage(detail));
     }
     let parsed: Uri = url.parse().map_err(|e| fault(&format!("{e}; {form}")))?;

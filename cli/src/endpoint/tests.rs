@@ -113,7 +113,10 @@ fn what_is_no_answer_is_told_at_once_and_without_the_key() {
     let echo = format!(r#"{{"error": {{"message": "no such key:\n{SECRET}"}}}}"#);
     let of = |body: &str| answer("200 OK", "", body);
     for (given, expected) in [
-        (answer("401 Unauthorized", "", &echo), "no such key: [key]; name a key with --model-key-env"),
+        (
+            answer("401 Unauthorized", "", &echo),
+            "no such key: [key]; name a key with --model-key-env",
+        ),
         (answer("404 Not Found", "", "nothing here"), "nothing here; look at --model-url"),
         (answer("400 Bad Request", "", r#"{"error": "too long"}"#), "400 Bad Request: too long"),
         (answer("302 Found", "location: http://127.0.0.1:1/\r\n", ""), "it is elsewhere"),
@@ -192,7 +195,8 @@ fn the_hash_is_of_url_name_and_dimension() {
     };
     let own = hash("http://h/v1", "m", 2);
     assert_eq!((hash("http://h/v1/", "m", 2), own.len()), (own.clone(), 32));
-    for other in [hash("http://i/v1", "m", 2), hash("http://h/v1", "n", 2), hash("http://h/v1", "m", 3)]
+    for other in
+        [hash("http://i/v1", "m", 2), hash("http://h/v1", "n", 2), hash("http://h/v1", "m", 3)]
     {
         assert_ne!(other, own);
     }

@@ -48,7 +48,9 @@ pub(super) fn vectors(
     dim: Option<usize>,
 ) -> Result<Vec<Vec<f32>>, String> {
     let answer: Answer = serde_json::from_slice(bytes).map_err(|e| {
-        format!("the answer is not what an endpoint for embeddings gives ({e}); look at --model-url")
+        format!(
+            "the answer is not what an endpoint for embeddings gives ({e}); look at --model-url"
+        )
     })?;
     let mut data = answer.data;
     if data.len() != texts {
