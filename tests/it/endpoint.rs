@@ -95,7 +95,7 @@ fn vectors_of_the_endpoint_are_those_of_its_model() {
     assert!(told.contains("has 32 components, and 16 are expected"), "{told}");
     refused(&["--model-url", &url], 2, "--model-name");
     refused(&[&remote[..], &local[..2]].concat(), 2, "cannot be used with");
-    refused(&["--model-url", "host/v1", "--model-name", "m"], 2, "no URL of http or https");
+    refused(&["--model-url", "host/v1", "--model-name", "m"], 2, "give one as https://HOST/v1");
     refused(&[&remote[..], &["--model-key-env", "LEXIVEC_NO_SUCH"]].concat(), 2, "is not set");
     // A query against a server that is gone.
     let gone = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
