@@ -665,7 +665,7 @@ pub(crate) enum ProfileVerb {
         #[arg(long, default_value_t = 0.95)]
         share: f64,
         #[command(flatten)]
-        model: ModelArgs,
+        model: Box<ModelArgs>,
     },
 }
 

@@ -125,7 +125,7 @@ fn what_is_no_answer_is_told_at_once_and_without_the_key() {
         (of(r#"{"data": []}"#), "0 vectors for 1 texts"),
         (of(r#"{"data": [{"index": 1, "embedding": [1, 2]}]}"#), "no vector has the index 0"),
         (of(r#"{"data": [{"index": 0, "embedding": [1]}]}"#), "1 components, and 2 are expected"),
-        (of(r#"{"data": [{"index": 0, "embedding": [1, 1e99]}]}"#), "no number at component 1"),
+        (of(r#"{"data": [{"index": 0, "embedding": [1, 1e39]}]}"#), "number out of range"),
         ("HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{".to_owned(), "no answer"),
         ("\u{1}\u{2}\r\n\r\n".to_owned(), "no answer"),
     ] {
@@ -164,7 +164,7 @@ fn calls_have_few_texts_and_few_bytes() {
     let mut texts = vec!["a"; 2 * MAX_CALL_TEXTS + 1];
     texts.extend([&long, "a", "a", &long, &long]);
     let parts = parts(&texts);
-    assert_eq!(parts.iter().map(|p| p.len()).collect::<Vec<_>>(), [64, 64, 1, 2, 1, 1, 1]);
+    assert_eq!(parts.iter().map(|p| p.len()).collect::<Vec<_>>(), [64, 64, 2, 2, 1, 1]);
     assert_eq!(parts.concat(), texts);
     assert!(super::parts(&[]).is_empty());
 }
@@ -172,7 +172,7 @@ fn calls_have_few_texts_and_few_bytes() {
 #[test]
 fn urls_that_are_none_are_told() {
     for (url, expected) in [
-        ("127.0.0.1:8009/v1", "no URL of http"),
+        ("127.0.0.1:8009/v1", "give one as https://HOST/v1"),
         ("ftp://host/v1", "no URL of http"),
         ("http:///v1", "--model-url"),
         ("http://host/v1?a=b", "more than a path"),
