@@ -334,7 +334,8 @@ mod tests {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");
-        assert!(matches!(error, Error::NewerFormat { found: (2, 4), .. }), "{error}");
+        let newer = (2, VERSION.1);
+        assert!(matches!(error, Error::NewerFormat { found, .. } if found == newer), "{error}");
     }
 
     #[test]
