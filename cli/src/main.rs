@@ -1,13 +1,16 @@
 //! The `lexivec` command: collections in directories, without a server running.
 #![forbid(unsafe_code)]
 
+mod added;
 mod args;
 mod commands;
+mod endpoint;
 mod exit;
 mod input;
 mod model;
 mod output;
 mod ranking;
+mod wheel;
 
 use std::process::ExitCode;
 

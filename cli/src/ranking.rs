@@ -59,11 +59,12 @@ pub(crate) struct Ranking {
     /// Share of relevance in mmr, the rest is novelty; 0.5 if not given.
     #[arg(long, requires = "rerank")]
     pub(crate) mmr_lambda: Option<f64>,
-    /// Token vectors of the query for late-interaction, as a JSON array of arrays.
+    /// Token vectors of the query for late-interaction, as a JSON array of arrays. The collection's model makes
+    /// them if they are left out.
     #[arg(long, value_name = "JSON", requires = "rerank")]
     pub(crate) query_tokens: Option<String>,
-    /// Token field for late-interaction; the collection's only one if not named.
-    #[arg(long, value_name = "NAME", requires = "query_tokens")]
+    /// Token field for late-interaction; the model's, or the collection's only one, if not named.
+    #[arg(long, value_name = "NAME", requires = "rerank")]
     pub(crate) token_field: Option<String>,
     /// Hits that the rerank sees; 100 if not given.
     #[arg(long, requires = "rerank")]
@@ -117,8 +118,11 @@ impl Ranking {
         if self.mmr_lambda.is_some() && self.rerank != Some(RerankArg::Mmr) {
             return Err(Failure::usage("--mmr-lambda is for --rerank mmr"));
         }
-        if self.query_tokens.is_some() && self.rerank != Some(RerankArg::LateInteraction) {
-            return Err(Failure::usage("--query-tokens is for --rerank late-interaction"));
+        let tokens = [("--query-tokens", &self.query_tokens), ("--token-field", &self.token_field)];
+        for (option, given) in tokens {
+            if given.is_some() && self.rerank != Some(RerankArg::LateInteraction) {
+                return Err(Failure::usage(format!("{option} is for --rerank late-interaction")));
+            }
         }
         let rerank = match self.rerank {
             None => return Ok(None),
@@ -133,12 +137,13 @@ impl Ranking {
     }
 
     fn late_interaction(&self) -> Outcome<Rerank> {
-        let Some(tokens) = &self.query_tokens else {
-            return Err(Failure::usage("--rerank late-interaction needs --query-tokens"));
+        let rerank = match &self.query_tokens {
+            None => Rerank::late_interaction_by_model(),
+            Some(tokens) => Rerank::late_interaction(
+                serde_json::from_str(tokens)
+                    .map_err(|e| Failure::usage(format!("--query-tokens: {e}")))?,
+            ),
         };
-        let tokens = serde_json::from_str(tokens)
-            .map_err(|e| Failure::usage(format!("--query-tokens: {e}")))?;
-        let rerank = Rerank::late_interaction(tokens);
         Ok(match &self.token_field {
             Some(name) => rerank.token_field(name),
             None => rerank,

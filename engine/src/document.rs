@@ -243,7 +243,7 @@ pub(crate) fn vector_fault(field: &VectorField, vector: &[f32]) -> Option<String
 }
 
 /// What is wrong with a list of token vectors of this field, if anything.
-fn tokens_fault(field: &TokenField, vectors: &[Vec<f32>]) -> Option<String> {
+pub(crate) fn tokens_fault(field: &TokenField, vectors: &[Vec<f32>]) -> Option<String> {
     let (name, count) = (&field.name, vectors.len());
     if count == 0 || count > MAX_ROW_TOKENS {
         return Some(format!(

@@ -130,6 +130,7 @@ pub struct Options {
     vectors: Vec<VectorField>,
     tokens: Vec<TokenField>,
     embedder: Option<Arc<dyn Embedder>>,
+    embed_tokens: bool,
     metric: Metric,
     seed: u64,
     graph_min_rows: usize,
@@ -148,6 +149,7 @@ impl Default for Options {
             vectors: Vec::new(),
             tokens: Vec::new(),
             embedder: None,
+            embed_tokens: false,
             metric: Metric::default(),
             seed: 42,
             graph_min_rows: DEFAULT_GRAPH_MIN_ROWS,
@@ -215,6 +217,13 @@ impl Options {
         self
     }
 
+    /// Lets the [`embedder`](Self::embedder) fill the first token field, for late interaction; adds the default
+    /// token field if none is there. Documents that bring token vectors keep their own.
+    pub fn embed_tokens(mut self, embed: bool) -> Self {
+        self.embed_tokens = embed;
+        self
+    }
+
     /// Metric of the vector field that [`embedder`](Self::embedder) adds.
     pub fn metric(mut self, metric: Metric) -> Self {
         self.metric = metric;
@@ -254,11 +263,43 @@ impl Options {
         check_batch(&schema, documents)
     }
 
+    /// Name of the token field that the model fills, if it is to.
+    fn token_field_of(&mut self, model: &dyn Embedder) -> Result<Option<String>> {
+        if !self.embed_tokens {
+            return Ok(None);
+        }
+        let name = model.name();
+        if model.embed_tokens(&[])?.is_none() {
+            return Err(Error::Embedder(format!(
+                "model {name} makes no token vectors; late interaction wants a transformer in a local \
+                 folder, or leave it out"
+            )));
+        }
+        if self.tokens.is_empty() {
+            self.tokens.push(TokenField::new(DEFAULT_TOKEN_FIELD, model.dim()));
+        }
+        match self.tokens.first() {
+            Some(field) if field.dim != model.dim() => Err(Error::Embedder(format!(
+                "model {name} makes token vectors of {} components, field {:?} has {}",
+                model.dim(),
+                field.name,
+                field.dim
+            ))),
+            field => Ok(field.map(|field| field.name.clone())),
+        }
+    }
+
     /// The schema these options describe, checked, and the embedder.
     pub(crate) fn into_schema(mut self) -> Result<(Schema, Option<Arc<dyn Embedder>>)> {
-        let record = match &self.embedder {
+        let record = match self.embedder.clone() {
+            None if self.embed_tokens => {
+                let detail = "a model is to make token vectors and none is handed in; hand one in, or give \
+                              documents token vectors";
+                return Err(Error::invalid("embed_tokens", detail));
+            }
             None => None,
             Some(model) => {
+                let tokens = self.token_field_of(model.as_ref())?;
                 if self.vectors.is_empty() {
                     let field = VectorField::new(DEFAULT_VECTOR_FIELD, model.dim(), self.metric);
                     self.vectors.push(field);
@@ -275,7 +316,7 @@ impl Options {
                         field.dim
                     )));
                 }
-                Some(EmbedderRecord::of(model.as_ref(), &field.name)?)
+                Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model.as_ref(), &field.name)? })
             }
         };
         let schema = Schema {

@@ -259,6 +259,9 @@ pub struct EmbedderRecord {
     /// What it made of [`CANARY_TEXTS`] when it was recorded; none in collections made before there were any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub canaries: Vec<Option<Vec<f32>>>,
+    /// The token field it fills, for late interaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<String>,
 }
 
 /// Texts whose vectors are kept, to tell whether a model of the right name and hash makes what it made: files do not
@@ -279,6 +282,7 @@ impl EmbedderRecord {
             hash: model.hash().to_owned(),
             field: field.to_owned(),
             canaries: model.embed(&CANARY_TEXTS)?,
+            tokens: None,
         })
     }
 
@@ -291,8 +295,8 @@ impl EmbedderRecord {
             return Err(Error::Embedder(format!(
                 "the collection's vectors were made by {} ({}), the model given is {} ({}); \
                  vectors of two models cannot be compared: open the folder it was made with, a \
-                 transformer in the precision it had then (int8 if none was given, or float), or \
-                 embed the collection anew (`lexivec reembed`)",
+                 transformer in the precision it had then (int8 if none was given, or float), or an \
+                 endpoint by the URL, the name and the dimension it had then, or embed the collection anew (`lexivec reembed`)",
                 self.name,
                 self.hash,
                 model.name(),
@@ -391,6 +395,7 @@ impl Schema {
                 .map(|t| CatalogVector { name: t.name.clone(), dim: t.dim })
                 .collect(),
             has_embedder: self.embedder.is_some(),
+            embedded_tokens: self.embedder.as_ref().and_then(|e| e.tokens.clone()),
         }
     }
 
@@ -403,7 +408,20 @@ impl Schema {
     /// The same with the vectors of another model.
     pub(crate) fn with_model(&self, model: &dyn Embedder, field: &str) -> Result<Self> {
         let mut schema = self.clone();
-        schema.embedder = Some(EmbedderRecord::of(model, field)?);
+        let tokens = self.embedder.as_ref().and_then(|record| record.tokens.clone());
+        if let Some(name) = &tokens {
+            if model.embed_tokens(&[])?.is_none() {
+                return Err(Error::Embedder(format!(
+                    "the collection's token vectors {name:?} are made by its model, and model {} makes none; \
+                     hand in a transformer",
+                    model.name()
+                )));
+            }
+            for field in schema.tokens.iter_mut().filter(|f| f.name == *name) {
+                field.dim = model.dim();
+            }
+        }
+        schema.embedder = Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model, field)? });
         for field in schema.vectors.iter_mut().filter(|f| f.name == field) {
             // Chosen for the old dimension, unless somebody chose another.
             if field.quantization == Quantization::usual(field.dim) {
@@ -457,6 +475,11 @@ impl Schema {
             && !self.vectors.iter().any(|v| v.name == e.field)
         {
             return Err(Error::invalid("embedder", format!("no vector field {:?}", e.field)));
+        }
+        if let Some(name) = self.embedder.as_ref().and_then(|e| e.tokens.as_ref())
+            && !self.tokens.iter().any(|t| t.name == *name)
+        {
+            return Err(Error::invalid("embedder", format!("no token field {name:?}")));
         }
         Ok(())
     }

@@ -85,9 +85,10 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<Bound> {
         _ => false,
     };
     let token_field = match kind {
-        Some(RerankKind::LateInteraction { tokens, field }) => {
-            Some(token_field(tokens, field.as_deref(), catalog)?)
-        }
+        Some(RerankKind::LateInteraction { tokens, field }) => Some(match tokens {
+            Some(tokens) => token_field(tokens, field.as_deref(), catalog)?,
+            None => embedded_field(request, field.as_deref(), catalog)?,
+        }),
         _ => None,
     };
     let query_field = match vector || compares {
@@ -153,6 +154,35 @@ fn vector_field<'a>(request: &SearchRequest, catalog: &'a Catalog) -> Result<&'a
     }
 }
 
+/// The token field that the model fills, for a query whose token vectors the model is to make.
+fn embedded_field(
+    request: &SearchRequest,
+    named: Option<&str>,
+    catalog: &Catalog,
+) -> Result<String> {
+    let at = "rerank.late_interaction";
+    if let Some(named) = named {
+        token_field(&[], Some(named), catalog)?;
+    }
+    let Some(filled) = &catalog.embedded_tokens else {
+        let detail = "no model fills this collection's token vectors; give \"query_tokens\", or make the \
+                      collection with late interaction of its model";
+        return Err(Error::invalid(at, detail));
+    };
+    if let Some(named) = named.filter(|named| named != filled) {
+        let detail = format!(
+            "the model fills field {filled:?}, not {named:?}; name that one, or give \"query_tokens\""
+        );
+        return Err(Error::invalid(format!("{at}.field"), detail));
+    }
+    if request.text.is_none() {
+        let detail =
+            "there are no words to make token vectors of; give \"text\" or \"query_tokens\"";
+        return Err(Error::invalid(at, detail));
+    }
+    Ok(filled.clone())
+}
+
 /// The token field that is meant, for token vectors that fit it.
 fn token_field(tokens: &[Vec<f32>], named: Option<&str>, catalog: &Catalog) -> Result<String> {
     let at = "rerank.late_interaction.field";
@@ -193,6 +223,7 @@ mod tests {
             vector_fields: dims.iter().enumerate().map(field).collect(),
             token_fields: Vec::new(),
             has_embedder,
+            embedded_tokens: None,
         }
     }
 
@@ -275,5 +306,23 @@ mod tests {
             let error = field(rerank, catalog).expect_err("must be refused").to_string();
             assert!(error.contains(expected), "{error:?} lacks {expected:?}");
         }
+        // Without token vectors the field is the model's.
+        let own = Rerank::late_interaction_by_model;
+        let filled = Catalog { embedded_tokens: Some("t1".to_owned()), ..fields(&[2, 3]) };
+        assert_eq!(field(own(), &filled), Ok((Some("t1".to_owned()), 70)));
+        assert_eq!(field(own().token_field("t1"), &filled), Ok((Some("t1".to_owned()), 70)));
+        for (rerank, catalog, expected) in [
+            (own(), &two, "no model fills this collection's token vectors"),
+            (own().token_field("t0"), &filled, "fills field \"t1\", not \"t0\""),
+            (own().token_field("t7"), &filled, "no token field \"t7\""),
+        ] {
+            let error = field(rerank, catalog).expect_err("must be refused").to_string();
+            assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+        }
+        let wordless = SearchRequest::vector(vec![1.0; 2]).rerank(own());
+        let filled = Catalog { embedded_tokens: Some("t0".to_owned()), ..catalog(&[2], true) };
+        let filled = Catalog { token_fields: filled.vector_fields.clone(), ..filled };
+        let error = bind(&wordless, &filled).expect_err("must be refused").to_string();
+        assert!(error.contains("no words to make token vectors of"), "{error}");
     }
 }

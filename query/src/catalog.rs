@@ -11,6 +11,8 @@ pub struct Catalog {
     pub token_fields: Vec<VectorField>,
     /// True where a model turns text into vectors.
     pub has_embedder: bool,
+    /// The token field that this model fills, if it does.
+    pub embedded_tokens: Option<String>,
 }
 
 /// A field of vectors, or of token vectors.

@@ -113,8 +113,9 @@ impl Profile {
     /// Checks every number against its limit, as those of a request.
     pub fn check(&self) -> Result<()> {
         let kind = self.rerank.as_ref().map(|rerank| &rerank.kind);
-        if let Some(RerankKind::LateInteraction { .. }) = kind {
-            let detail = "it needs the token vectors of a query; give it with the search";
+        if let Some(RerankKind::LateInteraction { tokens: Some(_), .. }) = kind {
+            let detail = "the token vectors of a query are no setting; leave them to the collection's model, or \
+                          give them with the search";
             return Err(Error::invalid("rerank.late_interaction", detail));
         }
         let mut request = SearchRequest::default();

@@ -30,7 +30,7 @@ pub const MAX_QUERY_TOKENS: usize = 256;
 ///
 /// As JSON it is `{KIND: {…}}`: `{"mmr": {"lambda": 0.5, "depth": 100, "budget_ms": 1000}}`, `{"exact": {…}}`,
 /// `{"late_interaction": {"query_tokens": […], "field": "tokens", …}}` or `{"model": {…}}`; every number may be
-/// left out.
+/// left out, and the query's token vectors where the collection's model makes them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Form", into = "Form")]
 #[non_exhaustive]
@@ -63,9 +63,11 @@ pub enum RerankKind {
     /// effective passage search via contextualized late interaction over BERT", 2020. Cosines of the
     /// vectors as they are stored, in eight bits a component, and of the query's rounded alike.
     LateInteraction {
-        /// The query's token vectors, 1 to [`MAX_QUERY_TOKENS`], each as long as those of the field.
-        tokens: Vec<Vec<f32>>,
-        /// The token field; the only one of the collection if not named.
+        /// The query's token vectors, 1 to [`MAX_QUERY_TOKENS`], each as long as those of the field. Without
+        /// them the collection's model makes them of the request's words.
+        tokens: Option<Vec<Vec<f32>>>,
+        /// The token field. If it is not named: the one the model fills where the model makes the query's
+        /// token vectors, else the only one of the collection.
         field: Option<String>,
     },
     /// By the scores of the reranker that the caller handed in.
@@ -91,7 +93,8 @@ enum Form {
         budget_ms: u64,
     },
     LateInteraction {
-        query_tokens: Vec<Vec<f32>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        query_tokens: Option<Vec<Vec<f32>>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         field: Option<String>,
         #[serde(default = "depth")]
@@ -160,6 +163,11 @@ impl RerankKind {
         }
     }
 
+    /// True if the collection's model makes token vectors of the request's words for it.
+    pub fn embeds_tokens(&self) -> bool {
+        matches!(self, Self::LateInteraction { tokens: None, .. })
+    }
+
     /// True if it compares the query's vector with those of rows.
     pub fn compares_vectors(&self) -> bool {
         matches!(self, Self::Mmr { .. } | Self::Exact)
@@ -183,7 +191,12 @@ impl Rerank {
 
     /// Late interaction of these token vectors with those of rows.
     pub fn late_interaction(tokens: Vec<Vec<f32>>) -> Self {
-        Self::new(RerankKind::LateInteraction { tokens, field: None })
+        Self::new(RerankKind::LateInteraction { tokens: Some(tokens), field: None })
+    }
+
+    /// Late interaction of the token vectors that the collection's model makes of the request's words.
+    pub fn late_interaction_by_model() -> Self {
+        Self::new(RerankKind::LateInteraction { tokens: None, field: None })
     }
 
     /// Names the token field of [`late_interaction`](Self::late_interaction).
@@ -228,7 +241,9 @@ impl Rerank {
             RerankKind::Mmr { lambda } if !(0.0..=1.0).contains(lambda) => {
                 Err(Error::invalid(at("lambda"), "a number from 0 to 1 is expected"))
             }
-            RerankKind::LateInteraction { tokens, .. } => check_tokens(&at("query_tokens"), tokens),
+            RerankKind::LateInteraction { tokens: Some(tokens), .. } => {
+                check_tokens(&at("query_tokens"), tokens)
+            }
             _ => Ok(()),
         }
     }

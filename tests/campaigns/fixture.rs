@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use lexivec::model::{Embedder, TokenLists};
 use lexivec::query::plan::StrategyKind;
+use lexivec::query::request::Mode;
 use lexivec::schema::{Quantization, VectorField};
 use lexivec::storage::DiskVfs;
 use lexivec::{Collection, Document, Filter, Metric, OpenOptions, Options, Rerank, SearchRequest};
@@ -28,6 +30,40 @@ pub fn write(dir: &Path) -> Outcome {
     Ok(format!("wrote {}", dir.display()))
 }
 
+/// A model of little use: a component counts the letters of its own.
+struct Letters;
+
+impl Letters {
+    fn vector(text: &str) -> Vec<f32> {
+        let mut vector = vec![0.5f32; 8];
+        text.bytes().for_each(|letter| vector[usize::from(letter % 8)] += 1.0);
+        vector
+    }
+}
+
+impl Embedder for Letters {
+    fn name(&self) -> &str {
+        "letters"
+    }
+
+    fn hash(&self) -> &str {
+        "6c657474657273000000000000000000"
+    }
+
+    fn dim(&self) -> usize {
+        8
+    }
+
+    fn embed(&self, texts: &[&str]) -> lexivec::Result<Vec<Option<Vec<f32>>>> {
+        Ok(texts.iter().map(|text| Some(Self::vector(text))).collect())
+    }
+
+    fn embed_tokens(&self, texts: &[&str]) -> lexivec::Result<Option<TokenLists>> {
+        let list = |text: &&str| text.split(' ').map(Self::vector).collect();
+        Ok(Some(texts.iter().map(list).collect()))
+    }
+}
+
 fn make(dir: &Path) -> lexivec::Result<()> {
     let open = OpenOptions::new().background(false).log_file_bytes(4 << 10).reserve_bytes(0);
     let field = |name: &str, metric, quantization| VectorField {
@@ -41,6 +77,8 @@ fn make(dir: &Path) -> lexivec::Result<()> {
         .vector_field(field("half", Metric::Dot, Quantization::F16))
         .vector_field(field("brain", Metric::L2, Quantization::Bf16))
         .tokens(8)
+        .embedder(Arc::new(Letters))
+        .embed_tokens(true)
         .graph_min_rows(50);
     let vfs = Arc::new(DiskVfs::create_root(dir)?);
     let collection = Collection::create_on(vfs, options.open(open))?;
@@ -93,7 +131,7 @@ pub fn answers(collection: &Collection) -> lexivec::Result<Value> {
         collection.schema().vectors.iter().map(codes).collect::<lexivec::Result<Vec<_>>>()?;
     let mut answers = json!({
         "codes": codes,
-        "text": hits(SearchRequest::text("wing heat"))?,
+        "text": hits(SearchRequest::text("wing heat").mode(Mode::Text))?,
         "vector": hits(SearchRequest::vector(vector.clone()).exact())?,
         "hybrid": hits(SearchRequest::hybrid("mach cone", vector.clone()).filter(filter))?,
         "rows": collection.scroll(&Filter::All, None, 1_000)?.documents,
@@ -101,7 +139,7 @@ pub fn answers(collection: &Collection) -> lexivec::Result<Value> {
     // Not before format 1.5.
     if !collection.schema().tokens.is_empty() {
         let rerank = Rerank::late_interaction(vec![vector.clone(), vec![1.0; 8]]).budget_ms(60_000);
-        answers["late"] = hits(SearchRequest::text("wing heat").rerank(rerank))?;
+        answers["late"] = hits(SearchRequest::text("wing heat").mode(Mode::Text).rerank(rerank))?;
     }
     Ok(answers)
 }

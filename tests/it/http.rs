@@ -538,7 +538,7 @@ fn late_interaction_of_token_vectors() {
     for (late, expected) in [
         (json!({"query_tokens": [[1, 0]]}), "name one of"),
         (json!({"query_tokens": [], "field": "more"}), "at least one token vector"),
-        (json!({"field": "more"}), "query_tokens"),
+        (json!({"field": "more"}), "no model fills"),
         (json!({"query_tokens": [[1, 0]], "field": "none"}), "no token field"),
     ] {
         let (status, problem) = search(late);

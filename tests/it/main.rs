@@ -1,6 +1,7 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
 
+mod added;
 mod answers;
 mod bad_input;
 mod bench;
@@ -9,6 +10,7 @@ mod corruption;
 mod cursor;
 mod deadline;
 mod embedder;
+mod endpoint;
 mod equivalence;
 mod filters;
 mod fusion;
@@ -28,6 +30,7 @@ mod reembed;
 mod stable;
 mod text;
 mod tidy;
+mod tokens;
 mod transformer;
 mod tuning;
 mod upkeep;

@@ -188,7 +188,8 @@ impl<'a> Modelled<'a> {
                 candidates.iter().map(|(id, _)| (id.clone(), score(id))).collect()
             }
             RerankKind::Exact => with_vector.map(|(id, _)| (id.clone(), relevance(id))).collect(),
-            RerankKind::LateInteraction { tokens, .. } => candidates
+            RerankKind::LateInteraction { tokens: None, .. } => Vec::new(),
+            RerankKind::LateInteraction { tokens: Some(tokens), .. } => candidates
                 .iter()
                 .filter_map(|(id, _)| {
                     let own = self.rows[id].tokens.get("tokens")?;

@@ -76,6 +76,7 @@ fn each_thing_stays_in_its_room() {
     assert_eq!(outside(files, "std::fs"), [""; 0]);
     assert_eq!(outside(&["server/", "tests/it/http.rs"], "axum"), [""; 0]);
     assert_eq!(outside(&["cli/"], "clap::"), [""; 0]);
+    assert_eq!(outside(&["cli/src/endpoint/", "tests/it/http.rs"], "ureq::"), [""; 0]);
     assert_eq!(outside(&["storage/src/mapped.rs"], "memmap2"), [""; 0]);
 }
 

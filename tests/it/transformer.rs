@@ -95,7 +95,7 @@ fn pairs_have_the_scores_of_the_reference() {
 #[test]
 fn tokens_have_a_vector_each() {
     let model = TransformerEmbedder::open(folder("mean"), Precision::Float).expect("opened");
-    let found = model.embed_tokens(&["the wing", "a"]).expect("embedded");
+    let found = model.embed_tokens(&["the wing", "a"]).expect("embedded").expect("lists");
     // With the two special ones.
     assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [4, 3]);
     for vector in found.iter().flatten() {

@@ -9,7 +9,7 @@ use lexivec::schema::{Analyzer, DEFAULT_VECTOR_FIELD, TextField, VectorField, ch
 use lexivec::{Collection, OpenOptions, Options};
 
 use crate::args::{Create, New};
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::output;
 
 pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
@@ -45,6 +45,11 @@ pub(super) fn options(
         None if check_name("name", &directory).is_ok() => options = options.name(directory),
         None => {}
     }
+    if new.late_interaction && model.is_none() {
+        let detail =
+            "--late-interaction needs --model FOLDER, of a transformer, and vectors that it makes";
+        return Err(Failure::usage(detail));
+    }
     let dim = dim.or(model.as_ref().map(|m| m.dim()));
     if let Some(dim) = dim {
         let mut field = VectorField::new(DEFAULT_VECTOR_FIELD, dim, new.metric.unwrap_or_default());
@@ -56,6 +61,7 @@ pub(super) fn options(
     if let Some(dim) = token_dim {
         options = options.tokens(dim);
     }
+    options = options.embed_tokens(new.late_interaction);
     if let Some(model) = model {
         options = options.embedder(model);
     }

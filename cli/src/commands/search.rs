@@ -29,7 +29,9 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
 /// Opens the collection, with its model if the request has words that become a vector.
 pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
     let compares = request.rerank.as_ref().is_some_and(|r| r.kind.compares_vectors());
-    let embeds = request.vector.is_none() && (!matches!(args.mode, ModeArg::Text) || compares);
+    let by_tokens = request.rerank.as_ref().is_some_and(|r| r.kind.embeds_tokens());
+    let by_vector = !matches!(args.mode, ModeArg::Text) || compares;
+    let embeds = by_tokens || (request.vector.is_none() && by_vector);
     open_for_reading(&args.dir, &args.models, embeds)
 }
 

@@ -2,6 +2,7 @@
 
 mod background;
 mod compact;
+mod embed;
 mod export;
 mod flush;
 mod generation;
@@ -36,6 +37,7 @@ use parking_lot::Mutex;
 
 use background::Background;
 pub use compact::{CompactOptions, CompactReport, MergeReport};
+pub(crate) use embed::{check_tokens, token_lists};
 pub(crate) use generation::{Generation, LiveSegment};
 pub use inspect::Inspection;
 pub(crate) use learning::Adapters;

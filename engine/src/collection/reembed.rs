@@ -8,7 +8,8 @@ use lexivec_query::request::Leg;
 use lexivec_storage::{DiskVfs, SegmentEntry, Vfs};
 use serde::Serialize;
 
-use super::{Collection, writer};
+use super::Collection;
+use super::embed::embed;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::limits::REEMBED_ROWS;
@@ -50,7 +51,7 @@ pub struct ReembedReport {
 }
 
 impl Collection {
-    /// Gives every row the vector that another model makes of its text, in place of those of the model the collection
+    /// Gives every row the vector, and where the model fills them the token vectors, that another model makes of its text, in place of those of the model the collection
     /// has now, and those that were given in that field. The new ones are written beside the old ones; one manifest
     /// swap takes them in. A crash before it leaves the collection as it was, but for files that the next open sweeps.
     /// It takes as much space again as the collection has, until it is done.
@@ -135,6 +136,7 @@ impl Collection {
     ) -> Result<()> {
         let shared = &self.shared;
         let field = schema.embedder.as_ref().map(|r| r.field.clone()).unwrap_or_default();
+        let tokens = schema.embedder.as_ref().and_then(|r| r.tokens.as_ref());
         let generation = shared.current.load_full();
         for live in &generation.segments {
             let rows: Vec<u32> = live.alive.iter().collect();
@@ -143,9 +145,10 @@ impl Collection {
                 for &row in part {
                     let mut document = live.segment.document(&shared.schema, row)?;
                     document.vectors.remove(&field);
+                    tokens.map(|tokens| document.tokens.remove(tokens));
                     documents.push(document);
                 }
-                writer::embed(schema, Some(model), &mut documents, progress)?;
+                embed(schema, Some(model), &mut documents, progress)?;
                 let lacks = documents.iter().filter(|d| !d.vectors.contains_key(&field));
                 report.without_vector += lacks.count() as u64;
                 report.rows += documents.len() as u64;

@@ -10,20 +10,17 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Collection;
+use super::embed::embed;
 use super::flush::LogStart;
 use super::generation::{Generation, LiveSegment};
 use super::operation::Operation;
 use super::shared::{Shared, Writes};
-use crate::document::{Document, check_batch, check_embedded, json_bytes};
-use crate::error::{Error, Result};
+use crate::document::{Document, check_batch, json_bytes};
+use crate::error::Result;
 use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES, MAX_UNFLUSHED_BYTES};
-use crate::model::Embedder;
 use crate::options::Durability;
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
-
-/// Texts handed to an embedder at once; sizes progress reports, not results.
-const EMBED_BATCH: usize = 1_024;
 
 /// What a write did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -427,58 +424,6 @@ impl Shared {
         self.note(self.commit_again().map(drop));
         Ok(Receipt { written: documents.len(), deleted, durable: true, ..self.receipt(log) })
     }
-}
-
-/// Fills the embedder's vector field of every document that has text and no vector there.
-pub(super) fn embed(
-    schema: &Schema,
-    model: Option<&dyn Embedder>,
-    documents: &mut [Document],
-    progress: &Progress<'_>,
-) -> Result<()> {
-    let Some(record) = &schema.embedder else {
-        return Ok(());
-    };
-    let wanting: Vec<usize> = documents
-        .iter()
-        .enumerate()
-        .filter(|(_, d)| !d.vectors.contains_key(&record.field))
-        .map(|(i, _)| i)
-        .collect();
-    if wanting.is_empty() {
-        return Ok(());
-    }
-    let Some(model) = model else {
-        return Err(Error::Embedder(format!(
-            "the collection's vectors are made by {} ({}); hand that model in, or give every \
-             document a vector",
-            record.name, record.hash
-        )));
-    };
-    let mut done = 0;
-    for batch in wanting.chunks(EMBED_BATCH) {
-        let texts: Vec<String> =
-            batch.iter().filter_map(|&i| documents.get(i)).map(|d| d.joined_text(schema)).collect();
-        let views: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let vectors = model.embed(&views)?;
-        if vectors.len() != batch.len() {
-            return Err(Error::Embedder(format!(
-                "model {} gave {} vectors for {} texts",
-                model.name(),
-                vectors.len(),
-                batch.len()
-            )));
-        }
-        for (&i, vector) in batch.iter().zip(vectors) {
-            if let (Some(document), Some(vector)) = (documents.get_mut(i), vector) {
-                check_embedded(schema, model, &vector)?;
-                document.vectors.insert(record.field.clone(), vector);
-            }
-        }
-        done += batch.len();
-        progress.report(Stage::Embed, done, wanting.len())?;
-    }
-    Ok(())
 }
 
 /// Bytes a batch takes in the log, roughly.

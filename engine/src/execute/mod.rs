@@ -36,12 +36,12 @@ use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::gather::FacetCounts;
 use lexivec_query::plan::SegmentPlan;
 use lexivec_query::request::{Leg, Params};
-use lexivec_query::rerank::Ranked;
+use lexivec_query::rerank::{MAX_QUERY_TOKENS, Ranked};
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::collection::{Adapters, Generation, LiveSegment};
+use crate::collection::{Adapters, Generation, LiveSegment, check_tokens, token_lists};
 use crate::deadline::Time;
 use crate::document::{Document, check_embedded, vector_fault};
 use crate::error::{Error, Result};
@@ -164,6 +164,8 @@ pub(crate) struct Prepared<'a> {
     request: &'a SearchRequest,
     bound: Bound,
     vector: Option<Vec<f32>>,
+    /// Token vectors of the request's words, where the model is to make them.
+    tokens: Option<Vec<Vec<f32>>>,
     time: Time,
     /// The query adapter that was applied.
     adapter: Option<u32>,
@@ -175,7 +177,7 @@ impl<'a> Prepared<'a> {
     fn new(request: &'a SearchRequest, bound: Bound, vector: Option<Vec<f32>>, time: Time) -> Self {
         let millis = request.rerank.as_ref().map_or(0, |rerank| rerank.budget_ms);
         let rerank_budget = Duration::from_millis(millis);
-        Self { request, bound, vector, time, adapter: None, rerank_budget }
+        Self { request, bound, vector, tokens: None, time, adapter: None, rerank_budget }
     }
 
     /// What its vector leg asks for.
@@ -267,7 +269,8 @@ impl Source<'_> {
             let field = bound.query_field.as_deref().unwrap_or_default();
             adapter = adapters.load().apply(request, field, vector)?;
         }
-        Ok(Prepared { adapter, ..Prepared::new(request, bound, vector, time) })
+        let tokens = query_tokens(self.schema, self.embedder, request, &bound)?;
+        Ok(Prepared { adapter, tokens, ..Prepared::new(request, bound, vector, time) })
     }
 
     /// Live rows that a request's filter admits, per segment.
@@ -429,11 +432,7 @@ fn query_vector(
         ));
     }
     let Some(model) = embedder else {
-        return Err(Error::Embedder(
-            "the text has to be embedded and no model was handed in; hand it in, give a vector, \
-             or ask for the text leg only"
-                .to_owned(),
-        ));
+        return Err(no_model("give a vector, or ask for the text leg only"));
     };
     let text = request.text.as_deref().unwrap_or_default();
     let vector = model.embed_query(text)?;
@@ -441,6 +440,37 @@ fn query_vector(
         check_embedded(schema, model, vector)?;
     }
     Ok(vector)
+}
+
+/// The query's token vectors where the model is to make them: the first [`MAX_QUERY_TOKENS`], none when it
+/// has nothing to say about the text.
+fn query_tokens(
+    schema: &Schema,
+    embedder: Option<&dyn Embedder>,
+    request: &SearchRequest,
+    bound: &Bound,
+) -> Result<Option<Vec<Vec<f32>>>> {
+    let asked = request.rerank.as_ref().is_some_and(|rerank| rerank.kind.embeds_tokens());
+    let field = schema.tokens.iter().find(|f| Some(&f.name) == bound.token_field.as_ref());
+    let Some(field) = field.filter(|_| asked) else {
+        return Ok(None);
+    };
+    let Some(model) = embedder else {
+        return Err(no_model("give \"query_tokens\", or leave late interaction out"));
+    };
+    let text = request.text.as_deref().unwrap_or_default();
+    let mut list = token_lists(model, model.embed_query_tokens(text)?)?;
+    list.truncate(MAX_QUERY_TOKENS);
+    if !list.is_empty() {
+        check_tokens(model, field, &list)?;
+    }
+    Ok(Some(list))
+}
+
+fn no_model(instead: &str) -> Error {
+    Error::Embedder(format!(
+        "the text has to be embedded and no model was handed in; hand it in, {instead}"
+    ))
 }
 
 /// Live rows the filter admits, per segment.

@@ -15,6 +15,9 @@ use crate::segment::Vectors;
 use crate::vector::TokenQuery;
 use crate::vector::distance::{inverse_norm, similarity};
 
+/// Why there are no scores where the model makes nothing of the words.
+const NOTHING_TO_SAY: &str = "the model has nothing to say about the query's words";
+
 /// What became of the rerank that a request asks for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -60,7 +63,8 @@ impl Source<'_> {
         let deadline = time.cut(prepared.rerank_budget);
         let vector = prepared.vector.as_deref();
         let candidates = fused.get(..rerank.depth).unwrap_or(&fused);
-        let stage = Stage { source: self, request, bound, rerank, vector, deadline };
+        let tokens = prepared.tokens.as_deref();
+        let stage = Stage { source: self, request, bound, rerank, vector, tokens, deadline };
         let mut report = RerankReport {
             kind: rerank.kind.name(),
             applied: true,
@@ -100,6 +104,8 @@ struct Stage<'a> {
     bound: &'a Bound,
     rerank: &'a Rerank,
     vector: Option<&'a [f32]>,
+    /// Token vectors that the model made of the request's words.
+    tokens: Option<&'a [Vec<f32>]>,
     deadline: Deadline,
 }
 
@@ -112,10 +118,14 @@ impl Stage<'_> {
             return self.by_model(reranker, candidates);
         }
         if let RerankKind::LateInteraction { tokens, .. } = &self.rerank.kind {
+            let tokens = tokens.as_deref().or(self.tokens).unwrap_or_default();
+            if tokens.is_empty() {
+                return Ok(Err(NOTHING_TO_SAY.to_owned()));
+            }
             return Ok(self.by_tokens(tokens, candidates)?.ok_or_else(|| out_of_time(name)));
         }
         let Some(query) = self.vector else {
-            return Ok(Err("the model has nothing to say about the query's words".to_owned()));
+            return Ok(Err(NOTHING_TO_SAY.to_owned()));
         };
         let scores = match self.rerank.kind {
             RerankKind::Mmr { lambda } => self.by_mmr(lambda, query, candidates)?,

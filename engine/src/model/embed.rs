@@ -10,6 +10,9 @@ use super::folder::Folder;
 use super::tokenizer::{Tokenizer, beginning};
 use crate::error::Result;
 
+/// Token vectors of texts: a list for each text.
+pub type TokenLists = Vec<Vec<Vec<f32>>>;
+
 /// Something that turns texts into vectors of one fixed dimension.
 ///
 /// An embedder is handed in from outside; the engine opens no network connection for it.
@@ -27,6 +30,18 @@ pub trait Embedder: Send + Sync {
     /// The vector of a text that asks. Models that were taught a prefix for questions put it before it.
     fn embed_query(&self, text: &str) -> Result<Option<Vec<f32>>> {
         Ok(self.embed(&[text])?.pop().flatten())
+    }
+
+    /// For each text a list of vectors of unit length, one for each token that the model reads of it, each of
+    /// [`dim`](Self::dim) components: what late interaction compares. An empty list for a text it has
+    /// nothing to say about. `None`, whatever the texts: the model has no token vectors.
+    fn embed_tokens(&self, _texts: &[&str]) -> Result<Option<TokenLists>> {
+        Ok(None)
+    }
+
+    /// The token vectors of a text that asks; as [`embed_query`](Self::embed_query).
+    fn embed_query_tokens(&self, text: &str) -> Result<Option<Vec<Vec<f32>>>> {
+        Ok(self.embed_tokens(&[text])?.and_then(|mut lists| lists.pop()))
     }
 
     /// Tokens that it reads of the texts, special ones with them; nothing where it does not count them.

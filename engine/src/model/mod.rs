@@ -9,7 +9,7 @@ mod show;
 mod tokenizer;
 mod transformer;
 
-pub use embed::{Embedder, StaticEmbedder};
+pub use embed::{Embedder, StaticEmbedder, TokenLists};
 pub use open::open_embedder;
 pub use rerank::{Candidate, RerankQuery, Reranker, Wants, score_texts};
 pub use show::{ModelInfo, ModelKind};

@@ -77,6 +77,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/v1/collections/{collection}/adapters/active", put(judged::activate_adapter))
         .route("/v1/collections/{collection}/adapters/{version}", delete(judged::delete_adapter))
         .route("/v1/answers", post(judged::answers))
+        .route("/v1/models", get(models::list))
         .route("/v1/embeddings", post(models::embeddings))
         .route("/v2/rerank", post(models::rerank))
         .fallback(no_route)
@@ -94,7 +95,7 @@ async fn no_route() -> Problem {
         "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/facet|/count|/scroll|\
          /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]\
          |/learn|/adapters[/active|/{version}]]], \
-         /v1/answers, /v1/embeddings, /v2/rerank, /healthz, /metrics",
+         /v1/answers, /v1/models, /v1/embeddings, /v2/rerank, /healthz, /metrics",
     )
 }
 

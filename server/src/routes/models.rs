@@ -1,4 +1,5 @@
-//! The server's models for a caller's own texts: `/v1/embeddings` in OpenAI's shape, `/v2/rerank` in Cohere's.
+//! The server's models for a caller's own texts: `/v1/models` and
+//! `/v1/embeddings` in OpenAI's shape, `/v2/rerank` in Cohere's.
 
 use axum::Json;
 use axum::body::Body;
@@ -12,8 +13,16 @@ use crate::error::{Answer, Problem};
 use crate::limits::{EMBED_BATCH, MODEL_DEADLINE};
 use crate::state::State;
 use crate::wire::models::{
-    EmbeddingList, EmbeddingsJson, OpenAiError, RerankTextsJson, RerankedTexts,
+    EmbeddingList, EmbeddingsJson, ModelList, OpenAiError, RerankTextsJson, RerankedTexts,
 };
+
+/// The models that are served.
+pub(super) async fn list(Shared(state): App) -> Json<ModelList> {
+    let config = state.config();
+    let embedder = config.embedder.as_ref().map(|model| model.name());
+    let reranker = config.reranker.as_ref().map(|model| model.name());
+    Json(ModelList::new(embedder.into_iter().chain(reranker)))
+}
 
 /// Vectors of texts. Its errors have OpenAI's form, so that their clients can read them.
 pub(super) async fn embeddings(Shared(state): App, headers: HeaderMap, body: Body) -> Response {

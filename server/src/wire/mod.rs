@@ -329,6 +329,9 @@ pub(crate) struct CreateJson {
     /// True: the server's model makes the vectors.
     #[serde(default)]
     embed: bool,
+    /// True: it makes token vectors, too.
+    #[serde(default)]
+    late_interaction: bool,
     metric: Option<Metric>,
     seed: Option<u64>,
 }
@@ -362,6 +365,12 @@ impl CreateJson {
         if let Some(seed) = self.seed {
             options = options.seed(seed);
         }
+        if self.late_interaction && !self.embed {
+            return Err(Problem::bad_request(
+                "\"late_interaction\" is true and \"embed\" is not: the server's model makes both or none",
+            ));
+        }
+        options = options.embed_tokens(self.late_interaction);
         if self.embed {
             let Some(model) = model else {
                 return Err(Problem::bad_request(

@@ -132,6 +132,34 @@ impl EmbeddingList {
     }
 }
 
+/// Answer of `GET /v1/models`.
+#[derive(Serialize)]
+pub(crate) struct ModelList {
+    object: &'static str,
+    data: Vec<ServedModel>,
+}
+
+#[derive(Serialize)]
+struct ServedModel {
+    id: String,
+    object: &'static str,
+    /// Seconds since 1970; a folder does not tell when its model was made.
+    created: u64,
+    owned_by: &'static str,
+}
+
+impl ModelList {
+    pub(crate) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let model = |name: &str| ServedModel {
+            id: name.to_owned(),
+            object: "model",
+            created: 0,
+            owned_by: "lexivec",
+        };
+        Self { object: "list", data: names.map(model).collect() }
+    }
+}
+
 /// Bytes in base64 with padding (RFC 4648, section 4).
 fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::Xxh3;
 use self::config::{Config, Pooling, Setup};
 use self::encoder::{Encoder, Tokens};
 use self::weights::{FILE, Tensors};
-use super::embed::{Embedder, unit};
+use super::embed::{Embedder, TokenLists, unit};
 use super::folder::Folder;
 use super::tokenizer::{Tokenizer, beginning};
 use crate::error::{Error, Result};
@@ -100,7 +100,9 @@ impl Model {
             }
             tokens += text.ids.len();
         }
-        tasks.push(&texts[start..]);
+        if tokens > 0 {
+            tasks.push(&texts[start..]);
+        }
         let run = |task: &&[Tokens]| -> Result<Vec<T>> {
             if stop() {
                 return Err(Error::Embedder(format!("{} was stopped", self.name)));
@@ -146,37 +148,40 @@ impl TransformerEmbedder {
     }
 
     fn embed_with(&self, prefix: &str, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>> {
-        let full = |text: &&&str| !text.trim().is_empty();
-        let tokens = |text: &&str| self.model.tokens(prefix, text);
-        let full: Vec<&str> = texts.iter().filter(full).copied().collect();
-        // One text, as of a search, does not wait for what the threads are busy with.
-        let tokens: Vec<Tokens> = match full.as_slice() {
-            [one] => vec![tokens(one)?],
-            _ => full.par_iter().map(tokens).collect::<Result<_>>()?,
-        };
         let setup = &self.model.setup;
         let pooled = |hidden: &[f32]| {
             let vector = pool(hidden, self.model.encoder.width, setup.pooling);
             if setup.normalize { unit(vector) } else { Some(vector) }
         };
-        let mut vectors = self.model.each(&tokens, || false, pooled)?.into_iter();
-        let vectors =
-            texts.iter().map(|text| if text.trim().is_empty() { None } else { vectors.next()? });
-        Ok(vectors.collect())
+        Ok(self.of_full(prefix, texts, pooled)?.into_iter().map(Option::flatten).collect())
     }
 
-    /// A vector of unit length for each token of each text, special ones with them: what late interaction
-    /// compares.
-    ///
-    /// # Errors
-    /// [`Error::Embedder`] when a text cannot be split into tokens.
-    pub fn embed_tokens(&self, texts: &[&str]) -> Result<Vec<Vec<Vec<f32>>>> {
-        let tokens = |text: &&str| self.model.tokens(&self.model.setup.passage_prefix, text);
-        let tokens: Vec<Tokens> = texts.par_iter().map(tokens).collect::<Result<_>>()?;
+    /// A vector for each token of each text, special ones with them.
+    fn tokens_with(&self, prefix: &str, texts: &[&str]) -> Result<TokenLists> {
         let width = self.model.encoder.width;
         let each =
             |hidden: &[f32]| hidden.chunks(width).filter_map(|row| unit(row.to_vec())).collect();
-        self.model.each(&tokens, || false, each)
+        let lists = self.of_full(prefix, texts, each)?;
+        Ok(lists.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// What `of_text` makes of the token vectors of each text; nothing for texts without a word.
+    fn of_full<T: Send>(
+        &self,
+        prefix: &str,
+        texts: &[&str],
+        of_text: impl Fn(&[f32]) -> T + Sync,
+    ) -> Result<Vec<Option<T>>> {
+        let is_full = |text: &str| !text.trim().is_empty();
+        let full: Vec<&str> = texts.iter().copied().filter(|text| is_full(text)).collect();
+        let tokens = |text: &&str| self.model.tokens(prefix, text);
+        // One text, as of a search, does not wait for what the threads are busy with.
+        let tokens: Vec<Tokens> = match full.as_slice() {
+            [one] => vec![tokens(one)?],
+            _ => full.par_iter().map(tokens).collect::<Result<_>>()?,
+        };
+        let mut made = self.model.each(&tokens, || false, of_text)?.into_iter();
+        Ok(texts.iter().map(|text| if is_full(text) { made.next() } else { None }).collect())
     }
 }
 
@@ -199,6 +204,14 @@ impl Embedder for TransformerEmbedder {
 
     fn embed_query(&self, text: &str) -> Result<Option<Vec<f32>>> {
         Ok(self.embed_with(&self.model.setup.query_prefix, &[text])?.pop().flatten())
+    }
+
+    fn embed_tokens(&self, texts: &[&str]) -> Result<Option<TokenLists>> {
+        self.tokens_with(&self.model.setup.passage_prefix, texts).map(Some)
+    }
+
+    fn embed_query_tokens(&self, text: &str) -> Result<Option<Vec<Vec<f32>>>> {
+        Ok(self.tokens_with(&self.model.setup.query_prefix, &[text])?.pop())
     }
 
     fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {

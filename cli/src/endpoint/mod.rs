@@ -1,0 +1,298 @@
+//! A model behind an HTTP endpoint in the shape of OpenAI's embeddings: texts go there, vectors come back.
+
+mod wire;
+
+use std::time::Duration;
+
+use lexivec::limits::{MAX_DIMENSION, MAX_EMBED_BYTES};
+use lexivec::model::Embedder;
+use lexivec::{Error, Result};
+use ureq::http::{HeaderMap, StatusCode, Uri, header};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::exit::{Failure, Outcome};
+
+/// Texts of a call: what published servers take, most of them more.
+const MAX_CALL_TEXTS: usize = 64;
+/// Bytes of the texts of a call, unless one text alone has more.
+const MAX_CALL_BYTES: usize = 256 << 10;
+/// Bytes of an answer. 64 vectors of 8,192 components in 25 digits each take 13 MB.
+const MAX_ANSWER_BYTES: u64 = 64 << 20;
+/// Time to get a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for one call, from the first byte sent to the last one read: slow servers take a minute for a batch.
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
+/// Calls for one batch, where the server is busy or fails.
+const MAX_ATTEMPTS: u32 = 5;
+/// Wait after the first of them; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait between two of them, whatever the server asks for.
+const MAX_PAUSE: Duration = Duration::from_secs(30);
+/// Text that is embedded where the endpoint is asked for its dimension.
+const PROBE: &str = "dimension";
+
+/// Where the endpoint is, and what is asked of it.
+pub(crate) struct Address<'a> {
+    /// URL before `/embeddings`.
+    pub(crate) url: &'a str,
+    /// Name of the model there.
+    pub(crate) name: &'a str,
+    /// Goes with every call, if there is one.
+    pub(crate) key: Option<Key>,
+    /// Components of the vectors; asked for if not given.
+    pub(crate) dim: Option<usize>,
+}
+
+/// A key for the endpoint. It has no `Debug`, and no message has it.
+pub(crate) struct Key(String);
+
+impl Key {
+    /// Takes the key from a variable of the environment.
+    pub(crate) fn from_env(variable: &str) -> Outcome<Self> {
+        let fault = |what: &str| {
+            Failure::usage(format!(
+                "--model-key-env {variable}: the variable {what}; set it to the key"
+            ))
+        };
+        let key = std::env::var(variable).map_err(|e| match e {
+            std::env::VarError::NotPresent => fault("is not set"),
+            std::env::VarError::NotUnicode(_) => fault("is not a key"),
+        })?;
+        let key = key.trim().to_owned();
+        match key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
+            true => Err(fault("is empty or has signs that no key has")),
+            false => Ok(Self(key)),
+        }
+    }
+}
+
+/// An embedder that is asked over HTTP.
+pub(crate) struct Endpoint {
+    /// Where calls go.
+    target: String,
+    name: String,
+    key: Option<Key>,
+    dim: usize,
+    hash: String,
+    agent: ureq::Agent,
+    /// Waits before another attempt.
+    pause: Box<dyn Fn(Duration) + Send + Sync>,
+}
+
+/// Why a call failed.
+struct Fault {
+    what: String,
+    /// The pause after which another attempt may help; nothing if none does. Zero: the server names none.
+    retry: Option<Duration>,
+}
+
+impl Fault {
+    fn last(what: impl Into<String>) -> Self {
+        Self { what: what.into(), retry: None }
+    }
+}
+
+impl Endpoint {
+    /// Looks at the address, and asks for the dimension if it is not given.
+    ///
+    /// The hash that collections record is of URL, name and dimension: the endpoint tells nothing of its
+    /// weights. That another model answers under the same name is told by the collection's canaries alone.
+    pub(crate) fn open(address: Address<'_>) -> Outcome<Self> {
+        Self::open_with(address, Box::new(std::thread::sleep))
+    }
+
+    fn open_with(
+        address: Address<'_>,
+        pause: Box<dyn Fn(Duration) + Send + Sync>,
+    ) -> Outcome<Self> {
+        let Address { url, name, key, dim } = address;
+        let url = checked(url)?;
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(CALL_TIMEOUT))
+            .user_agent(concat!("lexivec/", env!("CARGO_PKG_VERSION")));
+        let mut endpoint = Self {
+            target: format!("{url}/embeddings"),
+            name: name.to_owned(),
+            key,
+            dim: dim.unwrap_or_default(),
+            hash: String::new(),
+            agent: config.build().new_agent(),
+            pause,
+        };
+        if dim.is_none() {
+            let probe = endpoint.batch(&[PROBE]).map_err(|e| Failure::new(e.to_string()))?;
+            endpoint.dim = probe.first().map_or(0, Vec::len);
+        }
+        let dim = endpoint.dim;
+        if dim == 0 || dim > MAX_DIMENSION {
+            let detail = format!("{dim} components; vectors have 1 to {MAX_DIMENSION}");
+            return Err(Failure::usage(format!("--model-url {url}: {detail}")));
+        }
+        endpoint.hash = format!("{:032x}", xxh3_128(format!("{url}\n{name}\n{dim}").as_bytes()));
+        Ok(endpoint)
+    }
+
+    /// A vector for each text, of one call and its repetitions.
+    fn batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
+        let body = wire::question(&self.name, texts);
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let fault = match self.call(&body, texts.len()) {
+                Ok(vectors) => return Ok(vectors),
+                Err(fault) => fault,
+            };
+            let tried = match fault.retry {
+                Some(wanted) if attempt < MAX_ATTEMPTS => {
+                    (self.pause)(pause.max(wanted).min(MAX_PAUSE));
+                    pause *= 2;
+                    attempt += 1;
+                    continue;
+                }
+                Some(_) => format!(", {MAX_ATTEMPTS} times; try again later"),
+                None => String::new(),
+            };
+            return Err(self.error(&format!("{}{tried}", fault.what)));
+        }
+    }
+
+    fn error(&self, what: &str) -> Error {
+        // A server may give back what it got.
+        let what = match &self.key {
+            Some(Key(key)) => what.replace(key.as_str(), "[key]"),
+            None => what.to_owned(),
+        };
+        Error::Embedder(format!("POST {} (model {}): {what}", self.target, self.name))
+    }
+
+    fn call(&self, body: &[u8], texts: usize) -> std::result::Result<Vec<Vec<f32>>, Fault> {
+        let request = self.agent.post(&self.target);
+        let request = request.header(header::CONTENT_TYPE, "application/json");
+        let request = match &self.key {
+            Some(Key(key)) => request.header(header::AUTHORIZATION, format!("Bearer {key}")),
+            None => request,
+        };
+        let mut answer = request.send(body).map_err(|e| unreached(&e))?;
+        let status = answer.status();
+        let retry = retry_after(answer.headers());
+        let limited = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES);
+        let bytes = limited.read_to_vec().map_err(|e| match e {
+            ureq::Error::BodyExceedsLimit(_) => Fault::last(format!(
+                "the answer is over the limit of {MAX_ANSWER_BYTES} bytes; is this an endpoint for embeddings?"
+            )),
+            other => unreached(&other),
+        });
+        if !status.is_success() {
+            let told = bytes.ok().and_then(|bytes| wire::message(&bytes)).unwrap_or_default();
+            return Err(refused(status, &told, retry));
+        }
+        wire::vectors(&bytes?, texts, (self.dim > 0).then_some(self.dim)).map_err(Fault::last)
+    }
+}
+
+/// The URL without a slash at its end, if calls may go there.
+fn checked(url: &str) -> Outcome<&str> {
+    let fault = |what: &str| Failure::usage(format!("--model-url {url:?}: {what}"));
+    let form = "give one as https://HOST/v1 or http://127.0.0.1:PORT/v1";
+    // Not shown: it may have a password in it.
+    if url.split(['/', '?', '#']).nth(2).is_some_and(|host| host.contains('@')) {
+        let detail =
+            "--model-url has a user in it; leave it out and name a key with --model-key-env";
+        return Err(Failure::usage(detail));
+    }
+    let parsed: Uri = url.parse().map_err(|e| fault(&format!("{e}; {form}")))?;
+    let known = matches!(parsed.scheme_str(), Some("http" | "https"));
+    if !known || parsed.host().is_none_or(str::is_empty) {
+        return Err(fault(&format!("it is no URL of http or https; {form}")));
+    }
+    if parsed.query().is_some() || url.contains('#') {
+        return Err(fault(&format!("it has more than a path; {form}")));
+    }
+    let url = url.trim_end_matches('/');
+    match url.strip_suffix("/embeddings") {
+        Some(before) => Err(fault(&format!("/embeddings is added to it; give {before:?}"))),
+        None => Ok(url),
+    }
+}
+
+fn unreached(error: &ureq::Error) -> Fault {
+    Fault::last(match error {
+        ureq::Error::Timeout(_) => format!(
+            "no answer in time ({error}; {} s for a connection, {} s for a call); is the server busy?",
+            CONNECT_TIMEOUT.as_secs(),
+            CALL_TIMEOUT.as_secs()
+        ),
+        _ => format!("no answer ({error}); is the server running, and --model-url right?"),
+    })
+}
+
+fn refused(status: StatusCode, told: &str, retry: Option<Duration>) -> Fault {
+    let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
+    let now = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "; name a key with --model-key-env",
+        StatusCode::NOT_FOUND => "; look at --model-url and --model-name",
+        _ if status.is_redirection() => "; it is elsewhere, and --model-url has to say where",
+        _ => "",
+    };
+    let told = if told.is_empty() { String::new() } else { format!(": {told}") };
+    let what = format!("answered {status}{told}{now}");
+    Fault { what, retry: again.then(|| retry.unwrap_or_default()) }
+}
+
+/// The wait a server asks for in seconds; a date counts as none.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// The texts in parts that one call takes.
+fn parts<'a>(texts: &'a [&'a str]) -> Vec<&'a [&'a str]> {
+    let mut parts = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (place, text) in texts.iter().enumerate() {
+        let full = place - start == MAX_CALL_TEXTS || bytes + text.len() > MAX_CALL_BYTES;
+        if place > start && full {
+            parts.extend(texts.get(start..place));
+            (start, bytes) = (place, 0);
+        }
+        bytes += text.len();
+    }
+    parts.extend(texts.get(start..).filter(|rest| !rest.is_empty()));
+    parts
+}
+
+impl Embedder for Endpoint {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>> {
+        let is_full = |text: &str| !text.trim().is_empty();
+        let beginning = |text: &'_ &str| text.floor_char_boundary(MAX_EMBED_BYTES);
+        let full: Vec<&str> = texts
+            .iter()
+            .filter(|text| is_full(text))
+            .map(|text| text.get(..beginning(text)).unwrap_or(text))
+            .collect();
+        let mut vectors = Vec::with_capacity(full.len());
+        for part in parts(&full) {
+            vectors.extend(self.batch(part)?);
+        }
+        let mut vectors = vectors.into_iter();
+        Ok(texts.iter().map(|text| if is_full(text) { vectors.next() } else { None }).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;
