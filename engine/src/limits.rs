@@ -75,6 +75,14 @@ pub const MAX_RECALL_QUERIES: usize = 100_000;
 pub const MAX_TUNE_QUERIES: usize = 10_000;
 /// Rows of a segment that is embedded anew, at the most: they are in memory at once. A compaction joins them.
 pub const REEMBED_ROWS: usize = 100_000;
+/// Bytes of their texts, likewise.
+pub const REEMBED_BYTES: usize = 256 << 20;
+/// Relevant rows of one query that an adapter is trained on, at the most: one query is not to outweigh all others.
+pub const MAX_QUERY_LESSONS: usize = 100;
+/// Relevant rows that an adapter is trained on, at the most: 3 KB each at 384 components, some times over.
+pub const MAX_LESSONS: usize = 50_000;
+/// Parts of an examination, at the most: each is a training.
+pub const MAX_FOLDS: usize = 10;
 /// Ids that one query's feedback names, at the most.
 pub const MAX_FEEDBACK_IDS: usize = 1_000;
 /// Requests answered at once in one batch, at the most.

@@ -7,6 +7,7 @@ use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
 use lexivec_query::request::Bm25;
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::{Error, Result, corrupt};
 use crate::limits::{
@@ -286,6 +287,13 @@ impl EmbedderRecord {
         })
     }
 
+    /// What tells this model from any other: its hash, and what it made of the canaries.
+    pub(crate) fn identity(&self) -> String {
+        let canaries = self.canaries.iter().flatten().flatten();
+        let bytes: Vec<u8> = canaries.flat_map(|x| x.to_le_bytes()).collect();
+        format!("{}-{:032x}", self.hash, xxh3_128(&bytes))
+    }
+
     /// Refuses a model that makes other vectors than the one recorded.
     ///
     /// # Errors
@@ -308,9 +316,11 @@ impl EmbedderRecord {
         }
         let same = |(was, is): (&Option<Vec<f32>>, &Option<Vec<f32>>)| match (was, is) {
             (Some(was), Some(is)) => {
-                let units = inverse_norm(was) * inverse_norm(is);
-                let fits = was.len() == is.len();
-                fits && f64::from(similarity(Metric::Cosine, was, is, units)) >= SAME_COSINE
+                let (one, other) = (inverse_norm(was), inverse_norm(is));
+                // Its length counts under dot and l2.
+                let fits =
+                    was.len() == is.len() && (one / other - 1.0).abs() <= 1.0 - SAME_COSINE as f32;
+                fits && f64::from(similarity(Metric::Cosine, was, is, one * other)) >= SAME_COSINE
             }
             (was, is) => was.is_none() && is.is_none(),
         };

@@ -59,7 +59,7 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
 
         let report = collection.train_adapter(&eager()).expect("trained");
         assert!(report.exam.passed && report.version == Some(1), "{report:?}");
-        assert!(report.exam.after > report.exam.before + 0.05, "{report:?}");
+        assert!(report.exam.after > report.exam.before + 0.03, "{report:?}");
         // It changes nothing yet, but for who asks for it.
         assert_eq!(collection.search(&question).expect("an answer"), plain);
         let named = collection.search(&with(AdapterChoice::Version(1))).expect("an answer");
@@ -84,6 +84,11 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
         collection.delete_adapter(1).expect("deleted");
         collection.delete_adapter(1).expect_err("gone");
         collection.activate_adapter(Some(1)).expect_err("gone");
+        // A number that was given once stands for that adapter alone.
+        let report = collection.train_adapter(&eager()).expect("trained");
+        assert_eq!(report.version, Some(3));
+        collection.delete_adapter(3).expect("deleted");
+        assert_eq!(collection.train_adapter(&eager()).expect("trained").version, Some(4));
         plain
     };
     // It is all there for who opens the collection next, and in a copy of it.
@@ -126,6 +131,12 @@ fn damage_is_told(dir: &Path) {
     let report = Collection::verify(dir);
     let report = report.expect("verified");
     assert!(report.problems.iter().any(|p| p.file.starts_with("learning/")), "{report:?}");
+    // The documents are there all the same.
+    let opened = Collection::open_read_only(dir).expect("opened");
+    assert!(opened.adapters().is_empty() || opened.damage().is_none());
+    assert!(
+        !opened.search(&SearchRequest::vector(vec![1.0; DIM])).expect("an answer").hits.is_empty()
+    );
 }
 
 #[test]
@@ -165,7 +176,7 @@ fn feedback_that_cannot_be_used_is_refused_and_changes_nothing() {
         |o| o.training.epochs = 0,
         |o| o.training.rate = f32::NAN,
         |o| o.folds = 1,
-        |o| o.folds = 1_000,
+        |o| o.folds = 11,
     ] {
         let mut options = AdapterOptions::default();
         change(&mut options);
@@ -185,7 +196,9 @@ fn exchanged(dir: &Path, seed: u64, out: &Path) {
         .expect("rows")
         .documents;
     let json = |row: &Document| -> Feedback {
-        serde_json::from_str(row.payload["json"].as_str().expect("JSON")).expect("feedback")
+        let kept: Value =
+            serde_json::from_str(row.payload["json"].as_str().expect("JSON")).expect("JSON");
+        serde_json::from_value(kept["feedback"].clone()).expect("feedback")
     };
     let mut feedback: Vec<Feedback> = rows.iter().map(json).collect();
     let mut random = Random(seed);

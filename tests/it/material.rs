@@ -270,7 +270,7 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
         (
             "wide.jsonl",
             format!("{{\"text\": \"x\", \"a\": \"{}\"}}", "b".repeat(2 << 20)).into(),
-            "the limit is 1048576",
+            "bytes beside their texts",
         ),
     ];
     for (name, bytes, _) in &cases {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lexivec::model::Embedder;
 use lexivec::query::profile::Floor;
 use lexivec::query::request::Leg;
-use lexivec::storage::{CrashPolicy, FaultyVfs};
+use lexivec::storage::{CrashPolicy, FaultyVfs, Vfs};
 use lexivec::{
     Collection, Document, Error, Filter, OpenOptions, Options, Profile, ReembedOptions,
     SearchRequest, VerifyLevel, WriteOptions,
@@ -129,6 +129,34 @@ fn a_crash_at_any_moment_leaves_the_old_vectors_or_the_new_ones() {
 }
 
 #[test]
+fn a_full_disk_at_any_moment_leaves_a_collection_that_opens() {
+    let disk = FaultyVfs::new();
+    let options = Options::new().embedder(Letters::new(5)).open(foreground());
+    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    fill(&collection);
+    collection.flush().expect("flushed");
+    drop(collection);
+    let mut options = ReembedOptions::default();
+    options.open = foreground();
+    let (start, mut old, mut new) = (disk.ops(), 0, 0);
+    let image = || FaultyVfs::over(&disk.crash_image(start, CrashPolicy::KeepAll, 0));
+    let used: u64 = image().list().expect("listed").iter().map(|file| file.len).sum();
+    for room in (0..60_000).step_by(1_000) {
+        let image = Arc::new(image());
+        image.limit(Some(used + room));
+        let made = Collection::reembed_on(image.clone(), Letters::new(9), &options);
+        image.limit(None);
+        let opened = Collection::open_on(image, foreground()).expect("opened");
+        match (dim(&opened), made.is_ok()) {
+            (5, false) => old += 1,
+            (9, true) => new += 1,
+            other => panic!("{other:?} with {room} bytes of room"),
+        }
+    }
+    assert!(old > 3 && new > 3, "{old} {new}");
+}
+
+#[test]
 fn new_vectors_are_those_of_a_collection_made_with_the_model() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (dir, other) = (scratch.path().join("c"), scratch.path().join("d"));
@@ -187,6 +215,17 @@ fn a_model_that_makes_other_vectors_than_its_name_stands_for_is_refused() {
     let error = error.err().expect("refused").to_string();
     assert!(error.contains("makes other vectors than it made then"), "{error}");
     Collection::open(&dir).expect("opened").with_embedder(Letters::new(5)).expect("its own");
+    // What the error says to do helps.
+    let strange = || Arc::new(Letters { hash: format!("{:032x}", 5), dim: 5, strange: true });
+    let filled = Collection::open(&dir).expect("opened").with_embedder(Letters::new(5));
+    filled
+        .expect("its own")
+        .upsert(vec![Document::new("a").text("text", "wing")])
+        .expect("written");
+    let report = Collection::reembed(&dir, strange(), &ReembedOptions::default());
+    assert_eq!(report.expect("embedded").rows, 1);
+    Collection::open(&dir).expect("opened").with_embedder(strange()).expect("its own now");
+    Collection::open(&dir).expect("opened").with_embedder(Letters::new(5)).err().expect("another");
     let plain = scratch.path().join("plain");
     drop(Collection::create(&plain, Options::new()).expect("made"));
     let error = Collection::reembed(&plain, Letters::new(5), &ReembedOptions::default());

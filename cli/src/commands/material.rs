@@ -20,8 +20,9 @@ use serde_json::{Map, Value, json};
 use super::ingest::{self, Ingest};
 use crate::args::ReadMaterial;
 use crate::exit::{Failure, Outcome};
+use crate::input::material::table::TEXT_COLUMNS;
 use crate::input::material::walk::{Found, Unread, walk};
-use crate::input::material::{Content, MAX_FILE_BYTES, read_here, table};
+use crate::input::material::{Content, MAX_FILE_BYTES, heading, read_here, table};
 use crate::output::{self, Progress};
 
 /// Chunks of a batch, and bytes of their texts, from which it is written: so much is in memory, and done
@@ -87,6 +88,11 @@ pub(super) fn run(args: &Ingest, folder: &Path, open: OpenOptions) -> Outcome<Ex
     let chunks = ChunkOptions::new(args.chunks.chunk_tokens, args.chunks.chunk_overlap);
     let chunks = chunks.map_err(|e| Failure::usage(e.to_string()))?;
     let found = walk(folder)?;
+    if args.chunks.prune && found.files.is_empty() {
+        let detail =
+            "it has no file of a known kind; --prune would delete everything, so nothing was done";
+        return Err(Failure::new(format!("{}: {detail}", folder.display())));
+    }
     let (collection, model) = if disk::is_collection(&args.dir) {
         let collection = ingest::open(args, open.clone())?;
         let model = collection.embedder().cloned();
@@ -151,6 +157,9 @@ struct Ingestion<'a> {
     report: Report,
 }
 
+/// Bytes of a row's other columns, at the most: each of its chunks has them.
+const MAX_ROW_BYTES: usize = 64 << 10;
+
 impl Ingestion<'_> {
     /// Takes a file in, if it is not there as it is; the inner error says why it cannot be.
     fn take(&mut self, file: &Found) -> Outcome<Result<(), String>> {
@@ -167,6 +176,18 @@ impl Ingestion<'_> {
             Ok(content) => content,
             Err(reason) => return Ok(Err(reason)),
         };
+        let all = content.rows.len();
+        let size = |row: &Map<String, Value>| {
+            let beside = row.iter().filter(|(column, _)| !TEXT_COLUMNS.contains(&column.as_str()));
+            beside.map(|(column, value)| column.len() + value.to_string().len()).sum::<usize>()
+        };
+        content.rows.retain(|row| size(row) <= MAX_ROW_BYTES);
+        if content.rows.len() < all {
+            let dropped = all - content.rows.len();
+            let detail =
+                format!("{dropped} rows have over {MAX_ROW_BYTES} bytes beside their texts");
+            content.faults.push(detail);
+        }
         let faults = std::mem::take(&mut content.faults).join("; ");
         let nothing = match content.rows.is_empty() {
             true => "it has no text",
@@ -256,6 +277,7 @@ impl Ingestion<'_> {
             let [own, text] = table::texts(&mut row);
             // A row that is a title alone has it as its text.
             let text = text.or_else(|| own.clone()).unwrap_or_default();
+            let own = own.map(|title| heading(&title)).filter(|title| !title.is_empty());
             let block = Block { text, ..Block::default() };
             add(&[block], own.as_deref().unwrap_or(&title), Some(&row))?;
         }

@@ -159,12 +159,16 @@ impl Endpoint {
         }
     }
 
-    fn error(&self, what: &str) -> Error {
-        // A server may give back what it got.
-        let what = match &self.key {
+    /// A server may give back what it got: the key is taken out of what it says.
+    fn hide(&self, what: &str) -> String {
+        match &self.key {
             Some(Key(key)) => what.replace(key.as_str(), "[key]"),
             None => what.to_owned(),
-        };
+        }
+    }
+
+    fn error(&self, what: &str) -> Error {
+        let what = self.hide(what);
         Error::Embedder(format!("POST {} (model {}): {what}", self.target, self.name))
     }
 
@@ -186,7 +190,10 @@ impl Endpoint {
             other => unreached(&other),
         });
         if !status.is_success() {
-            let told = bytes.ok().and_then(|bytes| wire::message(&bytes)).unwrap_or_default();
+            let told = bytes
+                .ok()
+                .and_then(|bytes| wire::message(&bytes, |told| self.hide(&told)))
+                .unwrap_or_default();
             return Err(refused(status, &told, retry));
         }
         wire::vectors(&bytes?, texts, (self.dim > 0).then_some(self.dim)).map_err(Fault::last)

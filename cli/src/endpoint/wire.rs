@@ -76,11 +76,13 @@ pub(super) fn vectors(
 }
 
 /// What a refusal says of itself, on one line.
-pub(super) fn message(bytes: &[u8]) -> Option<String> {
+pub(super) fn message(bytes: &[u8], hide: impl FnOnce(String) -> String) -> Option<String> {
     let told = match serde_json::from_slice::<Refusal>(bytes) {
         Ok(Refusal { error: Told::Object { message } | Told::Text(message) }) => message,
         Err(_) => String::from_utf8_lossy(bytes).into_owned(),
     };
+    // Before it is cut: a part of a key is one, too.
+    let told = hide(told);
     let shown = |c: char| if c.is_control() { ' ' } else { c };
     let line: String = told.trim().chars().map(shown).take(MAX_MESSAGE_CHARS).collect();
     (!line.is_empty()).then_some(line)

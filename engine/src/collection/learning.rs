@@ -24,7 +24,7 @@ use crate::execute::{self, AdapterExam, AdapterOptions, Question, unit};
 use crate::limits::{MAX_FEEDBACK_IDS, MAX_ID_BYTES, MAX_SCROLL_ROWS};
 use crate::model::adapter::Adapter;
 use crate::options::{OpenOptions, Options};
-use crate::schema::{Metric, Schema, VectorField};
+use crate::schema::{EmbedderRecord, Metric, Schema, VectorField};
 
 const FOLDER: &str = "learning";
 
@@ -40,6 +40,8 @@ const FEEDBACK: &str = "feedback";
 const ADAPTER: &str = "adapter";
 /// Id of the row that names the active adapter.
 const ACTIVE: &str = "active";
+/// Id of the row that has the last version given, so that none is given twice.
+const LAST: &str = "last";
 
 /// A query, and which of the rows that were shown for it are relevant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -78,7 +80,7 @@ pub struct AdapterInfo {
     pub version: u32,
     /// The vector field whose queries it changes.
     pub field: String,
-    /// Hash of the model that made the vectors it was trained on, if a model did.
+    /// What tells the model that made the vectors it was trained on, if a model did: its hash, and that of its canaries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// What it gained on queries that had no part in its training.
@@ -95,8 +97,19 @@ pub struct TrainReport {
     /// The examination.
     #[serde(flatten)]
     pub exam: AdapterExam,
+    /// Feedback that could not be used: its vector is another model's and it has no words, or the model has nothing to
+    /// say about them.
+    pub left_out: u64,
     /// The version that is kept; none of an adapter that did not pass.
     pub version: Option<u32>,
+}
+
+/// Feedback as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct KeptFeedback {
+    feedback: Feedback,
+    /// The model whose vectors the query's vector is compared with.
+    model: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,6 +165,8 @@ pub(super) struct Learning {
     path: Option<PathBuf>,
     store: Mutex<Option<Box<Collection>>>,
     pub(super) adapters: ArcSwap<Adapters>,
+    /// Why there are no adapters, if they cannot be read: searches go on without them.
+    fault: Mutex<Option<String>>,
 }
 
 impl Learning {
@@ -162,9 +177,24 @@ impl Learning {
             path,
             store: Mutex::new(None),
             adapters: ArcSwap::from_pointee(Adapters::default()),
+            fault: Mutex::new(None),
         };
-        learning.reload(schema)?;
+        learning.look(schema);
         Ok(learning)
+    }
+
+    /// Reads the adapters anew; where they cannot be read there are none, and it is told.
+    pub(super) fn look(&self, schema: &Schema) {
+        let fault = self.reload(schema).err().map(|error| format!("what was learnt: {error}"));
+        if fault.is_some() {
+            self.adapters.store(Arc::new(Adapters::default()));
+        }
+        *self.fault.lock() = fault;
+    }
+
+    /// Why the adapters cannot be read, if they cannot.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.fault.lock().clone()
     }
 
     /// Reads the adapters anew.
@@ -248,7 +278,11 @@ fn read_adapters(store: &Collection, schema: &Schema) -> Result<Adapters> {
 }
 
 fn model_of(schema: &Schema, field: &VectorField) -> Option<String> {
-    schema.embedder.as_ref().filter(|record| record.field == field.name).map(|r| r.hash.clone())
+    schema
+        .embedder
+        .as_ref()
+        .filter(|record| record.field == field.name)
+        .map(EmbedderRecord::identity)
 }
 
 impl Collection {
@@ -260,13 +294,15 @@ impl Collection {
     pub fn learn(&self, feedback: &[Feedback]) -> Result<LearnReceipt> {
         self.shared.writable()?;
         let field = self.adapted_field()?;
+        let model = model_of(self.schema(), field);
         let mut rows = BTreeMap::new();
         for (place, given) in feedback.iter().enumerate() {
             let fault = |detail: String| Error::invalid(format!("feedback[{place}]"), detail);
             self.check_feedback(field, given).map_err(fault)?;
-            let json = serde_json::to_vec(given).map_err(|e| fault(e.to_string()))?;
+            let kept = KeptFeedback { feedback: given.clone(), model: model.clone() };
+            let json = serde_json::to_vec(&kept).map_err(|e| fault(e.to_string()))?;
             let id = format!("{FEEDBACK}-{:032x}", xxh3_128(&json));
-            rows.insert(id.clone(), row(id, FEEDBACK, given)?);
+            rows.insert(id.clone(), row(id, FEEDBACK, &kept)?);
         }
         let store = self.learning.store()?;
         let before = store.count(&of_kind(FEEDBACK)?)?;
@@ -328,56 +364,65 @@ impl Collection {
     pub fn train_adapter(&self, options: &AdapterOptions) -> Result<TrainReport> {
         self.shared.writable()?;
         let field = self.adapted_field()?;
-        let questions = self.questions(field)?;
+        let (questions, left_out) = self.questions(field)?;
         let generation = self.shared.view()?;
         let source = self.source(&generation);
         let (exam, adapter) = execute::learn(&source, &field.name, &questions, options)?;
+        if !adapter.is_sound() {
+            return Err(Error::invalid("training", "its weights ran away; take a lower rate"));
+        }
         if !exam.passed {
-            return Ok(TrainReport { exam, version: None });
+            return Ok(TrainReport { exam, left_out, version: None });
         }
         let version = {
             let store = self.learning.store()?;
-            // Those of other models have numbers, too.
-            let known = read_all::<Kept>(&store, ADAPTER)?;
-            let version = known.iter().map(|kept| kept.info.version).max().unwrap_or(0) + 1;
+            let version = read_all::<u32>(&store, LAST)?.pop().unwrap_or(0) + 1;
             let (field, model) = (field.name.clone(), model_of(self.schema(), field));
             let info = AdapterInfo { version, field, model, exam, active: false };
-            store.upsert(vec![row(id_of(version), ADAPTER, &Kept { info, adapter })?])?;
+            let kept = row(id_of(version), ADAPTER, &Kept { info, adapter })?;
+            store.upsert(vec![kept, row(LAST.to_owned(), LAST, &version)?])?;
             version
         };
         self.learning.reload(self.schema())?;
-        Ok(TrainReport { exam, version: Some(version) })
+        Ok(TrainReport { exam, left_out, version: Some(version) })
     }
 
-    /// Feedback by its queries, each with a vector.
-    fn questions(&self, field: &VectorField) -> Result<Vec<Question>> {
-        let feedback: Vec<Feedback> = read_all(&*self.learning.store()?, FEEDBACK)?;
-        // By what was asked: the same query in two parts of an examination would be known beforehand.
-        let mut questions: BTreeMap<(Option<String>, Vec<u32>), Question> = BTreeMap::new();
-        for Feedback { text, vector, relevant, shown } in feedback {
-            let bits = vector.iter().flatten().map(|x| x.to_bits()).collect();
-            let key = (text.filter(|_| vector.is_none()), bits);
-            let question = questions.entry(key).or_default();
-            question.vector = vector.as_deref().map(unit).unwrap_or_default();
+    /// Feedback by its queries, each with a vector; and how much could not be used.
+    fn questions(&self, field: &VectorField) -> Result<(Vec<Question>, u64)> {
+        let kept: Vec<KeptFeedback> = read_all(&*self.learning.store()?, FEEDBACK)?;
+        let own = model_of(self.schema(), field);
+        // By the vector that is asked: one query in two parts of an examination would be known beforehand.
+        let mut questions: BTreeMap<Vec<u32>, Question> = BTreeMap::new();
+        let mut left_out = 0;
+        for KeptFeedback { feedback, model } in kept {
+            let Feedback { text, vector, relevant, shown } = feedback;
+            let vector = match (vector.filter(|_| model == own), text) {
+                (Some(vector), _) => Some(vector),
+                (None, Some(text)) => self.embed_question(&text)?,
+                (None, None) => None,
+            };
+            let Some(vector) = vector.filter(|vector| vector.len() == field.dim) else {
+                left_out += 1;
+                continue;
+            };
+            let vector = unit(&vector);
+            let bits = vector.iter().map(|x| x.to_bits()).collect();
+            let question = questions.entry(bits).or_default();
+            question.vector = vector;
             question.relevant.extend(relevant);
             let new: BTreeSet<String> = question.shown.iter().cloned().collect();
             question.shown.extend(shown.into_iter().filter(|id| !new.contains(id)));
         }
-        let mut known = Vec::with_capacity(questions.len());
-        for ((text, _), mut question) in questions {
-            if let Some(text) = text {
-                let Some(model) = &self.embedder else {
-                    let detail = "feedback is words that have to be embedded; hand the model in";
-                    return Err(Error::Embedder(detail.to_owned()));
-                };
-                let Some(vector) = model.embed_query(&text)? else { continue };
-                question.vector = unit(&vector);
-            }
-            if question.vector.len() == field.dim {
-                known.push(question);
-            }
+        Ok((questions.into_values().collect(), left_out))
+    }
+
+    fn embed_question(&self, text: &str) -> Result<Option<Vec<f32>>> {
+        match &self.embedder {
+            Some(model) => model.embed_query(text),
+            None => Err(Error::Embedder(
+                "feedback is words that have to be embedded; hand the model in".to_owned(),
+            )),
         }
-        Ok(known)
     }
 
     /// The adapters that fit the collection's vectors, by version.
@@ -396,13 +441,16 @@ impl Collection {
     /// When there is no such version, or the handle cannot write.
     pub fn activate_adapter(&self, version: Option<u32>) -> Result<()> {
         self.shared.writable()?;
-        match version {
-            Some(version) => {
-                self.known(version)?;
-                self.learning.store()?.upsert(vec![row(ACTIVE.to_owned(), ACTIVE, &version)?])?;
-            }
-            None => {
-                self.learning.store()?.delete(&[ACTIVE])?;
+        {
+            let store = self.learning.store()?;
+            match version {
+                Some(version) => {
+                    known(&read_adapters(&store, self.schema())?, version)?;
+                    store.upsert(vec![row(ACTIVE.to_owned(), ACTIVE, &version)?])?;
+                }
+                None => {
+                    store.delete(&[ACTIVE])?;
+                }
             }
         }
         self.learning.reload(self.schema())
@@ -414,21 +462,27 @@ impl Collection {
     /// When there is no such version, it is the active one, or the handle cannot write.
     pub fn delete_adapter(&self, version: u32) -> Result<()> {
         self.shared.writable()?;
-        self.known(version)?;
-        if self.learning.adapters.load().active == Some(version) {
-            let detail = format!("version {version} is active; activate another or none first");
-            return Err(Error::invalid("adapter", detail));
+        {
+            // Those of earlier models go as well, which no search can name.
+            let store = self.learning.store()?;
+            if store.get(&id_of(version))?.is_none() {
+                known(&read_adapters(&store, self.schema())?, version)?;
+            }
+            if read_all::<u32>(&store, ACTIVE)?.contains(&version) {
+                let detail = format!("version {version} is active; activate another or none first");
+                return Err(Error::invalid("adapter", detail));
+            }
+            store.delete(&[id_of(version)])?;
         }
-        self.learning.store()?.delete(&[id_of(version)])?;
         self.learning.reload(self.schema())
     }
+}
 
-    fn known(&self, version: u32) -> Result<()> {
-        let adapters = self.learning.adapters.load();
-        if adapters.kept.contains_key(&version) {
-            return Ok(());
-        }
-        let known: Vec<&u32> = adapters.kept.keys().collect();
-        Err(Error::invalid("adapter", format!("no version {version}; there are {known:?}")))
+/// Refuses a version that is not there.
+fn known(adapters: &Adapters, version: u32) -> Result<()> {
+    if adapters.kept.contains_key(&version) {
+        return Ok(());
     }
+    let known: Vec<&u32> = adapters.kept.keys().collect();
+    Err(Error::invalid("adapter", format!("no version {version}; there are {known:?}")))
 }

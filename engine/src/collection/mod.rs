@@ -259,9 +259,11 @@ impl Collection {
     }
 
     /// Why the newest manifest was passed over when the collection was opened, if it was: it is
-    /// damaged, and the one before it and the log hold every write.
+    /// damaged, and the one before it and the log hold every write. Or why there are no query adapters, if what was
+    /// learnt cannot be read.
     pub fn damage(&self) -> Option<String> {
-        self.shared.directory.lock().damage().map(ToString::to_string)
+        let damage = self.shared.directory.lock().damage().map(ToString::to_string);
+        damage.or_else(|| self.learning.fault())
     }
 
     /// Answers a request from every write acknowledged before it.
@@ -334,7 +336,7 @@ impl Collection {
         if !shared.read_only() {
             return Ok(false);
         }
-        self.learning.reload(&shared.schema)?;
+        self.learning.look(&shared.schema);
         let _building = shared.building.lock();
         let mut directory = shared.directory.lock();
         let current = shared.current.load_full();

@@ -12,7 +12,7 @@ use super::Collection;
 use super::embed::embed;
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::limits::REEMBED_ROWS;
+use crate::limits::{REEMBED_BYTES, REEMBED_ROWS};
 use crate::model::Embedder;
 use crate::options::OpenOptions;
 use crate::schema::Schema;
@@ -94,7 +94,8 @@ impl Collection {
             without_vector: 0,
             floors: floors.map(|(name, _)| name.clone()).collect(),
         };
-        if record.hash == model.hash() {
+        // The hash alone does not say it: behind an address there may be another model now.
+        if record.check(model.as_ref()).is_ok() {
             report.floors.clear();
             return Ok(report);
         }
@@ -106,17 +107,18 @@ impl Collection {
             collection.write_anew(&schema, model.as_ref(), &progress, &mut written, &mut report);
         let committed = made.and_then(|()| {
             let _maintenance = shared.maintenance.lock();
-            let bytes = schema.to_bytes()?;
-            shared.commit_with(Some(bytes), written.clone(), None, &None)?;
-            // Twice, so that a damaged newest manifest falls back to the same vectors.
-            shared.commit_with(None, written.clone(), None, &None)
+            shared.commit_with(Some(schema.to_bytes()?), written.clone(), None, &None)?;
+            // Again, so that a damaged newest manifest falls back to the same vectors. If that fails it is done all
+            // the same: the next commit is the second one.
+            shared.note(shared.commit_with(None, written.clone(), None, &None).map(drop));
+            Ok(shared.directory.lock().manifest().generation)
         });
         match committed {
             Ok(generation) => Ok(ReembedReport { generation, ..report }),
             Err(error) => {
                 if shared.poison.check().is_ok() {
                     for entry in &written {
-                        // What cannot go now, the next open sweeps.
+                        // No manifest names them; what cannot go now, the next open sweeps.
                         let _ = shared.vfs.remove(&entry.file.name);
                     }
                 }
@@ -137,26 +139,32 @@ impl Collection {
         let shared = &self.shared;
         let field = schema.embedder.as_ref().map(|r| r.field.clone()).unwrap_or_default();
         let tokens = schema.embedder.as_ref().and_then(|r| r.tokens.as_ref());
+        // A list of token vectors is as long as hundreds of vectors.
+        let most = if tokens.is_some() { REEMBED_ROWS / 50 } else { REEMBED_ROWS };
         let generation = shared.current.load_full();
         for live in &generation.segments {
             let rows: Vec<u32> = live.alive.iter().collect();
-            for part in rows.chunks(REEMBED_ROWS) {
-                let mut documents = Vec::with_capacity(part.len());
-                for &row in part {
+            let mut rows = rows.into_iter().peekable();
+            while rows.peek().is_some() {
+                let (mut documents, mut bytes) = (Vec::new(), 0);
+                while let Some(row) =
+                    rows.next_if(|_| documents.len() < most && bytes < REEMBED_BYTES)
+                {
                     let mut document = live.segment.document(&shared.schema, row)?;
                     document.vectors.remove(&field);
                     tokens.map(|tokens| document.tokens.remove(tokens));
+                    bytes += document.text.values().map(String::len).sum::<usize>();
                     documents.push(document);
                 }
                 embed(schema, Some(model), &mut documents, progress)?;
                 let lacks = documents.iter().filter(|d| !d.vectors.contains_key(&field));
                 report.without_vector += lacks.count() as u64;
                 report.rows += documents.len() as u64;
-                let rows: Vec<&Document> = documents.iter().collect();
+                let refs: Vec<&Document> = documents.iter().collect();
                 let vfs = shared.vfs.as_ref();
                 let builder = SegmentBuilder { vfs, schema, graphs: true, progress };
-                let build = |name: &str, id| builder.write(name, id, &rows);
-                let made = shared.write_segment_of(schema, rows.len() as u32, build)?;
+                let build = |name: &str, id| builder.write(name, id, &refs);
+                let made = shared.write_segment_of(schema, refs.len() as u32, build)?;
                 written.extend(made.entry);
             }
         }

@@ -2,6 +2,7 @@
 //! queries that had no part in its training.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
 use lexivec_query::evaluate::compare::{PairedTest, Resampling, paired_test};
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Source, search_many};
 use crate::error::{Error, Result};
+use crate::limits::{MAX_FOLDS, MAX_LESSONS, MAX_QUERY_LESSONS};
 use crate::model::adapter::{Adapter, Lesson, MAX_EPOCHS, MAX_RANK, MAX_WEIGHTS, Training};
 use crate::vector::distance::inverse_norm;
 
@@ -92,6 +94,10 @@ pub(crate) fn learn(
     let lessons = questions.par_iter().enumerate().map(|(place, q)| rows.lessons(q, place));
     let lessons = lessons.collect::<Result<Vec<Vec<Lesson>>>>()?;
     let count = lessons.iter().map(Vec::len).sum::<usize>();
+    if count > MAX_LESSONS {
+        let detail = format!("{count} relevant rows are over the limit of {MAX_LESSONS}");
+        return Err(Error::invalid("feedback", detail));
+    }
     if count < MIN_LESSONS || questions.len() < MIN_QUERIES.max(options.folds) {
         let detail = format!(
             "insufficient training data: at least {MIN_LESSONS} relevant rows that are there, of {MIN_QUERIES} \
@@ -148,9 +154,9 @@ fn check(options: &AdapterOptions, dim: usize) -> Result<()> {
     if !(alpha.is_finite() && alpha > 0.0 && rate.is_finite() && rate > 0.0) {
         return refused("training", "alpha and rate are numbers above 0".to_owned());
     }
-    match options.folds < 2 {
-        true => refused("folds", "at least 2 parts are expected".to_owned()),
-        false => Ok(()),
+    match (2..=MAX_FOLDS).contains(&options.folds) {
+        true => Ok(()),
+        false => refused("folds", format!("2 to {MAX_FOLDS} parts are expected")),
     }
 }
 
@@ -214,8 +220,12 @@ impl<'a> Rows<'a> {
                 others.push(vector);
             }
         }
+        let others = Arc::new(others);
         let mut lessons = Vec::new();
         for id in &question.relevant {
+            if lessons.len() == MAX_QUERY_LESSONS {
+                break;
+            }
             if let Some(answer) = self.vector_of(id)? {
                 let (query, others) = (question.vector.clone(), others.clone());
                 lessons.push(Lesson { query, answer, others });

@@ -6,6 +6,8 @@
 //! nothing changes nothing. The loss is InfoNCE (van den Oord and others, "Representation learning with contrastive
 //! predictive coding", 2018), minimised by Adam (Kingma and Ba, "Adam: A method for stochastic optimization", 2015).
 
+use std::sync::Arc;
+
 use lexivec_query::random::SplitMix;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,7 @@ pub const DEFAULT_RANK: usize = 8;
 /// Rows of `A`, at the most: more than this many directions are not learnt of some hundred queries.
 pub const MAX_RANK: usize = 64;
 /// Passes over the lessons, at the most.
-pub const MAX_EPOCHS: usize = 1_000;
+pub const MAX_EPOCHS: usize = 100;
 /// Weights of an adapter, at the most: it is kept in one document.
 pub const MAX_WEIGHTS: usize = 65_536;
 /// Share of the learnt change that is applied. What some hundred lessons teach is half noise; on judged collections a
@@ -38,7 +40,7 @@ pub struct Lesson {
     pub answer: Vec<f32>,
     /// What is none: shown and passed over, or any other documents. Only the latter keep the answers' part of space
     /// apart from the rest; the former alone push the query away from where all answers are.
-    pub others: Vec<Vec<f32>>,
+    pub others: Arc<Vec<Vec<f32>>>,
 }
 
 /// How an adapter is trained.
@@ -203,7 +205,7 @@ impl Adapter {
 fn shares<'a>(query: &[f32], batch: &[&'a Lesson], place: usize) -> (Vec<f32>, Vec<&'a [f32]>) {
     let own = batch.get(place).into_iter();
     let answer = own.clone().map(|lesson| &lesson.answer);
-    let shown = own.flat_map(|lesson| &lesson.others);
+    let shown = own.flat_map(|lesson| lesson.others.iter());
     // Another answer to the same question is no wrong one.
     let query_of = |of: usize| batch.get(of).map(|lesson| &lesson.query);
     let apart = |other: usize| other != place && query_of(other) != query_of(place);
@@ -262,7 +264,7 @@ mod tests {
             let query = unit(&mut random);
             let mut answer = query.clone();
             answer.swap(0, 1);
-            let others = (0..4).map(|_| unit(&mut random)).collect();
+            let others = Arc::new((0..4).map(|_| unit(&mut random)).collect());
             Lesson { query, answer, others }
         };
         (0..count).map(lesson).collect()

@@ -33,6 +33,10 @@ fn read(queries: Vec<JudgedJson>) -> Answer<(Queries, Qrels)> {
     within("queries", queries.len(), MAX_REQUESTS)?;
     let (mut requests, mut qrels) = (Vec::with_capacity(queries.len()), Qrels::new());
     for JudgedJson { id, request, judgments } in queries {
+        if request.profile.is_some() || request.limit.is_some() {
+            let detail = "profile and limit of all queries are told beside them, not in each";
+            return Err(Problem::bad_request(format!("query {id:?}: {detail}")));
+        }
         if qrels.insert(id.clone(), judgments).is_some() {
             return Err(Problem::bad_request(format!("two queries have the id {id:?}")));
         }

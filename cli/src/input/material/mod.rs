@@ -112,7 +112,7 @@ fn rows(rows: impl Iterator<Item = Result<Row, String>>) -> Result<Content, Stri
 }
 
 /// The beginning of a title or heading, its spaces made one each.
-fn heading(text: &str) -> String {
+pub(crate) fn heading(text: &str) -> String {
     let mut short = text.split_whitespace().collect::<Vec<_>>().join(" ");
     short.truncate(short.floor_char_boundary(MAX_HEADING_BYTES));
     short

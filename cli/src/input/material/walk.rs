@@ -66,10 +66,17 @@ fn look(root: &Path, folder: &Path, depth: usize, found: &mut Walk) {
     };
     for entry in entries {
         let path = entry.path();
-        let Ok(kind) = entry.file_type() else { continue };
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
+        let kind = match entry.file_type() {
+            Ok(kind) => kind,
+            Err(e) => {
+                let path = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+                found.unread.push(Unread { path, reason: e.to_string() });
+                continue;
+            }
+        };
         if kind.is_dir() {
             look(root, &path, depth + 1, found);
             continue;
