@@ -51,6 +51,13 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
     let plain = {
         let collection = Collection::create(&dir, options()).expect("made");
         collection.upsert(rows).expect("written");
+        // What is refused makes nothing.
+        collection.learn(&[]).expect_err("nothing");
+        collection.train_adapter(&eager()).expect_err("nothing to learn from");
+        collection.activate_adapter(Some(1)).expect_err("none");
+        collection.delete_adapter(1).expect_err("none");
+        collection.activate_adapter(None).expect("none is active");
+        assert!(!dir.join("learning").exists());
         let plain = collection.search(&question).expect("an answer");
         let taken = collection.learn(&feedback).expect("taken in");
         assert_eq!((taken.taken, taken.known, taken.total), (240, 0, 240));

@@ -293,6 +293,9 @@ impl Collection {
     /// taken in then. When the handle cannot write.
     pub fn learn(&self, feedback: &[Feedback]) -> Result<LearnReceipt> {
         self.shared.writable()?;
+        if feedback.is_empty() {
+            return Err(Error::invalid("feedback", "there is none; nothing was taken in"));
+        }
         let field = self.adapted_field()?;
         let model = model_of(self.schema(), field);
         let mut rows = BTreeMap::new();
@@ -389,7 +392,10 @@ impl Collection {
 
     /// Feedback by its queries, each with a vector; and how much could not be used.
     fn questions(&self, field: &VectorField) -> Result<(Vec<Question>, u64)> {
-        let kept: Vec<KeptFeedback> = read_all(&*self.learning.store()?, FEEDBACK)?;
+        let kept: Vec<KeptFeedback> = match self.learning.kept()? {
+            Some(store) => read_all(&store, FEEDBACK)?,
+            None => Vec::new(),
+        };
         let own = model_of(self.schema(), field);
         // By the vector that is asked: one query in two parts of an examination would be known beforehand.
         let mut questions: BTreeMap<Vec<u32>, Question> = BTreeMap::new();
@@ -441,8 +447,8 @@ impl Collection {
     /// When there is no such version, or the handle cannot write.
     pub fn activate_adapter(&self, version: Option<u32>) -> Result<()> {
         self.shared.writable()?;
-        {
-            let store = self.learning.store()?;
+        // Where nothing was learnt nothing is made for a refusal.
+        if let Some(store) = self.learning.kept()? {
             match version {
                 Some(version) => {
                     known(&read_adapters(&store, self.schema())?, version)?;
@@ -452,6 +458,8 @@ impl Collection {
                     store.delete(&[ACTIVE])?;
                 }
             }
+        } else if let Some(version) = version {
+            known(&Adapters::default(), version)?;
         }
         self.learning.reload(self.schema())
     }
@@ -462,18 +470,19 @@ impl Collection {
     /// When there is no such version, it is the active one, or the handle cannot write.
     pub fn delete_adapter(&self, version: u32) -> Result<()> {
         self.shared.writable()?;
-        {
-            // Those of earlier models go as well, which no search can name.
-            let store = self.learning.store()?;
-            if store.get(&id_of(version))?.is_none() {
-                known(&read_adapters(&store, self.schema())?, version)?;
-            }
-            if read_all::<u32>(&store, ACTIVE)?.contains(&version) {
-                let detail = format!("version {version} is active; activate another or none first");
-                return Err(Error::invalid("adapter", detail));
-            }
-            store.delete(&[id_of(version)])?;
+        let Some(store) = self.learning.kept()? else {
+            return known(&Adapters::default(), version);
+        };
+        // Those of earlier models go as well, which no search can name.
+        if store.get(&id_of(version))?.is_none() {
+            known(&read_adapters(&store, self.schema())?, version)?;
         }
+        if read_all::<u32>(&store, ACTIVE)?.contains(&version) {
+            let detail = format!("version {version} is active; activate another or none first");
+            return Err(Error::invalid("adapter", detail));
+        }
+        store.delete(&[id_of(version)])?;
+        drop(store);
         self.learning.reload(self.schema())
     }
 }
