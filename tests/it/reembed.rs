@@ -74,6 +74,19 @@ fn foreground() -> OpenOptions {
     OpenOptions::new().background(false).reserve_bytes(0)
 }
 
+/// A disk with such a collection, and how it is embedded anew.
+fn filled() -> (FaultyVfs, ReembedOptions<'static>) {
+    let disk = FaultyVfs::new();
+    let options = Options::new().embedder(Letters::new(5)).open(foreground());
+    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    fill(&collection);
+    collection.flush().expect("flushed");
+    drop(collection);
+    let mut options = ReembedOptions::default();
+    options.open = foreground();
+    (disk, options)
+}
+
 /// The components of all vectors, which are those of one model.
 fn dim(collection: &Collection) -> usize {
     let page = collection.scroll(&Filter::All, None, 100).expect("rows");
@@ -87,14 +100,7 @@ fn dim(collection: &Collection) -> usize {
 
 #[test]
 fn a_crash_at_any_moment_leaves_the_old_vectors_or_the_new_ones() {
-    let disk = FaultyVfs::new();
-    let options = Options::new().embedder(Letters::new(5)).open(foreground());
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
-    fill(&collection);
-    collection.flush().expect("flushed");
-    drop(collection);
-    let mut options = ReembedOptions::default();
-    options.open = foreground();
+    let (disk, options) = filled();
     let before = disk.ops();
     let report = Collection::reembed_on(Arc::new(disk.clone()), Letters::new(9), &options);
     let report = report.expect("embedded");
@@ -130,14 +136,7 @@ fn a_crash_at_any_moment_leaves_the_old_vectors_or_the_new_ones() {
 
 #[test]
 fn a_full_disk_at_any_moment_leaves_a_collection_that_opens() {
-    let disk = FaultyVfs::new();
-    let options = Options::new().embedder(Letters::new(5)).open(foreground());
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
-    fill(&collection);
-    collection.flush().expect("flushed");
-    drop(collection);
-    let mut options = ReembedOptions::default();
-    options.open = foreground();
+    let (disk, options) = filled();
     let (start, mut old, mut new) = (disk.ops(), 0, 0);
     let image = || FaultyVfs::over(&disk.crash_image(start, CrashPolicy::KeepAll, 0));
     let used: u64 = image().list().expect("listed").iter().map(|file| file.len).sum();

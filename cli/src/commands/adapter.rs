@@ -14,10 +14,7 @@ use crate::output;
 pub(super) fn run(verb: AdapterVerb, open: OpenOptions) -> Outcome<ExitCode> {
     match verb {
         AdapterVerb::Train { dir, rank, epochs, folds, seed, activate, model, json } => {
-            let mut collection = Collection::open_with(&dir, open)?;
-            if collection.schema().embedder.is_some() {
-                collection = with_model(collection, &model)?;
-            }
+            let collection = with_model(Collection::open_with(&dir, open)?, &model)?;
             let mut training = Training::default();
             training.rank = rank.unwrap_or(training.rank);
             training.epochs = epochs.unwrap_or(training.epochs);

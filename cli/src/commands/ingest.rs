@@ -10,7 +10,7 @@ use lexivec::storage::disk;
 use lexivec::{Collection, Document, OpenOptions, WriteOptions};
 
 use super::material::Chunks;
-use super::{create, material, settle};
+use super::{create, material, settle, with_model};
 use crate::args::New;
 use crate::exit::{Failure, Outcome};
 use crate::input::material::{Format, read_table, table};
@@ -208,13 +208,7 @@ pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if args.new.late_interaction && schema.embedder.as_ref().is_none_or(|e| e.tokens.is_none()) {
         return Err(differs("late interaction", "not made by a model".to_owned()));
     }
-    if schema.embedder.is_none() {
-        return Ok(collection);
-    }
-    match args.new.model.embedder()? {
-        None => Ok(collection),
-        Some(model) => Ok(collection.with_embedder(model)?),
-    }
+    with_model(collection, &args.new.model)
 }
 
 /// Makes a collection for documents.

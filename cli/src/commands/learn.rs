@@ -16,10 +16,7 @@ const SHOWN: usize = 10;
 
 pub(super) fn run(args: &Learn, open: OpenOptions) -> Outcome<ExitCode> {
     let given = args.file.as_deref().map(lines::read::<Feedback>).transpose()?;
-    let mut collection = Collection::open_with(&args.dir, open)?;
-    if collection.schema().embedder.is_some() {
-        collection = with_model(collection, &args.model)?;
-    }
+    let collection = with_model(Collection::open_with(&args.dir, open)?, &args.model)?;
     let feedback = match given {
         Some(given) => given,
         None => judged(args, &collection)?,

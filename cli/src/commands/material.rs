@@ -33,6 +33,8 @@ const BATCH_BYTES: usize = 16 << 20;
 const READER_VERSION: u32 = 1;
 /// Files that are gone whose chunks are deleted at once.
 const PRUNE_FILES: usize = 1_000;
+/// Bytes of a row's other columns, at the most: each of its chunks has them.
+const MAX_ROW_BYTES: usize = 64 << 10;
 
 /// How files become chunks.
 #[derive(clap::Args)]
@@ -129,6 +131,21 @@ pub(super) fn run(args: &Ingest, folder: &Path, open: OpenOptions) -> Outcome<Ex
     ingestion.end(start)
 }
 
+/// Leaves rows out that have too much beside their texts, and tells how many.
+fn drop_wide_rows(content: &mut Content) {
+    let all = content.rows.len();
+    let size = |row: &Map<String, Value>| {
+        let beside = row.iter().filter(|(column, _)| !TEXT_COLUMNS.contains(&column.as_str()));
+        beside.map(|(column, value)| column.len() + value.to_string().len()).sum::<usize>()
+    };
+    content.rows.retain(|row| size(row) <= MAX_ROW_BYTES);
+    let dropped = all - content.rows.len();
+    if dropped > 0 {
+        let detail = format!("{dropped} rows have over {MAX_ROW_BYTES} bytes beside their texts");
+        content.faults.push(detail);
+    }
+}
+
 /// What decides the chunks of a file besides its bytes.
 fn salt(chunks: ChunkOptions, model: Option<&dyn Embedder>) -> String {
     let counter = model.map_or("words", |m| m.hash());
@@ -157,9 +174,6 @@ struct Ingestion<'a> {
     report: Report,
 }
 
-/// Bytes of a row's other columns, at the most: each of its chunks has them.
-const MAX_ROW_BYTES: usize = 64 << 10;
-
 impl Ingestion<'_> {
     /// Takes a file in, if it is not there as it is; the inner error says why it cannot be.
     fn take(&mut self, file: &Found) -> Outcome<Result<(), String>> {
@@ -176,18 +190,7 @@ impl Ingestion<'_> {
             Ok(content) => content,
             Err(reason) => return Ok(Err(reason)),
         };
-        let all = content.rows.len();
-        let size = |row: &Map<String, Value>| {
-            let beside = row.iter().filter(|(column, _)| !TEXT_COLUMNS.contains(&column.as_str()));
-            beside.map(|(column, value)| column.len() + value.to_string().len()).sum::<usize>()
-        };
-        content.rows.retain(|row| size(row) <= MAX_ROW_BYTES);
-        if content.rows.len() < all {
-            let dropped = all - content.rows.len();
-            let detail =
-                format!("{dropped} rows have over {MAX_ROW_BYTES} bytes beside their texts");
-            content.faults.push(detail);
-        }
+        drop_wide_rows(&mut content);
         let faults = std::mem::take(&mut content.faults).join("; ");
         let nothing = match content.rows.is_empty() {
             true => "it has no text",

@@ -100,14 +100,14 @@ fn open_for_reading(dir: &Path, models: &Models, embeds: bool) -> Outcome<Collec
 /// Opens a collection for reading, with its model if it has one and `embeds` says it is needed.
 fn open_with_model(dir: &Path, model: &ModelArgs, embeds: bool) -> Outcome<Collection> {
     let collection = Collection::open_read_only(dir)?;
-    if collection.schema().embedder.is_none() || !embeds {
-        return Ok(collection);
-    }
-    with_model(collection, model)
+    if embeds { with_model(collection, model) } else { Ok(collection) }
 }
 
-/// Hands the model of a folder in, if one is named.
+/// Hands the model in that is named, if one is and the collection has one.
 fn with_model(collection: Collection, model: &ModelArgs) -> Outcome<Collection> {
+    if collection.schema().embedder.is_none() {
+        return Ok(collection);
+    }
     match model.embedder()? {
         None => Ok(collection),
         Some(model) => Ok(collection.with_embedder(model)?),

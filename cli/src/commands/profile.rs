@@ -32,7 +32,7 @@ pub(super) fn run(verb: ProfileVerb, open: OpenOptions) -> Outcome<ExitCode> {
                 LegArg::Vector => (Leg::Vector, Mode::Auto),
             };
             let mut collection = Collection::open_with(&dir, open)?;
-            if mode != Mode::Text && collection.schema().embedder.is_some() {
+            if mode != Mode::Text {
                 collection = with_model(collection, &model)?;
             }
             let Some(mut profile) = collection.profiles().get(&name).cloned() else {

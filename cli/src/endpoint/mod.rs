@@ -4,8 +4,8 @@ mod wire;
 
 use std::time::Duration;
 
-use lexivec::limits::{MAX_DIMENSION, MAX_EMBED_BYTES};
-use lexivec::model::Embedder;
+use lexivec::limits::MAX_DIMENSION;
+use lexivec::model::{Embedder, beginning};
 use lexivec::{Error, Result};
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 use xxhash_rust::xxh3::xxh3_128;
@@ -286,12 +286,8 @@ impl Embedder for Endpoint {
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>> {
         let is_full = |text: &str| !text.trim().is_empty();
-        let beginning = |text: &'_ &str| text.floor_char_boundary(MAX_EMBED_BYTES);
-        let full: Vec<&str> = texts
-            .iter()
-            .filter(|text| is_full(text))
-            .map(|text| text.get(..beginning(text)).unwrap_or(text))
-            .collect();
+        let full = texts.iter().filter(|text| is_full(text)).map(|text| beginning(text));
+        let full: Vec<&str> = full.collect();
         let mut vectors = Vec::with_capacity(full.len());
         for part in parts(&full) {
             vectors.extend(self.batch(part)?);

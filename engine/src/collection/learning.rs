@@ -171,7 +171,7 @@ pub(super) struct Learning {
 
 impl Learning {
     /// What is kept beside a collection.
-    pub(super) fn open(root: Option<&Path>, schema: &Schema) -> Result<Self> {
+    pub(super) fn open(root: Option<&Path>, schema: &Schema) -> Self {
         let path = root.map(folder);
         let learning = Self {
             path,
@@ -180,7 +180,7 @@ impl Learning {
             fault: Mutex::new(None),
         };
         learning.look(schema);
-        Ok(learning)
+        learning
     }
 
     /// Reads the adapters anew; where they cannot be read there are none, and it is told.
@@ -198,7 +198,7 @@ impl Learning {
     }
 
     /// Reads the adapters anew.
-    pub(super) fn reload(&self, schema: &Schema) -> Result<()> {
+    fn reload(&self, schema: &Schema) -> Result<()> {
         let adapters = match (&*self.store.lock(), &self.path) {
             (Some(store), _) => read_adapters(store, schema)?,
             (None, Some(path)) if disk::is_collection(path) => {

@@ -72,7 +72,7 @@ pub struct Collection {
     shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<HandedReranker>,
-    learning: Arc<learning::Learning>,
+    learning: learning::Learning,
 }
 
 impl Collection {
@@ -199,7 +199,7 @@ impl Collection {
             true => Some(Background::start(&shared)?),
             false => None,
         };
-        let learning = Arc::new(learning::Learning::open(shared.vfs.root(), &shared.schema)?);
+        let learning = learning::Learning::open(shared.vfs.root(), &shared.schema);
         Ok(Self { _background: background, shared, embedder: None, reranker: None, learning })
     }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use lexivec_query::Profile;
 use lexivec_query::request::Leg;
 use lexivec_storage::{DiskVfs, SegmentEntry, Vfs};
 use serde::Serialize;
@@ -51,8 +52,8 @@ pub struct ReembedReport {
 }
 
 impl Collection {
-    /// Gives every row the vector, and where the model fills them the token vectors, that another model makes of its text, in place of those of the model the collection
-    /// has now, and those that were given in that field. The new ones are written beside the old ones; one manifest
+    /// Gives every row the vector, and where the model fills them the token vectors, that another model makes of its
+    /// text, in place of those of the model the collection has now, and those that were given in that field. The new ones are written beside the old ones; one manifest
     /// swap takes them in. A crash before it leaves the collection as it was, but for files that the next open sweeps.
     /// It takes as much space again as the collection has, until it is done.
     ///
@@ -86,8 +87,8 @@ impl Collection {
         };
         shared.flush()?;
         let profiles = collection.profiles();
-        let by_vectors = |leg: Option<Leg>| leg == Some(Leg::Vector);
-        let floors = profiles.iter().filter(|(_, p)| by_vectors(p.floor.map(|floor| floor.leg)));
+        let by_vectors = |profile: &Profile| profile.floor.is_some_and(|f| f.leg == Leg::Vector);
+        let floors = profiles.iter().filter(|(_, profile)| by_vectors(profile));
         let mut report = ReembedReport {
             generation: collection.generation(),
             rows: 0,

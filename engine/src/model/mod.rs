@@ -13,6 +13,7 @@ pub use embed::{Embedder, StaticEmbedder, TokenLists};
 pub use open::open_embedder;
 pub use rerank::{Candidate, RerankQuery, Reranker, Wants, score_texts};
 pub use show::{ModelInfo, ModelKind};
+pub use tokenizer::beginning;
 pub use transformer::{CrossEncoder, Precision, TransformerEmbedder};
 
 pub use crate::deadline::Deadline;

@@ -58,7 +58,7 @@ fn contained<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the tokenizer failed on it".to_owned())
 }
 
-/// The part of a text that is looked at.
-pub(super) fn beginning(text: &str) -> &str {
+/// The part of a text that models look at: its first [`MAX_EMBED_BYTES`] bytes, up to a whole character.
+pub fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_EMBED_BYTES)]
 }
