@@ -114,7 +114,7 @@ fn ranked(mut found: Vec<(String, f64)>, k: usize) -> Vec<(String, f64)> {
 /// A random row with this id: some words, mostly a vector, a payload.
 pub fn document(random: &mut Random, id: usize) -> Document {
     let words: Vec<&str> = (0..random.below(9)).map(|_| WORDS[random.below(8)]).collect();
-    let mut document = Document::new(format!("d{id}")).text("text", words.join(" "));
+    let mut document = Document::new(format!("d{id}")).text(words.join(" "));
     if random.below(8) > 0 {
         document = document.vector(vector(random));
     }

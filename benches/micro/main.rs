@@ -116,7 +116,7 @@ fn late(criterion: &mut Criterion) {
         (0..count).map(|_| (0..TOKEN_DIM).map(|_| number(&mut random)).collect()).collect()
     };
     let documents =
-        (0..100).map(|row| Document::new(row.to_string()).text("text", "wing").tokens(list(100)));
+        (0..100).map(|row| Document::new(row.to_string()).text("wing").tokens(list(100)));
     let collection = Collection::in_memory(Options::new().tokens(TOKEN_DIM)).expect("created");
     collection.upsert(documents.collect()).expect("taken in");
     let plain = SearchRequest::text("wing").candidates(100);
@@ -180,7 +180,7 @@ fn trust(criterion: &mut Criterion) {
     let documents = texts
         .into_iter()
         .enumerate()
-        .map(|(row, text)| Document::new(row.to_string()).text("text", text).vector(vector()));
+        .map(|(row, text)| Document::new(row.to_string()).text(text).vector(vector()));
     let collection = Collection::in_memory(Options::new().vector(DIM, Metric::Cosine));
     let collection = collection.expect("created");
     collection.upsert(documents.collect()).expect("taken in");

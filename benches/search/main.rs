@@ -48,9 +48,7 @@ fn build(data: &DataSet, index: &std::path::Path) -> Result<(), Failure> {
         .iter()
         .zip(data.vectors.chunks(data.dim))
         .enumerate()
-        .map(|(i, (text, vector))| {
-            Document::new(i.to_string()).text("text", text).vector(vector.to_vec())
-        })
+        .map(|(i, (text, vector))| Document::new(i.to_string()).text(text).vector(vector.to_vec()))
         .collect();
     let (start, cpu) = (Instant::now(), cpu_seconds());
     let collection = Collection::create(index, Options::new().vector(data.dim, Metric::Cosine))?;

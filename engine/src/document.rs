@@ -11,7 +11,8 @@ use crate::limits::{
 };
 use crate::model::Embedder;
 use crate::schema::{
-    DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Metric, Schema, TokenField, VectorField,
+    DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Metric, Schema, TokenField,
+    VectorField,
 };
 
 /// One row of a collection.
@@ -75,7 +76,7 @@ impl TryFrom<DocumentJson> for Document {
     fn try_from(json: DocumentJson) -> std::result::Result<Self, String> {
         let mut text = match json.text {
             None => BTreeMap::new(),
-            Some(TextJson::One(one)) => BTreeMap::from([("text".to_owned(), one)]),
+            Some(TextJson::One(one)) => BTreeMap::from([(DEFAULT_TEXT_FIELD.to_owned(), one)]),
             Some(TextJson::Named(named)) => named,
         };
         if let Some(title) = json.title
@@ -104,30 +105,35 @@ impl Document {
         Self { id: id.into(), ..Self::default() }
     }
 
-    /// Sets the text of one field.
-    pub fn text(mut self, field: impl Into<String>, text: impl Into<String>) -> Self {
+    /// Sets the text of the default field, `text`.
+    pub fn text(self, text: impl Into<String>) -> Self {
+        self.text_in(DEFAULT_TEXT_FIELD, text)
+    }
+
+    /// Sets the text of a named field, such as `title`.
+    pub fn text_in(mut self, field: impl Into<String>, text: impl Into<String>) -> Self {
         self.text.insert(field.into(), text.into());
         self
     }
 
-    /// Sets the default vector.
-    pub fn vector(self, vector: Vec<f32>) -> Self {
-        self.named_vector(DEFAULT_VECTOR_FIELD, vector)
+    /// Sets the vector of the default field, `vector`.
+    pub fn vector(self, vector: impl Into<Vec<f32>>) -> Self {
+        self.vector_in(DEFAULT_VECTOR_FIELD, vector)
     }
 
-    /// Sets the vector of one field.
-    pub fn named_vector(mut self, field: impl Into<String>, vector: Vec<f32>) -> Self {
-        self.vectors.insert(field.into(), vector);
+    /// Sets the vector of a named field.
+    pub fn vector_in(mut self, field: impl Into<String>, vector: impl Into<Vec<f32>>) -> Self {
+        self.vectors.insert(field.into(), vector.into());
         self
     }
 
-    /// Sets the default list of token vectors.
+    /// Sets the token vectors of the default field, `tokens`.
     pub fn tokens(self, vectors: Vec<Vec<f32>>) -> Self {
-        self.named_tokens(DEFAULT_TOKEN_FIELD, vectors)
+        self.tokens_in(DEFAULT_TOKEN_FIELD, vectors)
     }
 
-    /// Sets the token vectors of one field.
-    pub fn named_tokens(mut self, field: impl Into<String>, vectors: Vec<Vec<f32>>) -> Self {
+    /// Sets the token vectors of a named field.
+    pub fn tokens_in(mut self, field: impl Into<String>, vectors: Vec<Vec<f32>>) -> Self {
         self.tokens.insert(field.into(), vectors);
         self
     }

@@ -10,8 +10,8 @@
 //! # fn main() -> lexivec::Result<()> {
 //! let collection = Collection::in_memory(Options::new().vector(2, Metric::Cosine))?;
 //! collection.upsert(vec![
-//!     Document::new("a").text("text", "a wing in a slipstream").vector(vec![1.0, 0.0]),
-//!     Document::new("b").text("text", "heat in a boundary layer").vector(vec![0.0, 1.0]),
+//!     Document::new("a").text("a wing in a slipstream").vector(vec![1.0, 0.0]),
+//!     Document::new("b").text("heat in a boundary layer").vector(vec![0.0, 1.0]),
 //! ])?;
 //! let answer = collection.search(&SearchRequest::hybrid("slipstream", vec![0.9, 0.1]).limit(1))?;
 //! assert_eq!(answer.hits[0].id, "a");

@@ -14,8 +14,8 @@ use crate::limits::{
 };
 use crate::model::Embedder;
 use crate::schema::{
-    Analyzer, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, EmbedderRecord, Metric, Schema, TextField,
-    TokenField, VectorField,
+    Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, EmbedderRecord,
+    Metric, Schema, TextField, TokenField, VectorField,
 };
 
 /// When a write is acknowledged, and what it then survives.
@@ -143,7 +143,7 @@ impl Default for Options {
         let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
         Self {
             name: "documents".to_owned(),
-            text: vec![field("title"), field("text")],
+            text: vec![field("title"), field(DEFAULT_TEXT_FIELD)],
             join_text: true,
             bm25: Bm25::default(),
             vectors: Vec::new(),

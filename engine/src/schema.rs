@@ -25,6 +25,8 @@ const DEFAULT_M: usize = 16;
 const DEFAULT_EF_CONSTRUCTION: usize = 100;
 /// Components from which on four bits are enough for each: [`Quantization::usual`].
 pub(crate) const FOUR_BITS_DIM: usize = 192;
+/// Name of the text field that [`Document::text`](crate::Document::text) sets.
+pub const DEFAULT_TEXT_FIELD: &str = "text";
 /// Name of the vector field used where none is named.
 pub const DEFAULT_VECTOR_FIELD: &str = "vector";
 /// Name of the token field used where none is named.

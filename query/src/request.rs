@@ -413,13 +413,13 @@ impl SearchRequest {
     }
 
     /// Looks for rows near a vector.
-    pub fn vector(vector: Vec<f32>) -> Self {
-        Self { vector: Some(vector), ..Self::default() }
+    pub fn vector(vector: impl Into<Vec<f32>>) -> Self {
+        Self { vector: Some(vector.into()), ..Self::default() }
     }
 
     /// Looks for both.
-    pub fn hybrid(words: impl Into<String>, vector: Vec<f32>) -> Self {
-        Self { text: Some(words.into()), vector: Some(vector), ..Self::default() }
+    pub fn hybrid(words: impl Into<String>, vector: impl Into<Vec<f32>>) -> Self {
+        Self { text: Some(words.into()), vector: Some(vector.into()), ..Self::default() }
     }
 
     /// Sets the number of hits wanted.

@@ -58,7 +58,7 @@ fn cycle(
     let kept = all * 4 / 5;
     let row = |i: usize| {
         let text = format!("row {} of {}", i, i % 97);
-        Document::new(format!("d{i}")).text("text", text).vector(source.vectors[i].clone())
+        Document::new(format!("d{i}")).text(text).vector(source.vectors[i].clone())
     };
     let mut live: Vec<usize> = (0..kept).collect();
     let mut free: Vec<usize> = (kept..all).collect();

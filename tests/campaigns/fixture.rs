@@ -86,8 +86,8 @@ fn make(dir: &Path) -> lexivec::Result<()> {
     let mut row = |i: usize| {
         let words: Vec<&str> = (0..4 + random.below(8)).map(|_| WORDS[random.below(8)]).collect();
         let document = Document::new(format!("d{i}"))
-            .text("title", format!("title {i}"))
-            .text("text", words.join(" "))
+            .text_in("title", format!("title {i}"))
+            .text(words.join(" "))
             .payload("n", i as u64)
             .payload("tag", ["a", "b", "c"][i % 3])
             .payload("meta", json!({"x": [i % 5, "y"]}));
@@ -102,7 +102,7 @@ fn make(dir: &Path) -> lexivec::Result<()> {
             ["four", "half", "brain"]
                 .into_iter()
                 .fold(document.vector(random.vector(8)), |document, field| {
-                    document.named_vector(field, random.vector(8))
+                    document.vector_in(field, random.vector(8))
                 })
         }
     };

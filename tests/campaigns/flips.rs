@@ -41,8 +41,8 @@ fn fill(disk: &MemoryVfs) -> lexivec::Result<()> {
             let tokens = (0..1 + i % 3).map(|_| other.vector(3)).collect();
             Document::new(format!("d{i}"))
                 .tokens(tokens)
-                .text("title", format!("title {i}"))
-                .text("text", format!("wing flow {} heat", ["nose", "cone"][i % 2]))
+                .text_in("title", format!("title {i}"))
+                .text(format!("wing flow {} heat", ["nose", "cone"][i % 2]))
                 .vector(random.vector(4))
                 .payload("n", i as u64)
                 .payload("tag", ["a", "b", "c"][i % 3])

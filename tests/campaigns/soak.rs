@@ -78,7 +78,7 @@ pub fn run(seconds: u64, seed: u64, halves: bool, reader: impl Fn(&Path) -> Comm
 fn round(collection: &Collection, number: u64, halves: bool) -> Result<(), String> {
     let row = |i: usize| {
         Document::new(format!("d{i}"))
-            .text("text", format!("wing {}", number % 7))
+            .text(format!("wing {}", number % 7))
             .vector(vec![i as f32, 1.0, 2.0, 3.0])
             .payload("round", number)
     };

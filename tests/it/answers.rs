@@ -14,7 +14,7 @@ const WORDS: [&str; 8] = ["wing", "flow", "heat", "shock", "layer", "mach", "nos
 fn document(random: &mut Random, id: usize) -> Document {
     let words: Vec<&str> =
         (0..random.below(12)).map(|_| WORDS[random.below(WORDS.len())]).collect();
-    let mut document = Document::new(format!("doc-{id}")).text("text", words.join(" "));
+    let mut document = Document::new(format!("doc-{id}")).text(words.join(" "));
     if random.below(10) > 0 {
         document = document.vector(random.vector(DIM));
     }
@@ -223,7 +223,7 @@ fn separate_text_fields_are_scored_by_themselves() {
     let collection = Collection::in_memory(Options::new().join_text(false)).expect("a collection");
     let rows = [("a", "wing", "heat flow"), ("b", "heat", "wing wing"), ("c", "", "mach")];
     let document = |(id, title, text): &(&str, &str, &str)| {
-        Document::new(*id).text("title", *title).text("text", *text)
+        Document::new(*id).text_in("title", *title).text(*text)
     };
     collection.upsert(rows.iter().map(document).collect()).expect("written");
     let answer = collection.search(&SearchRequest::text("wing").explain()).expect("an answer");

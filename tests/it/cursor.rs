@@ -32,7 +32,7 @@ fn signs(random: &mut Random) -> Vec<f32> {
 
 fn row(random: &mut Random, id: usize) -> Document {
     let count = random.below(9);
-    let row = Document::new(format!("r{id}")).text("text", words(random, count));
+    let row = Document::new(format!("r{id}")).text(words(random, count));
     let row = row.payload("n", random.below(10)).payload("open", random.below(4) > 0);
     if random.below(8) > 0 { row.vector(signs(random)) } else { row }
 }

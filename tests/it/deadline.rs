@@ -16,7 +16,7 @@ fn rows(count: usize) -> Vec<Document> {
     let mut random = Random(41);
     let row = |id: usize| {
         let words = ["wing flow", "wing", "heat flow flow", "nose"][id % 4];
-        let row = Document::new(format!("{id:04}")).text("text", words);
+        let row = Document::new(format!("{id:04}")).text(words);
         row.vector(random.vector(8)).payload("n", id % 5)
     };
     (0..count).map(row).collect()

@@ -78,7 +78,7 @@ fn a_collection_takes_its_own_model_and_no_other() {
     {
         let options = Options::new().embedder(open(0));
         let collection = Collection::create(&dir, options).expect("created");
-        let row = |id: &str, text: &str| Document::new(id).text("text", text);
+        let row = |id: &str, text: &str| Document::new(id).text(text);
         // A text without tokens has no vector, and is still a row.
         let rows = vec![row("w", "wing"), row("h", "heat heat"), row("none", "")];
         collection.upsert(rows).expect("written");
@@ -93,7 +93,7 @@ fn a_collection_takes_its_own_model_and_no_other() {
     assert!(error.contains(open(0).hash()) && error.contains(open(1).hash()), "{error}");
 
     let plain = Collection::open(&dir).expect("opened");
-    let error = plain.upsert(vec![Document::new("x").text("text", "mach")]).expect_err("refused");
+    let error = plain.upsert(vec![Document::new("x").text("mach")]).expect_err("refused");
     assert!(error.to_string().contains("hand that model in"), "{error}");
     let error = plain.search(&SearchRequest::text("heat")).expect_err("refused").to_string();
     assert!(error.contains("no model was handed in"), "{error}");

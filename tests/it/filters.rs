@@ -26,7 +26,7 @@ fn rows() -> Vec<(&'static str, &'static str, Value)> {
 fn collection() -> Collection {
     let collection = Collection::in_memory(Options::new()).expect("a collection");
     let document = |(id, text, payload): (&str, &str, Value)| {
-        let mut document = Document::new(id).text("text", text);
+        let mut document = Document::new(id).text(text);
         document.payload = payload.as_object().cloned().expect("an object");
         document
     };
@@ -123,7 +123,7 @@ fn wrong_operands_are_refused() {
 #[test]
 fn a_text_field_that_is_not_there_is_named() {
     let collection = Collection::in_memory(Options::new().join_text(false)).expect("a collection");
-    let document = Document::new("a").text("title", "wings").text("text", "heat flow");
+    let document = Document::new("a").text_in("title", "wings").text("heat flow");
     collection.upsert(vec![document]).expect("written");
     for (filter, expected) in [
         ("title MATCH 'wing'", 1),

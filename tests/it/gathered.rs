@@ -29,7 +29,7 @@ fn value(random: &mut Random) -> Value {
 
 fn row(random: &mut Random, id: usize) -> Document {
     let text = WORDS[random.below(WORDS.len())];
-    let row = Document::new(format!("r{id:03}")).text("text", text).vector(random.vector(DIM));
+    let row = Document::new(format!("r{id:03}")).text(text).vector(random.vector(DIM));
     let row = row.payload("value", value(random));
     let tag = ["b", "c"][random.below(2)];
     let row = match random.below(3) {
@@ -211,7 +211,7 @@ fn the_command_gathers_and_counts() {
     let dir = scratch.path().join("c");
     let collection = Collection::create(&dir, Options::new()).expect("created");
     let row = |(id, year): (&str, i64)| {
-        Document::new(id).text("text", "wing").payload("year", year).payload("open", true)
+        Document::new(id).text("wing").payload("year", year).payload("open", true)
     };
     let rows = [("a", 2000), ("b", 2001), ("c", 2000), ("d", 2000)].map(row).to_vec();
     collection.upsert(rows).expect("written");

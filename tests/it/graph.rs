@@ -101,7 +101,7 @@ fn a_hundred_thousand_rows_are_found_as_promised() {
         let (share, near) = (shuffled(data.texts.len()), ranks(&data));
         let document = |(i, (text, vector)): (usize, (&String, &[f32]))| {
             Document::new(i.to_string())
-                .text("text", text)
+                .text(text)
                 .vector(vector.to_vec())
                 .payload("share", share[i] as u64)
                 .payload("near", near[i] as u64)

@@ -551,7 +551,7 @@ fn late_interaction_of_token_vectors() {
 fn one_collections_directory_is_served_alone() {
     let scratch = tempfile::tempdir().expect("a directory");
     let dir = scratch.path().join("courses");
-    let row = lexivec::Document::new("a").text("text", "wing");
+    let row = lexivec::Document::new("a").text("wing");
     let options = lexivec::Options::new().name("courses");
     lexivec::Collection::create(&dir, options).expect("made").upsert(vec![row]).expect("written");
     let server = Running::start(&dir);

@@ -90,7 +90,8 @@ fn what_judgments_say_over_http_is_what_the_library_says() {
         .iter()
         .map(|query| {
             let vector = query["request"]["vector"].as_array().expect("a vector");
-            let vector = vector.iter().map(|x| x.as_f64().expect("a number") as f32).collect();
+            let vector: Vec<f32> =
+                vector.iter().map(|x| x.as_f64().expect("a number") as f32).collect();
             let text = query["request"]["text"].as_str().expect("text");
             let request = SearchRequest::hybrid(text, vector).limit(50);
             (query["id"].as_str().expect("an id").to_owned(), request)

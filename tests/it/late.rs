@@ -28,12 +28,12 @@ fn list(random: &mut Random, count: usize, dim: usize) -> Vec<Vec<f32>> {
 fn rows() -> Vec<Document> {
     let mut random = Random(5);
     let row = |i: usize| {
-        let row = Document::new(format!("r{i:03}")).text("text", "wing");
+        let row = Document::new(format!("r{i:03}")).text("wing");
         let row = row.vector(random.vector(4)).payload("n", i);
         let count = random.below(LISTS);
         let row = if count > 0 { row.tokens(list(&mut random, count, DIM)) } else { row };
         let other = list(&mut random, 2, 3);
-        if i.is_multiple_of(2) { row.named_tokens("other", other) } else { row }
+        if i.is_multiple_of(2) { row.tokens_in("other", other) } else { row }
     };
     (0..ROWS).map(row).collect()
 }
@@ -232,7 +232,7 @@ fn bad_token_vectors_are_told_and_change_nothing() {
         (of(Vec::new()), "0 token vectors \"tokens\"; 1 to 1024 are allowed"),
         (of(long), "1025 token vectors \"tokens\"; 1 to 1024"),
         (
-            Document::new("bad").named_tokens("late", vec![vec![1.0]]),
+            Document::new("bad").tokens_in("late", vec![vec![1.0]]),
             "no token field \"late\"; the collection has [\"tokens\", \"other\"]",
         ),
     ] {

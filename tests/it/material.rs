@@ -468,12 +468,12 @@ fn tables_by_name_are_documents_by_row() {
     lexivec_ok(&["ingest", arg(&csv), "--csv", arg(&at("t.csv"))]);
     lexivec_ok(&["ingest", arg(&table), "--parquet", arg(&at("t.parquet"))]);
     let found = all(&csv);
-    let a = Document::new("a").text("title", "1").text("text", "x");
+    let a = Document::new("a").text_in("title", "1").text("x");
     assert_eq!(found["a"], a.payload("year", 2020).payload("ok", true));
-    let seven = Document::new("007").text("text", "y");
+    let seven = Document::new("007").text("y");
     assert_eq!(found["007"], seven.payload("year", 1.5).payload("ok", "+1"));
     let found = all(&table);
-    assert_eq!(found["b"], Document::new("b").text("text", "y").payload("year", 1999));
+    assert_eq!(found["b"], Document::new("b").text("y").payload("year", 1999));
     let file = at("t.parquet");
     lexivec_ok(&["ingest", arg(&table), "--parquet", arg(&file), "--id-column", "year"]);
     assert!(all(&table).contains_key("2020"));

@@ -10,7 +10,7 @@ use crate::{arg, lexivec, lexivec_ok};
 
 fn small(dir: &Path) -> Collection {
     let collection = Collection::create(dir, Options::new()).expect("created");
-    let row = |i: u32| Document::new(format!("d{i}")).text("text", format!("wing number {i}"));
+    let row = |i: u32| Document::new(format!("d{i}")).text(format!("wing number {i}"));
     collection.upsert((0..50).map(row).collect()).expect("written");
     collection
 }
@@ -43,7 +43,7 @@ fn a_reader_keeps_its_generation_until_it_asks_for_the_newest() {
     let request = SearchRequest::text("wing").limit(100);
     let before = reader.search(&request).expect("an answer");
     for i in 0..5 {
-        let row = Document::new(format!("new{i}")).text("text", "wing");
+        let row = Document::new(format!("new{i}")).text("wing");
         writer.upsert(vec![row]).expect("written");
     }
     assert_eq!(reader.search(&request).expect("an answer"), before);
@@ -75,7 +75,7 @@ fn readers_open_and_answer_while_a_writer_commits() {
             })
             .collect();
         for i in 0..150 {
-            let row = Document::new(format!("new{}", i % 7)).text("text", "wing again");
+            let row = Document::new(format!("new{}", i % 7)).text("wing again");
             writer.upsert(vec![row]).expect("written");
         }
         done.store(true, std::sync::atomic::Ordering::Relaxed);

@@ -33,7 +33,7 @@ fn words(random: &mut Random, count: usize) -> String {
 
 fn document(random: &mut Random, id: usize) -> Document {
     let count = random.below(9);
-    let document = Document::new(format!("{id:03}")).text("text", words(random, count));
+    let document = Document::new(format!("{id:03}")).text(words(random, count));
     let document = document.payload("n", random.below(10)).payload("open", random.below(4) > 0);
     let document = if random.below(8) > 0 { document.vector(signs(random)) } else { document };
     match id % 6 {
@@ -494,7 +494,7 @@ fn the_command_ranks_and_explains() {
     let dir = scratch.path().join("c");
     let collection = Collection::create(&dir, Options::new().vector(2, Metric::Cosine));
     let row = |id: &str, text: &str, vector: [f32; 2], year: i64| {
-        Document::new(id).text("text", text).vector(vector.to_vec()).payload("year", year)
+        Document::new(id).text(text).vector(vector.to_vec()).payload("year", year)
     };
     let rows = vec![
         row("a", "a wing", [1.0, 0.0], 2000),

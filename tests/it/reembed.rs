@@ -59,7 +59,7 @@ const WORDS: [&str; 6] = ["wing", "heat", "flow", "shock", "cone", "plate"];
 /// Rows in several segments, some replaced and deleted, one without words.
 fn fill(collection: &Collection) {
     let row = |i: usize, word: &str| {
-        Document::new(format!("r{i}")).text("text", format!("{word} {}", WORDS[i % 6]))
+        Document::new(format!("r{i}")).text(format!("{word} {}", WORDS[i % 6]))
     };
     for (part, word) in WORDS.iter().enumerate().take(3) {
         let rows = (part * 20..part * 20 + 20).map(|i| row(i, word));
@@ -217,10 +217,7 @@ fn a_model_that_makes_other_vectors_than_its_name_stands_for_is_refused() {
     // What the error says to do helps.
     let strange = || Arc::new(Letters { hash: format!("{:032x}", 5), dim: 5, strange: true });
     let filled = Collection::open(&dir).expect("opened").with_embedder(Letters::new(5));
-    filled
-        .expect("its own")
-        .upsert(vec![Document::new("a").text("text", "wing")])
-        .expect("written");
+    filled.expect("its own").upsert(vec![Document::new("a").text("wing")]).expect("written");
     let report = Collection::reembed(&dir, strange(), &ReembedOptions::default());
     assert_eq!(report.expect("embedded").rows, 1);
     Collection::open(&dir).expect("opened").with_embedder(strange()).expect("its own now");
@@ -237,7 +234,7 @@ fn a_write_that_nobody_wants_any_more_ends_while_it_is_embedded() {
     let collection = Collection::in_memory(options).expect("made");
     let cancelled = AtomicBool::new(false);
     let end = |_, _, _| cancelled.store(true, Ordering::Relaxed);
-    let row = |i: usize| Document::new(format!("r{i}")).text("text", "wing");
+    let row = |i: usize| Document::new(format!("r{i}")).text("wing");
     let rows: Vec<Document> = (0..3_000).map(row).collect();
     let write = |options| collection.upsert_with(rows.clone(), options);
     let error = write(WriteOptions::new().progress(&end).cancelled(&cancelled));

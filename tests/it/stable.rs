@@ -25,7 +25,7 @@ fn words(random: &mut Random, count: usize) -> String {
 
 fn row(random: &mut Random, id: usize) -> Document {
     let count = random.below(12);
-    let row = Document::new(format!("r{id}")).text("text", words(random, count));
+    let row = Document::new(format!("r{id}")).text(words(random, count));
     // Few different vectors, so that scores are equal and the tie rule is asked.
     let vector = if random.below(4) == 0 {
         (0..DIM).map(|_| [-1.0, 1.0][random.below(2)]).collect()
@@ -180,7 +180,7 @@ fn one_row_more_or_less_is_seen_by_the_comparison() {
     let collection = Collection::in_memory(options()).expect("a collection");
     collection.upsert(rows()).expect("written");
     let expected = answers(&collection, &requests);
-    collection.upsert(vec![Document::new("new").text("text", "wing")]).expect("written");
+    collection.upsert(vec![Document::new("new").text("wing")]).expect("written");
     // The row itself is seldom a hit; what it changes is the statistics under every score of a text.
     assert_eq!(differences(&answers(&collection, &requests), &expected), QUERIES);
     collection.delete(&["new"]).expect("deleted");

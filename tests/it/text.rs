@@ -15,9 +15,8 @@ fn plain(texts: &[&str], bm25: Bm25) -> Collection {
     let collection = Collection::in_memory(options).expect("a collection");
     // In several segments.
     for (part, some) in texts.chunks(15).enumerate() {
-        let document = |(i, text): (usize, &&str)| {
-            Document::new((part * 15 + i).to_string()).text("text", *text)
-        };
+        let document =
+            |(i, text): (usize, &&str)| Document::new((part * 15 + i).to_string()).text(*text);
         collection.upsert(some.iter().enumerate().map(document).collect()).expect("taken in");
     }
     collection
@@ -213,7 +212,7 @@ fn hits_show_the_passage_that_answers() {
     let texts =
         ["Nothing here. The flows over swept wings, at high speed, are not those over a cone."];
     let collection = Collection::in_memory(Options::new()).expect("a collection");
-    collection.upsert(vec![Document::new("a").text("text", texts[0])]).expect("taken in");
+    collection.upsert(vec![Document::new("a").text(texts[0])]).expect("taken in");
     let shown = |request: SearchRequest| -> String {
         let mut request = request;
         request.highlight = Some(Highlight { max_chars: 40 });

@@ -35,8 +35,7 @@ fn lists(model: &dyn Embedder, texts: &[&str]) -> TokenLists {
 }
 
 fn rows() -> Vec<Document> {
-    let row =
-        |(id, text): (usize, &&str)| Document::new(id.to_string()).text("text", text.to_string());
+    let row = |(id, text): (usize, &&str)| Document::new(id.to_string()).text(text.to_string());
     TEXTS.iter().enumerate().map(row).collect()
 }
 
@@ -68,7 +67,7 @@ fn a_model_fills_what_its_lists_given_by_hand_would() {
     let by_hand = Collection::in_memory(by_hand).expect("created");
     by_hand.upsert(given.clone()).expect("written");
     // One that brings its own keeps it, and one without a word gets none.
-    let own = Document::new("own").text("text", "wing").tokens(vec![vec![1.0; model.dim()]]);
+    let own = Document::new("own").text("wing").tokens(vec![vec![1.0; model.dim()]]);
     let mute = Document::new("mute");
     for collection in [&made, &by_hand] {
         collection.upsert(vec![own.clone(), mute.clone()]).expect("written");
@@ -131,7 +130,7 @@ impl Embedder for Long {
 fn too_many_token_vectors_are_cut_and_wrong_ones_told() {
     let options = Options::new().embedder(Arc::new(Long)).embed_tokens(true);
     let collection = Collection::in_memory(options).expect("created");
-    let row = |id: &str, text: &str| Document::new(id).text("text", text);
+    let row = |id: &str, text: &str| Document::new(id).text(text);
     collection.upsert(vec![row("a", "wing"), row("b", "mute")]).expect("written");
     let count = |id: &str| {
         let row = collection.get(id).expect("read").expect("there");
@@ -181,7 +180,7 @@ fn what_cannot_be_done_says_what_to_do_instead() {
     let bare = Collection::open(&dir).expect("opened");
     let error = told(bare.search(&by_model().mode(lexivec::query::request::Mode::Text)));
     assert!(error.contains("no model was handed in; hand it in, give \"query_tokens\""), "{error}");
-    let half = Document::new("x").text("text", "wing").vector(vec![1.0; 32]);
+    let half = Document::new("x").text("wing").vector(vec![1.0; 32]);
     let error = told(bare.upsert(vec![half.clone()]));
     assert!(error.contains("give every document a vector and token vectors"), "{error}");
     bare.upsert(vec![half.tokens(vec![vec![1.0; 32]])]).expect("it brings both");

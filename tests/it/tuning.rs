@@ -32,7 +32,7 @@ fn corpus() -> (Vec<Document>, Vec<JudgedQuery>) {
     let vectors: Vec<Vec<f32>> = (0..ROWS).map(|_| random.vector(DIM)).collect();
     for (i, vector) in vectors.iter().enumerate() {
         let words = format!("word{} word{}", random.below(40), random.below(40));
-        documents.push(Document::new(format!("d{i}")).text("text", words).vector(vector.clone()));
+        documents.push(Document::new(format!("d{i}")).text(words).vector(vector.clone()));
     }
     let query = |i: usize| {
         let noise = random.vector(DIM);
@@ -200,7 +200,7 @@ fn a_profile_outlives_reopening_compaction_snapshot_export_and_repair() {
     assert!(reader.refresh().expect("refreshed"));
     assert_eq!(reader.search(&request).expect("answered").hits, wanted);
 
-    first.upsert(vec![Document::new("new").text("text", "word1")]).expect("written");
+    first.upsert(vec![Document::new("new").text("word1")]).expect("written");
     first.flush().expect("flushed");
     first.compact().expect("compacted");
     first.remove_profile("other").expect("removed");
@@ -231,7 +231,7 @@ fn a_power_cut_leaves_the_old_profile_or_the_new_one() {
     let open = OpenOptions::new().background(false).reserve_bytes(0);
     let options = Options::new().open(open.clone());
     let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
-    collection.upsert(vec![Document::new("a").text("text", "wing")]).expect("written");
+    collection.upsert(vec![Document::new("a").text("wing")]).expect("written");
     let profile = |ef| Profile { ef: Some(ef), ..Profile::default() };
     collection.set_profile("p", profile(10)).expect("set");
     let before = disk.ops();

@@ -14,7 +14,7 @@ fn made(dir: &Path) {
     let collection = Collection::create(dir, options).expect("created");
     let row = |i: u32| {
         let vector = vec![(i * 37 % 101) as f32, (i * 53 % 89) as f32];
-        Document::new(format!("d{i}")).text("text", "wing flow").vector(vector).payload("n", i)
+        Document::new(format!("d{i}")).text("wing flow").vector(vector).payload("n", i)
     };
     collection.upsert((0..120).map(row).collect()).expect("written");
     collection.upsert((100..220).map(row).collect()).expect("written");
@@ -178,7 +178,7 @@ fn a_budget_of_memory_holds_for_the_process() {
     for part in 0..3 {
         let rows = (0..2_500).map(|i| {
             let text = format!("wing {} flow {}", i % 97, i % 13);
-            Document::new(format!("d{part}-{i}")).text("text", text).vector(random.vector(64))
+            Document::new(format!("d{part}-{i}")).text(text).vector(random.vector(64))
         });
         collection.upsert(rows.collect()).expect("written");
     }

@@ -14,7 +14,7 @@ use lexivec_tests::campaigns::fixture::answers;
 use serde_json::{Value, json};
 
 fn row(id: &str, words: &str, n: u64) -> Document {
-    Document::new(id).text("text", words).vector(vec![n as f32, 1.0]).payload("n", n)
+    Document::new(id).text(words).vector(vec![n as f32, 1.0]).payload("n", n)
 }
 
 fn foreground() -> OpenOptions {
@@ -206,7 +206,7 @@ fn the_gate_measures_and_a_budget_is_kept() {
     for part in 0..3 {
         let rows = (0..300).map(|i| {
             let vector = random.vector(2);
-            Document::new(format!("d{part}-{i}")).text("text", "wing").vector(vector)
+            Document::new(format!("d{part}-{i}")).text("wing").vector(vector)
         });
         collection.upsert(rows.collect()).expect("written");
     }
@@ -271,7 +271,7 @@ fn collections_of_older_formats_answer_as_they_did() {
         }
         let writer = Collection::open_with(scratch.path(), foreground()).expect("opened");
         assert_eq!(answers(&writer).expect("answers"), expected);
-        let row = Document::new("new").text("text", "wing");
+        let row = Document::new("new").text("wing");
         // A model that a fixture was made with is not at hand.
         let row = match &writer.schema().embedder {
             Some(_) => row.vector(vec![1.0; 8]).tokens(vec![vec![1.0; 8]]),
@@ -299,7 +299,7 @@ fn flushes_beside_compactions_lose_nothing() {
         let writer = scope.spawn(|| {
             let mut written = 0;
             while !done.load(Ordering::Relaxed) {
-                let row = Document::new(format!("d{written}")).text("text", "wing");
+                let row = Document::new(format!("d{written}")).text("wing");
                 collection.upsert(vec![row]).expect("written");
                 written += 1;
                 collection.flush().expect("flushed");

@@ -251,8 +251,8 @@ impl Ingestion<'_> {
             for chunk in chunk(blocks, self.chunks, self.count)? {
                 let number = documents.len() as u64;
                 let mut document = Document::new(chunk_id(&file.name, number))
-                    .text("title", title)
-                    .text("text", chunk.text)
+                    .text_in("title", title)
+                    .text(chunk.text)
                     .payload("path", file.name.as_str())
                     .payload("parent", file.name.as_str())
                     .payload("title", title)

@@ -38,9 +38,9 @@ pub(crate) fn corpus(folder: &Path) -> Outcome<Vec<Document>> {
         if let Some(Value::Object(metadata)) = line.rest.remove("metadata") {
             line.rest.extend(metadata);
         }
-        let mut document = Document::new(line.id).text("text", line.text);
+        let mut document = Document::new(line.id).text(line.text);
         if !line.title.is_empty() {
-            document = document.text("title", line.title);
+            document = document.text_in("title", line.title);
         }
         document.payload = line.rest;
         document

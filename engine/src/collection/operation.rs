@@ -139,12 +139,12 @@ mod tests {
     #[test]
     fn round_trip_and_any_cut_is_damage() {
         let document = Document::new("a")
-            .text("text", "wing")
+            .text("wing")
             .vector(vec![1.0, -0.5])
             .payload("n", 3)
             .payload("s", "x");
         let axes = vec![vec![0.0, -1.0], vec![1.0, 0.0]];
-        let with_tokens = document.clone().tokens(axes.clone()).named_tokens("b", axes);
+        let with_tokens = document.clone().tokens(axes.clone()).tokens_in("b", axes);
         for operation in [
             Operation::Upsert(vec![document, Document::new("b")]),
             Operation::Upsert(vec![Document::new("b"), with_tokens]),

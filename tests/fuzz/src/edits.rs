@@ -287,18 +287,18 @@ fn small() -> MemoryVfs {
         let angle = i as f32;
         // Ids in another order than rows.
         let mut document = Document::new(format!("d{:02}", i * 29 % SMALL_IDS))
-            .text("title", format!("title {}", i % 5))
+            .text_in("title", format!("title {}", i % 5))
             .payload("n", i as u64)
             .payload("tag", ["a", "b", "c"][i % 3]);
         if !i.is_multiple_of(7) {
-            document = document.text("text", ["wing flow heat", "nose cone heat heat"][i % 2]);
+            document = document.text(["wing flow heat", "nose cone heat heat"][i % 2]);
         }
         if !i.is_multiple_of(5) {
             let vector = vec![angle.sin(), angle.cos(), (2.0 * angle).sin(), 0.5];
             document = document.vector(vector);
         }
         if i.is_multiple_of(2) {
-            document = document.named_vector("other", vec![angle, angle / 2.0, 1.0]);
+            document = document.vector_in("other", vec![angle, angle / 2.0, 1.0]);
         }
         if !i.is_multiple_of(3) {
             let token = |j: usize| vec![angle.sin(), angle.cos(), j as f32];
@@ -323,7 +323,7 @@ fn walked() -> MemoryVfs {
             .vector(vec![(i % 48) as f32, (i / 48) as f32])
             .payload("n", (i % 23) as u64);
         // Text is the other collection's matter.
-        if i.is_multiple_of(50) { document.text("text", "wing") } else { document }
+        if i.is_multiple_of(50) { document.text("wing") } else { document }
     };
     let second = (WALKED_ROWS..WALKED_IDS).map(document).collect();
     written(options, [(0..WALKED_ROWS).map(document).collect(), second])

@@ -93,7 +93,7 @@ fn stored() -> &'static (Vec<Value>, Collection) {
         ];
         let collection = Collection::in_memory(Options::new()).expect("created");
         let documents = payloads.iter().enumerate().map(|(i, payload)| {
-            let mut document = Document::new(i.to_string()).text("text", "word");
+            let mut document = Document::new(i.to_string()).text("word");
             document.payload = payload.as_object().cloned().unwrap_or_default();
             document
         });

@@ -53,7 +53,7 @@ fn base() -> &'static (Manifest, Vec<Vec<u8>>) {
         let directory = Directory::open_read_only(Arc::new(disk.clone())).expect("sound");
         let mut logs = Vec::new();
         let row = |i: usize| {
-            Document::new(format!("d{i}")).text("text", "wing flow").vector(vec![i as f32, 1.0])
+            Document::new(format!("d{i}")).text("wing flow").vector(vec![i as f32, 1.0])
         };
         for i in 0..4 {
             collection.upsert(vec![row(i), row(i + 1).payload("n", i as u64)]).expect("written");

@@ -63,7 +63,7 @@ fn collection() -> &'static Collection {
             for (place, (_, name, words)) in WORDS.iter().enumerate() {
                 let words: Vec<&str> = words.split(' ').collect();
                 let some = (0..=(i + place) % 4).map(|n| words[(i * n + place) % words.len()]);
-                document = document.text(*name, some.collect::<Vec<_>>().join(" "));
+                document = document.text_in(*name, some.collect::<Vec<_>>().join(" "));
             }
             document
         };

@@ -97,7 +97,7 @@ impl Store for Ours {
             let document = |(i, text): (usize, &String)| {
                 let place = chunk * batch + i;
                 let document =
-                    Document::new(format!("d{}", first + place)).text("text", text.as_str());
+                    Document::new(format!("d{}", first + place)).text(text.as_str());
                 if vectors { document.vector(rows.vectors[place].clone()) } else { document }
             };
             let receipt = self.0.upsert(texts.iter().enumerate().map(document).collect())?;
@@ -156,7 +156,7 @@ fn searches_during_writes(scratch: &Path) -> Result<(), Failure> {
     let document = |i: usize| {
         let place = i % ROWS;
         Document::new(format!("d{place}"))
-            .text("text", rows.texts[place].as_str())
+            .text(rows.texts[place].as_str())
             .vector(rows.vectors[place].clone())
     };
     collection.upsert((0..ROWS).map(document).collect())?;

@@ -86,7 +86,7 @@ pub(crate) fn document(mut row: Row, id_column: &str) -> Result<Document, String
     let mut document = Document::new(id);
     for (column, text) in TEXT_COLUMNS.into_iter().zip(texts(&mut row)) {
         if let Some(text) = text {
-            document = document.text(column, text);
+            document = document.text_in(column, text);
         }
     }
     document.payload = row;
