@@ -65,6 +65,55 @@ pub enum Error {
     /// Files, durability, corruption.
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    /// A database has no collection of this name.
+    #[error("there is no collection {name:?}")]
+    NoCollection {
+        /// The name.
+        name: String,
+    },
+    /// A database has a collection of this name already.
+    #[error("there is a collection {name:?} already")]
+    CollectionExists {
+        /// The name.
+        name: String,
+    },
+    /// A collection with snapshots was to be dropped without them; nothing was removed.
+    #[error(
+        "collection {name:?} has {count} snapshots, which are removed with it; move them away, or drop \
+         the collection with its snapshots"
+    )]
+    HasSnapshots {
+        /// The name of the collection.
+        name: String,
+        /// The number of its snapshots.
+        count: usize,
+    },
+    /// The database was opened on the directory of one collection, so it can neither create nor drop one.
+    #[error(
+        "{path} is the directory of one collection; open a directory of collections to create or drop some"
+    )]
+    SingleCollection {
+        /// The directory.
+        path: String,
+    },
+    /// Two directories of a database hold collections of one name.
+    #[error("the name {name:?} belongs to two collections, {first} and {second}; move one away")]
+    DuplicateName {
+        /// The name.
+        name: String,
+        /// The directory of one.
+        first: String,
+        /// The directory of the other.
+        second: String,
+    },
+    /// A collection of a database, or the database's own directory, cannot be opened.
+    #[error("{path}: {source}")]
+    Open {
+        /// The directory.
+        path: String,
+        /// The reason.
+        source: Box<Error>,
+    },
     /// The inverted index failed although its bytes were verified.
     #[error("text index of {file}: {detail}")]
     TextIndex {
@@ -84,6 +133,12 @@ impl Error {
             Self::TextIndex { .. } => ErrorKind::Corrupt,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::DeadlineExceeded => ErrorKind::TimedOut,
+            Self::NoCollection { .. } => ErrorKind::NotFound,
+            Self::CollectionExists { .. }
+            | Self::HasSnapshots { .. }
+            | Self::SingleCollection { .. }
+            | Self::DuplicateName { .. } => ErrorKind::Conflict,
+            Self::Open { source, .. } => source.kind(),
             Self::Storage(e) => match e {
                 storage::Error::Corrupt { .. }
                 | storage::Error::BadExport { .. }

@@ -25,6 +25,7 @@ compile_error!("mapped sections are little-endian tables; see FORMAT.md in stora
 
 pub mod chunk;
 mod collection;
+mod database;
 mod deadline;
 mod document;
 mod error;
@@ -42,6 +43,7 @@ pub use collection::{
     MergeReport, Problem, Receipt, ReembedOptions, ReembedReport, RepairReport, ScrollPage,
     SegmentStats, Snapshot, Stats, TrainReport, VerifyLevel, VerifyReport, WriteOptions,
 };
+pub use database::{Database, DatabaseOptions};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{

@@ -25,6 +25,9 @@ pub const MAX_PAYLOAD_DEPTH: usize = 64;
 pub const MAX_FIELDS: usize = 64;
 /// Most profiles of a collection: they are rewritten with every manifest.
 pub const MAX_PROFILES: usize = 256;
+/// Most collections of a database, unless its options say otherwise: each holds files open and mapped, and has a
+/// thread.
+pub const MAX_COLLECTIONS: usize = 10_000;
 /// Longest field or collection name, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
 /// Longest payload string kept in a filter column, in bytes. Rows with a longer one are filtered

@@ -21,24 +21,9 @@ pub enum StartError {
         /// Why.
         detail: String,
     },
-    /// A collection cannot be opened.
-    #[error("{path}: {source}")]
-    Open {
-        /// Its directory.
-        path: String,
-        /// Why.
-        source: lexivec::Error,
-    },
-    /// Two directories hold collections of one name.
-    #[error("the name {name:?} belongs to two collections, {first} and {second}; move one away")]
-    TwoOfOneName {
-        /// The name.
-        name: String,
-        /// One directory.
-        first: String,
-        /// The other.
-        second: String,
-    },
+    /// The directory, or a collection in it, cannot be opened.
+    #[error(transparent)]
+    Database(#[from] lexivec::Error),
     /// The server's machinery failed.
     #[error("server: {0}")]
     Io(#[from] std::io::Error),
@@ -70,15 +55,6 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid", detail)
     }
 
-    pub(crate) fn no_collection(name: &str) -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "collection_not_found",
-            "No such collection",
-            format!("there is no collection {name:?}"),
-        )
-    }
-
     pub(crate) fn overloaded(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -91,25 +67,20 @@ impl Problem {
 
 impl From<lexivec::Error> for Problem {
     fn from(error: lexivec::Error) -> Self {
+        if let lexivec::Error::HasSnapshots { name, count } = &error {
+            let detail = format!(
+                "{count} snapshots of {name:?} would be removed with it; add ?snapshots=true to allow it"
+            );
+            return Self::new(
+                StatusCode::CONFLICT,
+                "has_snapshots",
+                "The collection has snapshots",
+                detail,
+            );
+        }
         let detail = error.to_string();
-        if let lexivec::Error::Storage(storage) = &error {
-            let told = match storage {
-                StorageError::OutOfSpace { .. } => {
-                    Some((StatusCode::INSUFFICIENT_STORAGE, "out_of_space", "The disk is full"))
-                }
-                StorageError::DurabilityUnknown { .. } => Some((
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "durability_unknown",
-                    "It is unknown whether the write is on disk",
-                )),
-                StorageError::Poisoned { .. } => {
-                    Some((StatusCode::SERVICE_UNAVAILABLE, "read_only", "Writes are refused"))
-                }
-                _ => None,
-            };
-            if let Some((status, code, title)) = told {
-                return Self::new(status, code, title, detail);
-            }
+        if let Some((status, code, title)) = named(&error) {
+            return Self::new(status, code, title, detail);
         }
         match error.kind() {
             ErrorKind::Input => Self::bad_request(detail),
@@ -137,6 +108,34 @@ impl From<lexivec::Error> for Problem {
             ),
         }
     }
+}
+
+/// Status, code and title of the errors that have a code of their own.
+fn named(error: &lexivec::Error) -> Option<(StatusCode, &'static str, &'static str)> {
+    use lexivec::Error;
+    Some(match error {
+        Error::NoCollection { .. } => {
+            (StatusCode::NOT_FOUND, "collection_not_found", "No such collection")
+        }
+        Error::CollectionExists { .. } => {
+            (StatusCode::CONFLICT, "collection_exists", "The collection exists")
+        }
+        Error::SingleCollection { .. } => {
+            (StatusCode::CONFLICT, "single_collection", "The server serves one collection")
+        }
+        Error::Storage(StorageError::OutOfSpace { .. }) => {
+            (StatusCode::INSUFFICIENT_STORAGE, "out_of_space", "The disk is full")
+        }
+        Error::Storage(StorageError::DurabilityUnknown { .. }) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "durability_unknown",
+            "It is unknown whether the write is on disk",
+        ),
+        Error::Storage(StorageError::Poisoned { .. }) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "read_only", "Writes are refused")
+        }
+        _ => return None,
+    })
 }
 
 #[derive(Serialize)]

@@ -50,7 +50,7 @@ impl Server {
 
     /// Names of the collections it serves.
     pub fn collections(&self) -> Vec<String> {
-        self.state.all().iter().map(|c| c.schema().name.clone()).collect()
+        self.state.database().names()
     }
 
     /// Answers requests until `stop` resolves, then lets those under way end.

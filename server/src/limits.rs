@@ -51,7 +51,5 @@ pub const MAX_CURSOR_ROWS: usize = 500_000;
 pub const CURSOR_IDLE: Duration = Duration::from_secs(300);
 /// Time between two looks for cursors to be closed.
 pub const CURSOR_SWEEP: Duration = Duration::from_secs(10);
-/// Collections of one server.
-pub const MAX_COLLECTIONS: usize = 10_000;
 /// Time that requests under way have to end after a signal to stop.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);

@@ -1,30 +1,25 @@
 //! What all requests share: the collections, the places for searches, the metrics.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use lexivec::storage::disk;
-use lexivec::{Collection, Options};
+use lexivec::{Collection, Database, DatabaseOptions};
 use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::cursors::Cursors;
 use crate::error::{Answer, Problem, StartError};
 use crate::limits::{
-    MAX_BODIES_BYTES, MAX_COLLECTIONS, MAX_MEASUREMENTS, MAX_WAITING_MODEL_CALLS,
-    MAX_WAITING_SEARCHES, MAX_WAITING_WRITES, MODEL_DEADLINE, SEARCH_DEADLINE,
+    MAX_BODIES_BYTES, MAX_MEASUREMENTS, MAX_WAITING_MODEL_CALLS, MAX_WAITING_SEARCHES,
+    MAX_WAITING_WRITES, MODEL_DEADLINE, SEARCH_DEADLINE,
 };
 use crate::metrics::Metrics;
 
 /// Shared by all requests of one server.
 pub(crate) struct State {
     config: Config,
-    /// True when the directory is one collection, which can be neither dropped nor joined.
-    single: bool,
-    collections: RwLock<BTreeMap<String, Served>>,
+    database: Database,
     searches: Queue,
     /// Places for texts that are embedded or reranked for themselves. Many texts take seconds: in the places
     /// for searches they would keep these waiting.
@@ -37,57 +32,22 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
 }
 
-#[derive(Clone)]
-struct Served {
-    collection: Arc<Collection>,
-    path: PathBuf,
-}
-
 impl State {
     /// Opens every collection of the directory.
     pub(crate) fn open(config: Config) -> Result<Self, StartError> {
-        let directory = &config.directory;
-        let fail = |path: &Path| {
-            let path = path.display().to_string();
-            move |source| StartError::Open { path, source }
-        };
-        let single = disk::is_collection(directory);
-        let mut found = BTreeMap::new();
-        let paths = if single {
-            vec![directory.clone()]
-        } else {
-            disk::ensure_directory(directory).map_err(|e| fail(directory)(e.into()))?;
-            disk::sweep_removed(directory).map_err(|e| fail(directory)(e.into()))?;
-            let names = disk::subdirectories(directory).map_err(|e| fail(directory)(e.into()))?;
-            names
-                .into_iter()
-                .map(|n| directory.join(n))
-                .filter(|p| disk::is_collection(p))
-                .collect()
-        };
-        for path in paths {
-            let opened = Collection::open_with(&path, config.open.clone());
-            let mut collection = opened.map_err(fail(&path))?;
-            if let (Some(_), Some(model)) = (&collection.schema().embedder, &config.embedder) {
-                collection = collection.with_embedder(model.clone()).map_err(fail(&path))?;
-            }
-            let collection = with_reranker(collection, &config);
-            let name = collection.schema().name.clone();
-            let served = Served { collection: Arc::new(collection), path: path.clone() };
-            if let Some(other) = found.insert(name.clone(), served) {
-                return Err(StartError::TwoOfOneName {
-                    name,
-                    first: other.path.display().to_string(),
-                    second: path.display().to_string(),
-                });
-            }
+        let mut options = DatabaseOptions::new().open_options(config.open.clone());
+        if let Some(embedder) = &config.embedder {
+            options = options.embedder(embedder.clone());
         }
+        if let Some(reranker) = &config.reranker {
+            options = options.reranker(reranker.clone());
+        }
+        let database = options.open(&config.directory)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             cursors: Arc::new(Cursors::new(config.cursor_idle)),
             config,
-            single,
-            collections: RwLock::new(found),
+            database,
             searches: Queue::new(2 * cores, MAX_WAITING_SEARCHES, SEARCH_DEADLINE),
             models: Queue::new(cores, MAX_WAITING_MODEL_CALLS, MODEL_DEADLINE),
             writes: Arc::new(Semaphore::new(MAX_WAITING_WRITES)),
@@ -101,104 +61,26 @@ impl State {
         &self.config
     }
 
+    /// The collections.
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// The collection of this name.
     pub(crate) fn collection(&self, name: &str) -> Answer<Arc<Collection>> {
-        let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
-        match collections.get(name) {
-            Some(served) => Ok(served.collection.clone()),
-            None => Err(Problem::no_collection(name)),
-        }
+        Ok(self.database.get(name)?)
     }
 
-    /// The directory of the collection of this name.
-    pub(crate) fn path(&self, name: &str) -> Answer<PathBuf> {
-        let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
-        let served = collections.get(name).ok_or_else(|| Problem::no_collection(name))?;
-        Ok(served.path.clone())
-    }
-
-    pub(crate) fn all(&self) -> Vec<Arc<Collection>> {
-        let collections = self.collections.read().unwrap_or_else(PoisonError::into_inner);
-        collections.values().map(|s| s.collection.clone()).collect()
-    }
-
-    /// Creates a collection. Its directory has a name of its own: what a caller names is never a
-    /// path.
-    pub(crate) fn create(&self, name: &str, options: Options) -> Answer<Arc<Collection>> {
-        self.refuse_if_single()?;
-        let mut collections = self.collections.write().unwrap_or_else(PoisonError::into_inner);
-        if collections.contains_key(name) {
-            return Err(Problem::new(
-                StatusCode::CONFLICT,
-                "collection_exists",
-                "The collection exists",
-                format!("there is a collection {name:?} already"),
-            ));
-        }
-        if collections.len() >= MAX_COLLECTIONS {
-            return Err(Problem::bad_request(format!(
-                "the server has {MAX_COLLECTIONS} collections, which is the limit"
-            )));
-        }
-        let path = self.config.directory.join(disk::fresh_name());
-        let options = options.open(self.config.open.clone());
-        let collection = with_reranker(Collection::create(&path, options)?, &self.config);
-        let collection = Arc::new(collection);
-        let served = Served { collection: collection.clone(), path };
-        collections.insert(name.to_owned(), served);
-        Ok(collection)
-    }
-
-    /// Drops a collection and its files, its snapshots only if they may go too. Its cursors are closed;
-    /// searches under way keep what they have mapped.
+    /// Drops a collection and its files, its snapshots only if `snapshots` is true. Its cursors are closed;
+    /// running searches keep what they have mapped.
     pub(crate) fn drop_collection(&self, name: &str, snapshots: bool) -> Answer<()> {
-        self.refuse_if_single()?;
-        let kept = if snapshots { 0 } else { Collection::snapshots(self.path(name)?)?.len() };
-        if kept > 0 {
-            return Err(Problem::new(
-                StatusCode::CONFLICT,
-                "has_snapshots",
-                "The collection has snapshots",
-                format!(
-                    "{kept} snapshots of {name:?} would go with it; say ?snapshots=true if they may"
-                ),
-            ));
+        let collection = self.database.get(name);
+        match snapshots {
+            true => self.database.drop_with_snapshots(name)?,
+            false => self.database.drop_collection(name)?,
         }
-        let taken = self.change(|all| all.remove(name));
-        let Some(served) = taken else {
-            return Err(Problem::no_collection(name));
-        };
-        self.cursors.close(&served.collection);
-        // Outside the lock, as it takes time. If the directory still has its name, nothing was
-        // removed and the collection is served on; else a later start sweeps what is left.
-        match disk::remove_tree(&served.path) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                if disk::is_collection(&served.path) {
-                    self.change(|all| {
-                        all.entry(name.to_owned()).or_insert(served);
-                    });
-                }
-                Err(lexivec::Error::from(error).into())
-            }
-        }
-    }
-
-    fn change<T>(&self, with: impl FnOnce(&mut BTreeMap<String, Served>) -> T) -> T {
-        with(&mut self.collections.write().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn refuse_if_single(&self) -> Answer<()> {
-        if !self.single {
-            return Ok(());
-        }
-        Err(Problem::new(
-            StatusCode::CONFLICT,
-            "single_collection",
-            "The server serves one collection",
-            "it was started on a collection's own directory; start it on a directory of \
-             collections to create or drop some",
-        ))
+        self.cursors.close(&collection?);
+        Ok(())
     }
 
     /// Runs a search off the event loop, once there is a place for it.
@@ -274,14 +156,6 @@ impl Queue {
                 Err(Problem::overloaded(format!("the {what} did not end within its deadline")))
             }
         }
-    }
-}
-
-/// Hands in the server's reranker, if it has one.
-fn with_reranker(collection: Collection, config: &Config) -> Collection {
-    match &config.reranker {
-        Some(reranker) => collection.with_reranker(reranker.clone()),
-        None => collection,
     }
 }
 

@@ -8,6 +8,7 @@ mod bench;
 mod corpora;
 mod corruption;
 mod cursor;
+mod database;
 mod deadline;
 mod embedder;
 mod endpoint;

@@ -21,7 +21,7 @@ pub(super) async fn list(Shared(state): App) -> Answer<Json<Value>> {
             let s = collection.stats()?;
             Ok(json!({ "name": s.name, "documents": s.documents, "bytes": s.bytes }))
         };
-        state.all().iter().map(one).collect::<Answer<Vec<_>>>()
+        state.database().list().iter().map(one).collect::<Answer<Vec<_>>>()
     });
     Ok(Json(json!({ "collections": stats.await? })))
 }
@@ -38,8 +38,8 @@ pub(super) async fn create(
     body: Body,
 ) -> Answer<(StatusCode, Json<Stats>)> {
     let wanted: CreateJson = read_json(&state, &headers, body).await?;
-    let options = wanted.into_options(&name, state.config().embedder.as_ref())?;
-    let stats = blocking(move || Ok(state.create(&name, options)?.stats()?)).await?;
+    let options = wanted.into_options(state.config().embedder.as_ref())?;
+    let stats = blocking(move || Ok(state.database().create(&name, options)?.stats()?)).await?;
     Ok((StatusCode::CREATED, Json(stats)))
 }
 

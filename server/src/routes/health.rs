@@ -18,7 +18,7 @@ pub(super) async fn health() -> Json<Value> {
 pub(super) async fn metrics(Shared(state): App) -> Answer<impl IntoResponse> {
     let text = blocking(move || {
         // A collection that cannot be counted is left out: the others are told all the same.
-        let stats: Vec<_> = state.all().iter().filter_map(|c| c.stats().ok()).collect();
+        let stats: Vec<_> = state.database().list().iter().filter_map(|c| c.stats().ok()).collect();
         Ok(state.metrics.render(&stats))
     });
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];

@@ -59,12 +59,12 @@ pub(super) async fn verify(
     Path(name): Path<String>,
     Query(query): Query<VerifyQuery>,
 ) -> Answer<Json<VerifyReport>> {
-    let path = state.path(&name)?;
+    let path = state.database().path_of(&name)?;
     Ok(Json(state.write(move || Ok(Collection::verify_with(path, query.level)?)).await?))
 }
 
 pub(super) async fn snapshots(Shared(state): App, Path(name): Path<String>) -> Answer<Json<Value>> {
-    let path = state.path(&name)?;
+    let path = state.database().path_of(&name)?;
     let found = blocking(move || Ok(Collection::snapshots(path)?)).await?;
     Ok(Json(json!({ "snapshots": found })))
 }

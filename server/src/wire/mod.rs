@@ -340,10 +340,9 @@ impl CreateJson {
     /// The options these words mean.
     pub(crate) fn into_options(
         self,
-        name: &str,
         model: Option<&std::sync::Arc<dyn lexivec::model::Embedder>>,
     ) -> Answer<Options> {
-        let mut options = Options::new().name(name);
+        let mut options = Options::new();
         if let Some(fields) = self.text {
             options = options.text_fields(fields);
         }

@@ -1,0 +1,326 @@
+//! A database: a directory of collections, each in a directory of its own below it, found by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lexivec_storage::disk;
+use parking_lot::{Mutex, RwLock};
+
+use crate::collection::Collection;
+use crate::error::{Error, Result};
+use crate::limits::MAX_COLLECTIONS;
+use crate::model::{Embedder, Reranker};
+use crate::options::{OpenOptions, Options};
+use crate::schema::check_name;
+
+/// Options of a [`Database`]; they hold for all of its collections, and every one has a default that works.
+#[derive(Clone)]
+pub struct DatabaseOptions {
+    open: OpenOptions,
+    embedder: Option<Arc<dyn Embedder>>,
+    reranker: Option<Arc<dyn Reranker>>,
+    max_collections: usize,
+}
+
+impl Default for DatabaseOptions {
+    fn default() -> Self {
+        let open = OpenOptions::default();
+        Self { open, embedder: None, reranker: None, max_collections: MAX_COLLECTIONS }
+    }
+}
+
+impl DatabaseOptions {
+    /// The default options.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets how each collection is opened.
+    #[must_use]
+    pub fn open_options(mut self, open: OpenOptions) -> Self {
+        self.open = open;
+        self
+    }
+
+    /// Sets the model of every collection that was made with one.
+    #[must_use]
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
+        self.embedder = Some(embedder);
+        self
+    }
+
+    /// Sets the reranker of every collection.
+    #[must_use]
+    pub fn reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
+        self.reranker = Some(reranker);
+        self
+    }
+
+    /// Sets the number of collections from which [`Database::create`] refuses one more; those that exist are opened in
+    /// any case.
+    #[must_use]
+    pub fn max_collections(mut self, collections: usize) -> Self {
+        self.max_collections = collections;
+        self
+    }
+
+    /// Opens the database in this directory, as [`Database::open`] does.
+    ///
+    /// # Errors
+    /// The errors of [`Database::open`].
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
+        Database::with_options(path.as_ref(), self)
+    }
+}
+
+/// A directory of collections, all of them open for reading and writing.
+///
+/// A collection is found by its name. The name never becomes part of a path: the directory of a new collection is
+/// named by 32 random hexadecimal digits. Names are of `a-z`, `0-9`, `_` and `-`, so two names cannot differ by case
+/// alone. A directory that was moved or copied into the database by hand may have any name.
+///
+/// A database may also be opened on the directory of one collection. It then serves that collection alone, and
+/// creates and drops none.
+///
+/// The collections are shared: a handle taken by [`get`](Self::get) works on, and reads what it has mapped, after
+/// the collection was dropped. Each collection has one writer at a time, so a second database on the same
+/// directory, in this process or another, is refused while a collection is open in the first one.
+///
+/// ```
+/// use lexivec::{Database, Document, Options, SearchRequest};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let scratch = tempfile::tempdir()?;
+/// # let path = scratch.path();
+/// let database = Database::open(path)?;
+/// let papers = database.create("papers", Options::new())?;
+/// papers.upsert(vec![Document::new("a").text("text", "a wing in a slipstream")])?;
+/// drop((papers, database));
+///
+/// let database = Database::open(path)?;
+/// let answer = database.get("papers")?.search(&SearchRequest::text("slipstream"))?;
+/// assert_eq!(answer.hits[0].id, "a");
+/// database.drop_collection("papers")?;
+/// assert!(database.names().is_empty());
+/// # Ok(())
+/// # }
+/// ```
+pub struct Database {
+    path: PathBuf,
+    /// True if `path` is the directory of one collection.
+    single: bool,
+    options: DatabaseOptions,
+    /// Held by a creation or a drop from its start to its end. Taken before `collections`.
+    changing: Mutex<()>,
+    collections: RwLock<BTreeMap<String, Entry>>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    collection: Arc<Collection>,
+    path: PathBuf,
+}
+
+impl Database {
+    /// Opens every collection of a directory. The directory is made if it does not exist, and leftovers of
+    /// interrupted drops are removed from it. The directory of one collection is opened as a database of that
+    /// collection alone. [`DatabaseOptions::open`] opens with other options.
+    ///
+    /// # Errors
+    /// [`Error::Open`] with the path of the collection that cannot be opened; [`Error::DuplicateName`] if two
+    /// directories hold collections of one name. No collection stays open then.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        DatabaseOptions::new().open(path)
+    }
+
+    fn with_options(path: &Path, options: DatabaseOptions) -> Result<Self> {
+        let single = disk::is_collection(path);
+        let paths = match single {
+            true => vec![path.to_owned()],
+            false => collection_paths(path).map_err(|e| at(path, e))?,
+        };
+        let mut collections: BTreeMap<String, Entry> = BTreeMap::new();
+        for path in paths {
+            let collection = open_collection(&path, &options).map_err(|e| at(&path, e))?;
+            let name = collection.schema().name.clone();
+            if let Some(other) = collections.get(&name) {
+                let first = other.path.display().to_string();
+                let second = path.display().to_string();
+                return Err(Error::DuplicateName { name, first, second });
+            }
+            collections.insert(name, Entry { collection: Arc::new(collection), path });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            single,
+            options,
+            changing: Mutex::new(()),
+            collections: RwLock::new(collections),
+        })
+    }
+
+    /// The directory of the database.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Creates a collection of this name, whatever name the options have. It is opened as the database's options say,
+    /// and gets its embedder from `options`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name or an option is refused, or the database has as many collections as it may;
+    /// [`Error::CollectionExists`]; [`Error::SingleCollection`]; and the errors of [`Collection::create`].
+    pub fn create(&self, name: &str, options: Options) -> Result<Arc<Collection>> {
+        self.refuse_if_single()?;
+        check_name("collection name", name)?;
+        let _changing = self.changing.lock();
+        let count = {
+            let collections = self.collections.read();
+            if collections.contains_key(name) {
+                return Err(Error::CollectionExists { name: name.to_owned() });
+            }
+            collections.len()
+        };
+        if count >= self.options.max_collections {
+            return Err(Error::invalid(
+                "collections",
+                format!("there are {count}, which is the limit; drop one first"),
+            ));
+        }
+        let path = self.path.join(disk::fresh_name());
+        let options = options.name(name).open(self.options.open.clone());
+        let collection = Arc::new(self.options.rerank(Collection::create(&path, options)?));
+        let entry = Entry { collection: collection.clone(), path };
+        self.collections.write().insert(name.to_owned(), entry);
+        Ok(collection)
+    }
+
+    /// The collection of this name.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`].
+    pub fn get(&self, name: &str) -> Result<Arc<Collection>> {
+        Ok(self.entry(name)?.collection)
+    }
+
+    /// The directory of the collection of this name, for verification, repair and snapshots.
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`].
+    pub fn path_of(&self, name: &str) -> Result<PathBuf> {
+        Ok(self.entry(name)?.path)
+    }
+
+    /// The names of all collections, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.collections.read().keys().cloned().collect()
+    }
+
+    /// All collections, in the order of their names.
+    pub fn list(&self) -> Vec<Arc<Collection>> {
+        self.collections.read().values().map(|e| e.collection.clone()).collect()
+    }
+
+    /// Removes a collection and its files. Handles and searches that still use it keep what they have mapped.
+    ///
+    /// A crash leaves the collection whole or not at all: its directory is renamed first, and what a crash leaves of
+    /// the renamed directory is removed by the next [`open`](Self::open) or [`sweep`](Self::sweep).
+    ///
+    /// # Errors
+    /// [`Error::NoCollection`]; [`Error::HasSnapshots`], as snapshots are inside the collection's directory;
+    /// [`Error::SingleCollection`]; and those of the file system. If the directory still has its name, no file was
+    /// removed and the collection remains.
+    pub fn drop_collection(&self, name: &str) -> Result<()> {
+        self.remove(name, |path| match Collection::snapshots(path)?.len() {
+            0 => Ok(()),
+            count => Err(Error::HasSnapshots { name: name.to_owned(), count }),
+        })
+    }
+
+    /// Removes a collection, its files and its snapshots.
+    ///
+    /// # Errors
+    /// Those of [`drop_collection`](Self::drop_collection), without [`Error::HasSnapshots`].
+    pub fn drop_with_snapshots(&self, name: &str) -> Result<()> {
+        self.remove(name, |_| Ok(()))
+    }
+
+    /// Removes what interrupted drops left of the directories that [`create`](Self::create) made; [`open`](Self::open)
+    /// does so, too.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn sweep(&self) -> Result<()> {
+        if self.single {
+            return Ok(());
+        }
+        let _changing = self.changing.lock();
+        Ok(disk::sweep_removed(&self.path)?)
+    }
+
+    fn entry(&self, name: &str) -> Result<Entry> {
+        let found = self.collections.read().get(name).cloned();
+        found.ok_or_else(|| Error::NoCollection { name: name.to_owned() })
+    }
+
+    /// Removes a collection unless `check` refuses its directory.
+    fn remove(&self, name: &str, check: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        self.refuse_if_single()?;
+        let _changing = self.changing.lock();
+        let entry = self.entry(name)?;
+        check(&entry.path)?;
+        // The name is free before the files are removed, which takes time.
+        self.collections.write().remove(name);
+        let removed = disk::remove_tree(&entry.path);
+        if removed.is_err() && disk::is_collection(&entry.path) {
+            self.collections.write().insert(name.to_owned(), entry);
+        }
+        Ok(removed?)
+    }
+
+    fn refuse_if_single(&self) -> Result<()> {
+        match self.single {
+            true => Err(Error::SingleCollection { path: self.path.display().to_string() }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, names) = (&self.path, self.names());
+        f.debug_struct("Database").field("path", path).field("names", &names).finish()
+    }
+}
+
+impl DatabaseOptions {
+    fn rerank(&self, collection: Collection) -> Collection {
+        match &self.reranker {
+            Some(reranker) => collection.with_reranker(reranker.clone()),
+            None => collection,
+        }
+    }
+}
+
+/// The directories of collections below a directory, which is made and swept.
+fn collection_paths(path: &Path) -> Result<Vec<PathBuf>> {
+    disk::ensure_directory(path)?;
+    disk::sweep_removed(path)?;
+    let paths = disk::subdirectories(path)?.into_iter().map(|name| path.join(name));
+    Ok(paths.filter(|path| disk::is_collection(path)).collect())
+}
+
+fn open_collection(path: &Path, options: &DatabaseOptions) -> Result<Collection> {
+    let collection = Collection::open_with(path, options.open.clone())?;
+    let collection = match (&collection.schema().embedder, &options.embedder) {
+        (Some(_), Some(model)) => collection.with_embedder(model.clone())?,
+        _ => collection,
+    };
+    Ok(options.rerank(collection))
+}
+
+fn at(path: &Path, source: Error) -> Error {
+    Error::Open { path: path.display().to_string(), source: Box::new(source) }
+}

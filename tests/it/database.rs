@@ -1,0 +1,254 @@
+//! A directory of collections as a program uses it: names, drops, limits, and what a crash leaves.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lexivec::model::Embedder;
+use lexivec::storage::{Directory, DiskVfs};
+use lexivec::{
+    Collection, Database, DatabaseOptions, Document, Error, ErrorKind, OpenOptions, Options,
+    SearchRequest,
+};
+
+/// A model of little use: a vector is the length of the text.
+struct Lengths;
+
+impl Embedder for Lengths {
+    fn name(&self) -> &str {
+        "lengths"
+    }
+
+    fn hash(&self) -> &str {
+        "6c656e67746873000000000000000000"
+    }
+
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn embed(&self, texts: &[&str]) -> lexivec::Result<Vec<Option<Vec<f32>>>> {
+        Ok(texts.iter().map(|text| Some(vec![text.len() as f32, 1.0])).collect())
+    }
+}
+
+fn open(path: &Path) -> Database {
+    let foreground = OpenOptions::new().background(false);
+    DatabaseOptions::new().open_options(foreground).open(path).expect("opened")
+}
+
+fn refused(path: &Path) -> Error {
+    Database::open(path).err().expect("refused")
+}
+
+fn fill(collection: &Collection) {
+    let row = |i: usize| Document::new(i.to_string()).text("text", "wing");
+    collection.upsert((0..9).map(row).collect()).expect("written");
+}
+
+fn hits(collection: &Collection) -> usize {
+    collection.search(&SearchRequest::text("wing")).expect("an answer").hits.len()
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(path).expect("listed");
+    entries.map(|e| e.expect("an entry").path()).collect()
+}
+
+/// A collection of this name in a directory that somebody named by hand.
+fn by_hand(path: PathBuf, name: &str) -> PathBuf {
+    drop(Collection::create(&path, Options::new().name(name)).expect("made"));
+    path
+}
+
+#[test]
+fn collections_are_created_found_listed_and_dropped() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let path = scratch.path().join("deep").join("database");
+    let database = open(&path);
+    assert_eq!((database.path(), database.names()), (path.as_path(), vec![]));
+    for name in ["papers", "courses"] {
+        // The name given to `create` is the collection's, whatever the options say.
+        let made = database.create(name, Options::new().name("other")).expect("made");
+        assert_eq!(made.schema().name, name);
+        fill(&made);
+    }
+    assert_eq!(database.names(), ["courses", "papers"]);
+    assert_eq!(
+        format!("{database:?}"),
+        format!("Database {{ path: {path:?}, names: [\"courses\", \"papers\"] }}")
+    );
+    let listed: Vec<_> = database.list().iter().map(|c| c.schema().name.clone()).collect();
+    assert_eq!(listed, database.names());
+    assert!(database.path_of("papers").expect("there").starts_with(&path));
+    drop(database);
+
+    let database = open(&path);
+    assert_eq!(database.get("papers").map(|c| hits(&c)).expect("there"), 9);
+    database.drop_collection("papers").expect("dropped");
+    assert_eq!(database.names(), ["courses"]);
+    for missing in [database.get("papers").err(), database.drop_collection("papers").err()] {
+        let error = missing.expect("refused");
+        assert!(matches!(&error, Error::NoCollection { name } if name == "papers"), "{error}");
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+    }
+    assert_eq!(folders(&path).len(), 1);
+    // The name is free again.
+    assert_eq!(hits(&database.create("papers", Options::new()).expect("made")), 0);
+}
+
+#[test]
+fn a_name_belongs_to_one_collection_and_is_no_path() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let database = open(scratch.path());
+    database.create("papers", Options::new()).expect("made");
+    let twice = database.create("papers", Options::new()).err().expect("refused");
+    assert!(matches!(&twice, Error::CollectionExists { name } if name == "papers"), "{twice}");
+    assert_eq!(twice.kind(), ErrorKind::Conflict);
+    // Names that differ by case alone cannot both be there, as none has a capital letter.
+    for name in ["Papers", "PAPERS", "", ".", "..", "../papers", "a/b", "päpers", "-a", "a\0b"] {
+        let error = database.create(name, Options::new()).err().expect("refused");
+        assert_eq!(error.kind(), ErrorKind::Input, "{name:?}: {error}");
+        assert!(error.to_string().contains("a-z, 0-9"), "{error}");
+    }
+    assert_eq!(folders(scratch.path()).len(), 1);
+    let folder = &folders(scratch.path())[0];
+    assert!(!folder.display().to_string().contains("papers"), "{}", folder.display());
+}
+
+#[test]
+fn two_collections_of_one_name_or_of_one_by_case_are_not_opened() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    by_hand(scratch.path().join("Here"), "papers");
+    assert_eq!(open(scratch.path()).names(), ["papers"], "a folder may have any name");
+    let second = by_hand(scratch.path().join("there"), "papers");
+    let error = refused(scratch.path());
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    for part in ["\"papers\"", "Here", "there"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    // Nothing stays open: the collections can be opened by themselves.
+    drop(Collection::open(&second).expect("opened"));
+    std::fs::remove_dir_all(second).expect("removed");
+
+    // No handle makes such a collection, so its manifest is written by hand.
+    let vfs = DiskVfs::create_root(&scratch.path().join("shouting")).expect("made");
+    let collection = open(scratch.path()).get("papers").expect("there");
+    let schema = serde_json::to_string(collection.schema()).expect("JSON");
+    let shouting = schema.replace("\"papers\"", "\"PAPERS\"");
+    assert_ne!(schema, shouting);
+    drop((collection, Directory::create(Arc::new(vfs), shouting.into()).expect("made")));
+    let error = refused(scratch.path());
+    assert!(matches!(&error, Error::Open { path, .. } if path.ends_with("shouting")), "{error}");
+    assert!(error.to_string().contains("\"PAPERS\" is refused"), "{error}");
+}
+
+#[test]
+fn a_dropped_collection_serves_those_who_still_hold_it() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let database = open(scratch.path());
+    let collection = database.create("papers", Options::new()).expect("made");
+    fill(&collection);
+    collection.flush().expect("flushed");
+    let cursor = collection.cursor(&SearchRequest::text("wing"), 9).expect("a cursor");
+    database.drop_collection("papers").expect("dropped");
+    assert_eq!(folders(scratch.path()), [PathBuf::new(); 0]);
+    let again = database.create("papers", Options::new()).expect("made");
+    assert_eq!((hits(&collection), hits(&again)), (9, 0));
+    assert_eq!(cursor.page(0, 9).expect("a page").hits.len(), 9);
+}
+
+#[test]
+fn snapshots_go_only_if_they_may() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let database = open(scratch.path());
+    let collection = database.create("papers", Options::new()).expect("made");
+    collection.snapshot("first").expect("taken");
+    let error = database.drop_collection("papers").err().expect("refused");
+    assert!(
+        matches!(&error, Error::HasSnapshots { name, count: 1 } if name == "papers"),
+        "{error}"
+    );
+    assert_eq!((error.kind(), database.names().len()), (ErrorKind::Conflict, 1));
+    database.drop_with_snapshots("papers").expect("dropped");
+    assert_eq!(folders(scratch.path()), [PathBuf::new(); 0]);
+}
+
+#[test]
+fn a_sweep_removes_what_an_interrupted_drop_left_and_nothing_else() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let database = open(scratch.path());
+    let collection = database.create("papers", Options::new()).expect("made");
+    fill(&collection);
+    let path = database.path_of("papers").expect("there");
+    drop((collection, database));
+    // A drop that was interrupted after its first step.
+    let half_removed = || {
+        let removed = PathBuf::from(format!("{}.removed", path.display()));
+        if path.exists() {
+            std::fs::rename(&path, &removed).expect("renamed");
+        } else {
+            std::fs::create_dir(&removed).expect("made");
+        }
+        removed
+    };
+    let foreign = scratch.path().join("notes.removed");
+    std::fs::create_dir(&foreign).expect("made");
+    half_removed();
+    let database = open(scratch.path());
+    assert_eq!((database.names(), folders(scratch.path())), (vec![], vec![foreign.clone()]));
+    let removed = half_removed();
+    assert!(removed.exists());
+    database.sweep().expect("swept");
+    assert_eq!(folders(scratch.path()), [foreign]);
+}
+
+#[test]
+fn one_collections_directory_is_a_database_of_it_alone() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let path = by_hand(scratch.path().join("one"), "papers");
+    let database = open(&path);
+    assert_eq!(database.names(), ["papers"]);
+    assert_eq!(database.path_of("papers").expect("there"), path);
+    database.sweep().expect("nothing to sweep");
+    for error in [
+        database.create("other", Options::new()).err(),
+        database.drop_collection("papers").err(),
+        database.drop_with_snapshots("papers").err(),
+    ] {
+        let error = error.expect("refused");
+        assert!(matches!(error, Error::SingleCollection { .. }), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+    assert!(path.exists());
+}
+
+#[test]
+fn a_full_database_takes_no_more_and_one_collection_has_one_writer() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let database = DatabaseOptions::new().max_collections(1).open(scratch.path()).expect("opened");
+    database.create("papers", Options::new()).expect("made");
+    let error = database.create("courses", Options::new()).err().expect("refused");
+    assert_eq!(error.kind(), ErrorKind::Input);
+    assert!(error.to_string().contains("there are 1, which is the limit"), "{error}");
+    let error = refused(scratch.path());
+    assert!(matches!(error, Error::Open { .. }), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    database.drop_collection("papers").expect("dropped");
+    database.create("courses", Options::new()).expect("made");
+}
+
+#[test]
+fn the_model_of_the_options_goes_to_collections_made_with_it() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let model: Arc<dyn Embedder> = Arc::new(Lengths);
+    let database = open(scratch.path());
+    database.create("with", Options::new().embedder(model.clone())).expect("made");
+    database.create("without", Options::new()).expect("made");
+    drop(database);
+    let database = DatabaseOptions::new().embedder(model).open(scratch.path()).expect("opened");
+    let has = |name: &str| database.get(name).expect("there").embedder().is_some();
+    assert!(has("with") && !has("without"));
+    drop(database);
+    let database = open(scratch.path());
+    assert!(database.get("with").expect("there").embedder().is_none());
+}
