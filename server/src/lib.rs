@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 
 pub use config::{Config, DEFAULT_PORT};
 pub use error::StartError;
+pub use routes::{Route, routes};
 
 /// A server that has opened its collections and listens, but does not answer yet.
 pub struct Server {

@@ -6,6 +6,7 @@ mod health;
 mod judged;
 mod models;
 mod search;
+mod table;
 mod upkeep;
 
 use std::sync::Arc;
@@ -17,7 +18,6 @@ use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post, put};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
@@ -27,59 +27,19 @@ use crate::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
 use crate::state::State;
 use crate::wire::json;
 
+use table::table;
+pub use table::{Route, routes};
+
 type App = Shared<Arc<State>>;
 
-/// All routes.
+/// The path below which a collection's own routes are.
+const COLLECTION: &str = "/v1/collections/{collection}";
+
+/// All routes, with what every request passes through.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    Router::new()
-        .route("/healthz", get(health::health))
-        .route("/livez", get(health::health))
-        .route("/readyz", get(health::health))
-        .route("/metrics", get(health::metrics))
-        .route("/v1/collections", get(collections::list))
-        .route(
-            "/v1/collections/{collection}",
-            get(collections::describe).put(collections::create).delete(collections::delete),
-        )
-        .route(
-            "/v1/collections/{collection}/documents",
-            post(documents::write).delete(documents::delete),
-        )
-        .route(
-            "/v1/collections/{collection}/documents/{id}",
-            get(documents::read).patch(documents::patch),
-        )
-        .route("/v1/collections/{collection}/count", post(documents::count))
-        .route("/v1/collections/{collection}/scroll", post(documents::scroll))
-        .route("/v1/collections/{collection}/flush", post(upkeep::flush))
-        .route("/v1/collections/{collection}/compact", post(upkeep::compact).delete(upkeep::cancel))
-        .route("/v1/collections/{collection}/verify", post(upkeep::verify))
-        .route("/v1/collections/{collection}/snapshots", get(upkeep::snapshots))
-        .route("/v1/collections/{collection}/snapshots/{snapshot}", put(upkeep::snapshot))
-        .route("/v1/collections/{collection}/search", post(search::search))
-        .route("/v1/collections/{collection}/search/batch", post(search::batch))
-        .route("/v1/collections/{collection}/explain", post(search::explain))
-        .route("/v1/collections/{collection}/facet", post(search::facet))
-        .route("/v1/collections/{collection}/recall", post(search::recall))
-        .route("/v1/collections/{collection}/evaluate", post(judged::evaluate))
-        .route("/v1/collections/{collection}/tune", post(judged::tune))
-        .route("/v1/collections/{collection}/diff", post(judged::diff))
-        .route("/v1/collections/{collection}/profiles", get(judged::profiles))
-        .route(
-            "/v1/collections/{collection}/profiles/{profile}",
-            put(judged::set_profile).delete(judged::remove_profile),
-        )
-        .route("/v1/collections/{collection}/learn", post(judged::learn))
-        .route(
-            "/v1/collections/{collection}/adapters",
-            get(judged::adapters).post(judged::train_adapter),
-        )
-        .route("/v1/collections/{collection}/adapters/active", put(judged::activate_adapter))
-        .route("/v1/collections/{collection}/adapters/{version}", delete(judged::delete_adapter))
-        .route("/v1/answers", post(judged::answers))
-        .route("/v1/models", get(models::list))
-        .route("/v1/embeddings", post(models::embeddings))
-        .route("/v2/rerank", post(models::rerank))
+    let routes = table().into_iter();
+    routes
+        .fold(Router::new(), |router, row| router.route(row.route.path, row.handlers))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(state.clone(), check_host))
@@ -88,23 +48,34 @@ pub(crate) fn router(state: Arc<State>) -> Router {
 }
 
 async fn no_route() -> Problem {
+    let mut paths: Vec<&str> = routes().iter().map(|route| route.path).collect();
+    let of_collection: Vec<&str> = paths
+        .iter()
+        .filter_map(|path| path.strip_prefix(COLLECTION))
+        .filter(|p| !p.is_empty())
+        .collect();
+    paths.retain(|path| *path == COLLECTION || !path.starts_with(COLLECTION));
     Problem::new(
         StatusCode::NOT_FOUND,
         "no_such_route",
         "No such route",
-        "the routes are /v1/collections[/{name}[/documents[/{id}]|/search|/explain|/facet|/count|/scroll|\
-         /flush|/compact|/verify|/snapshots[/{name}]|/recall|/evaluate|/tune|/diff|/profiles[/{name}]\
-         |/learn|/adapters[/active|/{version}]]], \
-         /v1/answers, /v1/models, /v1/embeddings, /v2/rerank, /healthz, /metrics",
+        format!(
+            "the routes are {}, and of a collection {COLLECTION} followed by {}",
+            paths.join(", "),
+            of_collection.join(", ")
+        ),
     )
 }
 
-async fn no_method(method: Method) -> Problem {
+async fn no_method(method: Method, path: Option<MatchedPath>) -> Problem {
+    let path = path.as_ref().map_or("", MatchedPath::as_str);
+    let taken = routes().into_iter().filter(|route| route.path == path);
+    let taken: Vec<_> = taken.flat_map(|route| route.methods).collect();
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
         "Method not allowed",
-        format!("this route does not take {method}"),
+        format!("this route does not take {method}; it takes {}", taken.join(", ")),
     )
 }
 
