@@ -14,6 +14,7 @@ mod embedder;
 mod endpoint;
 mod equivalence;
 mod filters;
+mod format_doc;
 mod fusion;
 mod gathered;
 mod graph;
