@@ -1,7 +1,7 @@
 //! Counters of one server, in Prometheus' text form.
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Upper edges of the latency buckets, in seconds: from a warm search to a long write.
@@ -47,30 +47,60 @@ impl Metrics {
         }
     }
 
-    /// The counters, and each collection's documents, segments and bytes as they are now.
+    /// The counters, and the documents, segments and bytes of each collection as they are now.
     pub(crate) fn render(&self, collections: &[lexivec::Stats]) -> String {
+        let mut families = self.registry.gather();
+        families.extend(gauges(collections).gather());
         let mut out = Vec::new();
-        // Writing to memory does not fail; an unencodable metric is left out.
-        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
-        let mut text = String::from_utf8_lossy(&out).into_owned();
-        for (name, help, value) in [
-            ("documents", "Documents that searches can return.", (|s| s.documents) as Gauge),
-            ("segments", "Segments searched.", |s| s.segments.len() as u64),
-            ("bytes", "Bytes of segment files.", |s| s.bytes),
-        ] {
-            let name = format!("lexivec_collection_{name}");
-            text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
-            for stats in collections {
-                // Names are of a-z, 0-9, '_' and '-' only, so nothing needs escaping.
-                text.push_str(&format!(
-                    "{name}{{collection=\"{}\"}} {}\n",
-                    stats.name,
-                    value(stats)
-                ));
-            }
-        }
-        text
+        // Writing to memory does not fail; a metric that cannot be encoded is left out.
+        let _ = TextEncoder::new().encode(&families, &mut out);
+        String::from_utf8_lossy(&out).into_owned()
     }
 }
 
+/// A registry of gauges, made for one answer, so that a dropped collection leaves none behind.
+fn gauges(collections: &[lexivec::Stats]) -> Registry {
+    let registry = Registry::new();
+    for (name, help, value) in [
+        ("documents", "Documents that searches can return.", (|s| s.documents) as Gauge),
+        ("segments", "Segments searched.", |s| s.segments.len() as u64),
+        ("bytes", "Bytes of segment files.", |s| s.bytes),
+    ] {
+        let options = Opts::new(format!("lexivec_collection_{name}"), help);
+        let Ok(gauge) = IntGaugeVec::new(options, &["collection"]) else { continue };
+        for stats in collections {
+            let value = i64::try_from(value(stats)).unwrap_or(i64::MAX);
+            gauge.with_label_values(&[&stats.name]).set(value);
+        }
+        // The names differ, so none is refused.
+        let _ = registry.register(Box::new(gauge));
+    }
+    registry
+}
+
 type Gauge = fn(&lexivec::Stats) -> u64;
+
+#[cfg(test)]
+#[allow(clippy::expect_used)] // a test's way to fail
+mod tests {
+    use super::*;
+    use lexivec::{Collection, Document, Options};
+
+    #[test]
+    fn gauges_are_those_of_the_collections_that_are_there() {
+        let metrics = Metrics::new();
+        let collection = Collection::in_memory(Options::new().name("papers")).expect("made");
+        collection.upsert(vec![Document::new("a").text("text", "wing")]).expect("written");
+        let text = metrics.render(&[collection.stats().expect("counted")]);
+        for line in [
+            "# HELP lexivec_collection_documents Documents that searches can return.",
+            "# TYPE lexivec_collection_documents gauge",
+            "lexivec_collection_documents{collection=\"papers\"} 1",
+            "# TYPE lexivec_collection_segments gauge",
+            "# TYPE lexivec_collection_bytes gauge",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line:?} is not in\n{text}");
+        }
+        assert!(!metrics.render(&[]).contains("papers"), "a dropped collection leaves nothing");
+    }
+}

@@ -102,3 +102,54 @@ fn crates_depend_only_along_the_arrows() {
         }
     }
 }
+
+#[test]
+fn every_dependency_is_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let sources = sources();
+    let mut unused = Vec::new();
+    for name in CRATES {
+        let manifest = std::fs::read_to_string(root.join(name).join("Cargo.toml")).expect("read");
+        let folder = format!("{name}/");
+        let used =
+            |word: &str| sources.iter().any(|(n, t)| n.starts_with(&folder) && names(t, word));
+        for dependency in dependencies(&manifest) {
+            let word = dependency.replace('-', "_");
+            if !used(&word) {
+                unused.push(format!("{name}: {dependency}"));
+            }
+        }
+    }
+    assert_eq!(unused, [""; 0]);
+    // The check can fail.
+    assert_eq!(dependencies("[dependencies]\na-b.workspace = true\n[lints]\nc = 1\n"), ["a-b"]);
+    assert!(
+        names("use a_b::c;", "a_b") && !names("use xa_b::c;", "a_b") && !names("// a_b", "a_b")
+    );
+}
+
+/// Names in the tables of dependencies of a manifest.
+fn dependencies(manifest: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut names = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.ends_with("dependencies]");
+        } else if inside && !line.starts_with('#') && line.contains('=') {
+            names.push(line.split(['.', ' ', '=']).next().unwrap_or_default().to_owned());
+        }
+    }
+    names
+}
+
+/// True if a source names a crate, in code or in an example of its documentation.
+fn names(text: &str, word: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_comment = |l: &&str| l.trim_start().starts_with("// ");
+    text.lines().filter(|l| !is_comment(l)).any(|line| {
+        line.match_indices(word).any(|(at, _)| {
+            let after = line[at + word.len()..].chars().next();
+            !line[..at].ends_with(is_word) && !after.is_some_and(is_word)
+        })
+    })
+}

@@ -438,26 +438,13 @@ fn logged_bytes(documents: &[Document]) -> usize {
     documents.iter().map(bytes).sum()
 }
 
-/// JSON Merge Patch (RFC 7396).
+/// Applies a JSON Merge Patch (RFC 7396) to an object.
 fn merge_patch(target: &mut Map<String, Value>, changes: &Map<String, Value>) {
-    for (key, change) in changes {
-        match change {
-            Value::Null => {
-                target.remove(key);
-            }
-            Value::Object(inner) => {
-                let value = target.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
-                if !value.is_object() {
-                    *value = Value::Object(Map::new());
-                }
-                if let Value::Object(map) = value {
-                    merge_patch(map, inner);
-                }
-            }
-            other => {
-                target.insert(key.clone(), other.clone());
-            }
-        }
+    let mut merged = Value::Object(std::mem::take(target));
+    json_patch::merge(&mut merged, &Value::Object(changes.clone()));
+    // The merge of two objects is an object.
+    if let Value::Object(map) = merged {
+        *target = map;
     }
 }
 
