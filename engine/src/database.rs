@@ -96,7 +96,7 @@ impl DatabaseOptions {
 /// # let path = scratch.path();
 /// let database = Database::open(path)?;
 /// let papers = database.create("papers", Options::new())?;
-/// papers.upsert(vec![Document::new("a").text("text", "a wing in a slipstream")])?;
+/// papers.upsert(vec![Document::new("a").text("a wing in a slipstream")])?;
 /// drop((papers, database));
 ///
 /// let database = Database::open(path)?;

@@ -90,7 +90,7 @@ mod tests {
     fn gauges_are_those_of_the_collections_that_are_there() {
         let metrics = Metrics::new();
         let collection = Collection::in_memory(Options::new().name("papers")).expect("made");
-        collection.upsert(vec![Document::new("a").text("text", "wing")]).expect("written");
+        collection.upsert(vec![Document::new("a").text("wing")]).expect("written");
         let text = metrics.render(&[collection.stats().expect("counted")]);
         for line in [
             "# HELP lexivec_collection_documents Documents that searches can return.",

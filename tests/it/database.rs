@@ -41,7 +41,7 @@ fn refused(path: &Path) -> Error {
 }
 
 fn fill(collection: &Collection) {
-    let row = |i: usize| Document::new(i.to_string()).text("text", "wing");
+    let row = |i: usize| Document::new(i.to_string()).text("wing");
     collection.upsert((0..9).map(row).collect()).expect("written");
 }
 
@@ -53,6 +53,9 @@ fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).expect("listed");
     entries.map(|e| e.expect("an entry").path()).collect()
 }
+
+/// The contents of an empty directory.
+const NONE: [PathBuf; 0] = [];
 
 /// A collection of this name in a directory that somebody named by hand.
 fn by_hand(path: PathBuf, name: &str) -> PathBuf {
@@ -151,7 +154,7 @@ fn a_dropped_collection_serves_those_who_still_hold_it() {
     collection.flush().expect("flushed");
     let cursor = collection.cursor(&SearchRequest::text("wing"), 9).expect("a cursor");
     database.drop_collection("papers").expect("dropped");
-    assert_eq!(folders(scratch.path()), [PathBuf::new(); 0]);
+    assert_eq!(folders(scratch.path()), NONE);
     let again = database.create("papers", Options::new()).expect("made");
     assert_eq!((hits(&collection), hits(&again)), (9, 0));
     assert_eq!(cursor.page(0, 9).expect("a page").hits.len(), 9);
@@ -170,7 +173,7 @@ fn snapshots_go_only_if_they_may() {
     );
     assert_eq!((error.kind(), database.names().len()), (ErrorKind::Conflict, 1));
     database.drop_with_snapshots("papers").expect("dropped");
-    assert_eq!(folders(scratch.path()), [PathBuf::new(); 0]);
+    assert_eq!(folders(scratch.path()), NONE);
 }
 
 #[test]
