@@ -37,7 +37,7 @@ fn open(path: &Path) -> Database {
 }
 
 fn refused(path: &Path) -> Error {
-    Database::open(path).err().expect("refused")
+    Database::open(path).expect_err("refused")
 }
 
 fn fill(collection: &Collection) {
@@ -166,7 +166,7 @@ fn snapshots_go_only_if_they_may() {
     let database = open(scratch.path());
     let collection = database.create("papers", Options::new()).expect("made");
     collection.snapshot("first").expect("taken");
-    let error = database.drop_collection("papers").err().expect("refused");
+    let error = database.drop_collection("papers").expect_err("refused");
     assert!(
         matches!(&error, Error::HasSnapshots { name, count: 1 } if name == "papers"),
         "{error}"
