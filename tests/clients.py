@@ -15,17 +15,17 @@ import openai
 
 address, asked = sys.argv[1], json.loads(sys.argv[2])
 query, texts = asked["query"], asked["texts"]
-told = {}
+results = {}
 
 client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0)
 answer = client.embeddings.create(model="mean", input=texts)
-told["default"] = [e.embedding for e in answer.data]
-told["tokens"] = answer.usage.prompt_tokens
+results["default"] = [e.embedding for e in answer.data]
+results["tokens"] = answer.usage.prompt_tokens
 answer = client.embeddings.create(model="mean", input=texts, encoding_format="float")
-told["float"] = [e.embedding for e in answer.data]
+results["float"] = [e.embedding for e in answer.data]
 answer = client.embeddings.create(model="mean", input=texts, encoding_format="base64")
 raw = [base64.b64decode(e.embedding, validate=True) for e in answer.data]
-told["base64"] = [struct.unpack(f"<{len(r) // 4}f", r) for r in raw]
+results["base64"] = [struct.unpack(f"<{len(r) // 4}f", r) for r in raw]
 for name, arguments in {
     "wrong": {"model": "text-embedding-3-small", "input": "a"},
     "empty": {"model": "mean", "input": ["a", ""]},
@@ -33,14 +33,14 @@ for name, arguments in {
     try:
         client.embeddings.create(**arguments)
     except openai.APIStatusError as error:
-        told[name] = {"type": type(error).__name__, "code": error.code, "param": error.param}
+        results[name] = {"type": type(error).__name__, "code": error.code, "param": error.param}
 
 client = cohere.ClientV2(api_key="none", base_url=address)
 answer = client.rerank(model="cross", query=query, documents=texts, top_n=4)
-told["reranked"] = [[r.index, r.relevance_score] for r in answer.results]
+results["reranked"] = [[r.index, r.relevance_score] for r in answer.results]
 try:
     client.rerank(model="rerank-v3.5", query=query, documents=texts)
 except cohere.NotFoundError as error:
-    told["refused"] = {"type": type(error).__name__}
+    results["refused"] = {"type": type(error).__name__}
 
-print(json.dumps(told))
+print(json.dumps(results))

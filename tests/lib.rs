@@ -1,4 +1,4 @@
-//! What several test binaries share: where the test data and the built command are, and plain models.
+//! Items shared by the test binaries: paths of the test data and of the built command, and plain models.
 #![forbid(unsafe_code)]
 
 pub mod campaigns;
@@ -50,7 +50,7 @@ pub fn similarity(metric: Metric, a: &[f32], b: &[f32]) -> f64 {
     }
 }
 
-/// The folder of real test collections: `LEXIVEC_TEST_DATA`, or `shared/data` beside the checkout.
+/// The folder of real test collections: `LEXIVEC_TEST_DATA`, or `shared/data` next to the checkout.
 /// Where it is not there the caller's test is left out, and says so; under CI it fails.
 pub fn test_data(part: &str) -> Option<PathBuf> {
     let root = match std::env::var_os("LEXIVEC_TEST_DATA") {
@@ -63,12 +63,12 @@ pub fn test_data(part: &str) -> Option<PathBuf> {
     }
     assert!(std::env::var_os("CI").is_none(), "CI needs the test data {}", path.display());
     // Written past the test harness, which would keep the line of a passing test to itself.
-    let told = format!("LEFT OUT: a test that needs {}; set LEXIVEC_TEST_DATA\n", path.display());
-    let _ = std::io::stderr().write_all(told.as_bytes());
+    let notice = format!("LEFT OUT: a test that needs {}; set LEXIVEC_TEST_DATA\n", path.display());
+    let _ = std::io::stderr().write_all(notice.as_bytes());
     None
 }
 
-/// The built `lexivec` command, beside this program, or beside the folder it is in.
+/// The built `lexivec` command, next to this program or to its folder.
 ///
 /// # Panics
 /// When it was not built.

@@ -8,26 +8,26 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::error::{Error, Result};
 use crate::model::Embedder;
 
-/// Tokens of a chunk where no number is named: small models read 256 and lose the rest, and a passage of
-/// this length is about one thing.
+/// Default number of tokens of a chunk: small models read 256 and lose the rest, and a passage of this
+/// length is about one thing.
 pub const DEFAULT_CHUNK_TOKENS: usize = 200;
-/// Tokens that a chunk repeats of the one before it where no number is named: two sentences.
+/// Default number of tokens that a chunk repeats of the one before it: two sentences.
 pub const DEFAULT_CHUNK_OVERLAP: usize = 40;
 /// Fewest tokens of a chunk: a sentence, and room for the tokens of any one character.
 pub const MIN_CHUNK_TOKENS: usize = 16;
 /// Most tokens of a chunk: what the longest models read.
 pub const MAX_CHUNK_TOKENS: usize = 8_192;
-/// Bytes of a chunk for each token it may have. Of rules, digits and encoded data a counter of words sees
-/// next to nothing, and they must not make a chunk without end.
+/// Most bytes of a chunk for each token it may have. A counter of words counts almost nothing in rules,
+/// digits and encoded data, which would otherwise make a chunk without end.
 pub const MAX_TOKEN_BYTES: usize = 64;
-/// Bytes of a line that are looked at together for the ends of its sentences.
+/// Bytes of a line that are searched together for the ends of its sentences.
 const SENTENCE_WINDOW_BYTES: usize = 4 << 10;
 
-/// Where in its source a text is, if the source has places.
+/// Location of a text in its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Place {
-    /// It has none.
+    /// The source has no pages and no times.
     #[default]
     Nowhere,
     /// A page, from 1.
@@ -49,7 +49,7 @@ pub struct Block {
     /// The headings it stands under, the outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heading: Vec<String>,
-    /// Where it is.
+    /// Its location in the source.
     #[serde(default)]
     pub place: Place,
 }
@@ -70,13 +70,13 @@ pub struct Chunk {
     pub place: Place,
 }
 
-/// How large chunks are, in tokens of the counter that is handed in.
+/// Size of chunks, in tokens of the caller's counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChunkOptions {
-    /// Tokens of a chunk at the most.
+    /// Most tokens of a chunk.
     pub tokens: usize,
-    /// Tokens at its end that the next one repeats: as many whole words as have no more.
+    /// Most tokens at its end that the next chunk repeats; only whole words are repeated.
     pub overlap: usize,
 }
 
@@ -87,7 +87,7 @@ impl Default for ChunkOptions {
 }
 
 impl ChunkOptions {
-    /// Chunks of so many tokens, of which the next one repeats so many.
+    /// Chunks of at most `tokens` tokens, of which the next chunk repeats at most `overlap`.
     ///
     /// # Errors
     /// When there are fewer than [`MIN_CHUNK_TOKENS`] or more than [`MAX_CHUNK_TOKENS`], or when more than
@@ -105,7 +105,8 @@ impl ChunkOptions {
     }
 }
 
-/// Counts the tokens of a text. What it says of two words is about what it says of both together.
+/// A function that counts the tokens of a text. Its counts of two words add up to about its count of
+/// both together.
 pub type Counter<'a> = dyn Fn(&str) -> Result<usize> + 'a;
 
 /// Counts words as Unicode Standard Annex #29 has them.
@@ -113,8 +114,9 @@ pub fn words(text: &str) -> Result<usize> {
     Ok(text.unicode_words().count())
 }
 
-/// Counts the tokens that a model reads, without those that it puts around every text; words, where it does
-/// not count. A model that puts some around may also stop reading somewhere, so that it is asked word by word.
+/// Counts the tokens that a model reads, without the special ones that it adds to every text; counts
+/// words if the model does not count tokens. A model that adds special tokens may also cut a text, so
+/// it counts word by word.
 pub fn tokens_of(model: &dyn Embedder) -> Result<Box<Counter<'_>>> {
     let Some(around) = model.count_tokens(&[""])? else { return Ok(Box::new(words)) };
     let count = move |text: &str| {
@@ -128,8 +130,8 @@ pub fn tokens_of(model: &dyn Embedder) -> Result<Box<Counter<'_>>> {
     Ok(Box::new(each))
 }
 
-/// The text that chunks are parts of: the blocks with an empty line between two, with a line's end
-/// between two subtitles.
+/// The text that chunks are parts of: the blocks, separated by an empty line, and subtitles by a line
+/// break.
 pub fn joined(blocks: &[Block]) -> String {
     lay(blocks).0
 }
@@ -197,7 +199,7 @@ pub fn chunk(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>) -> Re
     Ok(chunks)
 }
 
-/// The joined text, and where in it each block is.
+/// The joined text, and the range of each block in it.
 fn lay(blocks: &[Block]) -> (String, Vec<Range<usize>>) {
     let (mut text, mut places) = (String::new(), Vec::with_capacity(blocks.len()));
     let timed = |block: &Block| matches!(block.place, Place::Time { .. });
@@ -258,12 +260,12 @@ impl Cutter<'_> {
         piece.tokens <= tokens && piece.range.len() <= tokens.saturating_mul(MAX_TOKEN_BYTES)
     }
 
-    /// Tokens of the largest piece: it fits beside an overlap.
+    /// Tokens of the largest piece: it fits in a chunk after an overlap.
     fn room(&self) -> usize {
         self.options.tokens - self.options.overlap
     }
 
-    /// A block in pieces, each no larger than what fits beside an overlap.
+    /// A block in pieces, each small enough to fit in a chunk after an overlap.
     fn pieces(&self, block: Range<usize>) -> Result<Vec<Piece>> {
         let mut pieces = Vec::new();
         for sentence in sentences(self.text, block) {
@@ -279,7 +281,7 @@ impl Cutter<'_> {
         Ok(pieces)
     }
 
-    /// A word, halved as often as it takes.
+    /// A word, halved until each part fits.
     fn cut(&self, word: Range<usize>, pieces: &mut Vec<Piece>) -> Result<()> {
         let mut left = vec![word];
         while let Some(range) = left.pop() {
@@ -323,7 +325,7 @@ impl Cutter<'_> {
     }
 }
 
-/// Words of a part of a text, and what is between them if it is no space.
+/// Words of a part of a text, and the signs between them except spaces.
 fn words_of(text: &str, part: Range<usize>) -> impl Iterator<Item = Range<usize>> {
     let start = part.start;
     text.get(part)
@@ -337,8 +339,8 @@ fn words_of(text: &str, part: Range<usize>) -> impl Iterator<Item = Range<usize>
 fn sentences(text: &str, block: Range<usize>) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut start = block.start;
-    // A line's end is a sentence's. The rule that finds the others looks ahead, so that it is given no
-    // more than a window.
+    // A line break ends a sentence. The rule for the other ends looks ahead, so it gets one window of
+    // text at a time.
     for line in text.get(block).unwrap_or_default().split_inclusive('\n') {
         let mut window = start;
         let mut ends = Vec::new();

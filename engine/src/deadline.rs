@@ -1,4 +1,4 @@
-//! When work has to end, and the looks at the clock that tell.
+//! The deadline of a search or of a call to a model, and the checks that end work once it has passed.
 
 use std::time::{Duration, Instant};
 
@@ -6,94 +6,99 @@ use lexivec_query::SearchRequest;
 
 use crate::error::{Error, Result};
 
-/// Rows of a scan between two looks at the clock: they take about a tenth of a millisecond.
-const LOOK_ROWS: u32 = 4_096;
+/// Rows of a scan between two checks of the deadline; a scan of this many takes about 0.1 ms.
+const CHECK_ROWS: u32 = 4_096;
 
-/// A moment after which an answer is of no use.
+/// A moment after which an answer is of no use, or no limit at all.
+///
+/// The engine checks it between steps, segments and documents, and every few thousand rows of a scan. A
+/// search without a deadline never reads the clock.
 #[derive(Clone, Copy, Debug)]
-pub struct Deadline(Instant);
+pub struct Deadline(Limit);
+
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    Never,
+    At(Instant),
+    /// Passes after this number of checks, so that a test ends a search at every one of them.
+    #[cfg(test)]
+    Checks(&'static std::sync::atomic::AtomicUsize),
+}
 
 impl Deadline {
-    /// That of a budget, from now on.
+    /// No limit: the work takes as long as it takes.
+    pub(crate) const NEVER: Self = Self(Limit::Never);
+
+    /// The deadline of a budget that begins now.
     pub fn after(budget: Duration) -> Self {
-        Self(Instant::now() + budget)
+        Self(Limit::At(Instant::now() + budget))
     }
 
-    /// True once it is over.
-    pub fn passed(&self) -> bool {
-        self.left().is_zero()
-    }
-
-    /// The time left.
-    pub fn left(&self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
-    }
-}
-
-/// The time of a search. The engine looks at the clock between steps, segments and documents, and now and
-/// then in a scan; where there is no deadline it does not look.
-#[derive(Clone, Copy)]
-pub(crate) enum Time {
-    /// As long as it takes.
-    Endless,
-    /// Until then.
-    Until(Deadline),
-    /// For so many looks.
-    #[cfg(test)]
-    Looks(&'static std::sync::atomic::AtomicUsize),
-}
-
-impl Time {
-    /// That of a request, from now on.
+    /// The deadline of a request whose budget begins now.
     pub(crate) fn of(request: &SearchRequest) -> Self {
-        let until = |millis| Self::Until(Deadline::after(Duration::from_millis(millis)));
-        request.deadline_ms.map_or(Self::Endless, until)
+        request.deadline_ms.map_or(Self::NEVER, |millis| Self::after(Duration::from_millis(millis)))
     }
 
-    /// Fails once it is over.
-    #[inline]
-    pub(crate) fn look(self) -> Result<()> {
-        let over = match self {
-            Self::Endless => false,
-            Self::Until(deadline) => deadline.passed(),
+    /// A deadline that passes after a number of checks.
+    #[cfg(test)]
+    pub(crate) fn after_checks(left: &'static std::sync::atomic::AtomicUsize) -> Self {
+        Self(Limit::Checks(left))
+    }
+
+    /// True once the moment has passed.
+    pub fn passed(&self) -> bool {
+        match self.0 {
+            Limit::Never => false,
+            Limit::At(end) => end <= Instant::now(),
             #[cfg(test)]
-            Self::Looks(left) => {
+            Limit::Checks(left) => {
                 use std::sync::atomic::Ordering::Relaxed;
                 left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err()
             }
-        };
-        if over { Err(Error::DeadlineExceeded) } else { Ok(()) }
+        }
     }
 
-    /// True where it can be over.
-    pub(crate) fn ends(self) -> bool {
-        !matches!(self, Self::Endless)
+    /// The time until then: zero once it has passed, [`Duration::MAX`] without a limit.
+    pub fn left(&self) -> Duration {
+        match self.0 {
+            Limit::At(end) => end.saturating_duration_since(Instant::now()),
+            _ => Duration::MAX,
+        }
     }
 
-    /// The earlier of both ends.
-    pub(crate) fn sooner(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Until(own), Self::Until(others)) if others.0 < own.0 => other,
-            (Self::Endless, _) => other,
+    /// Fails with [`Error::DeadlineExceeded`] once the moment has passed.
+    #[inline]
+    pub(crate) fn check(self) -> Result<()> {
+        if self.passed() { Err(Error::DeadlineExceeded) } else { Ok(()) }
+    }
+
+    /// True if the deadline can pass.
+    pub(crate) fn is_bounded(self) -> bool {
+        !matches!(self.0, Limit::Never)
+    }
+
+    /// The earlier of two deadlines.
+    pub(crate) fn earlier(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Limit::At(own), Limit::At(others)) if others < own => other,
+            (Limit::Never, _) => other,
             _ => self,
         }
     }
 
-    /// That budget, from now on, or what is left if it is less.
-    pub(crate) fn cut(self, budget: Duration) -> Deadline {
-        let budget = Deadline::after(budget);
-        match self {
-            Self::Until(end) if end.0 < budget.0 => end,
-            _ => budget,
-        }
+    /// The deadline of a budget that begins now and ends no later than this deadline.
+    pub(crate) fn within(self, budget: Duration) -> Self {
+        let budget = Self::after(budget);
+        if matches!(self.0, Limit::At(_)) { budget.earlier(self) } else { budget }
     }
 
-    /// The rows, until it is over: who goes through them looks once more at the end.
+    /// The rows until the deadline passes. The caller checks the deadline after the last row, as the
+    /// rows end without an error.
     pub(crate) fn rows(self, rows: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
         let mut seen = 0u32;
         rows.take_while(move |_| {
             seen = seen.wrapping_add(1);
-            !seen.is_multiple_of(LOOK_ROWS) || self.look().is_ok()
+            !seen.is_multiple_of(CHECK_ROWS) || !self.passed()
         })
     }
 }

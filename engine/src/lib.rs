@@ -47,9 +47,9 @@ pub use database::{Database, DatabaseOptions};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{
-    AdapterExam, AdapterOptions, Cursor, Group, Groups, Hit, JudgedQuery, MIN_GAIN, MIN_LESSONS,
-    MIN_QUERIES, RecallOptions, RecallQueries, RecallReport, RerankReport, SearchResponse,
-    SegmentRecall, ShareRecall, TuneOptions, TuneReport,
+    AdapterOptions, AdapterValidation, Cursor, Group, Groups, Hit, JudgedQuery, MIN_GAIN,
+    MIN_QUERIES, MIN_TRIPLETS, RecallOptions, RecallQueries, RecallReport, RerankReport,
+    SearchResponse, SegmentRecall, ShareRecall, TuneOptions, TuneReport,
 };
 pub use lexivec_query as query;
 pub use lexivec_query::why_not::WhyNot;

@@ -14,13 +14,13 @@ use crate::model::Model;
 
 /// Steps of one workload.
 const STEPS: usize = 9;
-/// One image in so many is crashed again during its recovery.
+/// One image in this many is crashed again during its recovery.
 const RECRASH: usize = 6;
 
 /// A fault of the disk that a run has to notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
-    /// None: a run finds nothing.
+    /// No fault: a run finds no violation.
     Nothing,
     /// Syncs that do nothing.
     IgnoredSync(IgnoredSync),
@@ -28,13 +28,13 @@ pub enum Planted {
     LostLogWrites(usize),
 }
 
-/// What was there after a step.
+/// The state after a step.
 struct Point {
     /// Operations of the disk when the step was acknowledged.
     ops: usize,
-    /// Nothing before the collection was made.
+    /// The model; `None` before the collection was created.
     model: Option<Model>,
-    /// Whether all of it was acknowledged as durable.
+    /// True if all of it was acknowledged as durable.
     durable: bool,
 }
 
@@ -60,7 +60,7 @@ fn workload(disk: &FaultyVfs, seed: u64) -> Result<Vec<Point>, String> {
     Ok(points)
 }
 
-/// Everything a collection shows; nothing where there is none.
+/// Everything that can be read of a collection; `None` if there is no collection.
 fn look(disk: Arc<FaultyVfs>, random: &mut Random) -> Result<Option<Model>, String> {
     let collection = match steps::open(disk.clone()) {
         Ok(collection) => collection,

@@ -65,14 +65,14 @@ fn cycle(
     let collection = make("cycled")?;
     collection.upsert(live.iter().map(|&i| row(i)).collect())?;
     for _ in 0..cycles {
-        let mut gone = Vec::new();
+        let mut deleted = Vec::new();
         for _ in 0..free.len() {
-            gone.push(live.swap_remove(random.below(live.len())));
+            deleted.push(live.swap_remove(random.below(live.len())));
         }
-        collection.delete(&gone.iter().map(|i| format!("d{i}")).collect::<Vec<_>>())?;
+        collection.delete(&deleted.iter().map(|i| format!("d{i}")).collect::<Vec<_>>())?;
         collection.upsert(free.iter().map(|&i| row(i)).collect())?;
         live.append(&mut free);
-        free = gone;
+        free = deleted;
         if !compact {
             continue;
         }
@@ -87,13 +87,13 @@ fn cycle(
     let (old, new) = (recall(&fresh, source)?, recall(&collection, source)?);
     let bytes = (disk_bytes(scratch, "fresh"), disk_bytes(scratch, "cycled"));
     let growth = bytes.1 as f64 / bytes.0 as f64;
-    let told = format!(
+    let report = format!(
         "{cycles} cycles over {kept} rows of {dim}: recall@10 {new:.4}, of a fresh build {old:.4}; \
          {} bytes on disk, {growth:.3} times those of a fresh build",
         bytes.1
     );
     let fine = new >= old - MARGIN && growth <= GROWTH;
-    Ok(if fine { Ok(told) } else { Err(told) })
+    Ok(if fine { Ok(report) } else { Err(report) })
 }
 
 fn recall(collection: &Collection, source: &Source) -> lexivec::Result<f64> {

@@ -1,4 +1,5 @@
-//! A fault at every operation of a workload: told, nothing lost, and over when the fault is.
+//! A fault at every operation of a workload: it is reported, no acknowledged write is lost, and work
+//! resumes once the fault is over.
 
 use std::sync::Arc;
 
@@ -32,11 +33,11 @@ pub fn run(seed: u64, lost: Option<usize>) -> Outcome {
             for at in 0..operations {
                 let disk = new_disk();
                 disk.fail_at(at, fault, persistent);
-                let told = |e: String| {
+                let with_seed = |e: String| {
                     format!("seed {seed}, {fault:?} at {at}, persistent {persistent}: {e}")
                 };
                 runs += 1;
-                met += usize::from(attempt(&disk, seed).map_err(told)?);
+                met += usize::from(attempt(&disk, seed).map_err(with_seed)?);
             }
         }
     }
@@ -44,7 +45,7 @@ pub fn run(seed: u64, lost: Option<usize>) -> Outcome {
     Ok(format!("{runs} runs ({every}) from seed {seed}, {met} with an error, no violation"))
 }
 
-/// What a failed step may have left: what was there before it, or after it.
+/// The states allowed after a failed step: the one before it, or the one after it.
 struct Maybe {
     acknowledged: Model,
     unknown: Vec<Model>,
@@ -149,10 +150,10 @@ fn ids(model: &Model) -> Vec<&String> {
     model.rows.keys().collect()
 }
 
-/// A fault of the machine is told as one.
+/// A fault of the machine is reported as one.
 fn check_kind(error: &lexivec::Error) -> Result<(), String> {
     match error.kind() {
         ErrorKind::Machine => Ok(()),
-        kind => Err(format!("told as {kind:?}: {error}")),
+        kind => Err(format!("reported as {kind:?}: {error}")),
     }
 }

@@ -15,7 +15,7 @@ use super::Outcome;
 use crate::Random;
 use crate::model::WORDS;
 
-/// Writes a collection of today's format into a new directory, and its answers beside it: two
+/// Writes a collection of today's format into a new directory, and its answers in a file next to it: two
 /// segments, one of them with a graph, dead rows, and writes that are only in the log. Of a
 /// collection that is there, the answers alone.
 pub fn write(dir: &Path) -> Outcome {
@@ -24,13 +24,13 @@ pub fn write(dir: &Path) -> Outcome {
     }
     let collection = Collection::open_read_only(dir).map_err(|e| e.to_string())?;
     let answers = answers(&collection).map_err(|e| e.to_string())?;
-    let told = format!("{answers:#}\n");
-    std::fs::write(dir.with_extension("json"), told).map_err(|e| e.to_string())?;
+    let json = format!("{answers:#}\n");
+    std::fs::write(dir.with_extension("json"), json).map_err(|e| e.to_string())?;
     let _ = std::fs::remove_file(dir.join("LOCK"));
     Ok(format!("wrote {}", dir.display()))
 }
 
-/// A model of little use: a component counts the letters of its own.
+/// A toy model: each component counts some letters.
 struct Letters;
 
 impl Letters {

@@ -1,4 +1,4 @@
-//! Damage to a small collection: bits, lengths and blocks of every file; told or without effect.
+//! Damage to a small collection: bits, lengths and blocks of every file; reported or without effect.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -87,7 +87,7 @@ pub fn look(files: Files) -> Result<String, Error> {
     Ok(seen)
 }
 
-/// What came of one damaged collection.
+/// Outcome of one damaged collection.
 fn outcome(files: Files, sound: &str) -> &'static str {
     match catch_unwind(AssertUnwindSafe(|| look(files))) {
         Err(_) => "panic",
@@ -95,12 +95,12 @@ fn outcome(files: Files, sound: &str) -> &'static str {
         Ok(Ok(_)) => "wrong",
         Ok(Err(error)) => {
             let text = error.to_string();
-            // An answer to damage names the file; NotFound is for a manifest nobody can see.
+            // The error for damage names the file; NotFound is for a manifest that no name leads to.
             let named = ["segment-", "MANIFEST-", "log-"].iter().any(|n| text.contains(n));
             match error.kind() {
-                ErrorKind::Corrupt if named => "told",
-                ErrorKind::NotFound => "told",
-                _ => "told badly",
+                ErrorKind::Corrupt if named => "reported",
+                ErrorKind::NotFound => "reported",
+                _ => "unclear",
             }
         }
     }
@@ -173,7 +173,7 @@ pub fn run(stride: usize) -> Outcome {
             damage(&mut damaged);
             let found = outcome(damaged, &sound);
             *counts.lock().entry(found).or_default() += 1;
-            if !matches!(found, "told" | "harmless") {
+            if !matches!(found, "reported" | "harmless") {
                 first.lock().get_or_insert((place, found));
                 return;
             }
@@ -206,7 +206,7 @@ pub fn wrong_without_checksums() -> Result<usize, String> {
     Ok(wrong)
 }
 
-/// Changes a byte of the newest generation's first vectors and writes file and manifest anew.
+/// Changes a byte of the newest generation's first vectors and rewrites file and manifest.
 fn reseal(mut files: Files, at: usize) -> lexivec::storage::Result<Files> {
     let (name, bytes) = files
         .iter()

@@ -40,12 +40,12 @@ pub fn run(kills: usize, seed: u64, lose: bool) -> Outcome {
     let mut keys = Keys::default();
     let mut writes = 0;
     for kill in 0..kills {
-        let told = |e: String| format!("seed {seed}, kill {kill}: {e}");
-        writes += under_load(&dir, &mut keys, &mut random).map_err(told)?;
+        let with_seed = |e: String| format!("seed {seed}, kill {kill}: {e}");
+        writes += under_load(&dir, &mut keys, &mut random).map_err(with_seed)?;
         if lose {
-            wipe_log(&dir).map_err(|e| told(e.to_string()))?;
+            wipe_log(&dir).map_err(|e| with_seed(e.to_string()))?;
         }
-        check(&dir, &mut keys).map_err(told)?;
+        check(&dir, &mut keys).map_err(with_seed)?;
     }
     Ok(format!("{kills} kills from seed {seed}, {writes} writes acknowledged, none lost"))
 }
@@ -119,7 +119,7 @@ impl Stream {
         Some(Self(BufReader::new(std::net::TcpStream::connect(address).ok()?)))
     }
 
-    /// Sends a request; its status, or nothing if the server is gone.
+    /// Sends a request; returns its status, `None` if the server has stopped.
     fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<u16> {
         let body = body.to_string();
         let request = format!(
@@ -149,7 +149,7 @@ impl Stream {
     }
 }
 
-/// One random write; true if it was acknowledged, nothing if the server is gone.
+/// One random write; true if it was acknowledged, `None` if the server has stopped.
 fn write(stream: &mut Stream, keys: &mut Keys, random: &mut Random) -> Option<bool> {
     let (method, path, body, changes) = random_write(random);
     for (key, value) in &changes {

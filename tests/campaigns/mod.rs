@@ -1,4 +1,4 @@
-//! Long runs that look for a violation of what the engine promises: each tells its totals, or the
+//! Long runs that look for a violation of the engine's promises: each returns its totals, or the
 //! first violation with the seed that repeats it.
 
 pub mod crash;

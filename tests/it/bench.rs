@@ -25,10 +25,9 @@ fn write<T: npyz::Serialize + npyz::AutoSerialize + Copy>(path: &Path, rows: &[T
     npy.finish().expect("written");
 }
 
-#[test]
-fn speed_and_recall_are_measured_on_the_callers_queries() {
-    let scratch = tempfile::tempdir().expect("a directory");
-    let at = |name: &str| scratch.path().join(name);
+/// Writes vectors, queries and their exact neighbours, and ingests the vectors.
+fn ingested(folder: &Path) {
+    let at = |name: &str| folder.join(name);
     let mut random = Random(31);
     let rows: Vec<f32> = (0..12_000).flat_map(|_| random.vector(DIM)).collect();
     let queries: Vec<f32> = (0..40).flat_map(|_| random.vector(DIM)).collect();
@@ -50,7 +49,14 @@ fn speed_and_recall_are_measured_on_the_callers_queries() {
         })
         .collect();
     write(&at("gt.npy"), &truth, 12);
+}
 
+#[test]
+fn speed_and_recall_are_measured_on_the_callers_queries() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    ingested(scratch.path());
+    let at = |name: &str| scratch.path().join(name);
+    let index = at("index");
     let (npy, gt) = (at("q.npy"), at("gt.npy"));
     let asked = ["bench", arg(&index), "--query-vectors", arg(&npy), "--json", "--rounds", "1"];
     let settings = |more: &[&str]| -> Vec<Value> {
@@ -86,7 +92,7 @@ fn speed_and_recall_are_measured_on_the_callers_queries() {
     let table = lexivec_ok(&["recall", arg(&index), "--samples", "20", "--target-recall", "0.9"]);
     assert!(table.contains("recall@10 of 20 queries"), "{table}");
 
-    for (command, told) in [
+    for (command, message) in [
         (vec!["bench", arg(&index)], "no queries"),
         (vec!["bench", arg(&index), "--query-vectors", arg(&gt)], "float"),
         (vec!["bench", arg(&index), "--query-vectors", arg(&npy), "--truth", arg(&npy)], "int"),
@@ -97,6 +103,6 @@ fn speed_and_recall_are_measured_on_the_callers_queries() {
     ] {
         let output = lexivec(&command);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && stderr.contains(told), "{command:?}: {stderr}");
+        assert!(!output.status.success() && stderr.contains(message), "{command:?}: {stderr}");
     }
 }

@@ -141,7 +141,7 @@ fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
     assert!(report.lost.is_empty() && report.damage.is_empty(), "{report:?}");
     assert_eq!(found, whole);
     let file = live_files(&files)[0].clone();
-    // The graph and the inverted index are made anew: nothing is lost with them.
+    // The graph and the inverted index are rebuilt, so their damage loses no row.
     for section in ["vector/vector/graph/0", "text/tantivy/idx", "text/lengths/text"] {
         let (report, found) = repair(flip_in(files.clone(), &file, section));
         assert!(report.lost.is_empty(), "{section}: {report:?}");

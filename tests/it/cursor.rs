@@ -59,8 +59,8 @@ fn disturb(collection: &Collection, random: &mut Random) {
     ids.dedup();
     let rows = ids.into_iter().map(|id| row(random, id)).collect();
     collection.upsert(rows).expect("written");
-    let gone: Vec<String> = (0..8).map(|_| format!("r{}", random.below(ROWS + 40))).collect();
-    collection.delete(&gone).expect("deleted");
+    let deleted: Vec<String> = (0..8).map(|_| format!("r{}", random.below(ROWS + 40))).collect();
+    collection.delete(&deleted).expect("deleted");
     match random.below(4) {
         0 => drop(collection.flush().expect("flushed")),
         1 => drop(collection.compact().expect("compacted")),
@@ -242,7 +242,7 @@ fn a_cursor_outlives_its_collection_and_reranks_once() {
     let whole = collection.search(&request).expect("an answer");
     let mut cursor = collection.cursor(&request, REACH).expect("a cursor");
     drop(collection);
-    // Its directory is free for another writer, who removes the files.
+    // Its directory is free for another writer, which removes the files.
     let open = OpenOptions::new().background(false);
     let collection = Collection::open_with(&dir, open).expect("opened");
     disturb(&collection, &mut Random(9));

@@ -1,4 +1,4 @@
-//! The deadline of a request: over at once it is told, far away it changes nothing.
+//! The deadline of a request: one that passes at once is reported, a distant one changes nothing.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -93,7 +93,7 @@ fn a_deadline_that_is_over_is_told() {
 /// Time that a [`Noting`] takes at least: more than one call is another's delay.
 const SPENT: Duration = Duration::from_millis(5);
 
-/// Notes the time it is given and what it leaves of it; if told to, lets all of it pass.
+/// Records the time it gets and the time it leaves; if it `waits`, it uses all of it.
 struct Noting {
     given: Mutex<Vec<Duration>>,
     left: Mutex<Vec<Duration>>,
@@ -162,9 +162,9 @@ fn the_command_ends_with_its_deadline() {
     let search = ["search", arg(&dir), "wing", "--json", "--deadline-ms"];
     let with = |millis| [&search[..], &[millis]].concat();
     assert_eq!(lexivec_ok(&with("600000")), lexivec_ok(&search[..4]));
-    for (millis, code, told) in [("0", 1, "within its deadline"), ("600001", 2, "deadline_ms")] {
+    for (millis, code, message) in [("0", 1, "within its deadline"), ("600001", 2, "deadline_ms")] {
         let output = lexivec(&with(millis));
         assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0));
-        assert!(String::from_utf8_lossy(&output.stderr).contains(told), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(message), "{output:?}");
     }
 }

@@ -76,9 +76,9 @@ fn vectors_of_the_endpoint_are_those_of_its_model() {
     let refused = |model: &[&str], code: i32, expected: &str| {
         let args = ["search", arg(&far), "wing", "--mode", "vector"];
         let output = lexivec(&[&args[..], model].concat());
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{told}");
-        assert!(told.contains(expected), "{told:?} lacks {expected:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr:?} lacks {expected:?}");
     };
     refused(&local, 1, "cannot be compared");
     refused(&["--model-url", &url, "--model-name", "other"], 1, "\"mean\" is; name that one");
@@ -90,17 +90,17 @@ fn vectors_of_the_endpoint_are_those_of_its_model() {
     let new = scratch.path().join("new");
     let wrong = ["--model-url", &url, "--model-name", "mean", "--model-dim", "16"];
     let args = [&["ingest", arg(&new), "--jsonl", arg(&input)], &wrong[..]].concat();
-    let told = lexivec(&args);
-    let told = String::from_utf8_lossy(&told.stderr).into_owned();
-    assert!(told.contains("has 32 components, and 16 are expected"), "{told}");
+    let stderr = lexivec(&args);
+    let stderr = String::from_utf8_lossy(&stderr.stderr).into_owned();
+    assert!(stderr.contains("has 32 components, and 16 are expected"), "{stderr}");
     refused(&["--model-url", &url], 2, "--model-name");
     refused(&[&remote[..], &local[..2]].concat(), 2, "cannot be used with");
     refused(&["--model-url", "host/v1", "--model-name", "m"], 2, "give one as https://HOST/v1");
     refused(&[&remote[..], &["--model-key-env", "LEXIVEC_NO_SUCH"]].concat(), 2, "is not set");
-    // A query against a server that is gone.
-    let gone = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
-    let gone = format!("http://{gone}/v1");
-    refused(&["--model-url", &gone, "--model-name", "mean"], 1, "is the server running");
+    // A query to a server that has stopped.
+    let closed = TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("an address");
+    let closed = format!("http://{closed}/v1");
+    refused(&["--model-url", &closed, "--model-name", "mean"], 1, "is the server running");
     // One that has other routes.
     let elsewhere = format!("http://{}/v2", server.address);
     refused(&["--model-url", &elsewhere, "--model-name", "mean"], 1, "look at --model-url");
@@ -132,11 +132,11 @@ fn garbage_is_told_and_the_key_is_not() {
         .env("A_KEY", SECRET)
         .output()
         .expect("the command runs");
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let asked = thread.join().expect("ended");
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("not what an endpoint for embeddings gives"), "{told}");
-    assert!(told.contains(&url) && !told.contains(SECRET), "{told}");
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("not what an endpoint for embeddings gives"), "{stderr}");
+    assert!(stderr.contains(&url) && !stderr.contains(SECRET), "{stderr}");
     // It was sent, so that it could have been shown.
     assert!(asked.contains(SECRET), "{asked}");
     assert!(!scratch.path().join("c").exists(), "a collection was left behind");

@@ -1,4 +1,4 @@
-//! What the education platform's Python returned, case by case, beside what we return.
+//! Results of the education platform's Python compared with ours, case by case.
 
 use lexivec::query::Error;
 use lexivec::query::evaluate::answer::{
@@ -90,7 +90,7 @@ fn raised(error: &Error) -> Value {
     }
 }
 
-/// Whether two values are the same but for numbers that are apart by the tolerance at most.
+/// True if two values are equal, with numbers compared up to the tolerance.
 fn same(ours: &Value, expected: &Value, tolerance: f64) -> bool {
     match (ours, expected) {
         (Value::Number(a), Value::Number(b)) => {

@@ -103,7 +103,7 @@ fn each_operator_admits_what_the_table_says() {
     }
 }
 
-/// What is asked with operands that no order or list is made of is refused and not answered by nothing.
+/// Clauses with operands that have no order, or form no list, are refused instead of matching no row.
 #[test]
 fn wrong_operands_are_refused() {
     for filter in [

@@ -9,7 +9,7 @@ use lexivec::query::request::{Fusion, Leg, Normalize};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// How far two sums may differ that are rounded to twelve places.
+/// Largest difference of two sums that are rounded to twelve places.
 const TOLERANCE: f64 = 1e-9;
 
 /// Hits of each query, best first.

@@ -57,9 +57,9 @@ fn written(seed: u64) -> (Collection, BTreeMap<String, Document>) {
             collection.flush().expect("flushed");
         }
     }
-    let gone: Vec<String> = model.keys().take(9).cloned().collect();
-    collection.delete(&gone).expect("deleted");
-    model.retain(|id, _| !gone.contains(id));
+    let deleted: Vec<String> = model.keys().take(9).cloned().collect();
+    collection.delete(&deleted).expect("deleted");
+    model.retain(|id, _| !deleted.contains(id));
     (collection, model)
 }
 
@@ -197,8 +197,8 @@ fn groups_that_the_window_does_not_fill_say_so() {
     request = request.limit(1);
     let groups = collection.search(&request).expect("an answer").groups.expect("groups");
     assert_eq!((groups.complete, groups.looked_at), (true, 2));
-    let told = collection.why_not(&request, "0").expect_err("refused").to_string();
-    assert!(told.contains("leave the groups out"), "{told}");
+    let message = collection.why_not(&request, "0").expect_err("refused").to_string();
+    assert!(message.contains("leave the groups out"), "{message}");
     for wrong in [request.clone().offset(1), request.clone().group_by("", 1), request.limit(6_000)]
     {
         assert!(collection.search(&wrong).is_err(), "{wrong:?}");

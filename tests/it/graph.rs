@@ -125,7 +125,7 @@ fn a_hundred_thousand_rows_are_found_as_promised() {
     filters_lose_nothing(&collection, &data);
 }
 
-/// None of these queries was there when the curves were made.
+/// Queries that were not used to measure the curves.
 fn a_wanted_recall_is_reached(collection: &Collection, data: &DataSet) {
     for target in [0.9, 0.95, 0.99] {
         let wanted = |query: &[f32]| {
@@ -239,7 +239,7 @@ fn measured_recall_has_the_truth_within_its_bounds() {
     let plain = |ef| queries.iter().map(|q| search(&ours, q, ef)).collect::<Vec<_>>();
     let counted = recall(&plain(Some(12)), &plain(None));
     assert!((counted - truth.recall.mean).abs() < 0.001, "{counted} {truth:?}");
-    // Some of the queries tell of all of them.
+    // A sample of the queries suffices.
     let inside = (0..100)
         .filter(|_| {
             let asked = (0..60).map(|_| queries[random.below(queries.len())].clone()).collect();
@@ -402,11 +402,11 @@ fn a_walk_keeps_to_the_pages_it_may_touch() {
     };
     let (free, uncounted) = answer(None);
     assert_eq!(uncounted, None);
-    // With room enough nothing changes, and the count is told.
+    // With a large enough budget nothing changes, and the count is reported.
     let (wide, all) = answer(Some(1_000_000));
     let all = all.expect("counted");
     assert_eq!(wide, free);
-    // With less the walk ends earlier, by what one step may touch at the most.
+    // With a smaller budget the walk ends earlier, by at most the pages of one step.
     let step = 1 + 2 * M * 4;
     let mut found = Vec::new();
     for most in [all / 2, all / 4, all / 8] {

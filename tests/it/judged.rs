@@ -1,4 +1,4 @@
-//! Evaluation, tuning, comparison and profiles over HTTP: what the library gives, and faults told.
+//! Evaluation, tuning, comparison and profiles over HTTP: the library's results, and faults reported.
 
 use lexivec::query::evaluate::compare::Resampling;
 use lexivec::query::evaluate::means::report;
@@ -164,6 +164,6 @@ fn answers_to_cases_are_scored_alike_by_command_and_over_http() {
         assert!(status == 400 && detail.contains(expected), "{status} {problem}");
     }
     let broken = write("broken.jsonl", &[good[0].clone(), json!({"question": "q"})]);
-    let (code, _, told) = answers(&[&broken]);
-    assert!(code == Some(1) && told.contains("broken.jsonl line 2"), "{told}");
+    let (code, _, stderr) = answers(&[&broken]);
+    assert!(code == Some(1) && stderr.contains("broken.jsonl line 2"), "{stderr}");
 }

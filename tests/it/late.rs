@@ -18,7 +18,7 @@ use crate::{arg, lexivec_ok};
 
 const DIM: usize = 24;
 const ROWS: usize = 300;
-/// Rows have up to so many token vectors less one; one in so many has none.
+/// A row has fewer token vectors than this number; one row in this many has none.
 const LISTS: usize = 9;
 
 fn list(random: &mut Random, count: usize, dim: usize) -> Vec<Vec<f32>> {
@@ -80,7 +80,7 @@ fn documents(collection: &Collection) -> Vec<Document> {
     collection.scroll(&Filter::All, None, ROWS).expect("read").documents
 }
 
-/// A collection into which the rows came in so many batches, each flushed, with stale rows among them.
+/// A collection whose rows were written in `batches` batches, each flushed, with stale rows among them.
 fn written(disk: &MemoryVfs, batches: usize) -> Collection {
     let collection = Collection::create_on(Arc::new(disk.clone()), options()).expect("created");
     let rows = rows();
@@ -101,7 +101,7 @@ fn reopened(disk: &MemoryVfs, collection: Collection) -> Collection {
     Collection::open_on(Arc::new(disk.clone()), open).expect("opened")
 }
 
-/// What a repair makes of a collection that is sound.
+/// The result of repairing a sound collection.
 fn repaired(disk: &MemoryVfs) -> Collection {
     let vfs = Arc::new(disk.clone());
     let report = Collection::verify_on(vfs.clone(), VerifyLevel::Deep).expect("verified");
@@ -113,7 +113,7 @@ fn repaired(disk: &MemoryVfs) -> Collection {
     Collection::open_on(Arc::new(target), open).expect("opened")
 }
 
-/// How far what is kept is from what was given.
+/// Error of the stored vectors.
 fn near(given: &[Document], kept: &[Document]) {
     for (given, kept) in given.iter().zip(kept) {
         assert!(given.tokens.keys().eq(kept.tokens.keys()));

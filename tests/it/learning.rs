@@ -65,9 +65,9 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
         assert_eq!((again.taken, again.known, again.total), (0, 9, 240));
 
         let report = collection.train_adapter(&eager()).expect("trained");
-        assert!(report.exam.passed && report.version == Some(1), "{report:?}");
-        assert!(report.exam.after > report.exam.before + 0.03, "{report:?}");
-        // It changes nothing yet, but for who asks for it.
+        assert!(report.validation.passed && report.version == Some(1), "{report:?}");
+        assert!(report.validation.after > report.validation.before + 0.03, "{report:?}");
+        // It changes only the requests that name it.
         assert_eq!(collection.search(&question).expect("an answer"), plain);
         let named = collection.search(&with(AdapterChoice::Version(1))).expect("an answer");
         assert_eq!(named.adapter, Some(1));
@@ -82,48 +82,64 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
         let swapped = collection.search(&question).expect("an answer");
         assert_eq!((swapped.adapter, &swapped.hits), (Some(2), &named.hits));
 
-        for (choice, version) in [(AdapterChoice::Version(7), 7), (AdapterChoice::Version(0), 0)] {
-            let error = collection.search(&with(choice)).expect_err("refused");
-            assert_eq!(error.kind(), ErrorKind::Input, "{version}: {error}");
-        }
-        let error = collection.delete_adapter(2).expect_err("active").to_string();
-        assert!(error.contains("version 2 is active"), "{error}");
-        collection.delete_adapter(1).expect("deleted");
-        collection.delete_adapter(1).expect_err("gone");
-        collection.activate_adapter(Some(1)).expect_err("gone");
-        // A number that was given once stands for that adapter alone.
-        let report = collection.train_adapter(&eager()).expect("trained");
-        assert_eq!(report.version, Some(3));
-        collection.delete_adapter(3).expect("deleted");
-        assert_eq!(collection.train_adapter(&eager()).expect("trained").version, Some(4));
+        versions_are_checked(&collection, &question);
         plain
     };
-    // It is all there for who opens the collection next, and in a copy of it.
-    let reader = Collection::open_read_only(&dir).expect("opened");
-    assert_eq!(reader.search(&question).expect("an answer").adapter, Some(2));
+    it_is_all_there_again(scratch.path(), &dir, &question, &plain.hits, &feedback);
+    damage_is_found(&dir);
+}
+
+/// Unknown and active versions are refused, and a version is never given twice.
+fn versions_are_checked(collection: &Collection, question: &SearchRequest) {
+    let with = |choice| question.clone().adapter(choice);
+    for (choice, version) in [(AdapterChoice::Version(7), 7), (AdapterChoice::Version(0), 0)] {
+        let error = collection.search(&with(choice)).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Input, "{version}: {error}");
+    }
+    let error = collection.delete_adapter(2).expect_err("active").to_string();
+    assert!(error.contains("version 2 is active"), "{error}");
+    collection.delete_adapter(1).expect("deleted");
+    collection.delete_adapter(1).expect_err("deleted");
+    collection.activate_adapter(Some(1)).expect_err("deleted");
+    // A number that was given once stands for that adapter alone.
+    let report = collection.train_adapter(&eager()).expect("trained");
+    assert_eq!(report.version, Some(3));
+    collection.delete_adapter(3).expect("deleted");
+    assert_eq!(collection.train_adapter(&eager()).expect("trained").version, Some(4));
+}
+
+/// A reopened collection and its copies have feedback and adapters.
+fn it_is_all_there_again(
+    scratch: &Path,
+    dir: &Path,
+    question: &SearchRequest,
+    plain: &[lexivec::Hit],
+    feedback: &[Feedback],
+) {
+    let reader = Collection::open_read_only(dir).expect("opened");
+    assert_eq!(reader.search(question).expect("an answer").adapter, Some(2));
     reader.learn(&feedback[..1]).expect_err("read only");
-    let copies = [scratch.path().join("restored"), scratch.path().join("repaired")];
+    let copies = [scratch.join("restored"), scratch.join("repaired")];
     {
-        let writer = Collection::open(&dir).expect("opened");
+        let writer = Collection::open(dir).expect("opened");
         writer.snapshot("kept").expect("kept");
         writer.activate_adapter(None).expect("none");
-        assert_eq!(writer.search(&question).expect("an answer").hits, plain.hits);
+        assert_eq!(writer.search(question).expect("an answer").hits, plain);
     }
     reader.refresh().expect("refreshed");
-    assert_eq!(reader.search(&question).expect("an answer").adapter, None);
-    let snapshot = Collection::snapshot_path(&dir, "kept").expect("a path");
+    assert_eq!(reader.search(question).expect("an answer").adapter, None);
+    let snapshot = Collection::snapshot_path(dir, "kept").expect("a path");
     Collection::restore(&snapshot, &copies[0]).expect("restored");
     Collection::repair(&snapshot, &copies[1]).expect("repaired");
     for copy in copies {
         let copy = Collection::open(copy).expect("opened");
-        assert_eq!(copy.search(&question).expect("an answer").adapter, Some(2));
-        assert_eq!(copy.learn(&feedback).expect("taken in").known, 240);
+        assert_eq!(copy.search(question).expect("an answer").adapter, Some(2));
+        assert_eq!(copy.learn(feedback).expect("taken in").known, 240);
     }
-    damage_is_told(&dir);
 }
 
-/// A byte of what was learnt is flipped: verification tells of it.
-fn damage_is_told(dir: &Path) {
+/// A flipped byte of the feedback store is found by verification.
+fn damage_is_found(dir: &Path) {
     assert!(Collection::verify(dir).expect("verified").is_sound());
     let files = std::fs::read_dir(dir.join("learning")).expect("listed").flatten();
     let segments = files.map(|entry| entry.path()).filter(|path| {

@@ -1,5 +1,5 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and report
 
 mod added;
 mod answers;
@@ -32,6 +32,7 @@ mod reembed;
 mod stable;
 mod text;
 mod tidy;
+mod tidy_words;
 mod tokens;
 mod transformer;
 mod tuning;

@@ -83,7 +83,7 @@ fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     std::fs::write(path, bytes).expect("written");
 }
 
-/// Words that can be told from each other.
+/// Words that differ from each other.
 fn words(from: usize, count: usize) -> String {
     (from..from + count).map(|i| format!("word{i}")).collect::<Vec<_>>().join(" ")
 }
@@ -120,10 +120,8 @@ fn all(index: &Path) -> BTreeMap<String, Document> {
     }
 }
 
-#[test]
-fn each_format_keeps_where_its_texts_are() {
-    let scratch = tempfile::tempdir().expect("a directory");
-    let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
+/// A folder with a file of every format, with hidden files, and with a link to itself.
+fn every_format(folder: &Path) {
     let guide = "---\ntitle: \"The guide\"\n---\nBefore *all*.\n\n# Install\n\nGet `it`.\n\n\
                  ## On Linux\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n\
                  <p align=\"center\">In <b>HTML</b></p>\n\n# Use\n\nRun.\n";
@@ -158,9 +156,16 @@ fn each_format_keeps_where_its_texts_are() {
         (".git/x.md", b"hidden".to_vec()),
         ("program.rs", b"fn main() {}".to_vec()),
     ] {
-        write(&folder, name, bytes);
+        write(folder, name, bytes);
     }
-    std::os::unix::fs::symlink(&folder, folder.join("deep/loop")).expect("linked");
+    std::os::unix::fs::symlink(folder, folder.join("deep/loop")).expect("linked");
+}
+
+#[test]
+fn each_format_keeps_where_its_texts_are() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
+    every_format(&folder);
     assert_eq!(counts(&ingest(&index, &folder, &[])), [9, 9, 15, 0, 0, 0]);
     let found = all(&index);
     let mut shown = Vec::new();
@@ -232,7 +237,7 @@ fn only_what_changed_is_written_and_what_is_gone_is_pruned() {
     write(&folder, "b.txt", words(500, 40));
     write(&folder, "e.txt", "new");
     assert_eq!(counts(&ingest(&index, &folder, &small)), [4, 2, 4, 0, 2, 0]);
-    // Gone: kept until it is asked for; documents that are no chunks stay.
+    // Removed files: their chunks stay until `--prune`; documents that are not chunks stay in any case.
     let other = scratch.path().join("other.jsonl");
     std::fs::write(&other, "{\"id\": \"z\", \"payload\": {\"chunk\": 0}}\n").expect("written");
     lexivec_ok(&["ingest", arg(&index), "--jsonl", arg(&other)]);
@@ -289,10 +294,10 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
     assert_eq!(all(&index).into_keys().collect::<Vec<_>>(), ["sound.md#0", "sound.pdf#0"]);
     // For people the same, on stderr.
     let output = lexivec(&["ingest", arg(&index), "--folder", arg(&folder)]);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{told}");
-    assert!(told.contains("not in: latin1.txt: byte 3 is not UTF-8"), "{told}");
-    assert!(told.contains("2 unchanged, 13 with a fault"), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    assert!(stderr.contains("not in: latin1.txt: byte 3 is not UTF-8"), "{stderr}");
+    assert!(stderr.contains("2 unchanged, 13 with a fault"), "{stderr}");
     // Of nothing but broken files no collection is made.
     let (none, lone) = (scratch.path().join("none"), scratch.path().join("lone"));
     write(&lone, "empty.md", "");
@@ -344,8 +349,8 @@ fn hostile_files_end_their_reader_and_nothing_else() {
     assert!(listed.len() > 20, "{report}");
     for entry in std::fs::read_dir(&folder).expect("listed") {
         let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
-        let told = listed.iter().any(|f| f["path"] == *name);
-        assert!(told || found.contains_key(&format!("{name}#0")), "{name} is nowhere");
+        let stderr = listed.iter().any(|f| f["path"] == *name);
+        assert!(stderr || found.contains_key(&format!("{name}#0")), "{name} is nowhere");
     }
 }
 
@@ -389,7 +394,7 @@ fn a_killed_ingestion_run_again_is_as_one_that_was_not() {
             let collection = Collection::open_read_only(&index).ok()?;
             Some(collection.stats().ok()?.documents)
         };
-        // Killed as soon as so many batches are seen, or at the end if it was faster.
+        // Killed once `batches` batches are visible, or at the end if it was faster.
         while child.try_wait().expect("asked").is_none()
             && written().is_none_or(|n| n < batches * 4_000)
         {
@@ -486,9 +491,9 @@ fn tables_by_name_are_documents_by_row() {
     ] {
         std::fs::write(at("bad.csv"), text).expect("written");
         let output = lexivec(&["ingest", arg(&csv), "--csv", arg(&at("bad.csv"))]);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{expected}: {told}");
-        assert!(told.contains(expected), "{told:?} lacks {expected:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{expected}: {stderr}");
+        assert!(stderr.contains(expected), "{stderr:?} lacks {expected:?}");
         assert_eq!(all(&csv), before);
     }
     std::fs::write(at("bad.parquet"), "PAR1").expect("written");

@@ -10,7 +10,7 @@ use lexivec::query::evaluate::trec::{parse_qrels, parse_run};
 use lexivec_tests::Random;
 use serde_json::Value;
 
-/// How far two evaluators may differ: their sums are in other orders.
+/// Largest difference of two evaluators, which add up in another order.
 const TOLERANCE: f64 = 1e-6;
 
 /// The Python that has pytrec_eval: `LEXIVEC_PYTHON`, or the `.venv` that `make test` makes.
@@ -21,7 +21,7 @@ pub(crate) fn python() -> PathBuf {
     }
 }
 
-/// What pytrec_eval says of a run: per query and metric.
+/// The values of pytrec_eval for a run, by query and metric.
 fn judge(run: &Path, qrels: &Path) -> BTreeMap<String, BTreeMap<String, f64>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judge.py");
     let output = Command::new(python()).arg(script).arg(run).arg(qrels).output();

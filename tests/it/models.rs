@@ -88,9 +88,12 @@ fn a_collection_takes_its_model_in_its_precision() {
         assert!(with(&ingest, made).status.success());
         assert!(with(&search, made).status.success());
         let refused = with(&search, other);
-        let told = String::from_utf8_lossy(&refused.stderr);
+        let stderr = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(1));
-        assert!(told.contains("in the precision it had then (int8 if none was given"), "{told}");
+        assert!(
+            stderr.contains("in the precision it had then (int8 if none was given"),
+            "{stderr}"
+        );
     }
     // Where nothing is said it is int8.
     lexivec_ok(&["search", arg(&scratch.path().join("int8")), QUERY, "--model", arg(&mean)]);
@@ -143,15 +146,15 @@ fn a_search_is_reranked_by_the_cross_encoder_of_a_folder() {
         (&["--rerank-model", arg(&cross)], "is for --rerank model"),
     ] {
         let output = lexivec(&[&search, slip].concat());
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{told}");
-        assert!(told.contains(part), "{told}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(part), "{stderr}");
     }
     let embedder = folder("mean");
     let output =
         lexivec(&[&search, &["--rerank", "model", "--rerank-model", arg(&embedder)][..]].concat());
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(told.contains("--rerank-model") && told.contains("no cross-encoder"), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("--rerank-model") && stderr.contains("no cross-encoder"), "{stderr}");
 
     let served = serving(&dir, Precision::Int8);
     let body = json!({"text": QUERY, "rerank": {"model": {"budget_ms": 60_000}}});
@@ -291,8 +294,7 @@ fn documents_are_reranked_in_the_shape_of_cohere() {
     assert!(answer["detail"].as_str().is_some_and(|d| d.contains("--rerank-model FOLDER")));
 }
 
-/// The published clients of both shapes, as they are. Left out where Python has none of them; under CI that
-/// fails.
+/// The published clients of both APIs, unchanged. Skipped if Python lacks them; under CI that fails.
 #[test]
 fn the_clients_of_openai_and_cohere_work_unchanged() {
     let there = Command::new(python()).args(["-c", "import openai, cohere"]).output();
@@ -301,9 +303,9 @@ fn the_clients_of_openai_and_cohere_work_unchanged() {
             std::env::var_os("CI").is_none(),
             "CI needs the clients; `make test` installs them"
         );
-        let told =
+        let notice =
             b"LEFT OUT: a test that needs the Python packages openai and cohere; `make test`\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), told);
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), notice);
         return;
     }
     let scratch = tempfile::tempdir().expect("a directory");
@@ -319,21 +321,21 @@ fn the_clients_of_openai_and_cohere_work_unchanged() {
         .output()
         .expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout).expect("JSON");
+    let answer: BTreeMap<String, Value> = serde_json::from_slice(&output.stdout).expect("JSON");
 
     let model = open_embedder(folder("mean"), Some(Precision::Float)).expect("opened");
     let expected: Vec<Vec<f32>> =
         model.embed(&TEXTS).expect("embedded").into_iter().flatten().collect();
     for form in ["default", "float", "base64"] {
         let found: Vec<Vec<f32>> =
-            told[form].as_array().expect("vectors").iter().map(floats).collect();
+            answer[form].as_array().expect("vectors").iter().map(floats).collect();
         assert_eq!(found, expected, "{form}");
     }
-    assert_eq!(told["tokens"], model.count_tokens(&TEXTS).expect("counted").unwrap_or_default());
-    assert_eq!(told["wrong"]["type"], "NotFoundError");
-    assert_eq!(told["wrong"]["code"], "model_not_found");
-    assert_eq!(told["empty"]["type"], "BadRequestError");
-    assert_eq!(told["empty"]["param"], "input");
+    assert_eq!(answer["tokens"], model.count_tokens(&TEXTS).expect("counted").unwrap_or_default());
+    assert_eq!(answer["wrong"]["type"], "NotFoundError");
+    assert_eq!(answer["wrong"]["code"], "model_not_found");
+    assert_eq!(answer["empty"]["type"], "BadRequestError");
+    assert_eq!(answer["empty"]["param"], "input");
     let cross = CrossEncoder::open(folder("cross"), Precision::Float).expect("opened");
     let scores = cross.scores(QUERY, &TEXTS).expect("scored");
     let expected: Vec<Value> = places(&scores)
@@ -341,8 +343,8 @@ fn the_clients_of_openai_and_cohere_work_unchanged() {
         .take(4)
         .map(|place| json!([place, logistic(scores[place])]))
         .collect();
-    assert_eq!(told["reranked"], json!(expected));
-    assert_eq!(told["refused"]["type"], "NotFoundError");
+    assert_eq!(answer["reranked"], json!(expected));
+    assert_eq!(answer["refused"]["type"], "NotFoundError");
 }
 
 #[test]
@@ -371,8 +373,8 @@ fn a_folder_is_told_by_kind_sizes_and_licence() {
                 "hash": scores.hash()}),
         ),
     ] {
-        let told: Value = serde_json::from_str(&lexivec_ok(args)).expect("JSON");
-        assert_eq!(told, expected);
+        let described: Value = serde_json::from_str(&lexivec_ok(args)).expect("JSON");
+        assert_eq!(described, expected);
     }
     assert!(lexivec_ok(&["model", "show", arg(&cross)]).contains("for --rerank-model"));
     let error = open_embedder(&cross, None).err().expect("refused").to_string();

@@ -1,5 +1,5 @@
 //! Whatever way a segment is searched: every row found matches the filter, as many come as match, exact
-//! ways agree to the bit, and a plan tells what was done.
+//! ways agree to the bit, and a plan reports the way taken.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ struct Row {
     number: usize,
 }
 
-/// What a request asks for: the engine's filter and the model's.
+/// A filter in the engine's form and in the model's.
 struct Wanted {
     filter: Filter,
     admits: Box<dyn Fn(&Row) -> bool>,
@@ -59,9 +59,9 @@ fn corpus(seed: u64, metric: Metric, quantization: Quantization) -> (Collection,
         collection.upsert(part.iter().map(document).collect()).expect("written");
         collection.flush().expect("flushed");
     }
-    let gone = rows.extract_if(.., |row| row.number % 17 == 3).map(|row| row.id);
-    let gone: Vec<String> = gone.collect();
-    collection.delete(&gone).expect("deleted");
+    let deleted = rows.extract_if(.., |row| row.number % 17 == 3).map(|row| row.id);
+    let deleted: Vec<String> = deleted.collect();
+    collection.delete(&deleted).expect("deleted");
     (collection, rows, random)
 }
 
@@ -80,7 +80,7 @@ fn wanted(random: &mut Random) -> Wanted {
     }
 }
 
-/// That a plan's counts are those of the way it names.
+/// Checks that a plan's counts are those of the way it names.
 fn check_plan(plan: &SegmentPlan, window: usize) {
     let (work, matching) = (plan.work, u64::from(plan.matching));
     match &plan.strategy {
@@ -186,7 +186,7 @@ proptest! {
     }
 }
 
-/// That the checks above are able to fail: the plan of another way than the one asked for.
+/// Shows that the checks above can fail: the plan of another way than the requested one.
 #[test]
 fn a_plan_of_another_way_than_the_one_asked_for_is_noticed() {
     let (collection, _, mut random) = corpus(5, Metric::Cosine, Quantization::Int8);

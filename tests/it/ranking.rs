@@ -1,4 +1,4 @@
-//! What happens after the legs, against a plain model: fusion, rerank, threshold, page; and why a row is
+//! The steps after the legs, compared with a plain model: fusion, rerank, threshold, page; and why a row is
 //! not in an answer.
 
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ fn document(random: &mut Random, id: usize) -> Document {
     }
 }
 
-/// So many token vectors, whose cosines are exact as well.
+/// A list of `count` token vectors, whose cosines are exact as well.
 fn list(random: &mut Random, count: usize) -> Vec<Vec<f32>> {
     (0..count).map(|_| signs(random)).collect()
 }
@@ -350,14 +350,14 @@ fn every_stage_and_every_absent_row_is_as_a_plain_model_says() {
         let scored = model.last.iter().filter(|row| row.2.is_some()).count();
         assert_eq!(report.map_or(0, |r| r.scored), scored);
         for id in rows.keys().map(String::as_str).chain(["nobody"]) {
-            let mut told = collection.why_not(&request, id).expect("told");
-            for leg in &mut told.legs {
+            let mut trace = collection.why_not(&request, id).expect("reported");
+            for leg in &mut trace.legs {
                 if let Place::Absent { why } = &mut leg.place {
                     assert!(!std::mem::take(why).is_empty());
                 }
             }
             let expected = model.why_not(id);
-            assert_eq!((told.verdict, told.legs), expected, "{id} in {request:?}");
+            assert_eq!((trace.verdict, trace.legs), expected, "{id} in {request:?}");
             let in_answer = answer.hits.iter().any(|hit| hit.id == id);
             assert_eq!(matches!(expected.0, Verdict::InAnswer { .. }), in_answer, "{id}");
             let stage = serde_json::to_value(&expected.0).expect("JSON")["stage"].to_string();
@@ -385,26 +385,26 @@ fn a_row_that_an_approximate_walk_misses_is_told() {
         let found = collection.search(&walk).expect("an answer");
         assert!(!found.exact);
         for (i, hit) in collection.search(&exact).expect("an answer").hits.iter().enumerate() {
-            let told = collection.why_not(&walk, &hit.id).expect("told");
+            let trace = collection.why_not(&walk, &hit.id).expect("reported");
             if found.hits.iter().any(|other| other.id == hit.id) {
-                assert!(matches!(told.verdict, Verdict::InAnswer { .. }), "{told:?}");
+                assert!(matches!(trace.verdict, Verdict::InAnswer { .. }), "{trace:?}");
                 continue;
             }
             missed += 1;
-            assert_eq!(told.verdict, Verdict::MissedByWalk);
-            assert_eq!(told.legs[0].place, Place::Missed { rank: i + 1, score: hit.score });
+            assert_eq!(trace.verdict, Verdict::MissedByWalk);
+            assert_eq!(trace.legs[0].place, Place::Missed { rank: i + 1, score: hit.score });
         }
     }
     assert!(missed > 0, "a beam of ten finds everything: nothing was tried");
 }
 
-/// What a reranker may do wrong.
+/// Faults of a reranker.
 enum Fault {
     Error,
     Panic,
     Count,
     NotANumber,
-    /// Waits until its sender is gone.
+    /// Waits until its sender is dropped.
     Blocked(Mutex<Receiver<()>>),
 }
 
@@ -455,22 +455,22 @@ fn a_reranker_that_fails_is_told_and_the_fused_order_stands() {
         let request = request(Rerank::model().budget_ms(budget_ms));
         let mut answer = collection.search(&request).expect("an answer");
         let report = answer.rerank.take().expect("a report");
-        let told = (report.kind, report.applied, report.reason.as_deref(), report.scored);
-        assert_eq!(told, ("model", false, Some(reason), 0));
+        let outcome = (report.kind, report.applied, report.reason.as_deref(), report.scored);
+        assert_eq!(outcome, ("model", false, Some(reason), 0));
         // The threshold is on the scale of the scores there are not.
         assert_eq!(answer, fused);
         if hangs {
             // On a busy machine the time may be over before a call begins, which then is none.
-            let told = (0..1_000 * MAX_RUNNING_RERANKS).map(|_| {
+            let reasons = (0..1_000 * MAX_RUNNING_RERANKS).map(|_| {
                 let answer = collection.search(&request).expect("an answer");
                 assert_eq!(answer.hits, fused.hits);
                 answer.rerank.and_then(|report| report.reason).expect("a reason")
             });
             let full = "64 calls of reranker faulty have not ended";
-            let told: Vec<String> = told.take_while(|told| *told != full).collect();
-            assert!(told.len() >= MAX_RUNNING_RERANKS - 1, "{}", told.len());
-            assert!(told.len() < 1_000 * MAX_RUNNING_RERANKS, "never told that it is full");
-            assert!(told.iter().all(|told| told == reason), "{told:?}");
+            let reasons: Vec<String> = reasons.take_while(|reason| *reason != full).collect();
+            assert!(reasons.len() >= MAX_RUNNING_RERANKS - 1, "{}", reasons.len());
+            assert!(reasons.len() < 1_000 * MAX_RUNNING_RERANKS, "the limit was never reported");
+            assert!(reasons.iter().all(|each| each == reason), "{reasons:?}");
         }
     }
     drop(free);
@@ -542,8 +542,11 @@ fn the_command_ranks_and_explains() {
     assert!(why("b", &[]).contains("b is outside the window of every leg\n  text leg: rank 2"));
     assert!(why("c", &[]).contains("found by no leg\n  text leg: not matched"));
     let language = ["explain", dir, "wing -flow", "--query-string", "--mode", "text", "--why-not"];
-    let told = lexivec_ok(&[&language[..], &["b"]].concat());
-    assert!(told.contains("found by no leg") && told.contains("has what it excludes"), "{told}");
+    let stdout = lexivec_ok(&[&language[..], &["b"]].concat());
+    assert!(
+        stdout.contains("found by no leg") && stdout.contains("has what it excludes"),
+        "{stdout}"
+    );
     assert_eq!(why("d", &[]), "d is not in the collection\n");
     let filter = ["--filter", r#"{"year": {"$gte": 2001}}"#];
     assert_eq!(why("a", &filter), "a is filtered out by: year >= 2001\n");

@@ -1,4 +1,4 @@
-//! Embedding anew: new vectors for all rows or old ones for all, whatever happens on the way.
+//! Re-embedding: new vectors for all rows or old ones for all, whatever fails on the way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use lexivec::{
 use crate::embedder::{TABLE, model};
 use crate::{arg, lexivec, lexivec_ok};
 
-/// A model of vectors that tell how often letters occur; two of another size are two models.
+/// A model whose vectors count letters; two sizes are two models.
 struct Letters {
     hash: String,
     dim: usize,
@@ -74,7 +74,7 @@ fn foreground() -> OpenOptions {
     OpenOptions::new().background(false).reserve_bytes(0)
 }
 
-/// A disk with such a collection, and how it is embedded anew.
+/// A disk with such a collection, and its re-embedding.
 fn filled() -> (FaultyVfs, ReembedOptions<'static>) {
     let disk = FaultyVfs::new();
     let options = Options::new().embedder(Letters::new(5)).open(foreground());
@@ -172,7 +172,7 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
     let options = ReembedOptions::default();
     Collection::reembed(&dir, Letters::new(9), &options).expect_err("a writer has it open");
     drop(writer);
-    // Ended by somebody: nothing has changed, and nothing is left.
+    // Cancelled: no row has changed, and no file is left.
     let cancelled = AtomicBool::new(false);
     let mut ending = ReembedOptions::default();
     let end = |_, _, _| cancelled.store(true, Ordering::Relaxed);
@@ -196,7 +196,7 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
         let (one, two) = (open(&dir).search(&request), open(&other).search(&request));
         assert_eq!(one.expect("an answer").hits, two.expect("an answer").hits, "{words}");
     }
-    // Who has the old vectors open keeps them, and is told.
+    // A reader that has the old vectors open keeps them, and its next refresh reports the change.
     assert_eq!(dim(&reader), 5);
     let error = reader.refresh().expect_err("another model").to_string();
     assert!(error.contains("embedded anew"), "{error}");
@@ -260,8 +260,8 @@ fn the_command_embeds_anew() {
     let refused = lexivec(&["search", arg(&dir), "wing", "--model", second]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("lexivec reembed"), "{refused:?}");
     assert_eq!(lexivec(&["reembed", arg(&dir)]).status.code(), Some(2));
-    let told = lexivec_ok(&["reembed", arg(&dir), "--model", second, "--json"]);
-    assert!(told.contains("\"rows\":1"), "{told}");
+    let stdout = lexivec_ok(&["reembed", arg(&dir), "--model", second, "--json"]);
+    assert!(stdout.contains("\"rows\":1"), "{stdout}");
     lexivec_ok(&["search", arg(&dir), "wing", "--model", second]);
     let stored = Collection::open_read_only(&dir).expect("opened").get("w").expect("read");
     assert_eq!(stored.expect("a row").vectors["vector"], [0.0, 1.0]);

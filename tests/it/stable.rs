@@ -1,5 +1,5 @@
 //! Scores that do not move: the same live rows give the same hits, scores and contributions, to the
-//! bit, whatever was done to bring them where they are, and whoever else asks.
+//! bit, for any history of writes and any number of concurrent searches.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const QUERIES: usize = 500;
 const WORDS: [&str; 10] =
     ["wing", "flow", "heat", "shock", "layer", "mach", "nose", "cone", "jet", "drag"];
 
-/// What is compared of an answer: ids, scores and the raw scores of the legs, bit by bit.
+/// The compared part of an answer: ids, scores and the raw scores of the legs, bit by bit.
 type Answer = Vec<(String, u64, Vec<u64>)>;
 
 fn words(random: &mut Random, count: usize) -> String {
@@ -92,7 +92,7 @@ fn segments(collection: &Collection) -> usize {
     collection.stats().expect("counted").segments.len()
 }
 
-/// How many answers are others than those expected.
+/// Number of answers that differ from the expected ones.
 fn differences(found: &[Answer], expected: &[Answer]) -> usize {
     assert_eq!(found.len(), expected.len());
     found.iter().zip(expected).filter(|(found, expected)| found != expected).count()
@@ -113,21 +113,22 @@ fn write_in(collection: &Collection, rows: &[Document], batches: usize) {
         collection.upsert(batch.to_vec()).expect("written");
         collection.flush().expect("flushed");
     }
-    let gone: Vec<String> = (0..4).map(|i| format!("r{}", 10_000 + i)).collect();
-    assert_eq!(collection.delete(&gone).expect("deleted").deleted, 4);
+    let deleted: Vec<String> = (0..4).map(|i| format!("r{}", 10_000 + i)).collect();
+    assert_eq!(collection.delete(&deleted).expect("deleted").deleted, 4);
 }
 
-/// The states that rows written in so many batches go through; gives what differs in any.
+/// Takes rows written in `batches` batches through all states; returns the number of differing answers
+/// in each.
 fn through_all_states(
     dir: &Path,
     batches: usize,
     requests: &[SearchRequest],
     expected: &[Answer],
 ) -> Vec<(String, usize)> {
-    let mut told = Vec::new();
+    let mut differing = Vec::new();
     let mut check = |state: &str, collection: &Collection| {
         let differ = differences(&answers(collection, requests), expected);
-        told.push((format!("{state} of {batches}"), differ));
+        differing.push((format!("{state} of {batches}"), differ));
     };
     let collection = Collection::create(dir, options()).expect("created");
     write_in(&collection, &rows(), batches);
@@ -146,7 +147,7 @@ fn through_all_states(
     check("compacted", &collection);
     drop(collection);
     check("reopened again", &Collection::open_with(dir, open).expect("opened"));
-    told
+    differing
 }
 
 #[test]

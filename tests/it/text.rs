@@ -63,14 +63,15 @@ fn scores_are_those_of_an_independent_bm25_for_any_constants() {
 
 #[test]
 fn constants_out_of_range_are_refused() {
-    for (k1, b, told) in [(-0.1, 0.5, "bm25.k1"), (f64::NAN, 0.5, "bm25.k1"), (1.0, 1.1, "bm25.b")]
+    for (k1, b, message) in
+        [(-0.1, 0.5, "bm25.k1"), (f64::NAN, 0.5, "bm25.k1"), (1.0, 1.1, "bm25.b")]
     {
         let refused = Collection::in_memory(Options::new().bm25(Bm25 { k1, b })).err();
-        assert!(refused.is_some_and(|e| e.to_string().contains(told)), "{k1} {b}");
+        assert!(refused.is_some_and(|e| e.to_string().contains(message)), "{k1} {b}");
         let mut request = SearchRequest::text("wing");
         request.bm25 = Some(Bm25 { k1, b });
         let error = plain(&["wing"], Bm25::default()).search(&request).expect_err("refused");
-        assert!(error.to_string().contains(told), "{error}");
+        assert!(error.to_string().contains(message), "{error}");
     }
 }
 
@@ -98,7 +99,7 @@ fn clauses_find_what_they_say() {
         found.sort_unstable();
         assert_eq!(found, expected, "{said}");
     }
-    for (said, told) in [
+    for (said, message) in [
         ("title:wing", "no text field \"title\""),
         ("-wing -flow", "exclude"),
         ("(wing", "not closed"),
@@ -106,7 +107,7 @@ fn clauses_find_what_they_say() {
         let mut request = SearchRequest::text(said);
         request.syntax = Syntax::QueryString;
         let error = collection.search(&request).expect_err("refused").to_string();
-        assert!(error.contains(told), "{said}: {error}");
+        assert!(error.contains(message), "{said}: {error}");
     }
 }
 

@@ -1,27 +1,37 @@
 //! House rules that a machine can hold.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Code lines of a file at the most; tests beside it are counted with it.
+/// Most code lines of a file, its inline tests included.
 const MAX_FILE_LINES: usize = 600;
 /// Folders with source of the product and its tests.
 const CRATES: [&str; 7] = ["storage", "query", "engine", "server", "cli", "tests", "benches"];
 
-fn sources() -> Vec<(String, String)> {
+/// Files of the tree whose name, relative to its root, is `wanted`, with their text; no build output.
+pub(crate) fn tree(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut paths: Vec<PathBuf> = CRATES.iter().map(|c| root.join(c)).collect();
-    let mut sources = Vec::new();
+    let mut paths = vec![root.clone()];
+    let mut files = Vec::new();
     while let Some(path) = paths.pop() {
+        let name = path.strip_prefix(&root).expect("below").to_string_lossy().into_owned();
         if path.is_dir() {
-            if path.file_name().is_none_or(|n| n != "target") {
+            let last = path.file_name().unwrap_or_default().to_string_lossy();
+            if last != "target" && (name.is_empty() || !last.starts_with('.')) {
                 let entries = std::fs::read_dir(&path).expect("listed");
                 paths.extend(entries.map(|e| e.expect("an entry").path()));
             }
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            let name = path.strip_prefix(&root).expect("below").to_string_lossy().into_owned();
-            sources.push((name, std::fs::read_to_string(&path).expect("read")));
+        } else if wanted(&name) {
+            files.push((name, std::fs::read_to_string(&path).expect("read")));
         }
     }
+    files.sort();
+    files
+}
+
+/// Rust sources of the product and its tests.
+fn sources() -> Vec<(String, String)> {
+    let in_crate = |name: &str| CRATES.iter().any(|c| name.starts_with(&format!("{c}/")));
+    let sources = tree(|name| name.ends_with(".rs") && in_crate(name));
     assert!(sources.len() > 50, "the sources were not found");
     sources
 }

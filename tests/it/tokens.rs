@@ -50,7 +50,7 @@ fn answer(collection: &Collection, request: &SearchRequest) -> Vec<(String, u64)
     answer.hits.into_iter().map(|hit| (hit.id, hit.score.to_bits())).collect()
 }
 
-fn told<T>(result: lexivec::Result<T>) -> String {
+fn error_of<T>(result: lexivec::Result<T>) -> String {
     result.err().expect("must be refused").to_string()
 }
 
@@ -84,7 +84,7 @@ fn a_model_fills_what_its_lists_given_by_hand_would() {
     let query = model.embed_query_tokens(QUERY).expect("embedded").expect("token vectors");
     let expected = answer(&by_hand, &asking(Rerank::late_interaction(query)));
     assert_eq!(answer(&made, &asking(Rerank::late_interaction_by_model())), expected);
-    // Questions have a prefix of their own, so the comparison can fail.
+    // Queries have another prefix than passages, so the comparison can fail.
     let passage = lists(model.as_ref(), &[QUERY]).remove(0);
     assert_ne!(answer(&made, &asking(Rerank::late_interaction(passage))), expected);
     // Many at once, and by a profile.
@@ -137,7 +137,7 @@ fn too_many_token_vectors_are_cut_and_wrong_ones_told() {
         row.tokens.get("tokens").map(Vec::len)
     };
     assert_eq!((count("a"), count("b")), (Some(MAX_ROW_TOKENS), None));
-    let error = told(collection.upsert(vec![row("c", "short")]));
+    let error = error_of(collection.upsert(vec![row("c", "short")]));
     assert!(error.contains("model long: token vector 0 of \"tokens\" has 1 comp"), "{error}");
     let search = |text: &str| {
         let rerank = Rerank::late_interaction_by_model().budget_ms(60_000);
@@ -148,7 +148,7 @@ fn too_many_token_vectors_are_cut_and_wrong_ones_told() {
     assert!((hits[0].score - MAX_QUERY_TOKENS as f64).abs() < 1e-9, "{}", hits[0].score);
     let report = search("mute").expect("an answer").rerank.expect("a report");
     assert!(!report.applied && report.reason.is_some_and(|r| r.contains("nothing to say")));
-    assert!(told(search("short")).contains("token vector 0"));
+    assert!(error_of(search("short")).contains("token vector 0"));
 }
 
 #[test]
@@ -166,22 +166,22 @@ fn what_cannot_be_done_says_what_to_do_instead() {
             "token vectors of 32 components, field \"tokens\" has 8",
         ),
     ] {
-        let error = told(Collection::in_memory(options));
+        let error = error_of(Collection::in_memory(options));
         assert!(error.contains(expected), "{error:?} lacks {expected:?}");
     }
     let by_model = || asking(Rerank::late_interaction_by_model());
     let plain = Collection::in_memory(Options::new().tokens(32)).expect("created");
-    let error = told(plain.search(&by_model()));
+    let error = error_of(plain.search(&by_model()));
     assert!(error.contains("no model fills this collection's token vectors"), "{error}");
 
     let dir = scratch.path().join("c");
     let options = Options::new().embedder(model()).embed_tokens(true);
     Collection::create(&dir, options).expect("created").upsert(rows()).expect("written");
     let bare = Collection::open(&dir).expect("opened");
-    let error = told(bare.search(&by_model().mode(lexivec::query::request::Mode::Text)));
+    let error = error_of(bare.search(&by_model().mode(lexivec::query::request::Mode::Text)));
     assert!(error.contains("no model was handed in; hand it in, give \"query_tokens\""), "{error}");
     let half = Document::new("x").text("wing").vector(vec![1.0; 32]);
-    let error = told(bare.upsert(vec![half.clone()]));
+    let error = error_of(bare.upsert(vec![half.clone()]));
     assert!(error.contains("give every document a vector and token vectors"), "{error}");
     bare.upsert(vec![half.tokens(vec![vec![1.0; 32]])]).expect("it brings both");
     drop(bare);
@@ -200,7 +200,7 @@ fn embedding_anew_makes_the_token_vectors_anew() {
     let options = |model: Arc<dyn Embedder>| Options::new().embedder(model).embed_tokens(true);
     Collection::create(&dir, options(model())).expect("created").upsert(rows()).expect("written");
     let fixed = Arc::new(StaticEmbedder::open(&tiny).expect("opened"));
-    let error = told(Collection::reembed(&dir, fixed, &ReembedOptions::default()));
+    let error = error_of(Collection::reembed(&dir, fixed, &ReembedOptions::default()));
     assert!(error.contains("model tiny makes none; hand in a transformer"), "{error}");
     let rows_of = |collection: &Collection| {
         collection.scroll(&Filter::All, None, 100).expect("read").documents
@@ -209,11 +209,11 @@ fn embedding_anew_makes_the_token_vectors_anew() {
     expected.upsert(rows()).expect("written");
     let was = rows_of(&Collection::open_read_only(&dir).expect("opened"));
     assert_ne!(was, rows_of(&expected));
-    Collection::reembed(&dir, mean.clone(), &ReembedOptions::default()).expect("embedded anew");
-    let anew = Collection::open(&dir).expect("opened").with_embedder(mean).expect("its own");
-    assert_eq!(rows_of(&anew), rows_of(&expected));
+    Collection::reembed(&dir, mean.clone(), &ReembedOptions::default()).expect("re-embedded");
+    let reembedded = Collection::open(&dir).expect("opened").with_embedder(mean).expect("its own");
+    assert_eq!(rows_of(&reembedded), rows_of(&expected));
     let request = asking(Rerank::late_interaction_by_model());
-    assert_eq!(answer(&anew, &request), answer(&expected, &request));
+    assert_eq!(answer(&reembedded, &request), answer(&expected, &request));
 }
 
 /// The texts as a file of documents.
@@ -271,9 +271,9 @@ fn the_command_and_the_server_rank_by_their_model() {
         (vec!["search", arg(&made), QUERY, "--rerank", "mmr", "--token-field", "t"], 2, "is for"),
     ] {
         let output = lexivec(&args);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{told}");
-        assert!(told.contains(expected), "{told:?} lacks {expected:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr:?} lacks {expected:?}");
     }
 
     let mut config = Config::new(scratch.path().join("served"));

@@ -1,5 +1,5 @@
-//! Transformer models beside their reference: `tests/fixtures/transformer/make.py` made small ones of random
-//! weights and says what the libraries they are published for make of some texts.
+//! Transformer models compared with their reference: `tests/fixtures/transformer/make.py` made small
+//! ones of random weights and says what the libraries they are published for make of some texts.
 
 use std::path::{Path, PathBuf};
 
@@ -126,72 +126,48 @@ fn changed(name: &str, change: impl FnOnce(&Path)) -> tempfile::TempDir {
     copy
 }
 
-#[test]
-fn broken_models_are_told_by_file_and_cause() {
-    let edit = |path: &Path, from: &str, to: &str| {
-        let text = std::fs::read_to_string(path).expect("read");
+/// Changes a folder of a model.
+type Change = Box<dyn Fn(&Path)>;
+
+/// Replaces a part of a file of a model.
+fn edit(name: &'static str, from: &'static str, to: &'static str) -> Change {
+    Box::new(move |folder| {
+        let path = folder.join(name);
+        let text = std::fs::read_to_string(&path).expect("read");
         assert!(text.contains(from), "{from}");
         std::fs::write(path, text.replace(from, to)).expect("written");
+    })
+}
+
+/// Removes a file of a model.
+fn remove(name: &'static str) -> Change {
+    Box::new(move |folder| std::fs::remove_file(folder.join(name)).expect("removed"))
+}
+
+#[test]
+fn broken_models_are_refused_by_file_and_cause() {
+    let weights = |bytes: &'static [u8]| -> Change {
+        Box::new(move |folder| {
+            std::fs::write(folder.join("model.safetensors"), bytes).expect("written");
+        })
     };
-    let weights = |path: &Path| path.join("model.safetensors");
-    type Change = Box<dyn Fn(&Path)>;
+    let config = "config.json";
     let cases: Vec<(Change, &str)> = vec![
+        (remove(config), "no config.json"),
+        (remove("tokenizer.json"), "tokenizer.json"),
+        (remove("model.safetensors"), "no model.safetensors"),
+        (weights(b""), "model.safetensors"),
+        (weights(&[255; 64]), "not a safetensors"),
+        (edit(config, "\"bert\"", "\"mpnet\""), "mpnet"),
+        (edit(config, "\"hidden_size\": 32", "\"hidden_size\": 0"), "sizes"),
+        (edit(config, "\"hidden_size\": 32", "\"hidden_size\": 64"), "shape"),
+        (edit(config, "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"), "encoder.layer.2"),
+        (edit(config, "\"gelu\"", "\"swish\""), "swish"),
+        (edit("modules.json", "modules.normalize.Normalize", "modules.Dense"), "Dense"),
+        (edit("modules.json", "\"1_Pooling\"", "\"../x\""), "not a folder's name"),
+        (edit("1_Pooling/config.json", "\"mean\"", "\"max\""), "mean"),
         (
-            Box::new(|p| std::fs::remove_file(p.join("config.json")).expect("gone")),
-            "no config.json",
-        ),
-        (
-            Box::new(|p| std::fs::remove_file(p.join("tokenizer.json")).expect("gone")),
-            "tokenizer.json",
-        ),
-        (
-            Box::new(move |p| std::fs::remove_file(weights(p)).expect("gone")),
-            "no model.safetensors",
-        ),
-        (Box::new(move |p| std::fs::write(weights(p), b"").expect("cut")), "model.safetensors"),
-        (
-            Box::new(move |p| std::fs::write(weights(p), [255; 64]).expect("written")),
-            "not a safetensors",
-        ),
-        (Box::new(move |p| edit(&p.join("config.json"), "\"bert\"", "\"mpnet\"")), "mpnet"),
-        (
-            Box::new(move |p| {
-                edit(&p.join("config.json"), "\"hidden_size\": 32", "\"hidden_size\": 0")
-            }),
-            "sizes",
-        ),
-        (
-            Box::new(move |p| {
-                edit(&p.join("config.json"), "\"hidden_size\": 32", "\"hidden_size\": 64")
-            }),
-            "shape",
-        ),
-        (
-            Box::new(move |p| {
-                edit(&p.join("config.json"), "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3")
-            }),
-            "encoder.layer.2",
-        ),
-        (Box::new(move |p| edit(&p.join("config.json"), "\"gelu\"", "\"swish\"")), "swish"),
-        (
-            Box::new(move |p| {
-                edit(&p.join("modules.json"), "modules.normalize.Normalize", "modules.Dense")
-            }),
-            "Dense",
-        ),
-        (
-            Box::new(move |p| edit(&p.join("modules.json"), "\"1_Pooling\"", "\"../x\"")),
-            "not a folder's name",
-        ),
-        (Box::new(move |p| edit(&p.join("1_Pooling/config.json"), "\"mean\"", "\"max\"")), "mean"),
-        (
-            Box::new(move |p| {
-                edit(
-                    &p.join("tokenizer_config.json"),
-                    "\"model_max_length\": 32",
-                    "\"model_max_length\": 2",
-                )
-            }),
+            edit("tokenizer_config.json", "\"model_max_length\": 32", "\"model_max_length\": 2"),
             "no room",
         ),
     ];
@@ -202,7 +178,7 @@ fn broken_models_are_told_by_file_and_cause() {
         assert!(error.contains(expected), "{expected}: {error}");
     }
     let error = CrossEncoder::open(folder("mean"), Precision::Int8).err().expect("no head");
-    assert!(error.to_string().contains("no cross-encoder"), "{error}");
+    assert!(error.to_string().contains("not a cross-encoder"), "{error}");
 }
 
 /// Every byte of the small files' beginnings, turned over: an error or a model, no panic.

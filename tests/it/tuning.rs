@@ -24,7 +24,7 @@ const ROWS: usize = 400;
 const QUERIES: usize = 60;
 const DIM: usize = 16;
 
-/// Rows whose vectors tell what they are about and whose words do not: each query is near to one row
+/// Rows whose vectors have their topic and whose words do not: each query is near to one row
 /// by vector, and by words to others.
 fn corpus() -> (Vec<Document>, Vec<JudgedQuery>) {
     let mut random = Random(11);
@@ -114,7 +114,7 @@ impl Reranker for Knows {
 fn a_reranker_that_is_handed_in_is_tried_and_kept_in_the_profile() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (collection, mut queries) = collection(&scratch.path().join("c"));
-    // Each asks for one of two words that its answer has, and for one that none has, to be told apart.
+    // Each has one of two words that its answer has, and one that no row has, so that the queries differ.
     for (place, query) in queries.iter_mut().enumerate() {
         let id = query.judgments.keys().next().expect("an answer");
         let document = collection.get(id).expect("read").expect("there");
@@ -147,13 +147,13 @@ fn a_reranker_that_is_handed_in_is_tried_and_kept_in_the_profile() {
     }
     // One that fails is no setting, and no ranking.
     let failing = knowing.with_reranker(Arc::new(Knows(None)));
-    let error = failing.tune(&queries, &TuneOptions::default()).expect_err("told").to_string();
+    let error = failing.tune(&queries, &TuneOptions::default()).expect_err("refused").to_string();
     assert!(error.contains("it is broken") && error.contains("queries["), "{error}");
-    let error = failing.rank(&asked(&queries)).expect_err("told").to_string();
+    let error = failing.rank(&asked(&queries)).expect_err("refused").to_string();
     assert!(error.contains("it is broken") && error.contains("queries["), "{error}");
     let mut late = asked(&queries);
     late[3].1.offset = 5;
-    let error = failing.rank(&late[3..4]).expect_err("told").to_string();
+    let error = failing.rank(&late[3..4]).expect_err("refused").to_string();
     assert!(error.contains("offset") && error.contains("queries[0]"), "{error}");
 }
 
@@ -204,7 +204,7 @@ fn a_profile_outlives_reopening_compaction_snapshot_export_and_repair() {
     first.flush().expect("flushed");
     first.compact().expect("compacted");
     first.remove_profile("other").expect("removed");
-    let unknown = first.remove_profile("other").expect_err("gone").to_string();
+    let unknown = first.remove_profile("other").expect_err("deleted").to_string();
     assert_eq!(unknown, "profile: \"other\" is not known; the collection has [\"fast\"]");
     assert_eq!(first.stats().expect("counted").schema.profiles, *first.profiles());
     let mut bytes = Vec::new();
@@ -364,7 +364,7 @@ fn the_command_evaluates_runs_tunes_compares_and_keeps_profiles() {
         test["difference"]["mean"].as_f64() < Some(-0.3) && test["p_value"].as_f64() < Some(0.01)
     );
 
-    // Words tell nothing here: no k1 and b is better than another.
+    // Words carry no signal here: no k1 and b is better than another.
     let tuned = ["tune", arg(&index), "--beir", arg(&data), "--save", "best", "--json"];
     let first: Value = serde_json::from_str(&lexivec_ok(&tuned)).expect("JSON");
     assert_eq!((&first["significant"], &first["saved"]), (&json!(false), &Value::Null), "{first}");
@@ -383,8 +383,8 @@ fn the_command_evaluates_runs_tunes_compares_and_keeps_profiles() {
     assert_eq!(changed.status.code(), Some(1), "{changed:?}");
     assert!(lexivec(&with[..4]).status.success());
     let unknown = lexivec(&["search", arg(&index), "word1", "--profile", "steep"]);
-    let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
-    assert!(unknown.status.code() == Some(2) && told.contains("[\"flat\"]"), "{told}");
+    let stderr = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert!(unknown.status.code() == Some(2) && stderr.contains("[\"flat\"]"), "{stderr}");
     lexivec_ok(&[
         "profile",
         "floor",

@@ -35,11 +35,11 @@ fn deletes_ask_and_say_what_they_did() {
     let refused = lexivec(&["delete", arg(&dir), "d1"]);
     assert_eq!(refused.status.code(), Some(2), "nobody is there to ask");
     assert_eq!(documents(&dir), 221);
-    let told = lexivec_ok(&["delete", arg(&dir), "d1", "d2", "none", "--yes", "--json"]);
-    assert!(told.contains("\"deleted\":2"), "{told}");
+    let stdout = lexivec_ok(&["delete", arg(&dir), "d1", "d2", "none", "--yes", "--json"]);
+    assert!(stdout.contains("\"deleted\":2"), "{stdout}");
     let filter = "{\"n\": {\"$gte\": 200}}";
-    let told = lexivec_ok(&["delete", arg(&dir), "--filter", filter, "--yes", "--json"]);
-    assert!(told.contains("\"deleted\":21"), "{told}");
+    let stdout = lexivec_ok(&["delete", arg(&dir), "--filter", filter, "--yes", "--json"]);
+    assert!(stdout.contains("\"deleted\":21"), "{stdout}");
     assert_eq!(documents(&dir), 198);
     assert_eq!(lexivec(&["delete", arg(&dir), "--yes"]).status.code(), Some(2));
     assert_eq!(
@@ -58,13 +58,16 @@ fn what_is_in_the_log_is_shown_flushed_and_compacted() {
     lexivec_ok(&["flush", arg(&dir)]);
     let shown = lexivec_ok(&["inspect", arg(&dir)]);
     assert!(!shown.contains("write       "), "it is in a file: {shown}");
-    let told = lexivec_ok(&["compact", arg(&dir), "--memory", "1GiB", "--json"]);
-    let report: Value = serde_json::from_str(&told).expect("JSON");
+    let stdout = lexivec_ok(&["compact", arg(&dir), "--memory", "1GiB", "--json"]);
+    let report: Value = serde_json::from_str(&stdout).expect("JSON");
     assert_eq!((&report["segments"][1], &report["merges"][0]["freed"]), (&1.into(), &20.into()));
     assert!(report["merges"][0]["recall_after"].as_f64() > Some(0.9), "{report}");
     for level in ["--quick", "--full", "--deep"] {
-        let told = lexivec_ok(&["verify", arg(&dir), level, "--json"]);
-        assert!(told.contains("\"problems\":[]") && told.contains("\"orphans\":[]"), "{told}");
+        let stdout = lexivec_ok(&["verify", arg(&dir), level, "--json"]);
+        assert!(
+            stdout.contains("\"problems\":[]") && stdout.contains("\"orphans\":[]"),
+            "{stdout}"
+        );
     }
     for bad in ["1XB", "", "99999999999GiB"] {
         assert_eq!(
@@ -92,7 +95,7 @@ fn snapshots_and_exports_give_the_same_collection_back() {
     lexivec_ok(&["delete", arg(&dir), "--filter", "{}", "--yes"]);
     lexivec_ok(&["compact", arg(&dir)]);
     assert_eq!(documents(&dir), 0);
-    // A folder of somebody else's is none of them.
+    // A folder that is not a collection is not listed.
     std::fs::create_dir(dir.join("snapshots").join("foreign")).expect("made");
     let listed = lexivec_ok(&["snapshot", "list", arg(&dir)]);
     assert!(listed.starts_with("first: generation") && listed.lines().count() == 1, "{listed}");
@@ -156,9 +159,9 @@ fn a_damaged_collection_is_told_and_repaired() {
     std::fs::remove_file(&segment).expect("removed");
     std::fs::write(&segment, bytes).expect("written");
     let output = lexivec(&["verify", arg(&dir)]);
-    let told = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(told.contains("lexivec repair"), "{told}");
+    assert!(stderr.contains("lexivec repair"), "{stderr}");
     let output = lexivec(&["repair", arg(&dir), arg(&target), "--json"]);
     assert_eq!(output.status.code(), Some(1), "rows were lost");
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");

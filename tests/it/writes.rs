@@ -45,8 +45,8 @@ fn a_write_is_seen_and_says_what_it_did() {
     assert_eq!((&patched.payload["n"], &patched.payload["deep"]["k"]), (&json!(9), &json!(1)));
     assert_eq!(patched.text["text"], "wing");
 
-    let gone = collection.delete(&["b", "b", "none"]).expect("deleted");
-    assert_eq!(gone.deleted, 1);
+    let receipt = collection.delete(&["b", "b", "none"]).expect("deleted");
+    assert_eq!(receipt.deleted, 1);
     let filter = Filter::from_json(&json!({"n": {"$gte": 5}})).expect("a filter");
     assert_eq!(collection.count(&filter).expect("counted"), 1);
     assert_eq!(collection.delete_where(&filter).expect("deleted").deleted, 1);

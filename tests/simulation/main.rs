@@ -1,7 +1,7 @@
 //! The long runs at the length of a test, and for each the proof that it can fail.
 //!
 //! `LEXIVEC_STATES`, `LEXIVEC_OPS` and `LEXIVEC_SEED` make longer or other runs.
-#![allow(clippy::expect_used, clippy::print_stdout)] // a test's ways to fail and tell
+#![allow(clippy::expect_used, clippy::print_stdout)] // a test's ways to fail and report
 
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ const STATES: u64 = 20_000;
 const OPERATIONS: u64 = 4_000;
 /// Kills of one run.
 const KILLS: usize = 50;
-/// Length of a run with threads or readers beside each other.
+/// Length of a run with concurrent threads or readers.
 const SECONDS: u64 = 4;
 
 fn number(name: &str, default: u64) -> u64 {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lexivec::model::adapter::Training;
-use lexivec::{AdapterExam, AdapterInfo, AdapterOptions, Collection, OpenOptions};
+use lexivec::{AdapterInfo, AdapterOptions, AdapterValidation, Collection, OpenOptions};
 
 use super::evaluate::difference;
 use super::with_model;
@@ -28,7 +28,7 @@ pub(super) fn run(verb: AdapterVerb, open: OpenOptions) -> Outcome<ExitCode> {
             if json {
                 output::json(&report)?;
             } else {
-                print(&report.exam)?;
+                print(&report.validation)?;
                 output::line(&match report.version {
                     Some(version) => format!("kept as version {version}"),
                     None => "refused: no significant gain".to_owned(),
@@ -59,16 +59,16 @@ pub(super) fn run(verb: AdapterVerb, open: OpenOptions) -> Outcome<ExitCode> {
     }
 }
 
-fn print(exam: &AdapterExam) -> Outcome<()> {
-    let (queries, lessons) = (exam.queries, exam.lessons);
-    output::line(&format!("ndcg@10 of {queries} queries, {lessons} relevant rows"))?;
-    output::line(&format!("without            {:.4}", exam.before))?;
-    output::line(&format!("adapted, held out  {:.4}", exam.after))?;
-    output::line(&format!("difference         {}", difference(&exam.test)))
+fn print(validation: &AdapterValidation) -> Outcome<()> {
+    let (queries, triplets) = (validation.queries, validation.triplets);
+    output::line(&format!("ndcg@10 of {queries} queries, {triplets} relevant rows"))?;
+    output::line(&format!("without            {:.4}", validation.before))?;
+    output::line(&format!("adapted, held out  {:.4}", validation.after))?;
+    output::line(&format!("difference         {}", difference(&validation.test)))
 }
 
 fn tell(info: &AdapterInfo) -> Outcome<()> {
-    let AdapterInfo { version, field, exam, active, .. } = info;
+    let AdapterInfo { version, field, validation, active, .. } = info;
     let active = if *active { ", active" } else { "" };
-    output::line(&format!("{version}: field {field}, {}{active}", difference(&exam.test)))
+    output::line(&format!("{version}: field {field}, {}{active}", difference(&validation.test)))
 }

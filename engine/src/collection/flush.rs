@@ -12,7 +12,7 @@ use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
-use crate::text::SegmentText;
+use crate::text::SegmentStatistics;
 
 /// Where the log begins once a manifest is committed: the number of the first write that is not in
 /// its segments, and of the first file that may hold it.
@@ -113,7 +113,7 @@ impl Shared {
     pub(super) fn write_segment(
         &self,
         rows: u32,
-        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentText)>,
+        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentStatistics)>,
     ) -> Result<LiveSegment> {
         self.write_segment_of(&self.schema, rows, build)
     }
@@ -123,7 +123,7 @@ impl Shared {
         &self,
         schema: &Schema,
         rows: u32,
-        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentText)>,
+        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentStatistics)>,
     ) -> Result<LiveSegment> {
         let (name, segment) = {
             let mut directory = self.directory.lock();

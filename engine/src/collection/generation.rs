@@ -12,7 +12,7 @@ use crate::error::{Error, Result, corrupt};
 use crate::limits::ABSORB_MAX_ROWS;
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
-use crate::text::{SegmentText, Statistics};
+use crate::text::{SegmentStatistics, Statistics};
 
 /// A segment as one generation sees it.
 #[derive(Clone)]
@@ -20,7 +20,7 @@ pub(crate) struct LiveSegment {
     pub(crate) segment: Arc<Segment>,
     pub(crate) alive: Arc<RowSet>,
     /// Counts over the rows alive.
-    pub(crate) text: SegmentText,
+    pub(crate) text: SegmentStatistics,
     /// What the manifest says of it; nothing for a segment in memory.
     pub(crate) entry: Option<SegmentEntry>,
     /// In memory and on its way to disk, so that it is not merged with others any more.
@@ -37,7 +37,7 @@ impl LiveSegment {
         match self.segment.documents.row_of(id)? {
             Some(row) if self.alive.contains(row) => {
                 Arc::make_mut(&mut self.alive).remove(row);
-                self.segment.text.forget(row, &mut self.text)?;
+                self.segment.text.subtract_row(row, &mut self.text)?;
                 Ok(true)
             }
             _ => Ok(false),
@@ -80,7 +80,7 @@ impl Generation {
             };
             let name = &entry.file.name;
             let alive = RowSet::of(entry)?;
-            let text = SegmentText::from_bytes(&file, &entry.statistics, fields)?;
+            let text = SegmentStatistics::from_bytes(&file, &entry.statistics, fields)?;
             if text.live != alive.count() {
                 return Err(corrupt(&file, name, "statistics of another set of rows"));
             }

@@ -5,7 +5,7 @@ use lexivec_query::request::SearchRequest;
 use rayon::prelude::*;
 
 use super::Collection;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::execute::{self, JudgedQuery, TuneOptions, TuneReport};
 
@@ -29,7 +29,7 @@ impl Collection {
                     }
                 }
                 (request.with_payload, request.with_text) = (false, false);
-                let answer = execute::search(&source, &request, Time::of(&request))?;
+                let answer = execute::search(&source, &request, Deadline::of(&request))?;
                 if let Some(reason) = answer.rerank.and_then(|rerank| rerank.reason) {
                     return Err(Error::invalid("rerank", reason));
                 }

@@ -20,7 +20,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::Collection;
 use crate::document::{Document, vector_fault};
 use crate::error::{Error, Result};
-use crate::execute::{self, AdapterExam, AdapterOptions, Question, unit};
+use crate::execute::{self, AdapterOptions, AdapterValidation, Question, normalize};
 use crate::limits::{MAX_FEEDBACK_IDS, MAX_ID_BYTES, MAX_SCROLL_ROWS};
 use crate::model::adapter::Adapter;
 use crate::options::{OpenOptions, Options};
@@ -84,7 +84,8 @@ pub struct AdapterInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// What it gained on queries that had no part in its training.
-    pub exam: AdapterExam,
+    #[serde(rename = "exam")]
+    pub validation: AdapterValidation,
     /// True of the one that is applied where a request names none.
     #[serde(skip_deserializing)]
     pub active: bool,
@@ -96,7 +97,7 @@ pub struct AdapterInfo {
 pub struct TrainReport {
     /// The examination.
     #[serde(flatten)]
-    pub exam: AdapterExam,
+    pub validation: AdapterValidation,
     /// Feedback that could not be used: its vector is another model's and it has no words, or the model has nothing to
     /// say about them.
     pub left_out: u64,
@@ -145,7 +146,7 @@ impl Adapters {
                 // At unit length, as it was trained; then as long as it was.
                 let length =
                     vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt() as f32;
-                let adapted = kept.adapter.apply(&unit(vector));
+                let adapted = kept.adapter.apply(&normalize(vector));
                 vector.iter_mut().zip(adapted).for_each(|(to, x)| *to = x * length);
                 Ok(Some(version))
             }
@@ -370,24 +371,24 @@ impl Collection {
         let (questions, left_out) = self.questions(field)?;
         let generation = self.shared.view()?;
         let source = self.source(&generation);
-        let (exam, adapter) = execute::learn(&source, &field.name, &questions, options)?;
+        let (validation, adapter) = execute::learn(&source, &field.name, &questions, options)?;
         if !adapter.is_sound() {
             return Err(Error::invalid("training", "its weights ran away; take a lower rate"));
         }
-        if !exam.passed {
-            return Ok(TrainReport { exam, left_out, version: None });
+        if !validation.passed {
+            return Ok(TrainReport { validation, left_out, version: None });
         }
         let version = {
             let store = self.learning.store()?;
             let version = read_all::<u32>(&store, LAST)?.pop().unwrap_or(0) + 1;
             let (field, model) = (field.name.clone(), model_of(self.schema(), field));
-            let info = AdapterInfo { version, field, model, exam, active: false };
+            let info = AdapterInfo { version, field, model, validation, active: false };
             let kept = row(id_of(version), ADAPTER, &Kept { info, adapter })?;
             store.upsert(vec![kept, row(LAST.to_owned(), LAST, &version)?])?;
             version
         };
         self.learning.reload(self.schema())?;
-        Ok(TrainReport { exam, left_out, version: Some(version) })
+        Ok(TrainReport { validation, left_out, version: Some(version) })
     }
 
     /// Feedback by its queries, each with a vector; and how much could not be used.
@@ -411,7 +412,7 @@ impl Collection {
                 left_out += 1;
                 continue;
             };
-            let vector = unit(&vector);
+            let vector = normalize(&vector);
             let bits = vector.iter().map(|x| x.to_bits()).collect();
             let question = questions.entry(bits).or_default();
             question.vector = vector;

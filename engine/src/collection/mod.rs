@@ -52,11 +52,11 @@ pub use stats::{SegmentStats, Stats};
 pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::execute::{self, Cursor, RecallOptions, RecallReport, SearchResponse, Source};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
-use crate::model::rerank::HandedReranker;
+use crate::model::rerank::RerankerHandle;
 use crate::model::{Embedder, Reranker};
 use crate::options::{OpenOptions, Options};
 use crate::schema::Schema;
@@ -71,7 +71,7 @@ pub struct Collection {
     _background: Option<Background>,
     shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
-    reranker: Option<HandedReranker>,
+    reranker: Option<RerankerHandle>,
     learning: learning::Learning,
 }
 
@@ -239,7 +239,7 @@ impl Collection {
 
     /// Hands in a reranker, for requests that ask for [`Rerank::model`](lexivec_query::Rerank::model).
     pub fn with_reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
-        self.reranker = Some(HandedReranker::new(reranker));
+        self.reranker = Some(RerankerHandle::new(reranker));
         self
     }
 
@@ -276,7 +276,7 @@ impl Collection {
     /// [`Error::DeadlineExceeded`] when the request's time is over.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         let (request, generation) = (self.resolve(request)?, self.shared.view()?);
-        execute::search(&self.source(&generation), &request, Time::of(&request))
+        execute::search(&self.source(&generation), &request, Deadline::of(&request))
     }
 
     /// Answers many requests from one state of the collection, on all threads, in their order. Those that

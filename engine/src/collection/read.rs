@@ -15,7 +15,7 @@ use crate::execute;
 use crate::limits::MAX_SCROLL_ROWS;
 use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
-use crate::text::Beside;
+use crate::text::StoredFields;
 
 /// A page of rows in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -128,7 +128,7 @@ struct Rows<'a> {
     schema: &'a Schema,
 }
 
-impl Beside for Rows<'_> {
+impl StoredFields for Rows<'_> {
     fn payload(&self, row: u32) -> Result<Value> {
         self.segment.documents.payload(self.schema, row)
     }

@@ -6,7 +6,7 @@ use lexivec_query::request::{Highlight, Mode, Syntax};
 use lexivec_query::{Rerank, SearchRequest};
 
 use super::Collection;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::execute::{self, SearchResponse};
@@ -38,7 +38,8 @@ fn search(
 ) -> (Result<SearchResponse>, usize) {
     let left: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(looks)));
     let generation = collection.shared.view().expect("a generation");
-    let answer = execute::search(&collection.source(&generation), request, Time::Looks(left));
+    let answer =
+        execute::search(&collection.source(&generation), request, Deadline::after_checks(left));
     (answer, left.load(std::sync::atomic::Ordering::Relaxed))
 }
 

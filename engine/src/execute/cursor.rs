@@ -8,7 +8,7 @@ use lexivec_query::rerank::Ranked;
 
 use super::{Place, SearchResponse, Source, text, wanted_rows};
 use crate::collection::Generation;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::limits::MAX_REACH;
 use crate::schema::Schema;
@@ -51,7 +51,7 @@ impl Cursor {
             return Err(Error::invalid("reach", detail));
         }
         let mut request = request.clone().limit(reach);
-        let prepared = source.prepare(&request, Time::of(&request))?;
+        let prepared = source.prepare(&request, Deadline::of(&request))?;
         let wanted = source.wanted(&prepared)?;
         let mut ranking = source.rank_one(&prepared, &wanted)?;
         let mut list: Vec<_> = ranking.page(&request).collect();
@@ -85,7 +85,7 @@ impl Cursor {
     /// As [`next`](Self::next).
     pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
         let (generation, schema, request) = (&*self.generation, &*self.schema, &self.request);
-        let time = Time::of(request);
+        let time = Deadline::of(request);
         let source = Source { generation, schema, embedder: None, reranker: None, adapters: None };
         // Read anew: the terms that a prefix stands for have no bound, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());

@@ -9,7 +9,7 @@ use lexivec_query::request::MAX_WINDOW;
 use serde::Serialize;
 
 use super::{Hit, Prepared, Ranking, Source, wanted_rows};
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::segment::RowSet;
 
@@ -42,7 +42,7 @@ pub struct Group {
 
 /// Counts the values of a field over the rows that a filter admits.
 pub(crate) fn facet(source: &Source<'_>, facet: &Facet, filter: &Filter) -> Result<FacetCounts> {
-    let time = Time::Endless;
+    let time = Deadline::NEVER;
     source.facet(facet, &wanted_rows(source.generation, source.schema, filter, time)?, time)
 }
 
@@ -52,15 +52,15 @@ impl Source<'_> {
         &self,
         request: &SearchRequest,
         wanted: &[Arc<RowSet>],
-        time: Time,
+        time: Deadline,
     ) -> Result<Vec<FacetCounts>> {
         request.facets.iter().map(|facet| self.facet(facet, wanted, time)).collect()
     }
 
-    fn facet(&self, facet: &Facet, wanted: &[Arc<RowSet>], time: Time) -> Result<FacetCounts> {
+    fn facet(&self, facet: &Facet, wanted: &[Arc<RowSet>], time: Deadline) -> Result<FacetCounts> {
         let mut tally = Tally::default();
         for (live, rows) in self.generation.segments.iter().zip(wanted) {
-            time.look()?;
+            time.check()?;
             live.count_values(self.schema, &facet.field, rows, &mut tally)?;
         }
         Ok(tally.into_counts(facet))
@@ -86,7 +86,7 @@ impl Source<'_> {
                 if filling.are_full() {
                     break;
                 }
-                prepared.time.look()?;
+                prepared.time.check()?;
                 looked_at = place + 1;
                 if threshold.is_none_or(|t| row.reaches(t)) {
                     let (segment, number) = row.fused.key;

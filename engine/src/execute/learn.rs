@@ -1,4 +1,4 @@
-//! Training a query adapter: what was found relevant becomes lessons, and the adapter is kept only if it helps
+//! Training a query adapter: what was found relevant becomes triplets, and the adapter is kept only if it helps
 //! queries that had no part in its training.
 
 use std::collections::BTreeSet;
@@ -17,23 +17,23 @@ use serde::{Deserialize, Serialize};
 
 use super::{Source, search_many};
 use crate::error::{Error, Result};
-use crate::limits::{MAX_FOLDS, MAX_LESSONS, MAX_QUERY_LESSONS};
-use crate::model::adapter::{Adapter, Lesson, MAX_EPOCHS, MAX_RANK, MAX_WEIGHTS, Training};
+use crate::limits::{MAX_FOLDS, MAX_QUERY_TRIPLETS, MAX_TRIPLETS};
+use crate::model::adapter::{Adapter, MAX_EPOCHS, MAX_RANK, MAX_WEIGHTS, Training, Triplet};
 use crate::vector::distance::inverse_norm;
 
 /// Answers (a query and a relevant row) that an adapter is trained on, at the least.
-pub const MIN_LESSONS: usize = 100;
+pub const MIN_TRIPLETS: usize = 100;
 /// Queries that are asked to tell whether an adapter helps, at the least.
 pub const MIN_QUERIES: usize = 20;
 /// nDCG@10 that an adapter gains on held-out queries, at the least: less is not worth another thing that changes
 /// scores, and is what answers in general have in common rather than what was learnt of each.
 pub const MIN_GAIN: f64 = 0.01;
-/// Rows that were shown and passed over, of one lesson at the most: those of the first places are often right as well.
+/// Rows that were shown and passed over, of one triplet at the most: those of the first places are often right as well.
 const MAX_SHOWN: usize = 4;
 /// Times the queries are split: what one split finds depends on luck, and the mean of several on less of it (Kim,
 /// "Estimating classification error rate: repeated cross-validation", 2009).
 const SPLITS: u64 = 4;
-/// Any other rows of a lesson.
+/// Any other rows of a triplet.
 const RANDOM_ROWS: usize = 32;
 
 /// A query, and what was found relevant of what it showed.
@@ -65,11 +65,12 @@ impl Default for AdapterOptions {
 /// What an examination found: nDCG@10 of exact vector search.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct AdapterExam {
+pub struct AdapterValidation {
     /// Queries asked.
     pub queries: usize,
     /// Answers that were learnt from.
-    pub lessons: usize,
+    #[serde(rename = "lessons")]
+    pub triplets: usize,
     /// Mean without an adapter.
     pub before: f64,
     /// Mean of each query with adapters that were trained without its part, one for each of several splits.
@@ -87,28 +88,28 @@ pub(crate) fn learn(
     field: &str,
     questions: &[Question],
     options: &AdapterOptions,
-) -> Result<(AdapterExam, Adapter)> {
+) -> Result<(AdapterValidation, Adapter)> {
     let dim = questions.first().map_or(0, |q| q.vector.len());
     check(options, dim)?;
     let rows = Rows::new(source, field, options.seed);
-    let lessons = questions.par_iter().enumerate().map(|(place, q)| rows.lessons(q, place));
-    let lessons = lessons.collect::<Result<Vec<Vec<Lesson>>>>()?;
-    let count = lessons.iter().map(Vec::len).sum::<usize>();
-    if count > MAX_LESSONS {
-        let detail = format!("{count} relevant rows are over the limit of {MAX_LESSONS}");
+    let triplets = questions.par_iter().enumerate().map(|(place, q)| rows.triplets(q, place));
+    let triplets = triplets.collect::<Result<Vec<Vec<Triplet>>>>()?;
+    let count = triplets.iter().map(Vec::len).sum::<usize>();
+    if count > MAX_TRIPLETS {
+        let detail = format!("{count} relevant rows are over the limit of {MAX_TRIPLETS}");
         return Err(Error::invalid("feedback", detail));
     }
-    if count < MIN_LESSONS || questions.len() < MIN_QUERIES.max(options.folds) {
+    if count < MIN_TRIPLETS || questions.len() < MIN_QUERIES.max(options.folds) {
         let detail = format!(
-            "insufficient training data: at least {MIN_LESSONS} relevant rows that are there, of {MIN_QUERIES} \
+            "insufficient training data: at least {MIN_TRIPLETS} relevant rows that are there, of {MIN_QUERIES} \
              queries, are needed; there are {count} of {}",
             questions.len()
         );
         return Err(Error::invalid("feedback", detail));
     }
     let train = |inside: &dyn Fn(usize) -> bool| {
-        let of = lessons.iter().enumerate().filter(|(place, _)| inside(*place));
-        let of: Vec<Lesson> = of.flat_map(|(_, lessons)| lessons.iter().cloned()).collect();
+        let of = triplets.iter().enumerate().filter(|(place, _)| inside(*place));
+        let of: Vec<Triplet> = of.flat_map(|(_, triplets)| triplets.iter().cloned()).collect();
         Adapter::train(dim, &of, &options.training)
     };
     let plain = |q: &Question| q.vector.clone();
@@ -127,9 +128,15 @@ pub(crate) fn learn(
     let test = paired_test(&differences, &resampling)?;
     let passed = test.difference.mean >= MIN_GAIN && test.p_value < SIGNIFICANCE;
     let (before, after) = (mean(&before), mean(&after));
-    let exam =
-        AdapterExam { queries: questions.len(), lessons: count, before, after, test, passed };
-    Ok((exam, train(&|_| true)))
+    let validation = AdapterValidation {
+        queries: questions.len(),
+        triplets: count,
+        before,
+        after,
+        test,
+        passed,
+    };
+    Ok((validation, train(&|_| true)))
 }
 
 /// The part of each question, drawn at random.
@@ -183,7 +190,7 @@ fn scores(
     Ok(answers.into_iter().zip(questions).map(score).collect())
 }
 
-/// Where the vectors of lessons come from.
+/// Where the vectors of triplets come from.
 struct Rows<'a> {
     source: &'a Source<'a>,
     field: &'a str,
@@ -203,8 +210,8 @@ impl<'a> Rows<'a> {
         Self { source, field, ends, seed }
     }
 
-    /// A lesson for each relevant row that is there.
-    fn lessons(&self, question: &Question, place: usize) -> Result<Vec<Lesson>> {
+    /// A triplet for each relevant row that is there.
+    fn triplets(&self, question: &Question, place: usize) -> Result<Vec<Triplet>> {
         let mut others = Vec::new();
         for id in question.shown.iter().filter(|id| !question.relevant.contains(*id)) {
             if others.len() == MAX_SHOWN {
@@ -221,17 +228,17 @@ impl<'a> Rows<'a> {
             }
         }
         let others = Arc::new(others);
-        let mut lessons = Vec::new();
+        let mut triplets = Vec::new();
         for id in &question.relevant {
-            if lessons.len() == MAX_QUERY_LESSONS {
+            if triplets.len() == MAX_QUERY_TRIPLETS {
                 break;
             }
             if let Some(answer) = self.vector_of(id)? {
                 let (query, others) = (question.vector.clone(), others.clone());
-                lessons.push(Lesson { query, answer, others });
+                triplets.push(Triplet { query, positive: answer, negatives: others });
             }
         }
-        Ok(lessons)
+        Ok(triplets)
     }
 
     fn vector_of(&self, id: &str) -> Result<Option<Vec<f32>>> {
@@ -262,12 +269,12 @@ impl<'a> Rows<'a> {
         if !vectors.store.present.contains(row) {
             return Ok(None);
         }
-        Ok(Some(unit(vectors.store.vector(row)?)))
+        Ok(Some(normalize(vectors.store.vector(row)?)))
     }
 }
 
 /// A vector at unit length; one without a length stays as it is.
-pub(crate) fn unit(vector: &[f32]) -> Vec<f32> {
+pub(crate) fn normalize(vector: &[f32]) -> Vec<f32> {
     let by = inverse_norm(vector);
     vector.iter().map(|x| x * by).collect()
 }

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 pub use cursor::Cursor;
 pub(crate) use groups::facet;
 pub use groups::{Group, Groups};
-pub use learn::{AdapterExam, AdapterOptions, MIN_GAIN, MIN_LESSONS, MIN_QUERIES};
-pub(crate) use learn::{Question, learn, unit};
+pub use learn::{AdapterOptions, AdapterValidation, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS};
+pub(crate) use learn::{Question, learn, normalize};
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
 pub use rerank::RerankReport;
@@ -42,12 +42,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::collection::{Adapters, Generation, LiveSegment, check_tokens, token_lists};
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::document::{Document, check_embedded, vector_fault};
 use crate::error::{Error, Result};
 use crate::limits::MAX_BATCH_REQUESTS;
 use crate::model::Embedder;
-use crate::model::rerank::HandedReranker;
+use crate::model::rerank::RerankerHandle;
 use crate::schema::Schema;
 use crate::segment::RowSet;
 use crate::text::{Passage, TextQuery};
@@ -122,7 +122,7 @@ const TASK_REQUESTS: usize = 32;
 pub(crate) fn search(
     source: &Source<'_>,
     request: &SearchRequest,
-    time: Time,
+    time: Deadline,
 ) -> Result<SearchResponse> {
     let prepared = source.prepare(request, time)?;
     let wanted = source.wanted(&prepared)?;
@@ -145,7 +145,7 @@ pub(crate) fn search_many(
         .par_iter()
         .enumerate()
         .map(|(place, request)| {
-            source.prepare(request, Time::of(request)).map_err(|e| e.of_request(place))
+            source.prepare(request, Deadline::of(request)).map_err(|e| e.of_request(place))
         })
         .collect::<Result<_>>()?;
     // As many tasks as keep all threads busy.
@@ -166,7 +166,7 @@ pub(crate) struct Prepared<'a> {
     vector: Option<Vec<f32>>,
     /// Token vectors of the request's words, where the model is to make them.
     tokens: Option<Vec<Vec<f32>>>,
-    time: Time,
+    time: Deadline,
     /// The query adapter that was applied.
     adapter: Option<u32>,
     /// What the rerank may take, or what is left of that.
@@ -174,7 +174,12 @@ pub(crate) struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    fn new(request: &'a SearchRequest, bound: Bound, vector: Option<Vec<f32>>, time: Time) -> Self {
+    fn new(
+        request: &'a SearchRequest,
+        bound: Bound,
+        vector: Option<Vec<f32>>,
+        time: Deadline,
+    ) -> Self {
         let millis = request.rerank.as_ref().map_or(0, |rerank| rerank.budget_ms);
         let rerank_budget = Duration::from_millis(millis);
         Self { request, bound, vector, tokens: None, time, adapter: None, rerank_budget }
@@ -204,7 +209,7 @@ pub(crate) struct Source<'a> {
     pub(crate) generation: &'a Generation,
     pub(crate) schema: &'a Schema,
     pub(crate) embedder: Option<&'a dyn Embedder>,
-    pub(crate) reranker: Option<&'a HandedReranker>,
+    pub(crate) reranker: Option<&'a RerankerHandle>,
     /// Nothing where no query has a vector any more.
     pub(crate) adapters: Option<&'a ArcSwap<Adapters>>,
 }
@@ -259,8 +264,8 @@ impl Ranking {
 }
 
 impl Source<'_> {
-    fn prepare<'r>(&self, request: &'r SearchRequest, time: Time) -> Result<Prepared<'r>> {
-        time.look()?;
+    fn prepare<'r>(&self, request: &'r SearchRequest, time: Deadline) -> Result<Prepared<'r>> {
+        time.check()?;
         let bound = bind(request, &self.schema.catalog())?;
         self.handed(request)?;
         let mut vector = query_vector(self.schema, self.embedder, request, &bound)?;
@@ -308,7 +313,7 @@ impl Source<'_> {
             return Ok(Vec::new());
         };
         // What is done for all of them has the time of the one that has least.
-        let time = task.iter().fold(first.time, |time, p| time.sooner(p.time));
+        let time = task.iter().fold(first.time, |time, p| time.earlier(p.time));
         let wanted = wanted_rows(self.generation, self.schema, &first.request.filter, time)?;
         let found = match first.vector_leg() {
             None => vec![Found::default(); task.len()],
@@ -326,7 +331,7 @@ impl Source<'_> {
         &self,
         leg: &BoundLeg,
         vectors: &[&[f32]],
-        (params, time): (&Params, Time),
+        (params, time): (&Params, Deadline),
         wanted: &[Arc<RowSet>],
     ) -> Result<Vec<Found>> {
         let field = leg.vector_field.as_deref().unwrap_or_default();
@@ -360,13 +365,13 @@ impl Source<'_> {
             let leg = legs.iter().find(|leg| leg.leg == floor.leg)?;
             Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
         });
-        time.look()?;
+        time.check()?;
         let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
-        time.look()?;
+        time.check()?;
         let (start, plans) = (Instant::now(), found.plans);
         let (list, rerank) = self.rerank(prepared, fused)?;
         let rerank_took = start.elapsed();
-        time.look()?;
+        time.check()?;
         Ok(Ranking { list, rerank, rerank_took, confident, text_query, plans, more })
     }
 
@@ -397,10 +402,10 @@ impl Source<'_> {
         request: &SearchRequest,
         query: Option<&TextQuery>,
         rows: impl Iterator<Item = Ranked<Place>>,
-        time: Time,
+        time: Deadline,
     ) -> Result<Vec<Hit>> {
         let read = |row| {
-            time.look()?;
+            time.check()?;
             hit(self.generation, self.schema, request, query, row)
         };
         rows.map(read).collect()
@@ -478,10 +483,10 @@ fn wanted_rows(
     generation: &Generation,
     schema: &Schema,
     filter: &Filter,
-    time: Time,
+    time: Deadline,
 ) -> Result<Vec<Arc<RowSet>>> {
     let matching = |live: &LiveSegment| {
-        time.look()?;
+        time.check()?;
         live.matching(schema, filter)
     };
     generation.segments.iter().map(matching).collect()

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::vector::{Asked, search_segment};
 use super::{Place, gather, wanted_rows};
 use crate::collection::Generation;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::document::vector_fault;
 use crate::error::{Error, Result};
 use crate::limits::MAX_RECALL_QUERIES;
@@ -132,7 +132,7 @@ pub(crate) fn report(
         let detail = format!("{} is not from 1 to {}", options.k, MAX_WINDOW - 1);
         return Err(Error::invalid("k", detail));
     }
-    let wanted = wanted_rows(generation, schema, &options.filter, Time::Endless)?;
+    let wanted = wanted_rows(generation, schema, &options.filter, Deadline::NEVER)?;
     let queries = match &options.queries {
         RecallQueries::Given(vectors) => {
             for (place, vector) in vectors.iter().enumerate() {
@@ -242,7 +242,7 @@ impl Measure<'_> {
         let vectors: Vec<&[f32]> = batch.iter().map(|(_, vector)| vector.as_slice()).collect();
         let own = batch.iter().any(|(own, _)| own.is_some());
         let window = k + usize::from(own);
-        let time = Time::Endless;
+        let time = Deadline::NEVER;
         let asked = Asked { field: self.field, vectors: &vectors, window, params, time };
         let mut lists = vec![Vec::new(); batch.len()];
         for ((place, live), rows) in (0u32..).zip(&self.generation.segments).zip(wanted) {
@@ -305,7 +305,7 @@ fn closest(
     vectors: &[&[f32]],
     params: &Params,
 ) -> Result<Vec<Vec<(u32, f64)>>> {
-    let asked = Asked { field, vectors, window: DEPTH, params, time: Time::Endless };
+    let asked = Asked { field, vectors, window: DEPTH, params, time: Deadline::NEVER };
     let mut lists = vec![Vec::new(); vectors.len()];
     for &(segment, alive) in segments {
         let found = search_segment(segment, alive.count(), &asked, alive)?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Place, Prepared, Source, gather};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::model::rerank::{Candidate, HandedReranker, RerankQuery, out_of_time};
+use crate::model::rerank::{Candidate, RerankQuery, RerankerHandle, out_of_time};
 use crate::schema::Metric;
 use crate::segment::Vectors;
 use crate::vector::TokenQuery;
@@ -60,7 +60,7 @@ impl Source<'_> {
         let Some(rerank) = &request.rerank else {
             return Ok((fused.into_iter().map(Ranked::plain).collect(), None));
         };
-        let deadline = time.cut(prepared.rerank_budget);
+        let deadline = time.within(prepared.rerank_budget);
         let vector = prepared.vector.as_deref();
         let candidates = fused.get(..rerank.depth).unwrap_or(&fused);
         let tokens = prepared.tokens.as_deref();
@@ -86,7 +86,7 @@ impl Source<'_> {
     }
 
     /// The reranker a request asks for, if it was handed in.
-    pub(super) fn handed(&self, request: &SearchRequest) -> Result<Option<&HandedReranker>> {
+    pub(super) fn handed(&self, request: &SearchRequest) -> Result<Option<&RerankerHandle>> {
         match request.rerank.as_ref().map(|r| &r.kind) {
             Some(RerankKind::Model) if self.reranker.is_none() => Err(Error::invalid(
                 "rerank.model",
@@ -164,7 +164,8 @@ impl Stage<'_> {
                 scores.push(None);
                 continue;
             };
-            let (row, norm) = (store.vector(candidate.key.1)?, store.norm(candidate.key.1)?);
+            let (row, norm) =
+                (store.vector(candidate.key.1)?, store.inverse_norm(candidate.key.1)?);
             scores.push(Some(f64::from(similarity(store.metric, query, row, unit * norm))));
         }
         Ok(Some(scores))
@@ -227,7 +228,7 @@ impl Stage<'_> {
         Ok(Some(scores))
     }
 
-    fn by_model(&self, reranker: &HandedReranker, fused: &[Fused<Place>]) -> Result<Scores> {
+    fn by_model(&self, reranker: &RerankerHandle, fused: &[Fused<Place>]) -> Result<Scores> {
         let wants = reranker.wants();
         let mut candidates = Vec::with_capacity(fused.len());
         for (place, row) in fused.iter().enumerate() {

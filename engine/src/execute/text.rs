@@ -8,11 +8,11 @@ use lexivec_query::request::Highlight;
 
 use super::{Place, gather};
 use crate::collection::Generation;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::segment::RowSet;
-use crate::text::{Meaning, Passage, TextQuery};
+use crate::text::{Passage, QueryContext, TextQuery};
 
 /// Reads the text once, with statistics of the whole generation.
 pub(super) fn query(
@@ -22,15 +22,15 @@ pub(super) fn query(
 ) -> Result<TextQuery> {
     let words = request.text.as_deref().unwrap_or_default();
     let bm25 = request.bm25.unwrap_or(schema.bm25);
-    let frequency = |field: usize, term: &str| {
+    let doc_freq = |field: usize, term: &str| {
         let mut sum = 0;
         for live in &generation.segments {
-            sum += live.segment.text.frequency(field, term, &live.alive)?;
+            sum += live.segment.text.doc_freq(field, term, &live.alive)?;
         }
         Ok(sum)
     };
     let (fields, statistics) = (&schema.indexed_fields(), &generation.statistics);
-    TextQuery::new(words, request.syntax, &Meaning { fields, bm25, statistics }, frequency)
+    TextQuery::new(words, request.syntax, &QueryContext { fields, bm25, statistics }, doc_freq)
 }
 
 /// The `window` best rows by BM25, best first.
@@ -39,11 +39,11 @@ pub(super) fn search(
     query: &TextQuery,
     wanted: &[Arc<RowSet>],
     window: usize,
-    time: Time,
+    time: Deadline,
 ) -> Result<Vec<(Place, f64)>> {
     let mut hits = Vec::new();
     for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
-        time.look()?;
+        time.check()?;
         let rank = |row| live.segment.documents.rank(row);
         let found = query.search(&live.segment.text, rows, window, rank, time)?;
         hits.extend(found.into_iter().map(|(row, score)| ((place, row), score)));

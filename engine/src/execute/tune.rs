@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Place, Prepared, Source, gather, text};
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::limits::MAX_TUNE_QUERIES;
 use crate::segment::RowSet;
@@ -137,14 +137,14 @@ impl Trial<'_> {
         // Of exact lists a shorter one is the beginning of a longer one; and settings are compared, not walks.
         wide.params = Params { exact: true, ..Params::default() };
         let generation = self.source.generation;
-        let prepared = self.source.prepare(&wide, Time::Endless)?;
+        let prepared = self.source.prepare(&wide, Deadline::NEVER)?;
         let wanted = self.source.wanted(&prepared)?;
         let vector_list = match prepared.vector_leg() {
             Some((leg, vector)) => {
                 let found = self.source.vector_leg(
                     leg,
                     &[vector],
-                    (&wide.params, Time::Endless),
+                    (&wide.params, Deadline::NEVER),
                     &wanted,
                 )?;
                 found.into_iter().next().unwrap_or_default().hits
@@ -169,7 +169,7 @@ impl Trial<'_> {
             }
             let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
             let vector = prepared.vector.clone();
-            let tried = Prepared::new(&request, bound, vector, Time::Endless);
+            let tried = Prepared::new(&request, bound, vector, Deadline::NEVER);
             let (list, rerank) = self.source.rerank(&tried, fused)?;
             // A search would say so and go on; figures of another order than the setting's would not.
             let by_model = request.rerank.as_ref().is_some_and(|r| r.kind == RerankKind::Model);
@@ -195,7 +195,7 @@ impl Trial<'_> {
             None => {
                 let generation = self.source.generation;
                 let query = text::query(generation, self.source.schema, request)?;
-                let hits = text::search(generation, &query, wanted, window, Time::Endless)?;
+                let hits = text::search(generation, &query, wanted, window, Deadline::NEVER)?;
                 lists.push((request.bm25, hits));
                 lists.len() - 1
             }

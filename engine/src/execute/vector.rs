@@ -10,12 +10,12 @@ use lexivec_query::request::Params;
 
 use super::{Place, gather};
 use crate::collection::Generation;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::segment::{RowSet, Segment, Vectors};
 use crate::vector::distance::machine;
-use crate::vector::hnsw::{self, Bound, Widen};
-use crate::vector::{CodeQuery, Codes, Near, Pages, Query, rescore, scan_many};
+use crate::vector::hnsw::{self, PageBudget, Widen};
+use crate::vector::{CodeQuery, Codes, Pages, Query, ScoredRow, rescore, scan_many};
 
 /// Times farther out than expected the last wanted row may be found: for ten hits among rows picked at
 /// random a standard deviation is a third of that.
@@ -31,7 +31,7 @@ pub(super) struct Asked<'a> {
     pub(super) vectors: &'a [&'a [f32]],
     pub(super) window: usize,
     pub(super) params: &'a Params,
-    pub(super) time: Time,
+    pub(super) time: Deadline,
 }
 
 /// The answer to one of them: the `window` closest wanted rows, best first, and each segment's plan.
@@ -52,7 +52,7 @@ pub(super) fn search(
 ) -> Result<Vec<Found>> {
     let mut all = vec![Found::default(); asked.vectors.len()];
     for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
-        asked.time.look()?;
+        asked.time.check()?;
         let found = search_segment(&live.segment, live.alive.count(), asked, rows)?;
         for (found, (rows, plan)) in all.iter_mut().zip(found) {
             found.hits.extend(rows.into_iter().map(|(row, score)| ((place, row), score)));
@@ -134,7 +134,8 @@ impl Search<'_> {
             (Strategy::Exact, _) | (_, None) => return self.exact(plan, &queries),
             (_, Some(codes)) => codes,
         };
-        let near: Vec<_> = queries.iter().map(|q| codes.query(q.vector(), q.unit())).collect();
+        let near: Vec<_> =
+            queries.iter().map(|q| codes.query(q.vector(), q.inverse_norm())).collect();
         match (&plan.strategy, &self.vectors.graph) {
             (Strategy::Graph { ef } | Strategy::FilteredGraph { ef }, Some(graph)) => {
                 let asked = queries.iter().zip(&near);
@@ -167,11 +168,11 @@ impl Search<'_> {
     fn exact(&self, plan: &SegmentPlan, queries: &[Query<'_>]) -> Result<Vec<InSegment>> {
         let (store, rows, time) = (&self.vectors.store, self.rows.iter(), self.asked.time);
         let (window, rank) = (self.asked.window, |row| self.rank(row));
-        let found = match time.ends() {
+        let found = match time.is_bounded() {
             false => scan_many(queries, rows, window, rank)?,
             true => scan_many(queries, time.rows(rows), window, rank)?,
         };
-        time.look()?;
+        time.check()?;
         let work = Work { scored: u64::from(self.rows.count()), ..Work::default() };
         let plan = self.done(plan, work, |pages| {
             self.rows.iter().for_each(|row| store.touch(row, pages));
@@ -203,14 +204,14 @@ impl Search<'_> {
     }
 
     /// The rows closest by their codes, for each query.
-    fn scan(&self, codes: &Codes, near: &[CodeQuery]) -> Result<Vec<Vec<Near>>> {
+    fn scan(&self, codes: &Codes, near: &[CodeQuery]) -> Result<Vec<Vec<ScoredRow>>> {
         let (rows, time) = (self.rows.iter(), self.asked.time);
         let most = rescored(codes, self.asked.window, self.rows);
-        let found = match time.ends() {
+        let found = match time.is_bounded() {
             false => codes.scan_many(near, rows, most)?,
             true => codes.scan_many(near, time.rows(rows), most)?,
         };
-        time.look()?;
+        time.check()?;
         Ok(found)
     }
 
@@ -226,7 +227,7 @@ impl Search<'_> {
     ) -> Result<InSegment> {
         let (window, store) = (self.asked.window, &self.vectors.store);
         let enough = window.min(self.rows.count() as usize);
-        self.asked.time.look()?;
+        self.asked.time.check()?;
         let mut pages = self.pages();
         let (found, walked, width) = self.walk(graph, codes, near, ef, pages.as_mut())?;
         let mut work = Work { walked, ..Work::default() };
@@ -234,7 +235,7 @@ impl Search<'_> {
         if let Strategy::Graph { ef } | Strategy::FilteredGraph { ef } = &mut plan.strategy {
             *ef = width;
         }
-        let mut best: Vec<Near>;
+        let mut best: Vec<ScoredRow>;
         if self.is_sure(&found, enough) {
             let most = match plan.strategy {
                 Strategy::Graph { .. } => window + codes.spare(window),
@@ -277,7 +278,7 @@ impl Search<'_> {
     /// False if the walk did not meet as many wanted rows as there are; or met the last of them near the
     /// rim of the beam, where it misses many, though rows were wanted often enough for it to be nearer: a
     /// filter that admits what is far from the query.
-    fn is_sure(&self, found: &[Near], enough: usize) -> bool {
+    fn is_sure(&self, found: &[ScoredRow], enough: usize) -> bool {
         if enough == 0 {
             return true;
         }
@@ -303,10 +304,10 @@ impl Search<'_> {
         near: &CodeQuery,
         ef: usize,
         pages: Option<&mut Pages>,
-    ) -> Result<(Vec<Near>, u64, usize)> {
+    ) -> Result<(Vec<ScoredRow>, u64, usize)> {
         // A vector and its norm may lie on two pages each.
         let spare = self.asked.window * (self.vectors.store.dim * 4 / PAGE_BYTES + 3);
-        let bound = pages.map(|pages| Bound { spare: spare.min(pages.left() / 2), pages });
+        let bound = pages.map(|pages| PageBudget { spare: spare.min(pages.left() / 2), pages });
         let (Some(target), Some(curve)) = (self.asked.params.target_recall, &self.vectors.curve)
         else {
             let (found, walked) = hnsw::search(graph, codes, near, ef, Widen::Never, bound)?;
@@ -324,7 +325,7 @@ impl Search<'_> {
             }
         };
         let first = curve.first(window);
-        let widen = Widen::As(&mut widen);
+        let widen = Widen::With(&mut widen);
         let (found, walked) = hnsw::search(graph, codes, near, first, widen, bound)?;
         Ok((found, walked, width.unwrap_or(ef)))
     }

@@ -9,7 +9,7 @@ use lexivec_query::topk::descending;
 use lexivec_query::why_not::{LegPlace, Place as InLeg, Verdict, WhyNot, failing_clause, judge};
 
 use super::{Place, Ranking, Source, gather, text};
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 
 /// Tells the stage that dropped a row.
@@ -18,7 +18,7 @@ pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) ->
     if request.group_by.is_some() {
         return Err(Error::invalid("group_by", "why_not is told of hits; leave the groups out"));
     }
-    let prepared = source.prepare(request, Time::of(request))?;
+    let prepared = source.prepare(request, Deadline::of(request))?;
     let Some(place) = source.find(id)? else {
         return told(Verdict::NotInCollection, Vec::new());
     };
@@ -55,7 +55,7 @@ struct Looked<'a> {
     wanted: &'a [std::sync::Arc<crate::segment::RowSet>],
     ranking: &'a Ranking,
     syntax: Syntax,
-    time: Time,
+    time: Deadline,
 }
 
 /// Why the text leg does not match a row.
@@ -124,7 +124,7 @@ impl Looked<'_> {
         let own = f64::from(query.similarity(&query.stored(self.place.1)?));
         let mut rank = 1;
         for (segment, store, rows) in stores {
-            self.time.look()?;
+            self.time.check()?;
             let query = store.query(vector);
             for row in rows.iter().filter(|&row| store.present.contains(row)) {
                 let score = f64::from(query.similarity(&query.stored(row)?));

@@ -1,49 +1,52 @@
-//! Query adapters: a small change of query vectors that is learnt from what users found relevant, while documents
-//! stay as they are.
+//! Query adapters: a small change of query vectors trained on relevance feedback, while document
+//! vectors stay as they are.
 //!
 //! A query `q` becomes `normalise(q + (alpha / r) B (A q))`, where `A` has `r` rows and `B` as many columns (Hu and
-//! others, "LoRA: Low-rank adaptation of large language models", 2022). `B` begins with zeros: an adapter that learnt
-//! nothing changes nothing. The loss is InfoNCE (van den Oord and others, "Representation learning with contrastive
-//! predictive coding", 2018), minimised by Adam (Kingma and Ba, "Adam: A method for stochastic optimization", 2015).
+//! others, "LoRA: Low-rank adaptation of large language models", 2022). `B` begins with zeros, so an
+//! untrained adapter changes nothing. The loss is InfoNCE (van den Oord and others, "Representation
+//! learning with contrastive predictive coding", 2018), minimised by Adam (Kingma and Ba, "Adam: A
+//! method for stochastic optimization", 2015).
 
 use std::sync::Arc;
 
 use lexivec_query::random::SplitMix;
 use serde::{Deserialize, Serialize};
 
-/// Rows of `A` where the caller names no number.
+/// Default rank, the number of rows of `A`.
 pub const DEFAULT_RANK: usize = 8;
-/// Rows of `A`, at the most: more than this many directions are not learnt of some hundred queries.
+/// Largest rank: some hundred queries do not teach more directions.
 pub const MAX_RANK: usize = 64;
-/// Passes over the lessons, at the most.
+/// Most passes over the triplets.
 pub const MAX_EPOCHS: usize = 100;
-/// Weights of an adapter, at the most: it is kept in one document.
+/// Most weights of an adapter, which is stored in one document.
 pub const MAX_WEIGHTS: usize = 65_536;
-/// Share of the learnt change that is applied. What some hundred lessons teach is half noise; on judged collections a
-/// quarter of it gains more than all of it (benches/RESULTS.md), which is shrinkage as of James and Stein.
+/// Share of the trained change that is applied (shrinkage, James and Stein). Half of the change that
+/// some hundred triplets teach is noise; on judged collections a quarter of it gains more than all of
+/// it (benches/RESULTS.md).
 const STRENGTH: f32 = 0.25;
 /// Temperature of the softmax: cosines of sentence vectors differ by a few hundredths.
 const TEMPERATURE: f32 = 0.05;
-/// Share of the gradients' averages that is kept from step to step, and of their squares'; Adam's own.
+/// Adam's decay of the running means of gradients and of squared gradients; its default values.
 const BETA: [f32; 2] = [0.9, 0.999];
 const EPSILON: f32 = 1e-8;
 /// Lessons of one step: the documents of one are wrong answers for the others.
 const BATCH: usize = 16;
 
-/// What a query showed: unit vectors of the question, of a document that answers it, and of others that were
-/// shown. A query with several answers is as many lessons.
+/// A training example: unit vectors of a query, of a relevant document and of irrelevant ones. A query
+/// with several relevant documents gives one triplet for each.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lesson {
-    /// The question.
+pub struct Triplet {
+    /// The query.
     pub query: Vec<f32>,
-    /// The answer.
-    pub answer: Vec<f32>,
-    /// What is none: shown and passed over, or any other documents. Only the latter keep the answers' part of space
-    /// apart from the rest; the former alone push the query away from where all answers are.
-    pub others: Arc<Vec<Vec<f32>>>,
+    /// A relevant document.
+    pub positive: Vec<f32>,
+    /// Irrelevant documents: results that were shown and passed over, and random documents. Passed-over
+    /// results alone would push the query away from the region of all answers; random documents keep
+    /// that region apart from the rest.
+    pub negatives: Arc<Vec<Vec<f32>>>,
 }
 
-/// How an adapter is trained.
+/// Hyperparameters of training.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Training {
@@ -53,9 +56,9 @@ pub struct Training {
     pub alpha: f32,
     /// Length of a step.
     pub rate: f32,
-    /// Passes over the lessons.
+    /// Passes over the triplets.
     pub epochs: usize,
-    /// What `A` begins with and the order of lessons depend on.
+    /// Seed of the initial `A` and of the order of triplets.
     pub seed: u64,
 }
 
@@ -65,7 +68,7 @@ impl Default for Training {
     }
 }
 
-/// A learnt change of query vectors.
+/// A trained change of query vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Adapter {
@@ -79,7 +82,7 @@ pub struct Adapter {
     up: Vec<f32>,
 }
 
-/// What one query becomes on its way.
+/// Intermediate results of applying an adapter to a query.
 struct Pass {
     low: Vec<f32>,
     length: f32,
@@ -87,7 +90,7 @@ struct Pass {
 }
 
 impl Adapter {
-    /// An adapter that changes nothing yet.
+    /// An untrained adapter, which changes nothing.
     fn new(dim: usize, training: &Training, random: &mut SplitMix) -> Self {
         let spread = 1.0 / (dim as f32).sqrt();
         let number = |random: &mut SplitMix| (random.unit() as f32 * 2.0 - 1.0) * spread;
@@ -100,12 +103,12 @@ impl Adapter {
         }
     }
 
-    /// Components of the vectors it takes.
+    /// Components of the query vectors.
     pub fn dim(&self) -> usize {
         self.dim
     }
 
-    /// True if its numbers are finite and as many as they have to be.
+    /// True if all numbers are finite and their count matches rank and dimension.
     pub fn is_sound(&self) -> bool {
         let count = self.dim.checked_mul(self.rank);
         (1..=MAX_RANK).contains(&self.rank)
@@ -116,7 +119,7 @@ impl Adapter {
             && self.down.iter().chain(&self.up).all(|x| x.is_finite())
     }
 
-    /// The adapted query, at unit length; one of another dimension stays as it is.
+    /// The adapted query, at unit length; a query of another dimension is returned unchanged.
     pub fn apply(&self, query: &[f32]) -> Vec<f32> {
         if query.len() != self.dim {
             return query.to_vec();
@@ -135,17 +138,17 @@ impl Adapter {
         Pass { low, length, out }
     }
 
-    /// Trains an adapter; the same lessons and training give the same one.
-    pub fn train(dim: usize, lessons: &[Lesson], training: &Training) -> Self {
+    /// Trains an adapter; the same triplets and options give the same adapter.
+    pub fn train(dim: usize, triplets: &[Triplet], training: &Training) -> Self {
         let mut random = SplitMix::new(training.seed);
         let mut adapter = Self::new(dim, training, &mut random);
         let mut moments = [Moments::new(adapter.down.len()), Moments::new(adapter.up.len())];
-        let mut order: Vec<usize> = (0..lessons.len()).collect();
+        let mut order: Vec<usize> = (0..triplets.len()).collect();
         let mut step = 0;
         for _ in 0..training.epochs {
             random.shuffle(&mut order);
             for batch in order.chunks(BATCH) {
-                let batch: Vec<&Lesson> = batch.iter().filter_map(|&i| lessons.get(i)).collect();
+                let batch: Vec<&Triplet> = batch.iter().filter_map(|&i| triplets.get(i)).collect();
                 let (down, up) = adapter.gradient(&batch);
                 step += 1;
                 moments[0].step(&mut adapter.down, &down, training.rate, step);
@@ -156,9 +159,9 @@ impl Adapter {
         adapter
     }
 
-    /// Mean loss of some lessons: that of the answer of each against everything else in them.
-    pub fn loss(&self, lessons: &[Lesson]) -> f64 {
-        let all: Vec<&Lesson> = lessons.iter().collect();
+    /// Mean InfoNCE loss of some triplets: the positive of each against all other documents of its batch.
+    pub fn loss(&self, triplets: &[Triplet]) -> f64 {
+        let all: Vec<&Triplet> = triplets.iter().collect();
         let losses = all.chunks(BATCH).flat_map(|batch| {
             (0..batch.len()).map(|place| {
                 let pass = self.pass(&batch[place].query);
@@ -171,19 +174,19 @@ impl Adapter {
     }
 
     /// Gradients of `A` and `B`, as means over a batch.
-    fn gradient(&self, batch: &[&Lesson]) -> (Vec<f32>, Vec<f32>) {
+    fn gradient(&self, batch: &[&Triplet]) -> (Vec<f32>, Vec<f32>) {
         let (mut down, mut up) = (vec![0.0; self.down.len()], vec![0.0; self.up.len()]);
         let each = self.scale / batch.len().max(1) as f32;
-        for (place, lesson) in batch.iter().enumerate() {
-            let pass = self.pass(&lesson.query);
+        for (place, triplet) in batch.iter().enumerate() {
+            let pass = self.pass(&triplet.query);
             let (shares, documents) = shares(&pass.out, batch, place);
-            // Of the loss by the adapted query: what is expected less what is right.
+            // Gradient of the loss by the adapted query: softmax minus the target.
             let mut by_out = vec![0f32; self.dim];
             for (number, (share, document)) in shares.iter().zip(documents).enumerate() {
                 let weight = (share - f32::from(u8::from(number == 0))) / TEMPERATURE;
                 by_out.iter_mut().zip(document).for_each(|(g, x)| *g += weight * x);
             }
-            // Through the normalisation: the part along the query goes.
+            // Through the normalisation: the component along the query is removed.
             let along: f32 = by_out.iter().zip(&pass.out).map(|(g, x)| g * x).sum();
             by_out.iter_mut().zip(&pass.out).for_each(|(g, x)| *g = (*g - along * x) / pass.length);
             let mut by_low = vec![0f32; self.rank];
@@ -193,24 +196,24 @@ impl Adapter {
                 by_low.iter_mut().zip(weights).for_each(|(to, w)| *to += g * w);
             }
             for (row, g) in down.chunks_mut(self.dim.max(1)).zip(&by_low) {
-                row.iter_mut().zip(&lesson.query).for_each(|(to, x)| *to += each * g * x);
+                row.iter_mut().zip(&triplet.query).for_each(|(to, x)| *to += each * g * x);
             }
         }
         (down, up)
     }
 }
 
-/// Softmax of a query's similarities: to its answer, then to what it was shown besides and to the answers of the
-/// other lessons; and these documents, in that order.
-fn shares<'a>(query: &[f32], batch: &[&'a Lesson], place: usize) -> (Vec<f32>, Vec<&'a [f32]>) {
+/// Softmax of a query's similarities to its positive, its negatives and the positives of the other
+/// triplets; and these documents, in that order.
+fn shares<'a>(query: &[f32], batch: &[&'a Triplet], place: usize) -> (Vec<f32>, Vec<&'a [f32]>) {
     let own = batch.get(place).into_iter();
-    let answer = own.clone().map(|lesson| &lesson.answer);
-    let shown = own.flat_map(|lesson| lesson.others.iter());
-    // Another answer to the same question is no wrong one.
-    let query_of = |of: usize| batch.get(of).map(|lesson| &lesson.query);
+    let answer = own.clone().map(|triplet| &triplet.positive);
+    let shown = own.flat_map(|triplet| triplet.negatives.iter());
+    // Another positive of the same query is not a negative.
+    let query_of = |of: usize| batch.get(of).map(|triplet| &triplet.query);
     let apart = |other: usize| other != place && query_of(other) != query_of(place);
     let others = batch.iter().enumerate().filter(|(other, _)| apart(*other));
-    let others = others.map(|(_, lesson)| &lesson.answer);
+    let others = others.map(|(_, triplet)| &triplet.positive);
     let documents: Vec<&[f32]> = answer.chain(shown).chain(others).map(Vec::as_slice).collect();
     let dot = |x: &[f32]| query.iter().zip(x).map(|(a, b)| a * b).sum::<f32>() / TEMPERATURE;
     let mut shares: Vec<f32> = documents.iter().map(|d| dot(d)).collect();
@@ -221,7 +224,7 @@ fn shares<'a>(query: &[f32], batch: &[&'a Lesson], place: usize) -> (Vec<f32>, V
     (shares, documents)
 }
 
-/// The averages that Adam keeps of a gradient and of its square.
+/// Adam's running means of a gradient and of its square.
 struct Moments {
     first: Vec<f32>,
     second: Vec<f32>,
@@ -234,7 +237,7 @@ impl Moments {
 
     fn step(&mut self, weights: &mut [f32], gradient: &[f32], rate: f32, step: i32) {
         let [keep, keep_square] = BETA;
-        // Both begin with zeros, which is put right.
+        // Corrects the bias of both, which begin with zeros.
         let (less, less_square) = (1.0 - keep.powi(step), 1.0 - keep_square.powi(step));
         let moments = self.first.iter_mut().zip(&mut self.second);
         for ((weight, g), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
@@ -257,22 +260,22 @@ mod tests {
         vector.into_iter().map(|x| x / length).collect()
     }
 
-    /// Answers lie where the query points but for two components, which are exchanged.
-    fn lessons(seed: u64, count: usize) -> Vec<Lesson> {
+    /// Each positive is the query with two components exchanged.
+    fn triplets(seed: u64, count: usize) -> Vec<Triplet> {
         let mut random = SplitMix::new(seed);
-        let lesson = |_| {
+        let triplet = |_| {
             let query = unit(&mut random);
             let mut answer = query.clone();
             answer.swap(0, 1);
             let others = Arc::new((0..4).map(|_| unit(&mut random)).collect());
-            Lesson { query, answer, others }
+            Triplet { query, positive: answer, negatives: others }
         };
-        (0..count).map(lesson).collect()
+        (0..count).map(triplet).collect()
     }
 
     #[test]
     fn a_new_adapter_changes_nothing_and_a_trained_one_helps_queries_it_has_not_seen() {
-        let (known, unknown) = (lessons(1, 200), lessons(2, 100));
+        let (known, unknown) = (triplets(1, 200), triplets(2, 100));
         let idle = Training { epochs: 0, ..Training::default() };
         let before = Adapter::train(DIM, &known, &idle);
         let query = &unknown[0].query;
@@ -291,8 +294,8 @@ mod tests {
 
     #[test]
     fn gradients_are_those_of_finite_differences() {
-        let known = lessons(4, 5);
-        let batch: Vec<&Lesson> = known.iter().collect();
+        let known = triplets(4, 5);
+        let batch: Vec<&Triplet> = known.iter().collect();
         let training = Training { rank: 3, epochs: 5, rate: 0.02, ..Training::default() };
         let adapter = Adapter::train(DIM, &known, &training);
         let (down, up) = adapter.gradient(&batch);

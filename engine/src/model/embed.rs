@@ -1,4 +1,4 @@
-//! Turning text into vectors: the trait, and the static token-embedding model.
+//! Embedding of text: the trait, and the static token-embedding model.
 
 use std::path::Path;
 
@@ -13,9 +13,9 @@ use crate::error::Result;
 /// Token vectors of texts: a list for each text.
 pub type TokenLists = Vec<Vec<Vec<f32>>>;
 
-/// Something that turns texts into vectors of one fixed dimension.
+/// A model that turns texts into vectors of one fixed dimension.
 ///
-/// An embedder is handed in from outside; the engine opens no network connection for it.
+/// The caller gives it to a collection; the engine opens no network connection for it.
 pub trait Embedder: Send + Sync {
     /// Name of the model, recorded in the collection.
     fn name(&self) -> &str;
@@ -23,41 +23,41 @@ pub trait Embedder: Send + Sync {
     fn hash(&self) -> &str;
     /// Components of every vector it makes.
     fn dim(&self) -> usize;
-    /// One vector per text, in order; `None` for a text the model has nothing to say about
-    /// (an empty one, say).
+    /// One vector per text, in order; `None` for a text without an embedding, such as an empty one.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>>;
 
-    /// The vector of a text that asks. Models that were taught a prefix for questions put it before it.
+    /// The vector of a query. Models trained with a prefix for queries prepend it.
     fn embed_query(&self, text: &str) -> Result<Option<Vec<f32>>> {
         Ok(self.embed(&[text])?.pop().flatten())
     }
 
-    /// For each text a list of vectors of unit length, one for each token that the model reads of it, each of
-    /// [`dim`](Self::dim) components: what late interaction compares. An empty list for a text it has
-    /// nothing to say about. `None`, whatever the texts: the model has no token vectors.
+    /// The token vectors of each text, which late interaction compares: one of unit length and
+    /// [`dim`](Self::dim) components for each token that the model reads. The list of a text without an
+    /// embedding is empty. `None` for all texts if the model has no token vectors.
     fn embed_tokens(&self, _texts: &[&str]) -> Result<Option<TokenLists>> {
         Ok(None)
     }
 
-    /// The token vectors of a text that asks; as [`embed_query`](Self::embed_query).
+    /// The token vectors of a query; see [`embed_query`](Self::embed_query).
     fn embed_query_tokens(&self, text: &str) -> Result<Option<Vec<Vec<f32>>>> {
         Ok(self.embed_tokens(&[text])?.and_then(|mut lists| lists.pop()))
     }
 
-    /// Tokens that it reads of the texts, special ones with them; nothing where it does not count them.
+    /// Number of tokens that the model reads of the texts, including special ones; `None` if it does
+    /// not count them.
     fn count_tokens(&self, _texts: &[&str]) -> Result<Option<usize>> {
         Ok(None)
     }
 }
 
-/// A static model: each token has a vector, a text is the mean of its tokens' vectors, brought to
-/// unit length. Tens of thousands of texts a second on one core.
+/// A static model: each token has a vector, and a text is the mean of its tokens' vectors, normalized
+/// to unit length. Tens of thousands of texts a second on one core.
 pub struct StaticEmbedder {
     name: String,
     hash: String,
     dim: usize,
     tokenizer: Tokenizer,
-    /// Row-major table of half floats, `tokens x dim`, little-endian, at this place of `weights`.
+    /// Row-major table of half floats, `tokens x dim`, little-endian.
     table: Bytes,
     tokens: usize,
 }
@@ -84,7 +84,7 @@ impl StaticEmbedder {
             if tensor.dtype() != safetensors::Dtype::F16 || tensor.shape().len() != 2 {
                 return Err(bad(format!("tensor {name:?} is not a two-dimensional F16 table")));
             }
-            // The tensor's bytes are a slice of the mapped file: where it starts in it.
+            // The tensor's bytes are the last slice of the mapped file, so this is their offset in it.
             (weights.len() - tensor.data().len(), tensor.shape().to_vec())
         };
         let (tokens, dim) = match shape.as_slice() {
@@ -119,8 +119,8 @@ impl StaticEmbedder {
                 *s += half::f16::from_le_bytes(*half).to_f32();
             }
         }
-        // The mean and the sum have one direction, so only the length is mended.
-        Ok(if any { unit(sum) } else { None })
+        // The mean and the sum have one direction, so the sum is normalized.
+        Ok(if any { normalize(sum) } else { None })
     }
 }
 
@@ -146,7 +146,7 @@ impl Embedder for StaticEmbedder {
 
     fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
         let count = |text: &&str| Ok(self.tokenizer.encode(beginning(text), false)?.len());
-        // One text is counted sooner than handed to another thread.
+        // Counting one text takes less time than a switch to another thread.
         let sum: Result<usize> = match texts {
             [text] => count(text),
             texts => texts.par_iter().map(count).sum(),
@@ -155,8 +155,8 @@ impl Embedder for StaticEmbedder {
     }
 }
 
-/// A vector at unit length; nothing of one without a direction.
-pub(super) fn unit(vector: Vec<f32>) -> Option<Vec<f32>> {
+/// A vector at unit length, computed in double precision; `None` for a vector without a direction.
+pub(super) fn normalize(vector: Vec<f32>) -> Option<Vec<f32>> {
     let norm = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
     if !(norm.is_finite() && norm >= f64::from(f32::MIN_POSITIVE)) {
         return None;

@@ -7,7 +7,7 @@ use lexivec_storage::{Bytes, DiskVfs, FileInfo, Vfs};
 use crate::error::{Error, Result};
 use crate::limits::MAX_MODEL_BYTES;
 
-/// A folder, and what lies in it.
+/// A folder and its files.
 pub(super) struct Folder {
     path: PathBuf,
     pub(super) vfs: DiskVfs,
@@ -29,7 +29,7 @@ impl Folder {
         Self::open(&self.path.join(name))
     }
 
-    /// Bytes of a file; nothing if there is none.
+    /// Bytes of a file; `None` if there is no such file.
     pub(super) fn size_of(&self, name: &str) -> Option<u64> {
         self.files.iter().find(|file| file.name == name).map(|file| file.len)
     }
@@ -65,7 +65,7 @@ impl Folder {
         }
     }
 
-    /// An error that names a file of it.
+    /// An error that names a file of the folder.
     pub(super) fn fault(&self, name: &str, detail: String) -> Error {
         Error::Embedder(format!("{name} in {}: {detail}", self.vfs.describe()))
     }

@@ -1,18 +1,18 @@
-//! Models that live in the process: what an embedder must do, and the ones we bring.
+//! Models that run in the process: the traits of embedders and rerankers, and the built-in models.
 
 pub mod adapter;
 mod embed;
 mod folder;
+mod info;
 mod open;
 pub(crate) mod rerank;
-mod show;
 mod tokenizer;
 mod transformer;
 
 pub use embed::{Embedder, StaticEmbedder, TokenLists};
+pub use info::{ModelInfo, ModelKind};
 pub use open::open_embedder;
 pub use rerank::{Candidate, RerankQuery, Reranker, Wants, score_texts};
-pub use show::{ModelInfo, ModelKind};
 pub use tokenizer::beginning;
 pub use transformer::{CrossEncoder, Precision, TransformerEmbedder};
 

@@ -1,4 +1,4 @@
-//! A folder with an embedder in it, of whichever kind.
+//! Opening of the embedder in a folder, of either kind.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use super::folder::Folder;
 use super::transformer::{Architecture, Precision, TransformerEmbedder};
 use crate::error::{Error, Result};
 
-/// What a folder has in it, by its `config.json`.
+/// Kind of the model in a folder, by its `config.json`.
 pub(super) enum Kind {
     Static,
     Transformer,
@@ -23,11 +23,11 @@ pub(super) fn kind(folder: &Folder) -> Result<Kind> {
     })
 }
 
-/// Opens the embedder of a folder: a transformer where its `config.json` names a `model_type`
-/// ([`TransformerEmbedder::open`]), a static model elsewhere ([`StaticEmbedder::open`]).
+/// Opens the embedder of a folder: a transformer if its `config.json` names a `model_type`
+/// ([`TransformerEmbedder::open`]), otherwise a static model ([`StaticEmbedder::open`]).
 ///
-/// Without a precision a transformer has the default one. Another precision makes other vectors, so that a
-/// collection takes a model in the precision it was made with.
+/// Without a precision a transformer has the default one. Another precision makes other vectors, so a
+/// collection accepts a model only in the precision it was created with.
 ///
 /// # Errors
 /// [`Error::Embedder`] when a file is missing or not of that form, when it is a cross-encoder, and when a
@@ -41,7 +41,7 @@ pub fn open_embedder(
     let refused = |detail: String| Err(Error::Embedder(format!("{shown} {detail}")));
     match (kind(&Folder::open(path)?)?, precision) {
         (Kind::CrossEncoder, _) => refused(
-            "has a cross-encoder, which makes no vectors; hand it in as a reranker".to_owned(),
+            "has a cross-encoder, which makes no vectors; use it as the reranker".to_owned(),
         ),
         (Kind::Transformer, precision) => {
             Ok(Arc::new(TransformerEmbedder::open(path, precision.unwrap_or_default())?))

@@ -1,4 +1,4 @@
-//! Ordering a few candidates anew: the trait a caller implements, and the call that outlives its budget.
+//! Reranking of a few candidates: the trait a caller implements, and calls that may outlive their budget.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,29 +13,28 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_RUNNING_RERANKS;
 use crate::schema::JOINED_TEXT_FIELD;
 
-/// Something that scores the best rows of a search anew: a cross-encoder, late interaction, rules.
+/// A scorer of the best rows of a search: a cross-encoder, late interaction, rules.
 ///
-/// A reranker is handed in from outside with
+/// The caller gives a reranker to a collection with
 /// [`Collection::with_reranker`](crate::Collection::with_reranker); requests ask for it by
 /// [`RerankKind::Model`](lexivec_query::rerank::RerankKind::Model).
 pub trait Reranker: Send + Sync {
     /// Name, for messages.
     fn name(&self) -> &str;
 
-    /// Which parts of the candidates it looks at; no other parts are read.
+    /// The parts of the candidates that it reads; no other parts are fetched.
     fn wants(&self) -> Wants {
         Wants::default()
     }
 
-    /// One finite score per candidate, in their order; higher is better. An error, a panic, another
-    /// number of scores or one that is not finite is a failure: the search answers in fused order and
-    /// says why.
+    /// Returns one finite score per candidate, in their order; higher is better. An error, a panic,
+    /// another number of scores or one that is not finite is a failure: the search answers in fused
+    /// order and reports why.
     ///
-    /// It runs on threads of its own, as many as there are processors, on which work that it gives to rayon
-    /// stays; and the search waits for it no longer than the budget says. An answer that comes later is
-    /// discarded; the thread is not stopped, so that a slow reranker should look at the query's
-    /// [`deadline`](RerankQuery::deadline) now and then. While [`MAX_RUNNING_RERANKS`] calls are running no
-    /// further one is made.
+    /// The call runs on a separate pool of as many threads as processors, where its rayon work stays,
+    /// too. The search waits for it until the budget ends and discards a later answer; the thread is
+    /// not stopped, so a slow reranker should check the query's [`deadline`](RerankQuery::deadline)
+    /// regularly. While [`MAX_RUNNING_RERANKS`] calls are running no further one is made.
     fn rerank(&self, query: &RerankQuery, candidates: &[Candidate]) -> Result<Vec<f64>>;
 }
 
@@ -56,13 +55,13 @@ impl Default for Wants {
     }
 }
 
-/// What a reranker is asked.
+/// The query of a rerank call.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RerankQuery {
     /// The request's words.
     pub text: Option<String>,
-    /// The request's vector, or the one its words were embedded to, if the search made one.
+    /// The request's vector, or the embedding of its words if the search computed one.
     pub vector: Option<Vec<f32>>,
     /// When the search stops waiting.
     pub deadline: Deadline,
@@ -74,7 +73,7 @@ pub struct RerankQuery {
 pub struct Candidate {
     /// The document's id.
     pub id: String,
-    /// Its place in the fused list, from 1.
+    /// Its rank in the fused list, from 1.
     pub rank: usize,
     /// Its fused score.
     pub score: f64,
@@ -86,11 +85,11 @@ pub struct Candidate {
     pub vector: Option<Vec<f32>>,
 }
 
-/// Scores texts that lie in no collection; one finite score per text, in their order. It runs on the caller's
-/// thread, and ends early where the reranker looks at the deadline.
+/// Scores texts outside any collection; returns one finite score per text, in their order. It runs on
+/// the caller's thread, and ends early if the reranker checks the deadline.
 ///
 /// # Errors
-/// Those of the reranker; [`Error::Embedder`] when what it gives is no score for each text.
+/// Those of the reranker; [`Error::Embedder`] when it does not return one finite score for each text.
 pub fn score_texts(
     reranker: &dyn Reranker,
     query: &str,
@@ -125,17 +124,17 @@ fn checked(name: &str, scores: Vec<f64>, count: usize) -> std::result::Result<Ve
     }
 }
 
-/// A reranker that was handed in, and how many of its calls are running.
+/// A collection's reranker and the number of its running calls.
 #[derive(Clone)]
-pub(crate) struct HandedReranker {
+pub(crate) struct RerankerHandle {
     reranker: Arc<dyn Reranker>,
     running: Arc<AtomicUsize>,
-    /// Threads that the reranker shares its work among, from its first call on. The ones that searches run
-    /// on wait for the reranker: it must not wait for them.
+    /// The reranker's thread pool, built at its first call. The threads of searches wait for the
+    /// reranker, so it must not depend on them.
     pool: Arc<OnceLock<std::result::Result<ThreadPool, String>>>,
 }
 
-/// Counts one call as running until it ends, however it ends.
+/// Counts one call as running until it ends or panics.
 struct Running(Arc<AtomicUsize>);
 
 impl Running {
@@ -151,7 +150,7 @@ impl Drop for Running {
     }
 }
 
-impl HandedReranker {
+impl RerankerHandle {
     pub(crate) fn new(reranker: Arc<dyn Reranker>) -> Self {
         Self { reranker, running: Arc::default(), pool: Arc::default() }
     }
@@ -164,7 +163,7 @@ impl HandedReranker {
         self.reranker.wants()
     }
 
-    /// The scores, or why there are none.
+    /// The scores, or the reason for their absence.
     pub(crate) fn call(
         &self,
         query: RerankQuery,
@@ -187,7 +186,7 @@ impl HandedReranker {
                 Err(error) => Err(Error::Embedder(format!("no threads: {error}"))),
             };
             drop(running);
-            // Nobody may wait any more.
+            // The search may have stopped waiting.
             let _ = tell.send(scores);
         };
         if let Err(error) = std::thread::Builder::new().name("rerank".to_owned()).spawn(work) {
@@ -204,7 +203,7 @@ impl HandedReranker {
     }
 }
 
-/// What an answer says when the budget is used up.
+/// The reason that an answer reports when the budget is used up.
 pub(crate) fn out_of_time(name: &str) -> String {
     format!("the time of reranker {name} ran out")
 }

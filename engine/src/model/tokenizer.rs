@@ -9,15 +9,15 @@ use super::folder::Folder;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_EMBED_BYTES, MAX_MODEL_BYTES};
 
-/// A tokenizer that pads nothing and cuts where it is told to, whatever its file says: published files often
-/// have only the beginning of each text looked at, and it diluted by padding.
+/// A tokenizer without padding and with the caller's truncation, whatever its file sets: published
+/// files often truncate each text early and dilute it by padding.
 pub(super) struct Tokenizer {
     name: String,
     inner: tokenizers::Tokenizer,
 }
 
 impl Tokenizer {
-    /// Reads a file; gives its bytes, too. Texts are cut at `max_length` tokens, special ones with them.
+    /// Reads a file; returns its bytes, too. Texts are cut at `max_length` tokens, including special ones.
     pub(super) fn open(
         folder: &Folder,
         name: &str,
@@ -34,14 +34,14 @@ impl Tokenizer {
         };
         let inner = contained(read).map_err(fault)?.map_err(|e| fault(e.to_string()))?;
         let made = Self { name: name.to_owned(), inner };
-        // A file may be read and still be of no use.
+        // A file that parses may still fail to encode.
         made.encode("a text", true)
             .and(made.encode(("a", "pair"), true))
             .map_err(|e| fault(e.to_string()))?;
         Ok((made, bytes))
     }
 
-    /// The tokens of a text or a pair, with special ones if they are wanted.
+    /// The tokens of a text or a pair, including special ones if `special`.
     pub(super) fn encode<'s>(
         &self,
         input: impl Into<EncodeInput<'s>>,
@@ -53,12 +53,13 @@ impl Tokenizer {
     }
 }
 
-/// The library panics on some files that it has read, as on a template of tokens that are nowhere.
+/// Catches panics of the library, which fails in this way on some files that it parsed, such as a
+/// template with unknown tokens.
 fn contained<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the tokenizer failed on it".to_owned())
 }
 
-/// The part of a text that models look at: its first [`MAX_EMBED_BYTES`] bytes, up to a whole character.
+/// The part of a text that models read: its first [`MAX_EMBED_BYTES`] bytes, up to a whole character.
 pub fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_EMBED_BYTES)]
 }

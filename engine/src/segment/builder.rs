@@ -9,7 +9,7 @@ use super::documents::write_documents;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::schema::Schema;
-use crate::text::{SegmentText, write_columns, write_text};
+use crate::text::{SegmentStatistics, write_columns, write_text};
 use crate::vector::hnsw::{BuildParameters, build, write_graph};
 use crate::vector::{VectorRows, row_codes, write_codes, write_tokens, write_vectors};
 
@@ -61,7 +61,7 @@ impl SegmentBuilder<'_> {
         name: &str,
         segment: u128,
         documents: &[&Document],
-    ) -> Result<(SegmentFile, SegmentText)> {
+    ) -> Result<(SegmentFile, SegmentStatistics)> {
         let rows = documents.len() as u32;
         let mut out = SegmentWriter::create(self.vfs, name, segment)?;
         write_documents(&mut out, self.schema, documents)?;

@@ -10,7 +10,7 @@ use super::documents::write_records;
 use super::{RowSet, Segment};
 use crate::error::Result;
 use crate::schema::{Schema, VectorField};
-use crate::text::{SegmentText, merge_text, write_columns};
+use crate::text::{SegmentStatistics, merge_text, write_columns};
 use crate::vector::hnsw::{BuildParameters, BuiltGraph, build, extend, write_graph};
 use crate::vector::{VectorRows, write_codes, write_tokens, write_vectors};
 
@@ -71,7 +71,11 @@ impl SegmentMerger<'_> {
     }
 
     /// Writes and syncs the segment file; row numbers are given input by input.
-    pub(crate) fn write(&self, name: &str, segment: u128) -> Result<(SegmentFile, SegmentText)> {
+    pub(crate) fn write(
+        &self,
+        name: &str,
+        segment: u128,
+    ) -> Result<(SegmentFile, SegmentStatistics)> {
         let rows = self.rows();
         let mut out = SegmentWriter::create(self.vfs, name, segment)?;
         let all = || self.inputs.iter().flat_map(|i| i.alive.iter().map(move |row| (i, row)));

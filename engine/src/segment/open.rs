@@ -10,7 +10,7 @@ use crate::document::Document;
 use crate::error::{Result, corrupt};
 use crate::schema::Schema;
 use crate::text::{Columns, TextIndex};
-use crate::vector::hnsw::{Curve, Graph};
+use crate::vector::hnsw::{Graph, RecallCurve};
 use crate::vector::{Codes, TokenStore, VectorStore};
 
 /// One vector field of a segment.
@@ -21,7 +21,7 @@ pub(crate) struct Vectors {
     pub(crate) codes: Option<Codes>,
     pub(crate) graph: Option<Graph>,
     /// Nothing without a graph, nor in segments of releases before there were curves.
-    pub(crate) curve: Option<Curve>,
+    pub(crate) curve: Option<RecallCurve>,
 }
 
 /// A sealed segment. Which of its rows are alive is the generation's to say.
@@ -73,7 +73,7 @@ impl Segment {
         let mut out = Encoder::new();
         for field in &mut self.vectors {
             if let (Some(codes), Some(graph)) = (&field.codes, &field.graph) {
-                field.curve = Curve::measure(&field.store, codes, graph, seed)?;
+                field.curve = RecallCurve::measure(&field.store, codes, graph, seed)?;
             }
             if let Some(curve) = &field.curve {
                 out.bytes(field.name.as_bytes());
@@ -163,7 +163,7 @@ fn with_curves(mut vectors: Vec<Vectors>, entry: &SegmentEntry) -> Result<Vec<Ve
         let name = input.bytes()?;
         let field = vectors.iter_mut().find(|v| v.name.as_bytes() == name);
         let name = String::from_utf8_lossy(name);
-        let curve = Curve::read(&mut input, file, &name)?;
+        let curve = RecallCurve::read(&mut input, file, &name)?;
         let Some(field) = field.filter(|v| v.curve.is_none() && v.graph.is_some()) else {
             let detail = "a recall curve of a field that has no graph, or has one already";
             return Err(corrupt(file, &name, detail));

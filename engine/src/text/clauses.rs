@@ -1,4 +1,5 @@
-//! A query of clauses over one segment: the rows it admits, and what its parts add to their scores.
+//! A query of clauses over one segment: the rows it admits, and the contribution of each part to their
+//! scores.
 //!
 //! A word and a phrase add BM25; a phrase counts as a term whose idf is the sum of those of its words, and
 //! whose frequency is that of the phrase. A prefix and a fuzzy word stand for many terms and add their boost.
@@ -11,15 +12,15 @@ use tantivy::postings::Postings;
 
 use super::analyzer::Analysis;
 use super::index::TextIndex;
-use super::postings::walk;
+use super::postings::intersect;
 use super::score::FieldNorms;
 use super::statistics::Statistics;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::schema::TextField;
 use crate::segment::{BestRows, RowSet};
 
-/// A query made ready for the segments of a generation.
+/// A query prepared for the segments of a generation.
 pub(crate) struct ClauseQuery {
     root: Node,
     norms: Vec<FieldNorms>,
@@ -32,11 +33,11 @@ enum Node {
     Group(Vec<(Occur, Node)>),
 }
 
-/// What is looked for in one field.
+/// A word, phrase, prefix or fuzzy word in one field.
 struct Leaf {
     field: usize,
     field_name: String,
-    /// As a ledger shows it.
+    /// Its form in a score ledger.
     shown: String,
     boost: f64,
     idf: f64,
@@ -45,18 +46,25 @@ struct Leaf {
 
 enum Kind {
     Term(String),
-    /// Terms with their places in the phrase, and how far apart they may stand in all.
+    /// Terms with their positions in the phrase, and the slop: the most positions they may be apart in total.
     Phrase(Vec<(u32, String)>, u32),
     Prefix(String),
     Fuzzy(String, u8),
 }
 
-/// Makes nodes of clauses.
+/// A pass over one segment.
+#[derive(Clone, Copy)]
+struct Scan<'a> {
+    index: &'a TextIndex,
+    deadline: Deadline,
+}
+
+/// Compiles clauses to nodes.
 pub(super) struct Compiler<'a, F> {
     pub(super) fields: &'a [TextField],
     pub(super) statistics: &'a Statistics,
-    /// Live rows that a term occurs in.
-    pub(super) frequency: F,
+    /// Number of live rows that a term occurs in.
+    pub(super) doc_freq: F,
 }
 
 impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
@@ -65,7 +73,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
         Ok(ClauseQuery { root, norms })
     }
 
-    /// Nothing where analysis leaves nothing of any clause.
+    /// Compiles a group; `None` if analysis leaves no word of any clause.
     fn group(&self, clauses: &Clauses, field: Option<usize>, boost: f64) -> Result<Option<Node>> {
         let mut nodes = Vec::with_capacity(clauses.0.len());
         for clause in &clauses.0 {
@@ -77,7 +85,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             return Ok(None);
         }
         if nodes.iter().all(|(occur, _)| *occur == Occur::MustNot) {
-            let detail = "all clauses of a group exclude; give one that is to be found";
+            let detail = "every clause of a group is an exclusion; add one clause that is to match";
             return Err(Error::invalid("query string", detail));
         }
         Ok(Some(Node::Group(nodes)))
@@ -107,7 +115,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
     fn field(&self, name: &str) -> Result<usize> {
         self.fields.iter().position(|field| field.name == name).ok_or_else(|| {
             let known: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
-            let detail = format!("no text field {name:?} is searched; it has {known:?}");
+            let detail = format!("the query names the text field {name:?}, which is not searched; the searched fields are {known:?}");
             Error::invalid("query string", detail)
         })
     }
@@ -118,7 +126,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
         let kind = match what {
             What::Word(word) => phrase(tokens(word), 0),
             What::Phrase(words, slop) => phrase(tokens(words), *slop),
-            // The dictionary has stems: a beginning of a word is not stemmed, or it would be another one.
+            // A prefix is not stemmed, although the dictionary holds stems: its stem could be another word.
             What::Prefix(start) => Some(Kind::Prefix(start.to_lowercase())),
             What::Fuzzy(word, edits) => {
                 tokens(word).into_iter().next().map(|token| Kind::Fuzzy(token.text, *edits))
@@ -132,8 +140,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             let detail = format!("a phrase has {} words, at most {MAX_PHRASE_WORDS}", terms.len());
             return Err(Error::invalid("query string", detail));
         }
-        let idf =
-            |term: &str| Ok::<f64, Error>(self.statistics.idf((self.frequency)(field, term)?));
+        let idf = |term: &str| Ok::<f64, Error>(self.statistics.idf((self.doc_freq)(field, term)?));
         let (shown, idf) = match &kind {
             Kind::Term(term) => (term.clone(), idf(term)?),
             Kind::Phrase(terms, slop) => {
@@ -168,13 +175,14 @@ impl ClauseQuery {
         wanted: &RowSet,
         k: usize,
         rank: impl Fn(u32) -> Result<u32>,
-        time: Time,
+        deadline: Deadline,
     ) -> Result<Vec<(u32, f64)>> {
-        let admitted = self.rows(&self.root, (index, time), wanted)?;
+        let scan = Scan { index, deadline };
+        let admitted = self.rows(&self.root, scan, wanted)?;
         let rows: Vec<u32> = admitted.iter().collect();
         let mut scores = vec![0.0; rows.len()];
-        self.score(&self.root, &admitted, (index, time), &mut |leaf, within| {
-            time.look()?;
+        self.score(&self.root, &admitted, scan, &mut |leaf, within| {
+            deadline.check()?;
             let (lengths, mut at) = (index.lengths(leaf.field)?, 0);
             leaf.each(index, within, &mut |row, tf| {
                 at += rows.get(at..).map_or(0, |left| left.partition_point(|&other| other < row));
@@ -190,14 +198,14 @@ impl ClauseQuery {
         Ok(best.into_sorted())
     }
 
-    /// What each leaf adds to the score of one row, in the order in which it is added up.
+    /// The contribution of each leaf to the score of one row, in the order in which they are added up.
     pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
         let mut one = RowSet::empty(index.rows());
         one.insert(row);
-        let endless = (index, Time::Endless);
-        let one = self.rows(&self.root, endless, &one)?;
+        let scan = Scan { index, deadline: Deadline::NEVER };
+        let one = self.rows(&self.root, scan, &one)?;
         let mut parts = Vec::new();
-        self.score(&self.root, &one, endless, &mut |leaf, within| {
+        self.score(&self.root, &one, scan, &mut |leaf, within| {
             let length = index.lengths(leaf.field)?.of(row);
             leaf.each(index, within, &mut |_, tf| {
                 parts.push(TermScore {
@@ -236,19 +244,19 @@ impl ClauseQuery {
         }
     }
 
-    /// The rows among some that a node admits.
-    fn rows(&self, node: &Node, of: (&TextIndex, Time), among: &RowSet) -> Result<RowSet> {
-        let (index, time) = of;
+    /// The rows of `among` that a node admits.
+    fn rows(&self, node: &Node, scan: Scan<'_>, among: &RowSet) -> Result<RowSet> {
+        let Scan { index, deadline } = scan;
         let union = |nodes: &mut dyn Iterator<Item = &Node>| -> Result<RowSet> {
             let mut rows = RowSet::empty(index.rows());
             for node in nodes {
-                rows.unite(&self.rows(node, of, among)?);
+                rows.unite(&self.rows(node, scan, among)?);
             }
             Ok(rows)
         };
         match node {
             Node::Leaf(leaf) => {
-                time.look()?;
+                deadline.check()?;
                 let mut rows = RowSet::empty(index.rows());
                 leaf.each(index, among, &mut |row, _| rows.insert(row))?;
                 Ok(rows)
@@ -262,9 +270,9 @@ impl ClauseQuery {
                 let mut rows = match must.next() {
                     None => union(&mut with(Occur::Should))?,
                     Some(first) => {
-                        let mut rows = self.rows(first, of, among)?;
+                        let mut rows = self.rows(first, scan, among)?;
                         for node in must {
-                            rows = self.rows(node, of, &rows)?;
+                            rows = self.rows(node, scan, &rows)?;
                         }
                         rows
                     }
@@ -277,24 +285,24 @@ impl ClauseQuery {
         }
     }
 
-    /// Shows each leaf that adds to a score, with the rows it may add to, in the order written. The rows are
-    /// those that the node admits.
+    /// Calls `visit` with each leaf that adds to a score and the rows it may add to, in the order of
+    /// the query. `rows` are those that the node admits.
     fn score(
         &self,
         node: &Node,
         rows: &RowSet,
-        of: (&TextIndex, Time),
-        show: &mut dyn FnMut(&Leaf, &RowSet) -> Result<()>,
+        scan: Scan<'_>,
+        visit: &mut dyn FnMut(&Leaf, &RowSet) -> Result<()>,
     ) -> Result<()> {
         match node {
-            Node::Leaf(leaf) => show(leaf, rows),
-            Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, of, show)),
+            Node::Leaf(leaf) => visit(leaf, rows),
+            Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, scan, visit)),
             Node::Group(nodes) => {
                 let adding = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
                 adding.map(|(_, node)| node).try_for_each(|node| match node {
-                    // A row may be here by another clause.
-                    Node::Group(_) => self.score(node, &self.rows(node, of, rows)?, of, show),
-                    Node::Leaf(_) | Node::Any(_) => self.score(node, rows, of, show),
+                    // The group need not match: another clause may have admitted the row.
+                    Node::Group(_) => self.score(node, &self.rows(node, scan, rows)?, scan, visit),
+                    Node::Leaf(_) | Node::Any(_) => self.score(node, rows, scan, visit),
                 })
             }
         }
@@ -313,12 +321,17 @@ impl Kind {
 }
 
 impl Leaf {
-    /// Shows each of these rows that has it, ascending, with how often it has it.
-    fn each(&self, index: &TextIndex, rows: &RowSet, show: &mut dyn FnMut(u32, u32)) -> Result<()> {
+    /// Calls `visit` with each of `rows` that matches, ascending, and the number of matches in it.
+    fn each(
+        &self,
+        index: &TextIndex,
+        rows: &RowSet,
+        visit: &mut dyn FnMut(u32, u32),
+    ) -> Result<()> {
         match &self.kind {
             Kind::Term(term) => {
                 let Some(postings) = index.postings(self.field, term)? else { return Ok(()) };
-                walk(&mut [postings], rows, |row, lists| show(row, lists[0].term_freq()));
+                intersect(&mut [postings], rows, |row, lists| visit(row, lists[0].term_freq()));
             }
             Kind::Phrase(terms, slop) => {
                 let mut lists = Vec::with_capacity(terms.len());
@@ -328,46 +341,48 @@ impl Leaf {
                         None => return Ok(()),
                     }
                 }
-                let mut places = vec![Vec::new(); terms.len()];
-                // As if all terms stood where the last one does.
-                let last = terms.last().map_or(0, |(place, _)| *place);
-                let shifts: Vec<u32> = terms.iter().map(|(place, _)| last - place).collect();
-                walk(&mut lists, rows, |row, lists| {
-                    for ((list, places), shift) in lists.iter_mut().zip(&mut places).zip(&shifts) {
-                        list.positions_with_offset(*shift, places);
+                let mut positions = vec![Vec::new(); terms.len()];
+                // Positions are shifted as if all terms stood at the position of the last one.
+                let last = terms.last().map_or(0, |(position, _)| *position);
+                let shifts: Vec<u32> = terms.iter().map(|(position, _)| last - position).collect();
+                intersect(&mut lists, rows, |row, lists| {
+                    for ((list, positions), shift) in
+                        lists.iter_mut().zip(&mut positions).zip(&shifts)
+                    {
+                        list.positions_with_offset(*shift, positions);
                     }
-                    let found = occurrences(&places, &shifts, *slop);
+                    let found = occurrences(&positions, &shifts, *slop);
                     if found > 0 {
-                        show(row, found);
+                        visit(row, found);
                     }
                 });
             }
             Kind::Prefix(start) => {
-                index.rows_of_prefix(self.field, start, rows)?.iter().for_each(|row| show(row, 1));
+                index.rows_of_prefix(self.field, start, rows)?.iter().for_each(|row| visit(row, 1));
             }
             Kind::Fuzzy(term, edits) => {
                 let found = index.rows_of_fuzzy(self.field, term, *edits, rows)?;
-                found.iter().for_each(|row| show(row, 1));
+                found.iter().for_each(|row| visit(row, 1));
             }
         }
         Ok(())
     }
 }
 
-/// How often terms stand at one place, or up to `slop` apart, each position used for one occurrence. `places` are
-/// positions that were moved by `shifts`; no two terms of an occurrence stand at one position.
-fn occurrences(places: &[Vec<u32>], shifts: &[u32], slop: u32) -> u32 {
-    let mut at = vec![0; places.len()];
+/// Number of times the terms stand at one position, or up to `slop` apart, each position used for one
+/// occurrence. `positions` were moved by `shifts`; no two terms of an occurrence stand at one position.
+fn occurrences(positions: &[Vec<u32>], shifts: &[u32], slop: u32) -> u32 {
+    let mut at = vec![0; positions.len()];
     let mut found = 0;
     loop {
         let now: Option<Vec<u32>> =
-            places.iter().zip(&at).map(|(places, &at)| places.get(at).copied()).collect();
+            positions.iter().zip(&at).map(|(positions, &at)| positions.get(at).copied()).collect();
         let Some(now) = now else { return found };
         let (Some(low), Some(high)) = (now.iter().min(), now.iter().max()) else { return found };
         let stands = |term: usize| now[term] - shifts.get(term).copied().unwrap_or(0);
         let twice = (0..now.len()).find(|&a| (0..a).any(|b| stands(a) == stands(b)));
         if high - low > slop {
-            let behind = now.iter().position(|place| place == low).unwrap_or(0);
+            let behind = now.iter().position(|position| position == low).unwrap_or(0);
             at[behind] += 1;
         } else if let Some(later) = twice {
             at[later] += 1;
@@ -399,7 +414,7 @@ mod tests {
 
     #[test]
     fn occurrences_of_phrases_are_counted() {
-        // Positions of each term, as they are in the text.
+        // Positions of each term in the text.
         for (positions, slop, expected) in [
             (vec![vec![0, 4, 8], vec![1, 9]], 0, 2),
             (vec![vec![0, 4, 8], vec![2, 8]], 0, 0),
@@ -408,17 +423,17 @@ mod tests {
             (vec![vec![0], vec![4], vec![2]], 3, 1),
             (vec![vec![], vec![2]], 9, 0),
             (vec![vec![0, 3, 6], vec![1, 4, 7]], 1, 3),
-            // A term that is in the phrase twice has to stand twice in the text.
+            // A term that occurs twice in the phrase has to occur twice in the text.
             (vec![vec![5], vec![5]], 1, 0),
             (vec![vec![5, 6], vec![5, 6]], 0, 1),
             (vec![vec![5, 6], vec![5, 6]], 1, 1),
             (vec![vec![5, 7], vec![5, 7]], 1, 1),
         ] {
             let last = positions.len() as u32 - 1;
-            let shifts: Vec<u32> = (0..=last).map(|place| last - place).collect();
+            let shifts: Vec<u32> = (0..=last).map(|position| last - position).collect();
             let moved = |(of, shift): (&Vec<u32>, &u32)| of.iter().map(|p| p + shift).collect();
-            let places: Vec<Vec<u32>> = positions.iter().zip(&shifts).map(moved).collect();
-            assert_eq!(occurrences(&places, &shifts, slop), expected, "{positions:?} {slop}");
+            let positions: Vec<Vec<u32>> = positions.iter().zip(&shifts).map(moved).collect();
+            assert_eq!(occurrences(&positions, &shifts, slop), expected, "{positions:?} {slop}");
         }
     }
 }

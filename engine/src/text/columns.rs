@@ -18,8 +18,8 @@ use serde_json::{Map, Value};
 use tantivy::columnar::{ColumnarReader, ColumnarWriter, DynamicColumn, NumericalValue};
 use tantivy::directory::FileSlice;
 
-use super::kept::Kept;
-use super::ordered::{Kind, PathColumns};
+use super::column_cache::ColumnCache;
+use super::sorted_columns::{Kind, PathColumns};
 use super::tantivy_error;
 use crate::error::{Error, Result, corrupt};
 use crate::limits::MAX_COLUMN_STRING_BYTES;
@@ -33,10 +33,10 @@ const MAX_EXACT_INTEGER: u64 = 1 << 53;
 /// one column a row; rows with a path beyond this many are residual.
 const MAX_COLUMNS: usize = 4_096;
 
-/// Bytes of sorted columns kept for each row of a segment: those of about thirty paths.
-const KEPT_BYTES_PER_ROW: usize = 256;
-/// Bytes of sorted columns that a segment may keep however few rows it has.
-const KEPT_BYTES_LEAST: usize = 1 << 20;
+/// Bytes of sorted columns cached for each row of a segment: those of about thirty paths.
+const CACHE_BYTES_PER_ROW: usize = 256;
+/// Bytes of sorted columns that a segment of any size may cache.
+const MIN_CACHE_BYTES: usize = 1 << 20;
 
 /// Writes the sections `payload/columns` and `payload/residual`.
 pub(crate) fn write_columns<'a>(
@@ -117,15 +117,15 @@ fn record(columns: &mut ColumnarWriter, row: u32, path: &str, leaf: &Value) {
     }
 }
 
-/// What a filter may ask of a segment beside its columns.
-pub(crate) trait Beside {
+/// The fields of a segment that a filter reads besides its columns.
+pub(crate) trait StoredFields {
     /// The stored payload of a row.
     fn payload(&self, row: u32) -> Result<Value>;
     /// The id of a row.
     fn id(&self, row: u32) -> Result<&str>;
     /// The row with an id.
     fn row_of(&self, id: &str) -> Result<Option<u32>>;
-    /// Rows of which a text has all the words; of the field, if one is named.
+    /// Rows with a text that has all the words, in `field` if one is named.
     fn rows_with(&self, field: Option<&str>, words: &str) -> Result<RowSet>;
 }
 
@@ -135,8 +135,8 @@ pub(crate) struct Columns {
     columns: ColumnarReader,
     residual: RowSet,
     rows: u32,
-    /// Columns that a filter has asked for.
-    kept: Kept,
+    /// Sorted columns that a filter has read.
+    cache: ColumnCache,
 }
 
 impl Columns {
@@ -150,8 +150,8 @@ impl Columns {
         let residual = segment.section(RESIDUAL)?;
         let residual = RowSet::from_bytes(rows, residual.all()?)
             .ok_or_else(|| corrupt(file, RESIDUAL, "not a row set of this segment"))?;
-        let kept = Kept::new(KEPT_BYTES_LEAST.max(rows as usize * KEPT_BYTES_PER_ROW));
-        Ok(Self { file: file.to_owned(), columns, residual, rows, kept })
+        let cache = ColumnCache::new(MIN_CACHE_BYTES.max(rows as usize * CACHE_BYTES_PER_ROW));
+        Ok(Self { file: file.to_owned(), columns, residual, rows, cache })
     }
 
     /// The rows of `alive` that the filter admits.
@@ -159,18 +159,18 @@ impl Columns {
         &self,
         filter: &Filter,
         alive: &Arc<RowSet>,
-        beside: &dyn Beside,
+        stored: &dyn StoredFields,
     ) -> Result<Arc<RowSet>> {
-        // Shared where it can be: at a million rows a copy takes longer than a walk.
+        // Shared instead of copied: at a million rows a copy takes longer than a graph walk.
         if matches!(filter, Filter::All) {
             return Ok(alive.clone());
         }
-        let mut evaluation = Evaluation { columns: self, beside, texts: Vec::new() };
+        let mut evaluation = Evaluation { columns: self, stored, texts: Vec::new() };
         let mut rows = evaluation.rows(filter)?;
         rows.intersect(alive);
         for row in self.residual.iter().filter(|&row| alive.contains(row)) {
-            let (payload, id) = (beside.payload(row)?, beside.id(row)?);
-            if filter.matches(&StoredRow { row, payload, id, texts: &evaluation.texts }) {
+            let (payload, id) = (stored.payload(row)?, stored.id(row)?);
+            if filter.matches(&ResidualRow { row, payload, id, texts: &evaluation.texts }) {
                 rows.insert(row);
             } else {
                 rows.remove(row);
@@ -184,26 +184,26 @@ impl Columns {
         &self,
         path: &str,
         wanted: &RowSet,
-        beside: &dyn Beside,
+        stored: &dyn StoredFields,
         tally: &mut Tally,
     ) -> Result<()> {
         if let Some(columns) = self.at(path)? {
-            let mut tell = |value, rows| tally.add(Key::of(&value), rows);
+            let mut visit = |value, rows| tally.add(Key::of(&value), rows);
             for kind in &columns.kinds {
-                kind.count_values(wanted, &mut tell).map_err(|e| tantivy_error(&self.file, e))?;
+                kind.count_values(wanted, &mut visit).map_err(|e| tantivy_error(&self.file, e))?;
             }
         }
-        // No column has anything of these rows.
+        // Columns hold no value of these rows.
         for row in self.residual.iter().filter(|&row| wanted.contains(row)) {
-            let payload = beside.payload(row)?;
+            let payload = stored.payload(row)?;
             Key::all_at(&payload, path).into_iter().for_each(|key| tally.add(key, 1));
         }
         Ok(())
     }
 
-    /// The columns of a path, by value; nothing where no row has a value.
+    /// The columns of a path, sorted by value; `None` if no row has a value.
     fn at(&self, path: &str) -> Result<Option<Arc<PathColumns>>> {
-        if let Some(known) = self.kept.get(path) {
+        if let Some(known) = self.cache.get(path) {
             return Ok(Some(known));
         }
         let failed = |e| tantivy_error(&self.file, e);
@@ -216,20 +216,20 @@ impl Columns {
         let sorted = PathColumns::new(columns, self.rows).ok_or_else(|| {
             corrupt(&self.file, COLUMNS, "a column that is not as they are written")
         })?;
-        // Sorted twice if two ask at once: no lock is held over it.
-        Ok(Some(self.kept.insert(path, sorted)))
+        // Two threads may both sort it: no lock is held over a sort.
+        Ok(Some(self.cache.insert(path, sorted)))
     }
 }
 
-/// A row that columns do not hold, as the predicate asks for it.
-struct StoredRow<'a> {
+/// A residual row, in the form that the predicate reads.
+struct ResidualRow<'a> {
     row: u32,
     payload: Value,
     id: &'a str,
     texts: &'a [Texts<'a>],
 }
 
-impl Row for StoredRow<'_> {
+impl Row for ResidualRow<'_> {
     fn payload(&self) -> &Value {
         &self.payload
     }
@@ -244,19 +244,18 @@ impl Row for StoredRow<'_> {
     }
 }
 
-/// Rows of which a text has some words; as right for rows that columns do not hold as for others.
+/// Rows whose text has some words; exact for residual rows as well.
 struct Texts<'a> {
     field: Option<&'a str>,
     words: &'a str,
     rows: RowSet,
 }
 
-/// A filter's way to a row set, right for all rows but the residual ones.
+/// The evaluation of a filter to a row set, exact for all rows but the residual ones.
 struct Evaluation<'a> {
     columns: &'a Columns,
-    beside: &'a dyn Beside,
-    /// Those that the filter has asked for so far; they are for residual rows, and where there are none
-    /// not kept.
+    stored: &'a dyn StoredFields,
+    /// The text clauses evaluated so far; kept only if there are residual rows, which need them.
     texts: Vec<Texts<'a>>,
 }
 
@@ -296,7 +295,7 @@ impl<'a> Evaluation<'a> {
                 Kind::Bools(_) | Kind::Numbers(_) => Ok(()),
             })?,
             Filter::Text { field, words } => {
-                let rows = self.beside.rows_with(field.as_deref(), words)?;
+                let rows = self.stored.rows_with(field.as_deref(), words)?;
                 if self.columns.residual.count() > 0 {
                     self.texts.push(Texts { field: field.as_deref(), words, rows: rows.clone() });
                 }
@@ -305,7 +304,7 @@ impl<'a> Evaluation<'a> {
             Filter::Ids(ids) => {
                 let mut rows = RowSet::empty(all);
                 for id in ids {
-                    rows.insert_all(self.beside.row_of(id)?.as_slice());
+                    rows.insert_all(self.stored.row_of(id)?.as_slice());
                 }
                 rows
             }
@@ -316,7 +315,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn at_least(&mut self, count: usize, parts: &'a [Filter]) -> Result<RowSet> {
-        // Clauses of a filter are fewer than this can count.
+        // A filter has fewer clauses than a `u16` counts.
         let mut admitted = vec![0u16; self.columns.rows as usize];
         for part in parts {
             for row in self.rows(part)?.iter() {
@@ -334,7 +333,7 @@ impl<'a> Evaluation<'a> {
         Ok(rows)
     }
 
-    /// What each column of a path adds to a row set.
+    /// The union of the rows that `add` takes from each column of a path.
     fn each_kind(
         &self,
         path: &str,
@@ -383,7 +382,7 @@ impl<'a> Evaluation<'a> {
         Ok(rows)
     }
 
-    /// Rows with a value between the bounds; only values of the bounds' own kind are.
+    /// Rows with a value between the bounds; only values of the bounds' kind compare.
     fn range(&self, path: &str, lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> Result<RowSet> {
         self.each_kind(path, |kind, rows| {
             match kind {
@@ -406,7 +405,8 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// The doubles between two numeric bounds; `None` when there are none, or a bound is no number.
+/// The least and the largest double between two numeric bounds; `None` if there is no double between
+/// them, or a bound is not a number.
 fn float_edges(lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> Option<(f64, f64)> {
     let low = match lower {
         Bound::Unbounded => f64::NEG_INFINITY,

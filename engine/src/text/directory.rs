@@ -1,5 +1,5 @@
-//! tantivy's view of a segment: its files are sections, and every byte is verified before it
-//! is handed over.
+//! tantivy's view of a segment: its files are sections, and every byte is verified before tantivy gets
+//! it.
 
 use std::fmt;
 use std::io;

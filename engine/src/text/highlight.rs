@@ -1,4 +1,4 @@
-//! The passage of a text that answers a query best, with what was found marked.
+//! The passage of a text that matches a query best, with the matched words marked.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use super::analyzer::Analysis;
 use super::query::TextQuery;
 use crate::schema::TextField;
 
-/// Share of a passage that stands before the first word found, so that it is read in its context.
+/// Share of a passage (one in this many) that precedes the first matched word, as context.
 const LEAD: usize = 4;
 
 /// A part of a passage.
@@ -24,8 +24,8 @@ pub struct Passage {
 }
 
 impl TextQuery {
-    /// The best passage of a text for the query, in parts that joined are the passage; nothing where no word
-    /// of it is looked for. `field` is the place of the indexed field whose terms the text gave.
+    /// The best passage of a text for the query, in parts that joined are the passage; empty if no word
+    /// of the text matches. `field` is the index of the text field that the text belongs to.
     pub(crate) fn passage(
         &self,
         text: &str,
@@ -60,10 +60,11 @@ impl TextQuery {
     }
 }
 
-/// Bytes of the best passage: with the most distinct terms found, then with the most words found, then the
-/// first; it begins and ends with a word. In one pass: both ends of a passage only go on.
+/// Byte range of the best passage: the most distinct terms, then the most matched words, then the
+/// first; it begins and ends with a word. One pass is enough, as both ends of the passage only move
+/// forward.
 fn best(text: &str, tokens: &[Token], found: &[bool], chars: usize) -> Option<(usize, usize)> {
-    // The characters before each word, and before its end.
+    // Characters before the start and before the end of each word.
     let mut counted = (0, 0);
     let mut before = |byte: usize| {
         let between = text.get(counted.0..byte).map_or(0, |part| part.chars().count());

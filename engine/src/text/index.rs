@@ -20,21 +20,22 @@ use tantivy::{
 
 use super::analyzer::Analysis;
 use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name};
-use super::postings::walk;
-use super::{SegmentText, tantivy_error};
+use super::postings::intersect;
+use super::{SegmentStatistics, tantivy_error};
 use crate::error::{Error, Result, corrupt};
 use crate::schema::TextField;
 use crate::segment::RowSet;
 
-/// Memory tantivy is told it may use for one segment; it never spills here, so this only sizes its
-/// first hash table.
+/// Memory budget of tantivy's writer for one segment; it never spills here, so the budget only sizes
+/// its first hash table.
 const WRITER_MEMORY_BYTES: usize = 256 << 20;
-/// The same for each row of a small segment: of a few rows, that table would cost more than the rows.
+/// Memory budget for each row of a small segment: for a few rows the full table would cost more than
+/// the rows.
 const WRITER_MEMORY_ROW_BYTES: usize = 32 << 10;
-/// Postings from which on a frontier is worth what it takes to make it.
-const FRONTIER_POSTINGS: u32 = 128;
-/// Terms of a segment whose frontiers are kept, at the most: a few megabytes.
-const MAX_FRONTIERS: usize = 1 << 15;
+/// Postings from which a list's impacts save more than they cost to compute.
+const IMPACTS_MIN_POSTINGS: u32 = 128;
+/// Most terms of a segment whose impacts are cached: a few megabytes.
+const MAX_CACHED_IMPACTS: usize = 1 << 15;
 /// Rows analyzed at once while a segment is built; bounds the tokens held in memory.
 const ANALYZE_BATCH: usize = 4_096;
 
@@ -51,15 +52,15 @@ fn tantivy_schema(fields: &[TextField]) -> TantivySchema {
 }
 
 /// Writes the sections of the text leg: tantivy's files, the exact token counts of every row, and
-/// the largest term frequency of each field. `text(row, field)` gives what is to be indexed. Not
-/// `parallel` where a search waits for it: the threads may be busy with a long merge.
+/// the largest term frequency of each field. `text(row, field)` gives the text to index. Not `parallel`
+/// where a search waits for it: the threads may be busy with a long merge.
 pub(crate) fn write_text(
     out: &mut SegmentWriter,
     fields: &[TextField],
     rows: u32,
     parallel: bool,
     text: &(dyn Fn(u32, usize) -> String + Sync),
-) -> Result<SegmentText> {
+) -> Result<SegmentStatistics> {
     let failed = |e| tantivy_error("a new segment", e);
     let ram = RamDirectory::create();
     let memory = WRITER_MEMORY_BYTES.min((rows as usize + 4) * WRITER_MEMORY_ROW_BYTES);
@@ -69,7 +70,7 @@ pub(crate) fn write_text(
         .single_segment_index_writer::<TantivyDocument>(ram.clone(), memory)
         .map_err(failed)?;
     let mut lengths: Vec<Vec<u32>> = vec![Vec::with_capacity(rows as usize); fields.len()];
-    let mut max_frequency = vec![0u32; fields.len()];
+    let mut max_term_freqs = vec![0u32; fields.len()];
     let analyses: Vec<Analysis> = fields.iter().map(|f| Analysis::new(&f.analyzer)).collect();
     let all: Vec<u32> = (0..rows).collect();
     for batch in all.chunks(ANALYZE_BATCH) {
@@ -90,40 +91,49 @@ pub(crate) fn write_text(
             let mut document = TantivyDocument::new();
             for (field, tokens) in row.into_iter().enumerate() {
                 lengths[field].push(tokens.tokens.len() as u32);
-                max_frequency[field] = max_frequency[field].max(most_frequent(&tokens));
+                let most = &mut max_term_freqs[field];
+                *most = (*most).max(most_frequent(&tokens));
                 document.add_pre_tokenized_text(Field::from_field_id(field as u32), tokens);
             }
             writer.add_document(document).map_err(failed)?;
         }
     }
     let index = writer.finalize().map_err(failed)?;
-    write_index(out, fields, rows, &index, &ram, (&lengths, &max_frequency))
+    let counts = TokenCounts { lengths: &lengths, max_term_freqs: &max_term_freqs };
+    write_index(out, fields, rows, &index, &ram, counts)
 }
 
-/// Writes a tantivy index of one segment, the token counts of each row by field, and the largest
-/// frequency of each field.
+/// Token counts of a new segment, by text field.
+pub(super) struct TokenCounts<'a> {
+    /// Tokens of each row.
+    pub(super) lengths: &'a [Vec<u32>],
+    /// Largest frequency of any term in any row.
+    pub(super) max_term_freqs: &'a [u32],
+}
+
+/// Writes the sections of a segment's text leg from a tantivy index of one segment and the counts.
 pub(super) fn write_index(
     out: &mut SegmentWriter,
     fields: &[TextField],
     rows: u32,
     index: &Index,
     ram: &RamDirectory,
-    (lengths, max_frequency): (&[Vec<u32>], &[u32]),
-) -> Result<SegmentText> {
+    TokenCounts { lengths, max_term_freqs }: TokenCounts<'_>,
+) -> Result<SegmentStatistics> {
     copy_files(out, index, ram)?;
     for (field, counts) in fields.iter().zip(lengths) {
         out.section(&lengths_section(&field.name), bytemuck::cast_slice(counts))?;
     }
-    let frequencies: Vec<u8> = max_frequency.iter().flat_map(|f| f.to_le_bytes()).collect();
-    out.section(FREQUENCIES, &frequencies)?;
-    Ok(SegmentText {
+    let frequencies: Vec<u8> = max_term_freqs.iter().flat_map(|f| f.to_le_bytes()).collect();
+    out.section(MAX_TERM_FREQS, &frequencies)?;
+    Ok(SegmentStatistics {
         live: rows,
         tokens: lengths.iter().map(|l| l.iter().map(|&n| u64::from(n)).sum()).collect(),
     })
 }
 
 /// Section with the largest term frequency of each indexed field.
-const FREQUENCIES: &str = "text/max-frequency";
+const MAX_TERM_FREQS: &str = "text/max-frequency";
 
 fn lengths_section(field: &str) -> String {
     format!("text/lengths/{field}")
@@ -175,25 +185,26 @@ fn copy_files(out: &mut SegmentWriter, index: &Index, ram: &RamDirectory) -> Res
 /// The inverted index of an open segment.
 pub(crate) struct TextIndex {
     file: String,
-    /// tantivy's handle, which it merges by.
+    /// tantivy's handle, which merges take.
     pub(super) handle: tantivy::Segment,
     reader: Reader,
     lengths: Vec<Section>,
-    max_frequency: Vec<u32>,
-    frontiers: RwLock<HashMap<(usize, String), Frontier>>,
+    max_term_freqs: Vec<u32>,
+    impacts: RwLock<HashMap<(usize, String), Impacts>>,
     rows: u32,
 }
 
-/// Frequencies of a term with the least length of the rows that have it so often, from the least on: no row
-/// scores higher than the best of these, whatever the average length is and the formula's constants are.
-type Frontier = Arc<[(u32, u32)]>;
+/// Frequencies of a term, ascending, each with the least length of the rows that have it this often
+/// (Lucene's competitive impacts). No row scores higher than the best of these, for any average length
+/// and any constants of the formula.
+type Impacts = Arc<[(u32, u32)]>;
 
-/// Tokens of a field of all rows.
+/// Token counts of a field, one for each row.
 #[derive(Clone, Copy)]
 pub(crate) struct Lengths<'a>(&'a [[u8; 4]]);
 
 impl Lengths<'_> {
-    /// Those of one row.
+    /// Tokens of one row.
     #[inline]
     pub(crate) fn of(&self, row: u32) -> u32 {
         self.0.get(row as usize).map_or(0, |b| u32::from_le_bytes(*b))
@@ -221,17 +232,17 @@ impl TextIndex {
             .iter()
             .map(|f| segment.section(&lengths_section(&f.name)))
             .collect::<lexivec_storage::Result<Vec<_>>>()?;
-        let frequencies = segment.section(FREQUENCIES)?;
-        let max_frequency: Vec<u32> =
+        let frequencies = segment.section(MAX_TERM_FREQS)?;
+        let max_term_freqs: Vec<u32> =
             frequencies.all()?.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)).collect();
         if lengths.iter().any(|l| l.len() != rows as usize * 4)
-            || max_frequency.len() != fields.len()
+            || max_term_freqs.len() != fields.len()
         {
             return Err(corrupt(file, "text/lengths", "not one count for each row"));
         }
         let handle = one.clone();
-        let frontiers = RwLock::default();
-        Ok(Self { file: file.to_owned(), handle, reader, lengths, max_frequency, frontiers, rows })
+        let impacts = RwLock::default();
+        Ok(Self { file: file.to_owned(), handle, reader, lengths, max_term_freqs, impacts, rows })
     }
 
     pub(crate) fn rows(&self) -> u32 {
@@ -249,7 +260,7 @@ impl TextIndex {
         self.read(field, term, IndexRecordOption::WithFreqs)
     }
 
-    /// As [`postings`](Self::postings), with the places of the term in each row.
+    /// Like [`postings`](Self::postings), with the positions of the term in each row.
     pub(crate) fn positions(&self, field: usize, term: &str) -> Result<Option<SegmentPostings>> {
         self.read(field, term, IndexRecordOption::WithFreqsAndPositions)
     }
@@ -264,7 +275,7 @@ impl TextIndex {
         self.inverted(field)?.read_postings(&term, what).map_err(|e| tantivy_error(&self.file, e))
     }
 
-    /// Rows among some with a term that begins so.
+    /// The rows of `among` with a term that begins with `start`.
     pub(crate) fn rows_of_prefix(
         &self,
         field: usize,
@@ -281,7 +292,8 @@ impl TextIndex {
         Ok(rows)
     }
 
-    /// Rows among some with a term so many edits away at the most; a swap of neighbours is one.
+    /// The rows of `among` with a term at most `edits` edits away; a swap of neighbouring characters is
+    /// one edit.
     pub(crate) fn rows_of_fuzzy(
         &self,
         field: usize,
@@ -313,12 +325,12 @@ impl TextIndex {
         let postings = inverted
             .read_postings_from_terminfo(term, IndexRecordOption::Basic)
             .map_err(|e| tantivy_error(&self.file, e))?;
-        walk(&mut [postings], among, |row, _| rows.insert(row));
+        intersect(&mut [postings], among, |row, _| rows.insert(row));
         Ok(())
     }
 
-    /// Rows of which one text has all the words; the text of the field, if one is named. None if analysis
-    /// leaves no word.
+    /// Rows with a text that has all the words, in `field` if one is named. No rows if analysis leaves
+    /// no word.
     pub(crate) fn rows_with(
         &self,
         fields: &[TextField],
@@ -326,63 +338,63 @@ impl TextIndex {
         words: &str,
     ) -> Result<RowSet> {
         let mut rows = RowSet::empty(self.rows);
-        for (place, settings) in fields.iter().enumerate() {
+        for (index, settings) in fields.iter().enumerate() {
             if field.is_some_and(|name| name != settings.name) {
                 continue;
             }
             let tokens = Analysis::new(&settings.analyzer).tokens(words);
-            let lists = tokens.iter().map(|token| self.postings(place, &token.text));
-            // One term that is nowhere is enough.
+            let lists = tokens.iter().map(|token| self.postings(index, &token.text));
+            // One term without postings is enough to exclude the field.
             if let Some(mut lists) = lists.collect::<Result<Option<Vec<_>>>>()? {
-                walk(&mut lists, &RowSet::full(self.rows), |row, _| rows.insert(row));
+                intersect(&mut lists, &RowSet::full(self.rows), |row, _| rows.insert(row));
             }
         }
         Ok(rows)
     }
 
     /// Live rows a term occurs in.
-    pub(crate) fn frequency(&self, field: usize, term: &str, alive: &RowSet) -> Result<u64> {
+    pub(crate) fn doc_freq(&self, field: usize, term: &str, alive: &RowSet) -> Result<u64> {
         if alive.is_full() {
             let key = Term::from_field_text(Field::from_field_id(field as u32), term);
-            let frequency =
+            let doc_freq =
                 self.inverted(field)?.doc_freq(&key).map_err(|e| tantivy_error(&self.file, e))?;
-            return Ok(u64::from(frequency));
+            return Ok(u64::from(doc_freq));
         }
         let mut live = 0;
         if let Some(postings) = self.postings(field, term)? {
-            walk(&mut [postings], alive, |_, _| live += 1);
+            intersect(&mut [postings], alive, |_, _| live += 1);
         }
         Ok(live)
     }
 
-    /// Tokens of a field of all rows, exactly.
+    /// Exact token counts of a field, one for each row.
     pub(crate) fn lengths(&self, field: usize) -> Result<Lengths<'_>> {
         let bytes = self.lengths.get(field).map_or(Ok(&[][..]), |lengths| lengths.all())?;
         Ok(Lengths(bytes.as_chunks::<4>().0))
     }
 
-    /// No term of this field occurs more often in any row.
-    pub(crate) fn max_frequency(&self, field: usize) -> u32 {
-        self.max_frequency.get(field).copied().unwrap_or(0)
+    /// The largest frequency of any term of a field in any row.
+    pub(crate) fn max_term_freq(&self, field: usize) -> u32 {
+        self.max_term_freqs.get(field).copied().unwrap_or(0)
     }
 
-    /// The most a term of these postings can make of a row. Where it has many it is found once, in a pass
-    /// over them, and kept.
-    pub(crate) fn frontier(
+    /// The impacts of a term, which bound its contribution to any score. For a long list they are
+    /// computed once, in one pass, and cached.
+    pub(crate) fn impacts(
         &self,
         field: usize,
         term: &str,
         postings: &SegmentPostings,
-    ) -> Result<Frontier> {
-        let most = self.max_frequency(field);
-        // A row has at least as many tokens as the term has occurrences in it, and of such rows the one
-        // where it is the most frequent has the highest score.
-        let loose = || Frontier::from([(most, most)]);
-        if postings.doc_freq() < FRONTIER_POSTINGS {
+    ) -> Result<Impacts> {
+        let most = self.max_term_freq(field);
+        // A row has at least as many tokens as occurrences of the term, and of such rows the one with
+        // the highest frequency has the highest score.
+        let loose = || Impacts::from([(most, most)]);
+        if postings.doc_freq() < IMPACTS_MIN_POSTINGS {
             return Ok(loose());
         }
         let key = (field, term.to_owned());
-        if let Some(known) = self.frontiers.read().get(&key) {
+        if let Some(known) = self.impacts.read().get(&key) {
             return Ok(known.clone());
         }
         let lengths = self.lengths(field)?;
@@ -394,20 +406,20 @@ impl TextIndex {
             *known = length.min(*known);
             postings.advance();
         }
-        let frontier: Frontier = least.into_iter().collect();
-        let mut frontiers = self.frontiers.write();
-        if frontiers.len() < MAX_FRONTIERS {
-            frontiers.insert(key, frontier.clone());
+        let impacts: Impacts = least.into_iter().collect();
+        let mut cached = self.impacts.write();
+        if cached.len() < MAX_CACHED_IMPACTS {
+            cached.insert(key, impacts.clone());
         }
-        Ok(frontier)
+        Ok(impacts)
     }
 
     /// Takes a row that is no longer alive out of the statistics.
-    pub(crate) fn forget(&self, row: u32, statistics: &mut SegmentText) -> Result<()> {
+    pub(crate) fn subtract_row(&self, row: u32, statistics: &mut SegmentStatistics) -> Result<()> {
         statistics.live = statistics.live.saturating_sub(1);
         for (field, sum) in statistics.tokens.iter_mut().enumerate() {
             let Some(lengths) = self.lengths.get(field) else { continue };
-            // One block is verified, not all.
+            // Only the block of this row is verified.
             let lengths = Lengths(lengths.records(4, &[row])?.as_chunks::<4>().0);
             *sum = sum.saturating_sub(u64::from(lengths.of(row)));
         }
@@ -415,28 +427,28 @@ impl TextIndex {
     }
 
     /// Live rows and their tokens.
-    pub(crate) fn statistics(&self, alive: &RowSet) -> Result<SegmentText> {
+    pub(crate) fn statistics(&self, alive: &RowSet) -> Result<SegmentStatistics> {
         let mut tokens = vec![0u64; self.lengths.len()];
         for (field, sum) in tokens.iter_mut().enumerate() {
             let lengths = self.lengths(field)?;
             *sum = alive.iter().map(|row| u64::from(lengths.of(row))).sum();
         }
-        Ok(SegmentText { live: alive.count(), tokens })
+        Ok(SegmentStatistics { live: alive.count(), tokens })
     }
 
-    /// Checks against the texts: as many tokens of each row as analysis gives, in the lengths and over
-    /// all postings, and no frequency above the one recorded as the largest.
+    /// Checks the index against the texts: the token count of each row equals that of its analysis, in
+    /// the lengths and in all postings, and no frequency is above the recorded largest one.
     pub(crate) fn check(
         &self,
         fields: &[TextField],
         text: &dyn Fn(u32, &str) -> Result<String>,
     ) -> Result<()> {
-        for (place, field) in fields.iter().enumerate() {
+        for (index, field) in fields.iter().enumerate() {
             let bad =
                 |detail: String| Err(corrupt(&self.file, &lengths_section(&field.name), detail));
             let mut analysis = Analysis::new(&field.analyzer);
             let mut posted = vec![0u64; self.rows as usize];
-            let inverted = self.inverted(place)?;
+            let inverted = self.inverted(index)?;
             let failed = |e: std::io::Error| tantivy_error(&self.file, e);
             let mut terms = inverted.terms().stream().map_err(failed)?;
             while terms.advance() {
@@ -444,14 +456,14 @@ impl TextIndex {
                     .read_postings_from_terminfo(terms.value(), IndexRecordOption::WithFreqs)
                     .map_err(failed)?;
                 while postings.doc() < self.rows {
-                    if postings.term_freq() > self.max_frequency(place) {
+                    if postings.term_freq() > self.max_term_freq(index) {
                         return bad("a term is more frequent than the largest frequency".to_owned());
                     }
                     posted[postings.doc() as usize] += u64::from(postings.term_freq());
                     postings.advance();
                 }
             }
-            let lengths = self.lengths(place)?;
+            let lengths = self.lengths(index)?;
             for (row, posted) in (0..self.rows).zip(posted) {
                 let tokens = analysis.tokens(&text(row, &field.name)?).len() as u64;
                 let length = u64::from(lengths.of(row));
@@ -465,7 +477,7 @@ impl TextIndex {
         Ok(())
     }
 
-    /// tantivy's reader, so that a test can have its scorer judge ours.
+    /// tantivy's reader, so that a test compares its scorer with ours.
     #[cfg(test)]
     pub(super) fn reader(&self) -> &Reader {
         &self.reader

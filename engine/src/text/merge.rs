@@ -6,8 +6,8 @@ use tantivy::fastfield::{AliveBitSet, write_alive_bitset};
 use tantivy::indexer::merge_filtered_segments;
 use tantivy::{BitSet, IndexSettings};
 
-use super::index::write_index;
-use super::{SegmentText, TextIndex, tantivy_error};
+use super::index::{TokenCounts, write_index};
+use super::{SegmentStatistics, TextIndex, tantivy_error};
 use crate::error::{Error, Result};
 use crate::schema::TextField;
 use crate::segment::RowSet;
@@ -18,7 +18,7 @@ pub(crate) fn merge_text(
     out: &mut SegmentWriter,
     fields: &[TextField],
     inputs: &[(&TextIndex, &RowSet)],
-) -> Result<SegmentText> {
+) -> Result<SegmentStatistics> {
     let failed = |e| tantivy_error("a merged segment", e);
     let handles: Vec<_> = inputs.iter().map(|(index, _)| index.handle.clone()).collect();
     let alive = inputs.iter().map(|(_, rows)| bits(rows)).collect::<Result<Vec<_>>>()?;
@@ -30,15 +30,16 @@ pub(crate) fn merge_text(
     let mut frequencies = vec![0; fields.len()];
     for (field, (lengths, most)) in lengths.iter_mut().zip(&mut frequencies).enumerate() {
         for (index, alive) in inputs {
-            *most = index.max_frequency(field).max(*most);
+            *most = index.max_term_freq(field).max(*most);
             let counted = index.lengths(field)?;
             lengths.extend(alive.iter().map(|row| counted.of(row)));
         }
     }
-    write_index(out, fields, rows, &merged, &ram, (&lengths, &frequencies))
+    let counts = TokenCounts { lengths: &lengths, max_term_freqs: &frequencies };
+    write_index(out, fields, rows, &merged, &ram, counts)
 }
 
-/// The live rows as tantivy wants them; nothing where all are.
+/// The live rows in tantivy's form; `None` if all are live.
 fn bits(rows: &RowSet) -> Result<Option<AliveBitSet>> {
     if rows.is_full() {
         return Ok(None);

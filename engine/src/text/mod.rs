@@ -1,4 +1,4 @@
-//! The text leg of one segment; the only door to tantivy.
+//! The text leg of one segment; the only module that uses tantivy.
 //!
 //! tantivy brings the inverted index (term dictionary, postings with positions) and the payload
 //! columns. Scoring is ours (`score`): its block-max pruning rests on block maxima computed with
@@ -7,26 +7,26 @@
 
 mod analyzer;
 mod clauses;
+mod column_cache;
 mod columns;
 mod directory;
 mod highlight;
 mod index;
-mod kept;
 mod merge;
-mod ordered;
 mod postings;
 mod query;
 mod score;
+mod sorted_columns;
 mod statistics;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use columns::{Beside, Columns, write_columns};
+pub(crate) use columns::{Columns, StoredFields, write_columns};
 pub use highlight::Passage;
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::merge_text;
-pub(crate) use query::{Meaning, TextQuery};
-pub(crate) use statistics::{SegmentText, Statistics};
+pub(crate) use query::{QueryContext, TextQuery};
+pub(crate) use statistics::{SegmentStatistics, Statistics};
 
 use crate::error::Error;
 

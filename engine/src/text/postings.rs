@@ -1,34 +1,34 @@
-//! Going through postings: to one row, or through all rows that some lists have in common.
+//! Iteration over postings: seeking to one row, and intersecting several lists.
 
 use tantivy::DocSet;
 
 use crate::segment::RowSet;
 
-/// The wanted rows drive instead of the postings when they are fewer than this share (1/8) of them: a
-/// seek costs about as much as eight steps.
+/// Cost of a seek in steps. The wanted rows drive the iteration instead of the postings when there are
+/// fewer than an eighth as many of them.
 pub(super) const SEEK_COST: u64 = 8;
 
-/// Moves postings on to a row; true if the term occurs in it.
+/// Advances postings to a row; true if the term occurs in it.
 #[inline]
-pub(super) fn reach(postings: &mut impl DocSet, row: u32) -> bool {
-    // A seek must not go back.
+pub(super) fn seek_to(postings: &mut impl DocSet, row: u32) -> bool {
+    // A seek must not go backwards.
     if postings.doc() < row {
         postings.seek(row);
     }
     postings.doc() == row
 }
 
-/// Shows each row among some that all lists have, ascending.
+/// Calls `visit` with each row of `among` that all lists contain, ascending.
 #[inline]
-pub(super) fn walk<P: DocSet>(
+pub(super) fn intersect<P: DocSet>(
     lists: &mut [P],
     among: &RowSet,
-    mut show: impl FnMut(u32, &mut [P]),
+    mut visit: impl FnMut(u32, &mut [P]),
 ) {
     let least = lists.iter().map(|list| u64::from(list.size_hint())).min().unwrap_or(0);
     let mut offer = |row: u32, lists: &mut [P]| {
-        if lists.iter_mut().all(|list| reach(list, row)) {
-            show(row, lists);
+        if lists.iter_mut().all(|list| seek_to(list, row)) {
+            visit(row, lists);
         }
     };
     if u64::from(among.count()) * SEEK_COST < least {

@@ -1,4 +1,4 @@
-//! A question to the text leg, made ready for all segments of a generation.
+//! A query of the text leg, prepared for all segments of a generation.
 
 use lexivec_query::explain::TermScore;
 use lexivec_query::query_string;
@@ -8,44 +8,44 @@ use super::clauses::{ClauseQuery, Compiler};
 use super::index::TextIndex;
 use super::score::{FieldNorms, WordQuery};
 use super::statistics::Statistics;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::schema::TextField;
 use crate::segment::RowSet;
 
 /// A text query.
 pub(crate) enum TextQuery {
-    /// Words, whatever signs are among them.
+    /// Plain words; signs among them have no meaning.
     Words(WordQuery),
     /// The query language.
     Clauses(ClauseQuery),
 }
 
-/// What a query means in a generation.
-pub(crate) struct Meaning<'a> {
+/// The schema and statistics of a generation that a query is prepared with.
+pub(crate) struct QueryContext<'a> {
     pub(crate) fields: &'a [TextField],
     pub(crate) bm25: Bm25,
     pub(crate) statistics: &'a Statistics,
 }
 
 impl TextQuery {
-    /// Reads a text; `frequency` counts the live rows that have a term of a field.
+    /// Parses a text; `doc_freq` returns the number of live rows that have a term of a field.
     pub(crate) fn new(
         text: &str,
         syntax: Syntax,
-        meaning: &Meaning<'_>,
-        frequency: impl Fn(usize, &str) -> Result<u64>,
+        context: &QueryContext<'_>,
+        doc_freq: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<Self> {
-        let Meaning { fields, bm25, statistics } = *meaning;
+        let QueryContext { fields, bm25, statistics } = *context;
         let norms = |field| FieldNorms::new(bm25, statistics.average_length(field));
         let norms = (0..fields.len()).map(norms).collect();
         Ok(match syntax {
             Syntax::Words => {
-                Self::Words(WordQuery::new(text, fields, norms, statistics, frequency)?)
+                Self::Words(WordQuery::new(text, fields, norms, statistics, doc_freq)?)
             }
             Syntax::QueryString => {
                 let clauses = query_string::parse(text)?;
-                let compiler = Compiler { fields, statistics, frequency };
+                let compiler = Compiler { fields, statistics, doc_freq };
                 Self::Clauses(compiler.query(&clauses, norms)?)
             }
         })
@@ -58,15 +58,15 @@ impl TextQuery {
         wanted: &RowSet,
         k: usize,
         rank: impl Fn(u32) -> Result<u32>,
-        time: Time,
+        deadline: Deadline,
     ) -> Result<Vec<(u32, f64)>> {
         match self {
-            Self::Words(query) => query.search(index, wanted, k, rank, time),
-            Self::Clauses(query) => query.search(index, wanted, k, rank, time),
+            Self::Words(query) => query.search(index, wanted, k, rank, deadline),
+            Self::Clauses(query) => query.search(index, wanted, k, rank, deadline),
         }
     }
 
-    /// True if a term of a field is one of those looked for.
+    /// True if the query matches this term of a field.
     pub(super) fn looks_for(&self, field: usize, term: &str) -> bool {
         match self {
             Self::Words(query) => query.looks_for(field, term),
@@ -74,7 +74,7 @@ impl TextQuery {
         }
     }
 
-    /// What each part adds to the score of one row, in the order in which it is added up.
+    /// The contribution of each part to the score of one row, in the order in which they are added up.
     pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
         match self {
             Self::Words(query) => query.explain(index, row),

@@ -4,7 +4,7 @@
 //! `count * idf * tf / (tf + k1 * (1 - b + b * length / average))` in double precision, with exact
 //! lengths (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
 //! 2009, in Lucene's form). Pruning: Turtle and Flood, "Query evaluation: strategies and
-//! optimizations", 1995; list by list over a window of rows, whose contributions stay in the nearest cache.
+//! optimizations", 1995; list by list over a window of rows, whose contributions stay in the L1 cache.
 
 use lexivec_query::explain::TermScore;
 use lexivec_query::request::Bm25;
@@ -13,9 +13,9 @@ use tantivy::postings::SegmentPostings;
 
 use super::analyzer::Analysis;
 use super::index::{Lengths, TextIndex, term_frequency};
-use super::postings::{SEEK_COST, reach};
+use super::postings::{SEEK_COST, seek_to};
 use super::statistics::Statistics;
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::schema::TextField;
 use crate::segment::{BestRows, RowSet};
@@ -23,13 +23,13 @@ use crate::segment::{BestRows, RowSet};
 /// Upper bounds are raised by this much before they prune: they are sums in another order than
 /// the scores, and may differ from them in the last bits.
 const BOUND_SLACK: f64 = 1.0 + 1e-9;
-/// Contributions of a window, at the most: 32 KiB, what the nearest cache holds.
+/// Most contributions of a window: 32 KiB, the size of an L1 cache.
 const WINDOW_PARTS: usize = 4_096;
-/// Rows of a window, at the least and at the most.
+/// Fewest and most rows of a window.
 const WINDOW_ROWS: [usize; 2] = [64, 1_024];
-/// Lengths whose part of the formula is computed once for a query.
+/// Row lengths below this have their length normalisation computed once for a query.
 const SHORT: usize = 128;
-/// Postings from which on what a single occurrence adds is computed once for all of these lengths.
+/// Postings from which the contribution of a single occurrence is computed once for all of these lengths.
 const ONCE_POSTINGS: u32 = 512;
 
 /// Plain words: distinct terms, in the order in which their contributions are added.
@@ -47,7 +47,7 @@ struct QueryTerm {
     idf: f64,
 }
 
-/// What the length of a field's text does to a score: `k1 * (1 - b + b * length / average)`.
+/// Length normalisation of a field: `k1 * (1 - b + b * length / average)`.
 pub(super) struct FieldNorms {
     bm25: Bm25,
     average: f64,
@@ -73,7 +73,7 @@ impl FieldNorms {
 }
 
 impl QueryTerm {
-    /// What the term adds to the score of a row with this frequency.
+    /// The term's contribution to the score of a row with this frequency.
     #[inline]
     fn contribution(&self, tf: u32, norm: f64) -> f64 {
         let tf = f64::from(tf);
@@ -82,13 +82,13 @@ impl QueryTerm {
 }
 
 impl WordQuery {
-    /// Analyzes the words for every field; `frequency` counts the live rows that have a term.
+    /// Analyzes the words for every field; `doc_freq` returns the number of live rows that have a term.
     pub(super) fn new(
         words: &str,
         fields: &[TextField],
         norms: Vec<FieldNorms>,
         statistics: &Statistics,
-        frequency: impl Fn(usize, &str) -> Result<u64>,
+        doc_freq: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<Self> {
         let mut terms: Vec<QueryTerm> = Vec::new();
         for (field, settings) in fields.iter().enumerate() {
@@ -98,7 +98,7 @@ impl WordQuery {
                     known.count += 1.0;
                     continue;
                 }
-                let found = frequency(field, &token.text)?;
+                let found = doc_freq(field, &token.text)?;
                 if found > 0 {
                     terms.push(QueryTerm {
                         field,
@@ -128,28 +128,28 @@ impl WordQuery {
         wanted: &RowSet,
         k: usize,
         rank: impl Fn(u32) -> Result<u32>,
-        time: Time,
+        deadline: Deadline,
     ) -> Result<Vec<(u32, f64)>> {
         let mut lists = Vec::with_capacity(self.terms.len());
-        for (place, term) in self.terms.iter().enumerate() {
+        for (term_index, term) in self.terms.iter().enumerate() {
             let Some(norms) = self.fields.get(term.field) else { continue };
             if let Some(postings) = index.postings(term.field, &term.text)? {
                 let lengths = index.lengths(term.field)?;
                 let (bound, once) = (f64::INFINITY, Vec::new());
-                lists.push(List { place, term, norms, lengths, postings, bound, once });
+                lists.push(List { term_index, term, norms, lengths, postings, bound, once });
             }
         }
         let mut best = BestRows::new(k, rank);
         let total: u64 = lists.iter().map(|l| u64::from(l.postings.doc_freq())).sum();
-        let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted, time };
+        let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted, deadline };
         if u64::from(wanted.count()) * SEEK_COST < total {
             scorer.drive_by_filter(lists, &mut best)?;
         } else {
             for list in &mut lists {
                 let QueryTerm { field, text, .. } = list.term;
-                let frontier = index.frontier(*field, text, &list.postings)?;
+                let impacts = index.impacts(*field, text, &list.postings)?;
                 let adds = |&(tf, length): &(u32, u32)| self.contribution(list.term, tf, length);
-                list.bound = frontier.iter().map(adds).fold(0.0, f64::max);
+                list.bound = impacts.iter().map(adds).fold(0.0, f64::max);
                 if list.postings.doc_freq() >= ONCE_POSTINGS {
                     let adds = |&norm: &f64| list.term.contribution(1, norm);
                     list.once = list.norms.short.iter().map(adds).collect();
@@ -167,7 +167,7 @@ impl WordQuery {
             let Some(mut postings) = index.postings(term.field, &term.text)? else {
                 continue;
             };
-            if reach(&mut postings, row) {
+            if seek_to(&mut postings, row) {
                 let tf = term_frequency(&postings);
                 let length = index.lengths(term.field)?.of(row);
                 parts.push(TermScore {
@@ -186,18 +186,18 @@ impl WordQuery {
 
 /// The postings of one term, and the most it can add to any score.
 struct List<'a> {
-    place: usize,
+    term_index: usize,
     term: &'a QueryTerm,
     norms: &'a FieldNorms,
     lengths: Lengths<'a>,
     postings: SegmentPostings,
     bound: f64,
-    /// By length, what a single occurrence adds.
+    /// Contribution of a single occurrence, by row length.
     once: Vec<f64>,
 }
 
 impl List<'_> {
-    /// What the term adds to the score of the row the postings are at.
+    /// The term's contribution to the score of the row at which the postings are.
     #[inline]
     fn part(&self) -> f64 {
         let (length, tf) = (self.lengths.of(self.postings.doc()), term_frequency(&self.postings));
@@ -213,11 +213,11 @@ struct Window {
     start: u32,
     rows: usize,
     terms: usize,
-    /// By row, and by the terms' places in the query; 0 where there is none.
+    /// Contributions by row, then by the term's index in the query; 0 for a term that the row lacks.
     parts: Vec<f64>,
-    /// By row, in the order in which lists were gone through.
+    /// Sums by row, in the order in which the lists were read.
     sums: Vec<f64>,
-    /// A bit for each row that has some.
+    /// A bit for each row with a contribution.
     touched: Vec<u64>,
 }
 
@@ -235,7 +235,7 @@ impl Window {
         }
     }
 
-    /// Takes in what a list has for the rows, of those `wanted`.
+    /// Adds the contributions of a list to the window's rows that are `wanted`.
     #[inline]
     fn gather(&mut self, list: &mut List<'_>, wanted: Option<&RowSet>) {
         let end = self.start.saturating_add(self.rows as u32);
@@ -243,7 +243,7 @@ impl Window {
         while row < end {
             if wanted.is_none_or(|wanted| wanted.contains(row)) {
                 let (slot, part) = ((row - self.start) as usize, list.part());
-                self.parts[slot * self.terms + list.place] = part;
+                self.parts[slot * self.terms + list.term_index] = part;
                 self.sums[slot] += part;
                 self.touched[slot / 64] |= 1 << (slot % 64);
             }
@@ -251,7 +251,7 @@ impl Window {
         }
     }
 
-    /// The next row that has some, taken out.
+    /// Removes and returns the next row with a contribution.
     fn pop(&mut self, word: usize) -> Option<usize> {
         let bits = self.touched.get_mut(word).filter(|bits| **bits != 0)?;
         let slot = bits.trailing_zeros() as usize;
@@ -273,7 +273,7 @@ struct Scorer<'a> {
     terms: usize,
     rows: u32,
     wanted: &'a RowSet,
-    time: Time,
+    deadline: Deadline,
 }
 
 impl Scorer<'_> {
@@ -288,9 +288,9 @@ impl Scorer<'_> {
             let mut any = false;
             parts.fill(0.0);
             for list in &mut lists {
-                if reach(&mut list.postings, row) {
+                if seek_to(&mut list.postings, row) {
                     any = true;
-                    parts[list.place] = list.part();
+                    parts[list.term_index] = list.part();
                 }
             }
             if any {
@@ -300,14 +300,14 @@ impl Scorer<'_> {
         Ok(())
     }
 
-    /// Goes through the postings window by window; lists whose bounds together cannot reach the k-th score
-    /// are only asked about rows that the others bring.
+    /// Reads the postings window by window; lists whose bounds together cannot reach the k-th score are
+    /// read only for rows that the other lists contain.
     fn drive_by_postings<R: Fn(u32) -> Result<u32>>(
         &self,
         mut lists: Vec<List<'_>>,
         best: &mut BestRows<R>,
     ) -> Result<()> {
-        lists.sort_by(|a, b| a.bound.total_cmp(&b.bound).then(a.place.cmp(&b.place)));
+        lists.sort_by(|a, b| a.bound.total_cmp(&b.bound).then(a.term_index.cmp(&b.term_index)));
         let bounds: Vec<f64> = lists
             .iter()
             .scan(0.0, |sum, l| {
@@ -323,7 +323,7 @@ impl Scorer<'_> {
             let Some(start) = next.filter(|&row| row < self.rows) else {
                 return Ok(());
             };
-            self.time.look()?;
+            self.deadline.check()?;
             window.start = start;
             lists[essential..].iter_mut().for_each(|list| window.gather(list, some));
             let before = essential;
@@ -346,7 +346,7 @@ impl Scorer<'_> {
     }
 }
 
-/// Adds what the pruned lists have for a row; false as soon as it cannot enter any more.
+/// Adds the contributions of the pruned lists to a row; false as soon as the row cannot enter the best ones.
 #[inline]
 fn complete(
     window: &mut Window,
@@ -362,9 +362,9 @@ fn complete(
         if low(bounds[i], sum) {
             return false;
         }
-        if reach(&mut list.postings, row) {
+        if seek_to(&mut list.postings, row) {
             let part = list.part();
-            window.parts_of(slot)[list.place] = part;
+            window.parts_of(slot)[list.term_index] = part;
             sum += part;
         }
     }

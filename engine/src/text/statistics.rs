@@ -9,15 +9,15 @@ use tantivy::schema::Field;
 use crate::error::{Result, corrupt};
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_FIELDS};
 
-/// What one segment adds to the statistics: its live rows and their tokens, per indexed field.
+/// The counts that one segment adds to the statistics: its live rows and their tokens, per indexed field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SegmentText {
+pub(crate) struct SegmentStatistics {
     pub(crate) live: u32,
     /// Tokens of the live rows, per indexed field.
     pub(crate) tokens: Vec<u64>,
 }
 
-impl SegmentText {
+impl SegmentStatistics {
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let mut out = Encoder::new();
         out.u32(self.live);
@@ -55,7 +55,10 @@ pub(crate) struct Statistics {
 }
 
 impl Statistics {
-    pub(crate) fn sum<'a>(fields: usize, segments: impl Iterator<Item = &'a SegmentText>) -> Self {
+    pub(crate) fn sum<'a>(
+        fields: usize,
+        segments: impl Iterator<Item = &'a SegmentStatistics>,
+    ) -> Self {
         let mut all = Self { live: 0, tokens: vec![0; fields] };
         for segment in segments {
             all.live += u64::from(segment.live);
@@ -66,26 +69,26 @@ impl Statistics {
         all
     }
 
-    /// Mean tokens of a field over all live rows; 1 where there are none, as nothing is divided
-    /// by it then.
+    /// Mean tokens of a field over all live rows; 1 if there are no tokens, as nothing is divided by it
+    /// then.
     pub(crate) fn average_length(&self, field: usize) -> f64 {
         let tokens = self.tokens.get(field).copied().unwrap_or(0);
         if tokens == 0 { 1.0 } else { tokens as f64 / self.live as f64 }
     }
 
-    /// Inverse document frequency of a term that `frequency` live rows have:
+    /// Inverse document frequency of a term that `doc_freq` live rows have:
     /// ln(1 + (N - n + 0.5) / (n + 0.5)), as Lucene has it.
-    pub(crate) fn idf(&self, frequency: u64) -> f64 {
-        let (n, all) = (frequency as f64, self.live as f64);
+    pub(crate) fn idf(&self, doc_freq: u64) -> f64 {
+        let (n, all) = (doc_freq as f64, self.live as f64);
         (1.0 + (all - n + 0.5) / (n + 0.5)).ln()
     }
 }
 
-/// The statistics as tantivy asks for them, so that its own scorer can judge ours.
+/// The statistics in the form that tantivy's scorer reads, so that a test compares it with ours.
 #[cfg(test)]
 pub(crate) struct Provider<'a> {
     pub(crate) statistics: &'a Statistics,
-    pub(crate) frequency: &'a dyn Fn(&tantivy::Term) -> tantivy::Result<u64>,
+    pub(crate) doc_freq: &'a dyn Fn(&tantivy::Term) -> tantivy::Result<u64>,
 }
 
 #[cfg(test)]
@@ -99,7 +102,7 @@ impl Bm25StatisticsProvider for Provider<'_> {
     }
 
     fn doc_freq(&self, term: &tantivy::Term) -> tantivy::Result<u64> {
-        (self.frequency)(term)
+        (self.doc_freq)(term)
     }
 }
 
@@ -111,8 +114,8 @@ mod tests {
     fn impossible_counts_are_damage() {
         let most = 3 * MAX_DOCUMENT_BYTES as u64;
         for (tokens, readable) in [(0, true), (most, true), (most + 1, false), (u64::MAX, false)] {
-            let written = SegmentText { live: 3, tokens: vec![1, tokens] };
-            let read = SegmentText::from_bytes("file", &written.to_bytes(), 2);
+            let written = SegmentStatistics { live: 3, tokens: vec![1, tokens] };
+            let read = SegmentStatistics::from_bytes("file", &written.to_bytes(), 2);
             assert_eq!(read.ok(), readable.then_some(written), "{tokens}");
         }
     }

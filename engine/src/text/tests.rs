@@ -14,11 +14,11 @@ use tantivy::query::{BooleanQuery, EnableScoring, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Term};
 
-use super::columns::{Beside, Columns, write_columns};
+use super::columns::{Columns, StoredFields, write_columns};
 use super::index::{TextIndex, write_text};
-use super::query::{Meaning, TextQuery};
+use super::query::{QueryContext, TextQuery};
 use super::statistics::{Provider, Statistics};
-use crate::deadline::Time;
+use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::schema::{Analyzer, TextField};
 use crate::segment::RowSet;
@@ -53,10 +53,10 @@ impl Fixture {
 
     fn read(&self, words: &str, syntax: Syntax) -> crate::Result<TextQuery> {
         let alive = RowSet::full(self.index.rows());
-        let frequency = |field, term: &str| self.index.frequency(field, term, &alive);
+        let doc_freq = |field, term: &str| self.index.doc_freq(field, term, &alive);
         let (fields, statistics) = (&self.fields, &self.statistics);
-        let meaning = Meaning { fields, bm25: Bm25::default(), statistics };
-        TextQuery::new(words, syntax, &meaning, frequency)
+        let context = QueryContext { fields, bm25: Bm25::default(), statistics };
+        TextQuery::new(words, syntax, &context, doc_freq)
     }
 
     /// Every row's score, from the ledger of its terms.
@@ -167,7 +167,7 @@ proptest! {
         }
         // Ranks run against the rows, so that ties are not decided by the row by chance.
         let found = query
-            .search(&fixture.index, &wanted, k, |row| Ok(rows - row), Time::Endless)
+            .search(&fixture.index, &wanted, k, |row| Ok(rows - row), Deadline::NEVER)
             .expect("searched");
         let mut expected: Vec<(u32, f64)> =
             fixture.scores(&query).into_iter().filter(|(row, _)| wanted.contains(*row)).collect();
@@ -187,7 +187,7 @@ proptest! {
         let query = fixture.read(said, Syntax::QueryString).expect("a query");
         let wanted = RowSet::full(rows);
         let found =
-            query.search(&fixture.index, &wanted, rows as usize, Ok, Time::Endless).expect("searched");
+            query.search(&fixture.index, &wanted, rows as usize, Ok, Deadline::NEVER).expect("searched");
         let clauses = query_string::parse(said).expect("read");
         let expected: Vec<u32> = (0..rows)
             .filter(|&row| {
@@ -203,7 +203,7 @@ proptest! {
             let sum = terms.iter().map(|t| t.contribution).fold(0.0, |sum, part| sum + part);
             prop_assert_eq!(sum.to_bits(), score.to_bits(), "{}", said);
         }
-        let best = query.search(&fixture.index, &wanted, k, Ok, Time::Endless).expect("searched");
+        let best = query.search(&fixture.index, &wanted, k, Ok, Deadline::NEVER).expect("searched");
         prop_assert_eq!(&best[..], &found[..k.min(found.len())]);
     }
 
@@ -216,11 +216,11 @@ proptest! {
 
         let field = Field::from_field_id(0);
         let alive = RowSet::full(fixture.index.rows());
-        let frequency = |term: &Term| {
+        let doc_freq = |term: &Term| {
             let text = term.value().as_str().unwrap_or_default().to_owned();
-            Ok(fixture.index.frequency(0, &text, &alive).unwrap_or(0))
+            Ok(fixture.index.doc_freq(0, &text, &alive).unwrap_or(0))
         };
-        let provider = Provider { statistics: &fixture.statistics, frequency: &frequency };
+        let provider = Provider { statistics: &fixture.statistics, doc_freq: &doc_freq };
         let terms = ["wing", "flow", "heat"].map(|t| {
             let term = Term::from_field_text(field, t);
             let query = TermQuery::new(term, IndexRecordOption::WithFreqs);
@@ -327,7 +327,7 @@ proptest! {
         write_columns(&mut out, rows, given).expect("written");
         let reader = SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open");
         let columns = Columns::open(&reader, "s", rows).expect("opened");
-        let beside = Payloads(&payloads);
+        let stored = Payloads(&payloads);
         for said in [
             json!({path: operand}),
             json!({path: null}),
@@ -354,7 +354,7 @@ proptest! {
             ]}}),
         ] {
             let filter = Filter::from_json(&said).expect("a filter");
-            check(&columns, &filter, &beside)?;
+            check(&columns, &filter, &stored)?;
         }
         // Both bounds for one value.
         for (lower, upper) in [
@@ -363,7 +363,7 @@ proptest! {
             (Bound::Unbounded, Bound::Unbounded),
         ] {
             let filter = Filter::Range { path: path.to_owned(), lower, upper };
-            check(&columns, &filter, &beside)?;
+            check(&columns, &filter, &stored)?;
         }
     }
 }
@@ -371,16 +371,16 @@ proptest! {
 fn check(
     columns: &Columns,
     filter: &Filter,
-    beside: &Payloads<'_>,
+    stored: &Payloads<'_>,
 ) -> std::result::Result<(), TestCaseError> {
-    let rows = beside.0.len() as u32;
+    let rows = stored.0.len() as u32;
     let admits =
-        |&row: &u32| filter.matches(&Known(row, &Value::Object(beside.0[row as usize].clone())));
+        |&row: &u32| filter.matches(&Known(row, &Value::Object(stored.0[row as usize].clone())));
     let expected: Vec<u32> = (0..rows).filter(admits).collect();
     let alive = Arc::new(RowSet::full(rows));
     // Once with columns just opened, once with those that are kept.
     for _ in 0..2 {
-        let found = columns.matching(filter, &alive, beside).expect("evaluated");
+        let found = columns.matching(filter, &alive, stored).expect("evaluated");
         prop_assert_eq!(found.count() as usize, expected.len());
         prop_assert_eq!(found.iter().collect::<Vec<_>>(), expected.clone(), "{}", filter.to_text());
     }
@@ -403,7 +403,7 @@ fn id_of(row: u32) -> &'static str {
     IDS.get(row as usize).copied().unwrap_or("another")
 }
 
-impl Beside for Payloads<'_> {
+impl StoredFields for Payloads<'_> {
     fn payload(&self, row: u32) -> Result<Value> {
         Ok(Value::Object(self.0[row as usize].clone()))
     }

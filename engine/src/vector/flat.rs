@@ -1,14 +1,14 @@
-//! Scoring rows on their vectors, exactly; over all wanted rows the oracle of every recall figure.
+//! The exact scan of stored vectors; over all matching rows it is the ground truth of every recall figure.
 
 use super::store::Query;
 use crate::error::Result;
 use crate::segment::BestRows;
 
-/// Rows that all queries are compared with before the next ones: they stay in the nearest cache.
+/// Rows that all queries are compared with before the next ones: they stay in the L1 cache.
 const BLOCK: usize = 8;
 
-/// The `k` closest of some rows for each query of one store, in one pass; best first, ties go to the
-/// lower rank, `rank` being the place of a row's id among the segment's ids.
+/// The `k` closest of some rows for each query of one store, in one pass, best first. Ties go to the
+/// lower `rank`, the index of a row's id among the segment's sorted ids.
 pub(crate) fn scan_many(
     queries: &[Query<'_>],
     mut rows: impl Iterator<Item = u32>,
@@ -22,7 +22,7 @@ pub(crate) fn scan_many(
     let (mut block, mut next) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
     first.take(&mut rows, BLOCK, &mut block)?;
     while !block.is_empty() {
-        // On their way while those before them are compared.
+        // Prefetched while the block before them is compared.
         first.take(&mut rows, BLOCK, &mut next)?;
         for (query, best) in queries.iter().zip(&mut all) {
             for stored in &block {

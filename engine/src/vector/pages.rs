@@ -1,5 +1,5 @@
-//! The pages of files that a search touches, counted and bounded: what it may have to read from a disk
-//! where a collection is larger than memory.
+//! The pages of files that a search touches, counted and bounded: the most it reads from a disk if a
+//! collection is larger than memory.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use lexivec_query::planner::PAGE_BYTES;
 use lexivec_storage::Section;
 
-/// Distinct pages of one segment file touched so far, and how many may be.
+/// Distinct pages of one segment file touched so far, and their limit.
 pub(crate) struct Pages {
     most: usize,
     touched: HashSet<usize>,
@@ -30,7 +30,7 @@ impl Pages {
         self.touched.len()
     }
 
-    /// How many more may be touched.
+    /// Number of pages that may still be touched.
     pub(crate) fn left(&self) -> usize {
         self.most.saturating_sub(self.touched.len())
     }

@@ -1,31 +1,32 @@
-//! Scoring what codes found on the vectors themselves, as far down as it can matter.
+//! Rescoring of the rows that codes found on their stored vectors, as far down as it can change the result.
 
 use lexivec_query::planner::LEAST_RESCORED;
 
-use super::Near;
+use super::ScoredRow;
 use super::store::Query;
 use crate::error::Result;
 use crate::segment::BestRows;
 
-/// Rows scored between one look and the next.
+/// Rows scored between two checks for the end.
 const STEP: usize = 16;
-/// Standard deviations by which codes would have to be off for the best row that is left out.
+/// Standard deviations by which the codes would have to be off for the best row that is left out to enter.
 const DEVIATIONS: f64 = 4.0;
 
-/// The `k` closest of some rows, best first, and how many of them were scored: those that come first in
-/// `near` then. It has them by their codes, in any order. What codes say differs from the similarity by a
-/// constant of the query and by an error whose spread is that of the rows scored so far; where no row that
-/// is left is likely to enter, the end is reached. Ties go to the lower rank, as in [`scan_many`](super::scan_many).
+/// The `k` closest of some rows, best first, and the number of rows scored, which come first in `near`
+/// afterwards. `near` has the rows with the scores of their codes, in any order. A code's score differs
+/// from the similarity by a constant of the query and by an error whose spread is that of the rows
+/// scored so far; scoring ends once no remaining row is likely to enter. Ties go to the lower rank, as
+/// in [`scan_many`](super::scan_many).
 pub(crate) fn rescore(
     query: &Query<'_>,
-    near: &mut [Near],
+    near: &mut [ScoredRow],
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<(Vec<(u32, f64)>, usize)> {
     let (mut best, mut off) = (BestRows::new(k, rank), Spread::default());
     let (mut block, mut next) = (Vec::new(), Vec::new());
     let (mut scored, mut ordered) = (0, 0);
-    let mut take = |near: &mut [Near], count: usize, block: &mut Vec<_>| {
+    let mut take = |near: &mut [ScoredRow], count: usize, block: &mut Vec<_>| {
         let closest = closest(near.get_mut(ordered..).unwrap_or_default(), count);
         ordered += closest.len();
         closest.iter().for_each(|near| query.ask(near.row));
@@ -33,7 +34,7 @@ pub(crate) fn rescore(
     };
     take(near, k.saturating_add(LEAST_RESCORED), &mut block)?;
     while !block.is_empty() {
-        // On their way while those before them are scored.
+        // Prefetched while the block before them is scored.
         take(near, STEP, &mut next)?;
         for stored in &block {
             let score = f64::from(query.similarity(stored));
@@ -54,8 +55,8 @@ pub(crate) fn rescore(
     Ok((best.into_sorted(), scored))
 }
 
-/// Brings the closest of some rows to the front, in their order, and gives them.
-fn closest(near: &mut [Near], count: usize) -> &mut [Near] {
+/// Moves the closest of some rows to the front, in order, and returns them.
+fn closest(near: &mut [ScoredRow], count: usize) -> &mut [ScoredRow] {
     if (1..near.len()).contains(&count) {
         near.select_nth_unstable_by(count - 1, |a, b| b.cmp(a));
     }
@@ -82,7 +83,7 @@ impl Spread {
         self.squares += before * (number - self.mean);
     }
 
-    /// As high as a number is likely to be.
+    /// Upper bound that a number is unlikely to exceed.
     fn high(&self) -> f64 {
         self.mean + DEVIATIONS * (self.squares / self.count.max(1.0)).sqrt()
     }
@@ -94,10 +95,11 @@ mod tests {
 
     #[test]
     fn the_closest_come_to_the_front() {
-        let near = |score: u8| Near { score: f32::from(score), row: 0 };
+        let near = |score: u8| ScoredRow { score: f32::from(score), row: 0 };
         for count in 0..8 {
             let mut rows = [3, 1, 5, 2, 4].map(near);
-            let expected: Vec<Near> = [5, 4, 3, 2, 1].map(near).into_iter().take(count).collect();
+            let expected: Vec<ScoredRow> =
+                [5, 4, 3, 2, 1].map(near).into_iter().take(count).collect();
             assert_eq!(closest(&mut rows, count), expected, "{count}");
         }
     }

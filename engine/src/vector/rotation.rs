@@ -1,13 +1,13 @@
-//! A random rotation of vectors, which spreads what a few components hold over all of them: codes of
-//! few bits need that.
+//! A random rotation of vectors, which spreads the weight of a few components over all of them: codes
+//! of few bits need it.
 //!
-//! Signs and a fast Walsh-Hadamard transform, over the first and then over the last components as many
-//! as a power of two has, some rounds of it (as the rotation of Gao et al., "RaBitQ", 2024, may be any
-//! random one).
+//! Each round applies random signs and a fast Walsh-Hadamard transform, first over the leading and then
+//! over the trailing power of two of the components (Gao et al., "RaBitQ", 2024, allows any random
+//! rotation).
 
 use lexivec_query::random::SplitMix;
 
-/// Rounds of signs and transforms; after three no component is seen any more on real vectors.
+/// Rounds of signs and transforms; after three no component stands out on real vectors.
 const ROUNDS: u64 = 3;
 
 /// A rotation of vectors of one length.
@@ -42,7 +42,7 @@ impl Rotation {
     }
 }
 
-/// The Walsh-Hadamard transform, scaled so that lengths stay; of a power of two components.
+/// The Walsh-Hadamard transform of a power of two of components, scaled to keep lengths.
 fn transform(vector: &mut [f32]) {
     let mut half = 1;
     while half < vector.len() {
@@ -67,7 +67,7 @@ mod tests {
         for dim in [1, 2, 3, 50, 64, 100, 384, 784] {
             let rotation = Rotation::new(dim, 7);
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
-            // All of it in one component: the hardest case for a code.
+            // The whole length in one component: the hardest case for a code.
             let mut spike = vec![0.0; dim];
             spike[dim / 2] = 1.0;
             let mut other: Vec<f32> = (0..dim).map(|i| (i as f32).sin()).collect();

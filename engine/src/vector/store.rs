@@ -8,8 +8,8 @@ use crate::error::{Result, corrupt};
 use crate::schema::{Metric, VectorField};
 use crate::segment::RowSet;
 
-/// Vectors of one field while a segment is built, wherever they lie: in documents, or in the mapped
-/// segments that are merged.
+/// Vectors of one field while a segment is built: borrowed from documents, or from the mapped segments
+/// that are merged.
 pub(crate) struct VectorRows<'a> {
     pub(crate) dim: usize,
     pub(crate) metric: Metric,
@@ -49,8 +49,8 @@ impl<'a> VectorRows<'a> {
         self.rows.get(row as usize).copied().unwrap_or_default()
     }
 
-    /// What makes a row's vector one of length 1 under cosine; 1 under other metrics.
-    pub(crate) fn unit(&self, row: u32) -> f32 {
+    /// One over the length of a row's vector under cosine; 1 under other metrics.
+    pub(crate) fn inverse_norm(&self, row: u32) -> f32 {
         self.inverse_norms.get(row as usize).copied().unwrap_or(1.0)
     }
 }
@@ -131,7 +131,7 @@ impl VectorStore {
             .map_err(|_| corrupt(&self.file, self.rows.name(), "not aligned to floats"))
     }
 
-    /// Counts what a comparison with a row reads.
+    /// Counts the pages that a comparison with a row reads.
     pub(crate) fn touch(&self, row: u32, pages: &mut Pages) {
         let part = |width: usize| row as usize * width..(row as usize + 1) * width;
         pages.touch(&self.rows, part(self.dim * 4));
@@ -140,11 +140,13 @@ impl VectorStore {
         }
     }
 
-    /// Checks that the stored norms are those of the vectors.
+    /// Checks the stored inverse norms against the vectors.
     pub(crate) fn check_norms(&self) -> Result<()> {
         for row in self.present.iter() {
             let expected = inverse_norm(self.vector(row)?);
-            if self.metric == Metric::Cosine && self.norm(row)?.to_bits() != expected.to_bits() {
+            if self.metric == Metric::Cosine
+                && self.inverse_norm(row)?.to_bits() != expected.to_bits()
+            {
                 let detail = format!("the norm of row {row} is not that of its vector");
                 return Err(corrupt(&self.file, self.rows.name(), detail));
             }
@@ -152,9 +154,9 @@ impl VectorStore {
         Ok(())
     }
 
-    /// What makes a row's vector one of length 1 under cosine; 1 under other metrics.
+    /// One over the length of a row's vector under cosine; 1 under other metrics.
     #[inline]
-    pub(crate) fn norm(&self, row: u32) -> Result<f32> {
+    pub(crate) fn inverse_norm(&self, row: u32) -> Result<f32> {
         let Some(norms) = &self.norms else {
             return Ok(1.0);
         };
@@ -163,7 +165,7 @@ impl VectorStore {
         Ok(bytes.first_chunk::<4>().map_or(0.0, |b| f32::from_le_bytes(*b)))
     }
 
-    /// A query made ready to be compared with many rows.
+    /// A query prepared for comparison with many rows.
     pub(crate) fn query<'a>(&'a self, vector: &'a [f32]) -> Query<'a> {
         Query { store: self, vector, inverse_norm: inverse_norm(vector) }
     }
@@ -182,12 +184,12 @@ impl Query<'_> {
         self.vector
     }
 
-    /// What makes the query one of length 1 under cosine.
-    pub(crate) fn unit(&self) -> f32 {
+    /// One over the length of the query.
+    pub(crate) fn inverse_norm(&self) -> f32 {
         self.inverse_norm
     }
 
-    /// Asks the disk for a row that is read soon.
+    /// Asks the disk for a row that is read soon, without waiting.
     pub(crate) fn ask(&self, row: u32) {
         let part = |width: usize| row as usize * width..(row as usize + 1) * width;
         self.store.rows.ask(part(self.store.dim * 4));
@@ -196,8 +198,7 @@ impl Query<'_> {
         }
     }
 
-    /// Reads the next rows of the query's store, as many as there are up to `most`, and asks memory for
-    /// them.
+    /// Reads up to `most` of the next rows of the query's store, and prefetches them.
     pub(crate) fn take<'a>(
         &'a self,
         rows: &mut impl Iterator<Item = u32>,
@@ -216,7 +217,7 @@ impl Query<'_> {
     /// A row of the query's store.
     #[inline]
     pub(crate) fn stored(&self, row: u32) -> Result<Stored<'_>> {
-        Ok(Stored { row, vector: self.store.vector(row)?, norm: self.store.norm(row)? })
+        Ok(Stored { row, vector: self.store.vector(row)?, norm: self.store.inverse_norm(row)? })
     }
 
     /// Exact similarity of a row to the query.
@@ -227,7 +228,7 @@ impl Query<'_> {
     }
 }
 
-/// A row's vector as it is stored, and what makes it one of length 1.
+/// A row's stored vector and its inverse norm.
 pub(crate) struct Stored<'a> {
     pub(crate) row: u32,
     vector: &'a [f32],

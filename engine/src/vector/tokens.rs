@@ -1,11 +1,11 @@
-//! Token vectors of one field: a list of codes for each row, and how well the tokens of a query meet them.
+//! Token vectors of one field: a list of codes for each row, and the MaxSim score of a query's tokens
+//! against them.
 //!
 //! Late interaction (MaxSim): Khattab and Zaharia, "ColBERT", 2020. Only the direction of a token vector
-//! counts, and only its code is kept: each component as a whole number of the largest one's 127th part. A
-//! code is decoded to the unit vector of its direction, which has the same code again; so a row has the
-//! same codes, and a score the same bits, however often it is read and written. The products of codes are
-//! whole numbers, and what follows is one addition after another in double precision: no machine gives
-//! another sum.
+//! counts, and only its code is stored: each component as a whole number of the largest component's
+//! 127th part. A code decodes to the unit vector of its direction, which encodes to the same code, so
+//! codes and scores keep their bits however often a row is read and written. The products of codes are
+//! integers and are summed in one order in double precision, so every machine computes the same score.
 
 use std::borrow::Cow;
 
@@ -16,11 +16,11 @@ use crate::error::{Result, corrupt};
 use crate::limits::MAX_ROW_TOKENS;
 use crate::schema::TokenField;
 
-/// The number of a code's largest component, on either side.
+/// The absolute value of a code's largest component.
 const MOST: f64 = 127.0;
 /// A code's byte for a component of 0.
 const MIDDLE: i32 = 128;
-/// Bytes of an edge.
+/// Bytes of an edge, the number of token vectors up to a row.
 const EDGE: usize = 8;
 
 /// Bytes of the code of a token vector.
@@ -28,15 +28,15 @@ fn stride(dim: usize) -> usize {
     Bits::Eight.stride(dim)
 }
 
-/// The whole numbers of a vector, -127 to 127; of a vector without a direction 0.
+/// The integers of a vector's code, -127 to 127; all 0 for a vector without a direction.
 fn numbers(vector: &[f32]) -> impl Iterator<Item = i8> {
     let most = vector.iter().fold(0f32, |most, x| most.max(x.abs()));
     let steps = if most > 0.0 { MOST / f64::from(most) } else { 0.0 };
     vector.iter().map(move |&x| (f64::from(x) * steps).round() as i8)
 }
 
-/// What makes a vector with this squared length one of length 1.
-fn unit(square: i32) -> f64 {
+/// One over the length of a vector, from its squared length; 0 for a vector without a direction.
+fn inverse_length(square: i32) -> f64 {
     if square > 0 { 1.0 / f64::from(square).sqrt() } else { 0.0 }
 }
 
@@ -55,30 +55,31 @@ fn encode(vectors: &[Vec<f32>], width: usize) -> Vec<u8> {
 fn decode(codes: &[u8], width: usize, dim: usize) -> Vec<Vec<f32>> {
     let vector = |code: &[u8]| {
         let numbers = code.iter().take(dim).map(|&byte| i32::from(byte) - MIDDLE);
-        let unit = unit(numbers.clone().map(|n| n * n).sum());
-        numbers.map(|n| (f64::from(n) * unit) as f32).collect()
+        let scale = inverse_length(numbers.clone().map(|n| n * n).sum());
+        numbers.map(|n| (f64::from(n) * scale) as f32).collect()
     };
     codes.chunks_exact(width.max(1)).map(vector).collect()
 }
 
-/// Token vectors as the log holds them: their codes, without what pads them.
+/// Token vectors in the form of the log: their codes without padding.
 pub(crate) fn pack(vectors: &[Vec<f32>]) -> Vec<u8> {
     encode(vectors, vectors.first().map_or(0, Vec::len))
 }
 
-/// Reads [`pack`] of so many vectors; nothing if that is not what it is.
+/// Reads [`pack`] of `vectors` vectors; `None` if the bytes are not that.
 pub(crate) fn unpack(codes: &[u8], vectors: usize) -> Option<Vec<Vec<f32>>> {
     let dim = codes.len().checked_div(vectors).filter(|&dim| dim > 0)?;
     let whole = codes.len().is_multiple_of(vectors) && vectors <= MAX_ROW_TOKENS;
     whole.then(|| decode(codes, dim, dim))
 }
 
-/// The codes of a document's token vectors, as a segment has them.
+/// The codes of a document's token vectors, in the form of a segment.
 pub(crate) fn row_codes(field: &TokenField, vectors: &[Vec<f32>]) -> Vec<u8> {
     encode(vectors, stride(field.dim))
 }
 
-/// Writes the sections `tokens/<field>/{codes,edges}`; each row gives its codes, none if it has none.
+/// Writes the sections `tokens/<field>/{codes,edges}`; each item is the codes of a row, empty for a row
+/// without token vectors.
 pub(crate) fn write_tokens<'a>(
     out: &mut SegmentWriter,
     field: &TokenField,
@@ -127,7 +128,7 @@ impl TokenStore {
         Ok(Self { name, dim, rows, codes, edges, file: file.to_owned() })
     }
 
-    /// The codes of a row's token vectors, one after another; none if it has none.
+    /// The codes of a row's token vectors, one after another; empty for a row without them.
     pub(crate) fn codes(&self, row: u32) -> Result<&[u8]> {
         let at = row as usize * EDGE;
         let (edges, _) = self.edges.get(at..at + 2 * EDGE)?.as_chunks::<EDGE>();
@@ -142,18 +143,18 @@ impl TokenStore {
         Ok(self.codes.get((start * stride) as usize..(end * stride) as usize)?)
     }
 
-    /// The token vectors of a row, of length 1; none if it has none.
+    /// The token vectors of a row, at unit length; empty for a row without them.
     pub(crate) fn vectors(&self, row: u32) -> Result<Vec<Vec<f32>>> {
         Ok(decode(self.codes(row)?, stride(self.dim), self.dim))
     }
 
-    /// MaxSim of a row and a query; nothing if the row has no token vectors.
+    /// MaxSim of a row and a query; `None` if the row has no token vectors.
     pub(crate) fn score(&self, row: u32, query: &mut TokenQuery) -> Result<Option<f64>> {
         Ok(query.score(self.codes(row)?, stride(self.dim)))
     }
 
-    /// Checks that every token vector belongs to a row, and that each code is that of the vector it is
-    /// decoded to.
+    /// Checks that every token vector belongs to a row, and that each code equals the code of the
+    /// vector it decodes to.
     pub(crate) fn check(&self) -> Result<()> {
         let stride = stride(self.dim);
         let mut found = 0;
@@ -172,19 +173,19 @@ impl TokenStore {
     }
 }
 
-/// The token vectors of a query made ready for many rows, and room for what is computed of one.
+/// The token vectors of a query prepared for many rows, with scratch memory for one row.
 pub(crate) struct TokenQuery {
     tokens: Vec<QueryToken>,
-    places: Vec<u32>,
-    units: Vec<f64>,
+    indices: Vec<u32>,
+    inverse_lengths: Vec<f64>,
     products: Vec<i32>,
 }
 
 struct QueryToken {
     components: Components,
-    /// What the middle of the codes adds to every product.
+    /// The share of the codes' middle in every product.
     middle: i32,
-    unit: f64,
+    inverse_length: f64,
 }
 
 impl TokenQuery {
@@ -193,39 +194,43 @@ impl TokenQuery {
             let mut components = Components::default();
             components.set(numbers(vector));
             let square = numbers(vector).map(|n| i32::from(n) * i32::from(n)).sum();
-            QueryToken { middle: components.sum() * MIDDLE, components, unit: unit(square) }
+            QueryToken {
+                middle: components.sum() * MIDDLE,
+                components,
+                inverse_length: inverse_length(square),
+            }
         };
         let tokens = tokens.iter().map(token).collect();
-        Self { tokens, places: Vec::new(), units: Vec::new(), products: Vec::new() }
+        Self { tokens, indices: Vec::new(), inverse_lengths: Vec::new(), products: Vec::new() }
     }
 
     /// The sum over the query's tokens of the highest cosine with any of these codes.
     fn score(&mut self, codes: &[u8], stride: usize) -> Option<f64> {
-        let Self { tokens, places, units, products } = self;
+        let Self { tokens, indices, inverse_lengths, products } = self;
         let count = codes.len() / stride;
         if count == 0 {
             return None;
         }
-        places.clear();
-        places.extend(0..count as u32);
+        indices.clear();
+        indices.extend(0..count as u32);
         products.resize(count, 0);
-        units.clear();
-        for &place in &*places {
+        inverse_lengths.clear();
+        for &index in &*indices {
             let mut square = 0;
-            code_pairs(codes, stride, place, &[place], |_, product| {
+            code_pairs(codes, stride, index, &[index], |_, product| {
                 square = product;
                 true
             });
-            units.push(unit(square));
+            inverse_lengths.push(inverse_length(square));
         }
         let mut sum = 0.0;
         for token in tokens {
-            code_dots(Bits::Eight, codes, stride, places, &token.components, products);
-            let cosines = products.iter().zip(&*units);
+            code_dots(Bits::Eight, codes, stride, indices, &token.components, products);
+            let cosines = products.iter().zip(&*inverse_lengths);
             let best = cosines
-                .map(|(product, unit)| f64::from(product - token.middle) * unit)
+                .map(|(product, inverse)| f64::from(product - token.middle) * inverse)
                 .fold(f64::NEG_INFINITY, f64::max);
-            sum += best * token.unit;
+            sum += best * token.inverse_length;
         }
         Some(sum)
     }
@@ -237,10 +242,10 @@ mod tests {
     use lexivec_storage::MemoryVfs;
     use proptest::prelude::*;
 
-    /// How far a cosine of two codes may be from that of their vectors. A component is at most half a step,
-    /// 1/254 of the largest one, from its number; of `dim` components whose largest is m the vector has
-    /// length 1 at least m, so the code's direction is at most an angle of sqrt(dim) / 254 away, and each
-    /// of two vectors brings that much.
+    /// Largest difference of a cosine of two codes from that of their vectors. A component is at most
+    /// half a step, 1/254 of the largest one, from its number; of `dim` components whose largest is m
+    /// the vector has length 1 at least m, so the code's direction is at most an angle of sqrt(dim) /
+    /// 254 away, and each of two vectors adds that much.
     fn tolerance(dim: usize) -> f64 {
         2.0 * (dim as f64).sqrt() / 254.0 + 1e-6
     }
@@ -322,7 +327,7 @@ mod tests {
             assert_eq!(unpack(bytes, vectors), None, "{bytes:?} {vectors}");
         }
         assert_eq!(unpack(&[1; MAX_ROW_TOKENS + 1], MAX_ROW_TOKENS + 1), None);
-        // Rows of 2, 0 and 1 token vectors, and what is wrong of them.
+        // Rows of 2, 0 and 1 token vectors, and faulty versions of them.
         let sound = row_codes(&field(2), &[vec![1.0, 2.0], vec![0.0, 1.0], vec![-3.0, 1.0]]);
         let open = |codes: &[u8], edges: &[u64]| {
             let vfs = MemoryVfs::default();

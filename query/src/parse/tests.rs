@@ -151,15 +151,16 @@ proptest! {
     }
 }
 
-/// The same filter in JSON, in the SQL-like notation and, where it has it, in Qdrant's.
-#[test]
-fn three_notations_make_one_tree() {
-    let key = |rest: Value| {
-        let mut condition = json!({"key": "a"});
-        condition.as_object_mut().expect("one").extend(rest.as_object().expect("one").clone());
-        json!({"must": [condition]})
-    };
-    for (json, sql, qdrant) in [
+/// A filter in Qdrant's notation: a condition on `a`.
+fn key(rest: Value) -> Value {
+    let mut condition = json!({"key": "a"});
+    condition.as_object_mut().expect("one").extend(rest.as_object().expect("one").clone());
+    json!({"must": [condition]})
+}
+
+/// Filters in JSON, in the SQL-like notation and, if it can express them, in Qdrant's.
+fn notations() -> Vec<(Value, &'static str, Option<Value>)> {
+    vec![
         (json!({"a": 1}), "a = 1", Some(key(json!({"match": {"value": 1}})))),
         (json!({"a": "it's"}), "a == 'it''s'", Some(key(json!({"match": {"value": "it's"}})))),
         (
@@ -212,6 +213,12 @@ fn three_notations_make_one_tree() {
             "HAS_ID('x', '7')",
             Some(json!({"must": [{"has_id": ["x", 7]}]})),
         ),
+    ]
+}
+
+/// Combinations of clauses in the same notations.
+fn combinations() -> Vec<(Value, &'static str, Option<Value>)> {
+    vec![
         (
             json!({"$or": [{"a": 1}, {"$and": [{"a": 2}, {"b": 3}]}]}),
             "a=1 or a=2 and b=3",
@@ -227,7 +234,12 @@ fn three_notations_make_one_tree() {
             ),
         ),
         (json!({}), "TRUE", Some(json!({"must": [], "should": null}))),
-    ] {
+    ]
+}
+
+#[test]
+fn three_notations_make_one_tree() {
+    for (json, sql, qdrant) in notations().into_iter().chain(combinations()) {
         let expected = parse(json.clone());
         assert_eq!(Filter::parse(sql), Ok(expected.clone()), "{sql}");
         assert_eq!(Filter::parse(&json.to_string()), Ok(expected.clone()), "{json}");
@@ -236,6 +248,10 @@ fn three_notations_make_one_tree() {
             assert_eq!(parse(qdrant.clone()), expected, "{qdrant}");
         }
     }
+}
+
+#[test]
+fn ranges_and_minimums_make_one_tree() {
     for (sql, qdrant) in [
         ("a BETWEEN 1 AND 2", key(json!({"range": {"gte": 1, "lte": 2}}))),
         ("a BETWEEN > 1 AND < 2", key(json!({"range": {"gt": 1, "lt": 2}}))),

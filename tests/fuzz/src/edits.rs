@@ -14,9 +14,9 @@ use lexivec::{Collection, Document, Metric, OpenOptions, Options};
 /// Sections that are the engine's own, by how their names start.
 const OURS: [&str; 6] =
     ["documents/", "vector/", "tokens/", "text/lengths/", "text/max-frequency", "payload/residual"];
-/// Edits of one input at the most: more would only slow the search for those that matter.
+/// Most edits of one input: more would only slow the search for those that matter.
 const MAX_EDITS: usize = 16;
-/// Bytes that an edit adds to a section at the most.
+/// Most bytes that an edit adds to a section.
 const MAX_GROWTH: usize = 256;
 /// Documents of the small base.
 const SMALL_IDS: usize = 68;
@@ -30,7 +30,7 @@ pub struct Base {
     manifest: Manifest,
     /// Of each segment its sections, in order.
     segments: Vec<Vec<(String, Vec<u8>)>>,
-    /// What may be edited.
+    /// The parts that can be edited.
     parts: Vec<(usize, Part)>,
 }
 
@@ -78,12 +78,12 @@ impl Base {
         &self.manifest
     }
 
-    /// How many parts can be edited.
+    /// Number of parts that can be edited.
     pub fn parts(&self) -> usize {
         self.parts.len()
     }
 
-    /// The collection after the edits that these bytes tell, every checksum right.
+    /// The collection after the edits that these bytes encode, with every checksum right.
     pub fn edited(&self, edits: &[u8]) -> MemoryVfs {
         let mut manifest = self.manifest.clone();
         let mut segments: Vec<BTreeMap<usize, Option<Vec<u8>>>> =
@@ -120,7 +120,7 @@ impl Base {
         self.written(manifest, &segments)
     }
 
-    /// Writes all files anew, so that the writer makes the checksums.
+    /// Rewrites all files, so that the writer makes the checksums.
     fn written(
         &self,
         mut manifest: Manifest,
@@ -150,7 +150,7 @@ impl Base {
     }
 }
 
-/// One edit: which part, and what becomes of its bytes.
+/// One edit: the part, and the change of its bytes.
 struct Edit<'a> {
     part: usize,
     at: usize,
@@ -162,7 +162,7 @@ enum Change<'a> {
     Bytes(&'a [u8]),
     /// Overwrites an aligned word with a number that sits on an edge.
     Word(u8),
-    /// The same with 64 bits.
+    /// Overwrites an aligned word of 64 bits in the same way.
     Long(u8),
     /// Overwrites an aligned word with another of the same part.
     Copy(usize),
@@ -313,7 +313,7 @@ fn small() -> MemoryVfs {
     written(options, [(0..48).map(document).collect(), (44..SMALL_IDS).map(document).collect()])
 }
 
-/// One segment whose graph is walked by codes, and a small one beside it.
+/// One segment whose graph is walked by codes, and a small one.
 fn walked() -> MemoryVfs {
     let field =
         VectorField { m: 2, ef_construction: 8, ..VectorField::new("vector", 2, Metric::L2) };

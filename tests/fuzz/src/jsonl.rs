@@ -7,12 +7,12 @@ use std::sync::Arc;
 use lexivec::storage::MemoryVfs;
 use lexivec::{Collection, Document, Metric, OpenOptions, Options, VerifyLevel};
 
-/// Lines of one input at the most; each that is taken costs a commit.
+/// Most lines of one input; each line read costs a commit.
 const MAX_LINES: usize = 4;
 
 /// Writes each line's document, gets it again, and verifies the collection at the end.
 ///
-/// The collection is made anew for every input, so that a finding is told by its input alone;
+/// The collection is created for every input, so that a finding depends on its input alone;
 /// several lines of one input replace each other's documents.
 pub fn run(data: &[u8]) {
     let (disk, collection) = created();

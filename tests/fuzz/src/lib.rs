@@ -1,4 +1,4 @@
-//! What each fuzz target does with its bytes, and the seeds it starts from.
+//! The fuzz targets: the check that each runs on its bytes, and the seeds it starts from.
 //!
 //! A target is a module with `run`, which must neither panic nor hang nor allocate wildly whatever
 //! the bytes are, and `seeds`. It is entered in [`TARGETS`], in `targets/` and in `Cargo.toml`.
@@ -20,7 +20,7 @@ pub mod segment;
 pub struct Target {
     /// Its name, and that of its folder of inputs.
     pub name: &'static str,
-    /// What it does with an input.
+    /// The check it runs on an input.
     pub run: fn(&[u8]),
     /// Inputs to start from.
     pub seeds: fn() -> Vec<Vec<u8>>,

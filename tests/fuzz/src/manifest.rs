@@ -14,7 +14,7 @@ pub fn run(data: &[u8]) {
 }
 
 fn read(bytes: &[u8]) {
-    // The name has to tell the generation that the bytes tell.
+    // The file name has the generation that the bytes encode.
     let generation = bytes.get(16..24).and_then(|b| b.first_chunk()).copied().unwrap_or_default();
     let name = format!("MANIFEST-{:016x}", u64::from_le_bytes(generation));
     let disk = Arc::new(MemoryVfs::with_files([(name.clone(), bytes.to_vec())]));
@@ -24,10 +24,10 @@ fn read(bytes: &[u8]) {
     let Ok(manifest) = Manifest::decode(&name, bytes) else {
         return;
     };
-    // One of an older format is written anew in the newest.
-    let anew = manifest.encode();
-    let old = bytes.get(8..12) != anew.get(8..12);
-    assert!(old || anew == bytes, "what is read is all there is");
+    // A manifest of an older format is rewritten in the newest.
+    let rewritten = manifest.encode();
+    let old = bytes.get(8..12) != rewritten.get(8..12);
+    assert!(old || rewritten == bytes, "the encoding has all bytes");
     assert_eq!(manifest.file_name(), name);
     if cfg!(feature = "planted") {
         // Trusts the number of rows over the length of the alive set.

@@ -41,10 +41,10 @@ pub fn run(data: &[u8]) {
     assert!(all.hits.iter().all(|hit| hit.ledger.adds_up()), "{text:?}");
     // Fewer let the scorer prune; what it keeps must be the same.
     let few = collection.search(&request.limit(2)).expect("it was answered before");
-    let told = |hits: &[lexivec::Hit]| -> Vec<(String, u64)> {
+    let bits_of = |hits: &[lexivec::Hit]| -> Vec<(String, u64)> {
         hits.iter().take(2).map(|hit| (hit.id.clone(), hit.score.to_bits())).collect()
     };
-    assert_eq!(told(&few.hits), told(&all.hits), "{text:?}");
+    assert_eq!(bits_of(&few.hits), bits_of(&all.hits), "{text:?}");
 }
 
 /// A field for each language, two segments, dead rows.

@@ -1,5 +1,4 @@
-//! Checksums made right again after a mutation, as somebody could who means harm; FORMAT.md has
-//! their places.
+//! Checksums recomputed after a mutation, as an attacker could; FORMAT.md has their offsets.
 
 use lexivec::storage::SegmentFile;
 use xxhash_rust::xxh3::xxh3_128;
@@ -38,7 +37,7 @@ pub fn segment(name: &str, mut bytes: Vec<u8>) -> (SegmentFile, Vec<u8>) {
     (described(name, &bytes, tail), bytes)
 }
 
-/// What a manifest would say of a file whose tail starts at `tail`.
+/// The manifest entry of a file whose tail starts at `tail`.
 pub fn described(name: &str, bytes: &[u8], tail: usize) -> SegmentFile {
     let tail_hash = xxh3_128(bytes.get(tail..).unwrap_or_default());
     SegmentFile { name: name.to_owned(), len: bytes.len() as u64, tail_hash }
@@ -46,12 +45,12 @@ pub fn described(name: &str, bytes: &[u8], tail: usize) -> SegmentFile {
 
 /// Bytes of a frame of the log before its payload.
 const FRAME_BYTES: usize = 40;
-/// Where the mark of a log file lies, and where its first frame.
+/// Offsets of the mark of a log file and of its first frame.
 const MARK_AT: usize = 64;
 const FIRST_FRAME: usize = 128;
 
-/// The bytes with the header of a log file of this place, and the checksum of every frame that their
-/// lengths tell of.
+/// The bytes with the header of a log file of this number, and the checksum of every frame that their
+/// lengths give.
 pub fn log(mut bytes: Vec<u8>, collection: u128, number: u64) -> Vec<u8> {
     if bytes.len() < FIRST_FRAME {
         return bytes;
@@ -78,8 +77,8 @@ pub fn log(mut bytes: Vec<u8>, collection: u128, number: u64) -> Vec<u8> {
     bytes
 }
 
-/// Writes the checksums of the blocks of every section that the table of contents tells of, up to
-/// the first entry that makes no sense.
+/// Writes the checksums of the blocks of every section in the table of contents, up to the first
+/// invalid entry.
 fn seal_blocks(bytes: &mut [u8], footer: usize) {
     let sections = number(bytes, footer + 12, 4);
     let mut checksum_at = number(bytes, footer + 16, 8) as usize;

@@ -24,14 +24,14 @@ pub fn run(data: &[u8]) {
     let _ = look(disk, large);
 }
 
-/// Rows and answers of a collection; damage may be told by any of them.
+/// Rows and answers of a collection; any of them may report damage.
 fn look(disk: MemoryVfs, large: bool) -> lexivec::Result<Vec<SearchResponse>> {
     let collection = Collection::open_read_only_on(Arc::new(disk))?;
     let _ = collection.stats().map(|stats| serde_json::to_vec(&stats));
     for id in if large { ["r0000", "r2299", "r1024"] } else { ["d00", "d46", "d67"] } {
         let _ = collection.get(id);
     }
-    let _ = collection.get("nobody");
+    let _ = collection.get("missing");
     let mut answers = Vec::new();
     for request in requests(large) {
         let Ok(answer) = collection.search(&request) else {
@@ -91,7 +91,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     of(0).chain(of(1)).collect()
 }
 
-/// How the large collection's requests were planned, for the test below.
+/// Plans of the large collection's requests, for the test below.
 #[cfg_attr(not(test), allow(dead_code))]
 fn strategies(answers: &[SearchResponse]) -> Vec<Strategy> {
     answers.iter().flat_map(|a| a.plan.iter().flatten()).map(|p| p.strategy.clone()).collect()

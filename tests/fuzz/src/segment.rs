@@ -22,7 +22,7 @@ fn read(file: &SegmentFile, bytes: Vec<u8>) {
     let whole = reader.verify().is_ok();
     let mut sum = 0;
     for name in reader.names() {
-        let section = reader.section(name).expect("a name it told");
+        let section = reader.section(name).expect("a listed name");
         sum += section.len();
         for range in [0..1, 0..section.len() + 1, section.len()..usize::MAX] {
             let _ = section.bytes_of(range);

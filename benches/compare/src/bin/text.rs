@@ -1,4 +1,4 @@
-//! tantivy's own search beside our text leg: `text DATA`. The same texts, the same tokens (tantivy's words, lower
+//! tantivy's own search compared with our text leg: `text DATA`. The same texts, the same tokens (tantivy's words, lower
 //! case, English stop words and stems are all but ours), any of the words, the ten best with their ids; one
 //! thread, rounds in turn, queries per second of processor time, medians.
 
@@ -9,7 +9,7 @@ use lexivec::{Collection, Document, Options, SearchRequest};
 use lexivec_benches::{DataSet, cpu_seconds};
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, Occur, Query, TermQuery};
-use tantivy::schema::{FAST, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
+use tantivy::schema::{FAST, Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{
     Language, LowerCaser, SimpleTokenizer, Stemmer, StopWordFilter, TextAnalyzer,
 };
@@ -30,28 +30,7 @@ fn main() -> Result<(), Failure> {
     ours.upsert(texts.map(|(i, text)| Document::new(i.to_string()).text(text)).collect())?;
     ours.flush()?;
 
-    let mut schema = Schema::builder();
-    let indexing = TextFieldIndexing::default()
-        .set_tokenizer("english")
-        .set_index_option(IndexRecordOption::WithFreqs);
-    let text = schema.add_text_field("text", TextOptions::default().set_indexing_options(indexing));
-    let id = schema.add_u64_field("id", FAST);
-    let index = Index::create_in_ram(schema.build());
-    let stop = StopWordFilter::new(Language::English).ok_or("no stop words")?;
-    let mut analyzer = TextAnalyzer::builder(SimpleTokenizer::default())
-        .filter(LowerCaser)
-        .filter(stop)
-        .filter(Stemmer::new(Language::English))
-        .build();
-    index.tokenizers().register("english", analyzer.clone());
-    let mut writer = index.writer_with_num_threads::<TantivyDocument>(1, 512 << 20)?;
-    for (i, words) in (0u64..).zip(&data.texts) {
-        let mut document = TantivyDocument::new();
-        document.add_text(text, words);
-        document.add_u64(id, i);
-        writer.add_document(document)?;
-    }
-    writer.commit()?;
+    let (index, mut analyzer, text) = tantivy_index(&data)?;
     let searcher = index.reader()?.searcher();
 
     let mut theirs = |words: &str| -> Result<Vec<u64>, Failure> {
@@ -100,4 +79,31 @@ fn main() -> Result<(), Failure> {
     }
     println!("of ten hits {:.2} are the same", 10.0 * shared);
     Ok(())
+}
+
+/// The texts in an index of tantivy, with the analyzer of its queries and its text field.
+fn tantivy_index(data: &DataSet) -> Result<(Index, TextAnalyzer, Field), Failure> {
+    let mut schema = Schema::builder();
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer("english")
+        .set_index_option(IndexRecordOption::WithFreqs);
+    let text = schema.add_text_field("text", TextOptions::default().set_indexing_options(indexing));
+    let id = schema.add_u64_field("id", FAST);
+    let index = Index::create_in_ram(schema.build());
+    let stop = StopWordFilter::new(Language::English).ok_or("no stop words")?;
+    let mut analyzer = TextAnalyzer::builder(SimpleTokenizer::default())
+        .filter(LowerCaser)
+        .filter(stop)
+        .filter(Stemmer::new(Language::English))
+        .build();
+    index.tokenizers().register("english", analyzer.clone());
+    let mut writer = index.writer_with_num_threads::<TantivyDocument>(1, 512 << 20)?;
+    for (i, words) in (0u64..).zip(&data.texts) {
+        let mut document = TantivyDocument::new();
+        document.add_text(text, words);
+        document.add_u64(id, i);
+        writer.add_document(document)?;
+    }
+    writer.commit()?;
+    Ok((index, analyzer, text))
 }

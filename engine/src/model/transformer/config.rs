@@ -1,4 +1,4 @@
-//! What a model's own files say of it: its sizes, how its tokens become one vector, its prefixes.
+//! Configuration from a model's files: its sizes, its pooling, its prefixes.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::super::folder::Folder;
 use crate::error::{Error, Result};
 
-/// Bytes of a configuration file, at the most.
+/// Most bytes of a configuration file.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
-/// Layers, heads and components of a model, at the most: twice those of the largest BERT.
+/// Most layers, heads and components of a model: far above those of the largest BERT.
 const MAX_SIZE: usize = 8_192;
 
 /// The members of `config.json` that matter.
@@ -37,7 +37,7 @@ pub(super) struct Config {
     id2label: BTreeMap<String, String>,
 }
 
-/// What `config.json` says a transformer is for.
+/// The architecture that `config.json` names.
 #[derive(Deserialize)]
 pub(in crate::model) struct Architecture {
     model_type: Option<String>,
@@ -46,12 +46,12 @@ pub(in crate::model) struct Architecture {
 }
 
 impl Architecture {
-    /// Reads it; nothing of a folder without a `config.json` that names a `model_type`.
+    /// Reads it; `None` if the folder has no `config.json` that names a `model_type`.
     pub(in crate::model) fn read(folder: &Folder) -> Result<Option<Self>> {
         Ok(optional::<Self>(folder, "config.json")?.filter(|found| found.model_type.is_some()))
     }
 
-    /// True of one that gives scores and no vectors.
+    /// True for a model that returns scores and no vectors.
     pub(in crate::model) fn scores(&self) -> bool {
         self.architectures.iter().any(|name| name.ends_with("ForSequenceClassification"))
     }
@@ -65,35 +65,35 @@ fn epsilon() -> f32 {
     1e-12
 }
 
-/// What is between the two layers of a feed-forward part.
+/// Activation between the two layers of a feed-forward part.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Activation {
-    /// By the error function.
+    /// GELU by the error function.
     Gelu,
-    /// By the hyperbolic tangent.
+    /// GELU approximated by the hyperbolic tangent.
     #[serde(alias = "gelu_pytorch_tanh", alias = "gelu_fast")]
     GeluNew,
     Relu,
 }
 
-/// How the vectors of tokens become that of their text.
+/// Pooling of token vectors to the vector of their text.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Pooling {
-    /// The mean of all.
+    /// The mean of all token vectors.
     Mean,
-    /// That of the first token.
+    /// The vector of the first token.
     First,
 }
 
-/// What is to be done around the model.
+/// Steps before and after the encoder.
 #[derive(Debug, Serialize)]
 pub(super) struct Setup {
     pub(super) pooling: Pooling,
-    /// True if vectors are brought to unit length.
+    /// True if vectors are normalized to unit length.
     pub(super) normalize: bool,
-    /// Tokens of a text, special ones with them, at the most.
+    /// Most tokens of a text, including special ones.
     pub(super) max_tokens: usize,
     pub(super) lower_case: bool,
     pub(super) query_prefix: String,
@@ -101,7 +101,7 @@ pub(super) struct Setup {
 }
 
 impl Config {
-    /// Reads `config.json`, and refuses what is not built here.
+    /// Reads `config.json`, and refuses unsupported architectures and impossible sizes.
     pub(super) fn read(folder: &Folder) -> Result<Self> {
         let config: Self = required(folder, "config.json")?;
         let bad = |detail: String| Err(folder.fault("config.json", detail));
@@ -134,7 +134,7 @@ impl Config {
 
     /// Number of the first position.
     pub(super) fn first_position(&self) -> usize {
-        // The others count from behind the place of padding.
+        // The other families count positions from the one after padding.
         if self.model_type == "bert" { 0 } else { self.pad_token_id.saturating_add(1) }
     }
 
@@ -143,7 +143,7 @@ impl Config {
         self.max_position_embeddings.saturating_sub(self.first_position())
     }
 
-    /// Figures that a classifier gives, where the file tells them.
+    /// Number of a classifier's outputs, if the file names them.
     pub(super) fn labels(&self) -> Option<usize> {
         (!self.id2label.is_empty()).then_some(self.id2label.len())
     }
@@ -161,7 +161,7 @@ struct Module {
     kind: String,
 }
 
-/// Newer files have one name, older ones a flag for each.
+/// Pooling file: newer files have one name, older ones a flag for each mode.
 #[derive(Default, Deserialize)]
 struct PoolingFile {
     pooling_mode: Option<String>,
@@ -173,7 +173,7 @@ struct PoolingFile {
 
 #[derive(Default, Deserialize)]
 struct TokenizerFile {
-    /// A number beyond all where the model has no limit of its own.
+    /// A huge number if the model has no limit.
     model_max_length: Option<f64>,
 }
 
@@ -253,7 +253,7 @@ fn required<T: DeserializeOwned>(folder: &Folder, name: &str) -> Result<T> {
         .ok_or_else(|| Error::Embedder(format!("{}: there is no {name}", folder.vfs.describe())))
 }
 
-/// Reads a JSON file; nothing if there is none.
+/// Reads a JSON file; `None` if there is no such file.
 fn optional<T: DeserializeOwned>(folder: &Folder, name: &str) -> Result<Option<T>> {
     if folder.size_of(name).is_none() {
         return Ok(None);

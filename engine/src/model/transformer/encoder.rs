@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tokens {
     pub(super) ids: Vec<u32>,
-    /// Of a pair, which of the two each is from.
+    /// Token types: for a pair, the text (0 or 1) of each token.
     pub(super) types: Vec<u32>,
 }
 
@@ -33,8 +33,8 @@ pub(super) struct Encoder {
     heads: usize,
 }
 
-/// The table of words, where the model's file is mapped: of most models it is half of the file, of which a
-/// text needs a few rows.
+/// The word table in the mapped file: in most models it is half of the file, of which a text reads a
+/// few rows.
 struct Words {
     file: Bytes,
     start: usize,
@@ -43,7 +43,7 @@ struct Words {
 }
 
 struct Layer {
-    /// Queries, keys and values beside each other.
+    /// Queries, keys and values in one matrix.
     attention: Linear,
     out: Linear,
     out_norm: Norm,
@@ -58,7 +58,7 @@ struct Norm {
     epsilon: f32,
 }
 
-/// Memory that a pass works in.
+/// Scratch memory of a pass.
 #[derive(Default)]
 struct Work {
     scratch: Scratch,
@@ -71,7 +71,7 @@ struct Work {
 }
 
 impl Encoder {
-    /// Makes the layers of a file's tensors; `file` are its bytes.
+    /// Builds the layers from a file's tensors; `file` holds its bytes.
     pub(super) fn new(
         config: &Config,
         tensors: &Tensors<'_>,
@@ -87,7 +87,7 @@ impl Encoder {
                 epsilon,
             })
         };
-        // The weights of several layers that have one input, as one layer.
+        // Joins the weights of several layers with the same input to one layer.
         let linear = |names: &[String], inputs: usize, outputs: usize| -> Result<Linear> {
             let (mut weights, mut bias) = (Vec::new(), Vec::new());
             for name in names {
@@ -129,13 +129,13 @@ impl Encoder {
         })
     }
 
-    /// Reads words from another map of the same file: what was read to make the layers is let go.
+    /// Switches the word table to another map of the same file, so that the pages read to build the
+    /// layers are released.
     pub(super) fn read_words_from(&mut self, file: Bytes) {
         self.words.file = file;
     }
 
-    /// The vectors of all tokens, those of one text after those of the one before. No text is padded to
-    /// the length of another.
+    /// The vectors of all tokens, text by text. No text is padded to the length of another.
     pub(super) fn hidden(&self, texts: &[Tokens]) -> Result<Vec<f32>> {
         let mut hidden = self.embedded(texts)?;
         let mut spans: Vec<Range<usize>> = Vec::with_capacity(texts.len());
@@ -151,7 +151,7 @@ impl Encoder {
         Ok(hidden)
     }
 
-    /// The first vectors of tokens, by their words, places and texts.
+    /// The input vectors of tokens: the sum of word, position and type embeddings, normalized.
     fn embedded(&self, texts: &[Tokens]) -> Result<Vec<f32>> {
         let tokens = texts.iter().map(|text| text.ids.len()).sum::<usize>();
         let mut hidden = Vec::with_capacity(tokens * self.width);
@@ -159,7 +159,9 @@ impl Encoder {
             let range = number * self.width..(number + 1) * self.width;
             match range.end <= table.len() {
                 true => Ok(range),
-                false => Err(Error::Embedder(format!("{what} {number} is beyond the model's"))),
+                false => Err(Error::Embedder(format!(
+                    "{what} {number} is beyond the model's table; tokenizer.json and model.safetensors do not belong together"
+                ))),
             }
         };
         for text in texts {
@@ -175,7 +177,7 @@ impl Encoder {
         Ok(hidden)
     }
 
-    /// Each token looks at all of its text.
+    /// The attention layer: each token attends to all tokens of its text.
     fn attend(
         &self,
         layer: &Layer,
@@ -216,7 +218,7 @@ impl Encoder {
         Ok(())
     }
 
-    /// The two layers that each token passes by itself.
+    /// The feed-forward part of a layer, applied to each token.
     fn feed(&self, layer: &Layer, hidden: &mut [f32], work: &mut Work) -> Result<()> {
         let Work { scratch, between, added, .. } = work;
         layer.up.apply(hidden, scratch, between)?;
@@ -237,14 +239,14 @@ impl Words {
         let start = self.start + id as usize * bytes;
         let row = self.file.get(start..start + bytes).filter(|_| (id as usize) < self.count);
         let row =
-            row.ok_or_else(|| Error::Embedder(format!("token {id} is beyond the model's")))?;
+            row.ok_or_else(|| Error::Embedder(format!("token {id} is beyond the model's table; tokenizer.json and model.safetensors do not belong together")))?;
         Ok(self.kind.floats(row))
     }
 }
 
 impl Norm {
-    /// Adds to rows what lies beside them, if anything, and brings each to a mean of 0 and a variance of 1,
-    /// then to its own scale and bias.
+    /// Adds the residual `added`, if any, to rows and normalizes each to a mean of 0 and a variance of
+    /// 1, then applies scale and bias.
     fn apply(&self, rows: &mut [f32], added: &[f32]) {
         let width = self.scale.len().max(1);
         rows.iter_mut().zip(added).for_each(|(x, y)| *x += y);

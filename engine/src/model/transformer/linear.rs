@@ -1,18 +1,18 @@
-//! A layer of a network: rows of numbers times a matrix, plus a bias; in floats, or in whole numbers of eight
-//! bits, which common processors multiply four times as fast.
+//! A linear layer: rows times a matrix, plus a bias; in floats, or in integers of eight bits, which
+//! common processors multiply four times as fast.
 
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_tensor::NdTensorView;
 
 use crate::error::{Error, Result};
 
-/// How the weights of a model are kept and multiplied.
+/// Number format of a model's weights and products.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// As floats.
+    /// 32-bit floats.
     Float,
-    /// As whole numbers of eight bits, each output with a scale of its own; inputs are rounded to 256 steps,
-    /// each row to its own. A fourth of the memory.
+    /// Integers of eight bits, with a scale for each output; inputs are rounded to 256 steps, scaled
+    /// for each row. A quarter of the memory.
     #[default]
     Int8,
 }
@@ -30,7 +30,7 @@ impl std::str::FromStr for Precision {
 }
 
 impl Precision {
-    /// Its name in hashes and messages.
+    /// Name of the precision in hashes and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Float => "float",
@@ -39,14 +39,14 @@ impl Precision {
     }
 }
 
-// What multiplies is made anew each time, by a look at what the machine has: it cannot be sent to another
-// thread, and making it costs nothing.
+// An executor is created for each product, as it cannot be sent to another thread and costs nothing to
+// create: it only detects the machine's instructions.
 
 /// Memory that layers work in.
 #[derive(Default)]
 pub(super) struct Scratch {
     rounded: Vec<u8>,
-    /// What makes numbers of a row of what it was rounded to: less the first, times the second.
+    /// Zero point and scale of each rounded row: `(rounded - zero) * scale` is the number.
     grids: Vec<(i32, f32)>,
     sums: Vec<i32>,
 }
@@ -64,14 +64,14 @@ enum Weights {
     Int8 { packed: PackedBMatrix<i8>, columns: Vec<Column> },
 }
 
-/// What an output needs besides its rounded weights: their scale, and their sum.
+/// Scale and sum of the rounded weights of an output.
 struct Column {
     scale: f32,
     sum: i32,
 }
 
 impl Linear {
-    /// A layer of weights that lie output by output.
+    /// A layer of weights stored output by output.
     pub(super) fn new(
         weights: &[f32],
         bias: Vec<f32>,
@@ -86,7 +86,7 @@ impl Linear {
             }
             Precision::Int8 => {
                 let with = GemmExecutor::<u8, i8, i32>::new();
-                // Where two products are summed in 16 bits they have to fit.
+                // On machines that sum two products in 16 bits they have to fit.
                 let most = if with.may_saturate() { 63.0 } else { 127.0 };
                 let rows = weights.chunks(inputs.max(1));
                 let scales: Vec<f32> = rows.clone().map(|row| largest(row) / most).collect();
@@ -155,7 +155,7 @@ impl Scratch {
             let steps = if scale > 0.0 { 1.0 / scale } else { 0.0 };
             let zero = (-edges.0 * steps).round();
             self.grids.push((zero as i32, scale));
-            // Half a step more, so that the cast rounds.
+            // Half a step is added, so that the cast rounds.
             self.rounded.extend(row.iter().map(|x| (x * steps + (zero + 0.5)) as u8));
         }
     }
@@ -174,7 +174,7 @@ fn matrix<T>(rows: &[T], count: usize, width: usize) -> Result<NdTensorView<'_, 
     NdTensorView::try_from_data([count, width], rows).map_err(failed)
 }
 
-/// The matrix whose columns are these rows.
+/// The transposed matrix of these rows.
 fn turned<T>(rows: &[T], count: usize, width: usize) -> Result<NdTensorView<'_, T, 2>> {
     Ok(matrix(rows, count, width)?.transposed())
 }
@@ -201,7 +201,7 @@ pub(super) fn product(
     GemmExecutor::<f32>::new().gemm(out, a, b, options).map_err(failed)
 }
 
-/// Shapes are checked when a model is opened.
+/// Error of a product; unexpected, as shapes are checked when a model is opened.
 fn failed(error: impl std::fmt::Display) -> Error {
     Error::Embedder(format!("a product of matrices failed: {error}"))
 }

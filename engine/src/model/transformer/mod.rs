@@ -1,12 +1,12 @@
-//! Local transformer models of the BERT family: texts become vectors, or vectors of their tokens.
+//! Local transformer models of the BERT family: vectors of texts and of their tokens.
 
 mod config;
-mod cross;
+mod cross_encoder;
 mod encoder;
 mod linear;
 mod weights;
 
-pub use cross::CrossEncoder;
+pub use cross_encoder::CrossEncoder;
 pub use linear::Precision;
 
 pub(super) use config::Architecture;
@@ -20,13 +20,13 @@ use xxhash_rust::xxh3::Xxh3;
 use self::config::{Config, Pooling, Setup};
 use self::encoder::{Encoder, Tokens};
 use self::weights::{FILE, Tensors};
-use super::embed::{Embedder, TokenLists, unit};
+use super::embed::{Embedder, TokenLists, normalize};
 use super::folder::Folder;
 use super::tokenizer::{Tokenizer, beginning};
 use crate::error::{Error, Result};
 
-/// Tokens that one task takes through the layers together: what lies between two layers stays in the
-/// processor's own cache.
+/// Tokens that one task takes through the layers together: the activations between two layers stay in
+/// the L2 cache.
 const TASK_TOKENS: usize = 256;
 /// Name of the tokenizer's file.
 const TOKENIZER: &str = "tokenizer.json";
@@ -41,7 +41,7 @@ struct Model {
 }
 
 impl Model {
-    /// Opens a folder; `head` takes what else it needs of the tensors.
+    /// Opens a folder; `head` builds the further layers of a model from its tensors.
     fn open<H>(
         path: &Path,
         precision: Precision,
@@ -63,7 +63,8 @@ impl Model {
         };
         encoder.read_words_from(folder.map(FILE)?);
         hasher.update(&tokenizer_bytes);
-        // By their names, in the order of these: what the code calls them may change, what files say may not.
+        // The JSON has the names of the files' members in a fixed order, so renaming a field of the
+        // code does not change the hash.
         let decides = json!({ "config": config, "setup": setup, "precision": precision.name() });
         hasher.update(decides.to_string().as_bytes());
         let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
@@ -83,8 +84,8 @@ impl Model {
         Ok(Tokens { ids: encoding.get_ids().to_vec(), types: encoding.get_type_ids().to_vec() })
     }
 
-    /// Takes texts through the layers on all threads, about [`TASK_TOKENS`] at once; `of_text` makes something
-    /// of the vectors of each. `stop` is asked before each task.
+    /// Takes texts through the layers on all threads, in tasks of about [`TASK_TOKENS`]; `of_text` maps
+    /// the token vectors of each text. `stop` is checked before each task.
     fn each<T: Send>(
         &self,
         texts: &[Tokens],
@@ -129,7 +130,7 @@ impl Model {
     }
 }
 
-/// A local model that gives each text one vector.
+/// A local model that embeds each text in one vector.
 pub struct TransformerEmbedder {
     model: Model,
 }
@@ -151,21 +152,22 @@ impl TransformerEmbedder {
         let setup = &self.model.setup;
         let pooled = |hidden: &[f32]| {
             let vector = pool(hidden, self.model.encoder.width, setup.pooling);
-            if setup.normalize { unit(vector) } else { Some(vector) }
+            if setup.normalize { normalize(vector) } else { Some(vector) }
         };
         Ok(self.of_full(prefix, texts, pooled)?.into_iter().map(Option::flatten).collect())
     }
 
-    /// A vector for each token of each text, special ones with them.
+    /// The vectors of all tokens of each text, including special ones.
     fn tokens_with(&self, prefix: &str, texts: &[&str]) -> Result<TokenLists> {
         let width = self.model.encoder.width;
-        let each =
-            |hidden: &[f32]| hidden.chunks(width).filter_map(|row| unit(row.to_vec())).collect();
+        let each = |hidden: &[f32]| {
+            hidden.chunks(width).filter_map(|row| normalize(row.to_vec())).collect()
+        };
         let lists = self.of_full(prefix, texts, each)?;
         Ok(lists.into_iter().map(Option::unwrap_or_default).collect())
     }
 
-    /// What `of_text` makes of the token vectors of each text; nothing for texts without a word.
+    /// Maps the token vectors of each text by `of_text`; `None` for blank texts.
     fn of_full<T: Send>(
         &self,
         prefix: &str,
@@ -175,7 +177,7 @@ impl TransformerEmbedder {
         let is_full = |text: &str| !text.trim().is_empty();
         let full: Vec<&str> = texts.iter().copied().filter(|text| is_full(text)).collect();
         let tokens = |text: &&str| self.model.tokens(prefix, text);
-        // One text, as of a search, does not wait for what the threads are busy with.
+        // The single text of a search does not wait for busy threads.
         let tokens: Vec<Tokens> = match full.as_slice() {
             [one] => vec![tokens(one)?],
             _ => full.par_iter().map(tokens).collect::<Result<_>>()?,
@@ -217,7 +219,7 @@ impl Embedder for TransformerEmbedder {
     fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
         let prefix = &self.model.setup.passage_prefix;
         let count = |text: &&str| Ok(self.model.tokens(prefix, text)?.ids.len());
-        // One text is counted sooner than handed to another thread.
+        // Counting one text takes less time than a switch to another thread.
         let sum: Result<usize> = match texts {
             [text] => count(text),
             texts => texts.par_iter().map(count).sum(),
@@ -226,7 +228,7 @@ impl Embedder for TransformerEmbedder {
     }
 }
 
-/// One vector of those of a text's tokens.
+/// The vector of a text, pooled from those of its tokens.
 fn pool(hidden: &[f32], width: usize, pooling: Pooling) -> Vec<f32> {
     match pooling {
         Pooling::First => hidden.iter().take(width).copied().collect(),

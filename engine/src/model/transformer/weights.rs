@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 pub(super) const FILE: &str = "model.safetensors";
 const WORDS: &str = "embeddings.word_embeddings.weight";
 
-/// The tensors of a file, by what a model calls them.
+/// The tensors of a file, by name.
 pub(super) struct Tensors<'a> {
     folder: &'a Folder,
     file: SafeTensors<'a>,
-    /// What stands before the names of the encoder's own tensors.
+    /// Prefix of the names of the encoder's tensors.
     prefix: String,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Tensors<'a> {
         self.file.tensor(name).ok()?.shape().first().copied()
     }
 
-    /// A tensor by its whole name, row by row.
+    /// A tensor by its full name, row by row.
     pub(super) fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let (kind, bytes) = self.tensor(name, shape)?;
         Ok(kind.floats(bytes))
@@ -66,15 +66,15 @@ impl<'a> Tensors<'a> {
         Ok((kind, tensor.data()))
     }
 
-    /// Where the table of words lies in the file, and what it is made of.
+    /// Number format and offset of the word table in the file.
     pub(super) fn words(&self, whole: &[u8], shape: &[usize]) -> Result<(Kind, usize)> {
         let (kind, bytes) = self.tensor(&format!("{}{WORDS}", self.prefix), shape)?;
-        // The tensor is a part of the file's bytes.
+        // The tensor is a slice of the file's bytes.
         Ok((kind, bytes.as_ptr() as usize - whole.as_ptr() as usize))
     }
 }
 
-/// What numbers of a file are.
+/// Number format of a tensor.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     Bf16,

@@ -1,14 +1,14 @@
-//! How close two vectors are: one similarity per metric, higher is closer; and inner products of codes.
+//! Similarity of two vectors, one per metric, higher is closer; and inner products of codes.
 
-// Before the kernels: what follows sees its macros.
+// Declared before the kernels, which use its macros.
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 #[macro_use]
-mod over;
+mod kernel_macros;
 
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+mod fallback;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
-mod other;
 mod scalar;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -17,22 +17,21 @@ use simsimd::SpatialSimilarity;
 
 use crate::schema::Metric;
 
-// The kernels of this machine; all have the same functions.
+// The kernels of this machine; all modules have the same functions.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+use fallback as wide;
 #[cfg(target_arch = "aarch64")]
 use neon as wide;
-#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
-use other as wide;
 #[cfg(target_arch = "x86_64")]
 use x86 as wide;
 
-/// Bits of a component in a code, and how a code lies in its bytes. Components behind the last one are
-/// 0 in the query, so that it does not matter what they are in a code.
+/// Bits of a component in a code, and the layout of a code in bytes. Components after the last one are
+/// 0 in the query, so their value in a code does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bits {
     /// Component i is bit `i % 8` of byte `i / 8`.
     One,
-    /// In blocks of 128 components: component j and component 64 + j are the low and the high half of
-    /// byte j.
+    /// Blocks of 128 components: components j and 64 + j are the low and the high half of byte j.
     Four,
     /// Component i is byte i.
     Eight,
@@ -65,11 +64,10 @@ impl Half {
     }
 }
 
-/// Components that the queries of all codes are padded to a multiple of.
+/// The queries of all codes are padded to a multiple of this many components.
 pub(crate) const QUERY_BLOCK: usize = 128;
 
-/// A query of codes: whole numbers from -127 to 127, padded with zeros to a multiple of
-/// [`QUERY_BLOCK`].
+/// A query for codes: integers from -127 to 127, padded with zeros to a multiple of [`QUERY_BLOCK`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Components {
     numbers: Vec<i8>,
@@ -77,12 +75,12 @@ pub(crate) struct Components {
     most: u8,
 }
 
-/// Up to this number a query is narrow: products of two components of a code of eight bits fit in 16
-/// bits, and kernels without wider ones are half as long.
+/// Largest absolute value of a narrow query: the sum of two products with components of an eight-bit
+/// code fits in 16 bits, and the kernels for it take half as many instructions.
 pub(crate) const NARROW: u8 = 63;
 
 impl Components {
-    /// Takes these numbers in the place of others.
+    /// Replaces the numbers.
     pub(crate) fn set(&mut self, numbers: impl Iterator<Item = i8>) {
         self.numbers.clear();
         self.numbers.extend(numbers);
@@ -101,7 +99,7 @@ impl Components {
     }
 }
 
-/// The bytes of a row among those of all, of `width` each; none of one beyond them.
+/// The bytes of a row among records of `width` bytes each; empty for a row beyond them.
 #[inline]
 pub(crate) fn record(bytes: &[u8], width: usize, row: u32) -> &[u8] {
     let start = row as usize * width;
@@ -109,8 +107,8 @@ pub(crate) fn record(bytes: &[u8], width: usize, row: u32) -> &[u8] {
 }
 
 /// Inner product of the code of each of these rows with a query. `codes` are the codes of all rows, of
-/// `stride` bytes each; that of a row beyond them counts as zeros. Who jumps asks memory for them before:
-/// [`prefetch`].
+/// `stride` bytes each; the code of a row beyond them counts as zeros. A caller that reads rows out of
+/// order calls [`prefetch`] first.
 #[inline]
 pub(crate) fn code_dots(
     bits: Bits,
@@ -129,7 +127,7 @@ pub(crate) fn code_dots(
 }
 
 /// Inner product of the code of each of these rows with a query of half as many floats as a code has
-/// bytes. `codes` are as in [`code_dots`].
+/// bytes; `codes` like in [`code_dots`].
 #[inline]
 pub(crate) fn half_dots(
     half: Half,
@@ -147,9 +145,9 @@ pub(crate) fn half_dots(
     }
 }
 
-/// True if the inner product of the code of a row with that of one of the others, in their order, is
-/// `enough`, which is shown the other. The codes have eight bits and a multiple of 64 bytes; their numbers,
-/// none of which is 0, are less 128 each.
+/// Calls `enough` with each of the others and the inner product of its code with that of `row`, in
+/// order, until it returns true; true if it did. Codes have eight bits a component and a multiple of 64
+/// bytes; 128 is subtracted from each number, none of which is 0.
 #[inline]
 pub(crate) fn code_pairs(
     codes: &[u8],
@@ -165,12 +163,12 @@ pub(crate) fn code_pairs(
     others.iter().any(|&other| enough(other, scalar::code_pair(code(row), code(other))))
 }
 
-/// The class of machines that this one belongs to, by what its kernels are written for.
+/// Class of this machine by the instruction set of its kernels.
 pub(crate) fn machine() -> &'static str {
     wide::isa().map_or("plain", wide::Isa::machine)
 }
 
-/// Asks memory for some bytes that are read soon.
+/// Prefetches bytes that are read soon.
 #[inline]
 pub(crate) fn prefetch(bytes: &[u8]) {
     wide::prefetch(bytes);
@@ -182,7 +180,7 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     if let Some(isa) = wide::isa() {
         return wide::dot(isa, a, b);
     }
-    // simsimd answers None only for unequal lengths; the scalar twin then uses the shorter.
+    // simsimd returns `None` only for unequal lengths; the scalar twin then uses the shorter one.
     f32::dot(a, b).map_or_else(|| scalar::dot(a, b), |d| d as f32)
 }
 
@@ -245,7 +243,7 @@ mod tests {
             bytes in prop::collection::vec(any::<u8>(), 5 * 448),
             numbers in prop::collection::vec(-127i8..=127, 512),
         ) {
-            // Signs as codes and queries have them at their worst, too.
+            // The extreme values of codes and queries are tested, too.
             let narrow = numbers.iter().map(|n| n / 2).collect();
             for (bytes, numbers) in [
                 (&bytes, &numbers),
@@ -277,7 +275,7 @@ mod tests {
                 let stride = Bits::Eight.stride(dim);
                 let codes: Vec<u8> = bytes[..4 * stride].iter().map(|&b| b.max(1)).collect();
                 let code = |row: usize| &codes[row * stride..][..stride];
-                // The third is not looked at: the second is enough.
+                // The third is never read: the second is enough.
                 let (others, pair) = ([3, 0, 2], |row| scalar::code_pair(code(1), code(row)));
                 let (expected, mut seen) = (vec![(3, pair(3)), (0, pair(0))], Vec::new());
                 let mut enough = |row, product| {

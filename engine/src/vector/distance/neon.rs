@@ -7,17 +7,17 @@ use std::arch::{asm, is_aarch64_feature_detected};
 
 use super::{Bits, Components, Half, record};
 
-/// Instructions that the kernels here are written for.
+/// Instruction sets with a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Isa {
     /// NEON with dot products of bytes (in every Armv8.4, and in many from Armv8.2 on).
     Dot,
-    /// NEON as it is everywhere.
+    /// NEON without them.
     Neon,
 }
 
 impl Isa {
-    /// The class of machines that have these instructions at best.
+    /// Name of the class of machines with these instructions.
     pub(super) fn machine(self) -> &'static str {
         match self {
             Self::Dot | Self::Neon => "neon",
@@ -25,21 +25,21 @@ impl Isa {
     }
 }
 
-/// The best the machine has. There always is one; elsewhere there may be none.
+/// The best instruction set of the machine; always `Some` here, an `Option` as on other machines.
 #[inline]
 pub(super) fn isa() -> Option<Isa> {
-    // The look is a load and a branch: the answer is kept by the standard library.
+    // The call is a load and a branch: the standard library caches the answer.
     Some(if is_aarch64_feature_detected!("dotprod") { Isa::Dot } else { Isa::Neon })
 }
 
-/// Each that this machine has.
+/// All instruction sets of this machine.
 #[cfg(test)]
 pub(super) fn all() -> Vec<Isa> {
     let dot = is_aarch64_feature_detected!("dotprod").then_some(Isa::Dot);
     dot.into_iter().chain([Isa::Neon]).collect()
 }
 
-/// Asks for the lines of some bytes, to be there when they are read soon.
+/// Prefetches the cache lines of some bytes.
 #[inline]
 pub(super) fn prefetch(bytes: &[u8]) {
     for line in bytes.chunks(64) {
@@ -132,7 +132,7 @@ pub(super) fn squared_l2(_: Isa, a: &[f32], b: &[f32]) -> f32 {
     unsafe { floats::squared_l2(a, b) }
 }
 
-/// Of 64 components in eight bytes, the byte that has the bit of each.
+/// For 64 components in eight bytes, the index of the byte with the bit of each.
 const BYTE_OF: [[u8; 16]; 4] = {
     let mut bytes = [[0; 16]; 4];
     let mut i = 0;
@@ -157,7 +157,7 @@ fn signed(from: &[i8; 16]) -> int8x16_t {
     unsafe { vld1q_s8(from.as_ptr()) }
 }
 
-/// Bytes less 128.
+/// Bytes with 128 subtracted.
 #[inline]
 #[target_feature(enable = "neon")]
 fn less(from: &[u8; 16]) -> int8x16_t {
@@ -174,7 +174,8 @@ fn total([a, b, c, d]: [int32x4_t; 4]) -> i32 {
 /// product waits for the one before.
 macro_rules! over_codes {
     ($features:literal) => {
-        /// Products with a code less 128, as `products` takes signed bytes; that much is added behind.
+        /// Products with a code minus 128, as `products` takes signed bytes; the difference is added
+        /// afterwards.
         #[inline]
         #[target_feature(enable = $features)]
         fn eight(code: &[u8], query: &Components) -> i32 {
@@ -185,7 +186,7 @@ macro_rules! over_codes {
                     *sum = products(*sum, less(c), signed(q));
                 }
             }
-            // A code that is not there counts as zeros.
+            // A missing code counts as zeros.
             total(sums) + if code.is_empty() { 0 } else { 128 * query.sum }
         }
 

@@ -1,4 +1,4 @@
-//! The kernels in plain Rust: the oracle of every faster one.
+//! The kernels in plain Rust: the reference for every faster one.
 
 use super::{Bits, Half};
 
@@ -30,7 +30,7 @@ pub(super) fn code_dot(bits: Bits, code: &[u8], query: &[i8]) -> i32 {
     }
 }
 
-/// Inner product of two codes of eight bits, less 128 each.
+/// Inner product of two codes of eight bits, with 128 subtracted from each number.
 pub(super) fn code_pair(a: &[u8], b: &[u8]) -> i32 {
     a.iter().zip(b).map(|(&a, &b)| (i32::from(a) - 128) * (i32::from(b) - 128)).sum()
 }

@@ -1,4 +1,4 @@
-//! Kernels for x86-64 by its vector instructions, chosen by what the machine has.
+//! Kernels for x86-64 vector instructions, chosen at run time by what the machine supports.
 #![allow(unsafe_code)]
 #![allow(clippy::wildcard_imports)] // dozens of intrinsics, whose names say where they are from
 
@@ -6,7 +6,7 @@ use std::arch::x86_64::*;
 
 use super::{Bits, Components, Half, record};
 
-/// Instructions that the kernels here are written for.
+/// Instruction sets with a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Isa {
     /// AVX-512 with byte operations and VNNI (2019 on).
@@ -16,7 +16,7 @@ pub(super) enum Isa {
 }
 
 impl Isa {
-    /// The class of machines that have these instructions at best.
+    /// Name of the class of machines with these instructions.
     pub(super) fn machine(self) -> &'static str {
         match self {
             Self::Avx512 => "avx512",
@@ -25,10 +25,10 @@ impl Isa {
     }
 }
 
-/// The widest the machine has; nothing if it has none of them.
+/// The widest instruction set of the machine; `None` if it has none of them.
 #[inline]
 pub(super) fn isa() -> Option<Isa> {
-    // Each look is a load and a branch: the answer is kept by the standard library.
+    // Each call is a load and a branch: the standard library caches the answer.
     if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("avx512vnni") {
         Some(Isa::Avx512)
     } else {
@@ -42,13 +42,13 @@ fn has_avx2() -> bool {
         && is_x86_feature_detected!("f16c")
 }
 
-/// Each that this machine has.
+/// All instruction sets of this machine.
 #[cfg(test)]
 pub(super) fn all() -> Vec<Isa> {
     isa().into_iter().chain(has_avx2().then_some(Isa::Avx2)).collect()
 }
 
-/// Asks for the lines of some bytes, to be there when they are read soon.
+/// Prefetches the cache lines of some bytes.
 #[inline]
 pub(super) fn prefetch(bytes: &[u8]) {
     for line in bytes.chunks(64) {
@@ -215,7 +215,8 @@ mod avx512 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub(super) fn pair(a: &[u8], b: &[u8]) -> i32 {
-        // As the instruction takes it the first code is not less 128; that much is summed beside.
+        // The instruction takes the first code as unsigned, without 128 subtracted; that share is
+        // summed separately.
         let sign = _mm512_set1_epi8(-128);
         let (mut sum, mut over) = (_mm512_setzero_si512(), _mm512_setzero_si512());
         for (a, b) in a.as_chunks::<64>().0.iter().zip(b.as_chunks::<64>().0) {
@@ -321,7 +322,7 @@ mod avx2 {
         _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
     }
 
-    /// Products with a narrow query: two of them, at the most 255 x 63 each, fit in 16 bits.
+    /// Products with a narrow query: two of them, at most 255 x 63 each, fit in 16 bits.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(super) fn eight_narrow(code: &[u8], query: &Components) -> i32 {
@@ -336,7 +337,7 @@ mod avx2 {
         sum(_mm256_add_epi32(totals[0], totals[1]))
     }
 
-    /// Products with any query: those of a code less 128, whose amount is 128 at the most, so that two
+    /// Products with any query, of a code minus 128, whose absolute value is at most 128, so that two
     /// of them fit in 16 bits.
     #[inline]
     #[target_feature(enable = "avx2")]
@@ -349,11 +350,11 @@ mod avx2 {
             let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(less), turned);
             total = _mm256_add_epi32(total, wide(pairs));
         }
-        // A code that is not there counts as zeros.
+        // A missing code counts as zeros.
         sum(total) + if code.is_empty() { 0 } else { 128 * query.sum }
     }
 
-    /// Products of four bits: at the most 2 x 15 x 127 in each 16 bits, of which eight fit.
+    /// Products of four bits: at most 2 x 15 x 127 in each 16 bits, in which eight such sums fit.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(super) fn four(code: &[u8], query: &Components) -> i32 {
@@ -375,7 +376,7 @@ mod avx2 {
         sum(total)
     }
 
-    /// Products of one bit: at the most 2 x 127 in each 16 bits, of which 129 fit.
+    /// Products of one bit: at most 2 x 127 in each 16 bits, in which 129 such sums fit.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(super) fn one(code: &[u8], query: &Components) -> i32 {
@@ -404,7 +405,7 @@ mod avx2 {
         sum(total)
     }
 
-    /// Products of two codes less 128; see [`eight_wide`].
+    /// Products of two codes minus 128; see [`eight_wide`].
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(super) fn pair(a: &[u8], b: &[u8]) -> i32 {

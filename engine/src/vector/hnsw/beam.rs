@@ -1,48 +1,49 @@
-//! The beam of a walk: the closest rows so far, in order, and which rows were seen.
+//! The beam of a walk: the closest rows so far, in order, and the set of rows seen.
 
-use crate::vector::Near;
+use crate::vector::ScoredRow;
 
-/// What a walk has seen and found; kept from one walk to the next, so that none allocates.
+/// The rows that a walk has seen and found; reused by the next walk, so that walks do not allocate.
 #[derive(Default)]
 pub(crate) struct Beam {
     /// Best first, no more than `width`.
     entries: Vec<Entry>,
     width: usize,
-    /// All entries before this one were walked from.
+    /// Index of the first entry that may be unexpanded.
     next: usize,
-    /// What did not fit, where the beam may become wider.
+    /// Entries that did not fit, kept if the beam may become wider.
     spilled: Option<Vec<Entry>>,
     /// One bit a row.
     seen: Vec<u64>,
-    /// Words of `seen` that are not zero, some more than once.
+    /// Indices of the words of `seen` that are not zero, some repeated.
     touched: Vec<u32>,
 }
 
-/// A row and its score in one word, ordered as [`Near`] is: the score's bits turned so that they order as
-/// the score does, then 31 bits of the row, inverted; the lowest bit is set until it was walked from.
-/// Compared at once and half as long as its parts: most of a walk's own time goes into keeping order.
+/// A row and its score in one word, ordered like [`ScoredRow`]: the score's bits mapped so that they
+/// order like the score, then 31 bits of the row, inverted; the lowest bit is set until the row is
+/// expanded. One word compares faster and is half as long as its parts: keeping order takes most of a
+/// walk's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry(u64);
 
 impl Entry {
     #[inline]
-    fn new(near: Near) -> Self {
+    fn new(near: ScoredRow) -> Self {
         let bits = near.score.to_bits();
         let turned = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
         Self(u64::from(turned) << 32 | u64::from(!(near.row << 1)))
     }
 
     #[inline]
-    fn near(self) -> Near {
+    fn near(self) -> ScoredRow {
         let turned = (self.0 >> 32) as u32;
         let bits = if turned >> 31 == 1 { turned & !(1 << 31) } else { !turned };
-        Near { score: f32::from_bits(bits), row: !(self.0 as u32) >> 1 }
+        ScoredRow { score: f32::from_bits(bits), row: !(self.0 as u32) >> 1 }
     }
 }
 
 impl Beam {
-    /// Begins a walk over a graph of this many rows that keeps the `width` closest, or more if it is to
-    /// be made wider later.
+    /// Begins a walk over a graph of `rows` rows that keeps the `width` closest; `widens` if it may be
+    /// made wider later.
     pub(super) fn start(&mut self, rows: u32, width: usize, widens: bool) {
         self.entries.clear();
         self.spilled = widens.then(|| {
@@ -52,7 +53,7 @@ impl Beam {
         });
         self.width = width.max(1);
         self.next = 0;
-        // Only what was touched: a query does not clear an array as long as the segment.
+        // Only the touched words are cleared, not an array as long as the segment.
         for word in self.touched.drain(..) {
             if let Some(word) = self.seen.get_mut(word as usize) {
                 *word = 0;
@@ -64,7 +65,7 @@ impl Beam {
         }
     }
 
-    /// True the first time a row is shown.
+    /// Marks a row as seen; true the first time.
     #[inline]
     pub(super) fn first(&mut self, row: u32) -> bool {
         let Some(word) = self.seen.get_mut(row as usize / 64) else { return false };
@@ -77,9 +78,9 @@ impl Beam {
         first
     }
 
-    /// Takes a row in if it is among the closest.
+    /// Adds a row if it is among the closest.
     #[inline]
-    pub(super) fn offer(&mut self, near: Near) {
+    pub(super) fn offer(&mut self, near: ScoredRow) {
         let entry = Entry::new(near);
         if self.entries.len() == self.width {
             let enters = self.entries.last().is_some_and(|worst| entry > *worst);
@@ -91,13 +92,13 @@ impl Beam {
                 return;
             }
         }
-        let place = self.entries.partition_point(|other| *other > entry);
-        self.entries.insert(place, entry);
-        self.next = self.next.min(place);
+        let index = self.entries.partition_point(|other| *other > entry);
+        self.entries.insert(index, entry);
+        self.next = self.next.min(index);
     }
 
-    /// Makes the beam wider. It is then as one that was so wide from the start and has walked as far: of
-    /// what did not fit, the closest come back.
+    /// Makes the beam wider, as if it had been so from the start: the closest of the entries that did
+    /// not fit come back.
     pub(super) fn widen(&mut self, width: usize) {
         self.width = self.width.max(width);
         let room = self.width - self.entries.len();
@@ -108,9 +109,9 @@ impl Beam {
         }
     }
 
-    /// The closest row that was not walked from yet, if it is among the closest of all.
+    /// The closest unexpanded row of the beam, which is marked as expanded.
     #[inline]
-    pub(super) fn pop(&mut self) -> Option<Near> {
+    pub(super) fn pop(&mut self) -> Option<ScoredRow> {
         while let Some(entry) = self.entries.get_mut(self.next) {
             self.next += 1;
             if entry.0 & 1 == 1 {
@@ -121,14 +122,14 @@ impl Beam {
         None
     }
 
-    /// The row that is likely to be walked from next.
+    /// The row that is likely to be expanded next.
     #[inline]
     pub(super) fn peek(&self) -> Option<u32> {
         self.entries.get(self.next).map(|entry| entry.near().row)
     }
 
-    /// What was found, best first.
-    pub(crate) fn found(&self) -> impl Iterator<Item = Near> {
+    /// The rows found, best first.
+    pub(crate) fn found(&self) -> impl Iterator<Item = ScoredRow> {
         self.entries.iter().map(|entry| entry.near())
     }
 }
@@ -142,9 +143,9 @@ mod tests {
     fn entries_are_ordered_as_rows_and_scores_are() {
         let scores = [f32::NEG_INFINITY, -2.5, -1e-40, -0.0, 0.0, 1e-40, 0.5, 7.0, f32::INFINITY];
         let rows = [0, 1, 63, MAX_GRAPH_ROWS - 1];
-        let all: Vec<Near> = scores
+        let all: Vec<ScoredRow> = scores
             .iter()
-            .flat_map(|&score| rows.iter().map(move |&row| Near { score, row }))
+            .flat_map(|&score| rows.iter().map(move |&row| ScoredRow { score, row }))
             .collect();
         for a in &all {
             let back = Entry::new(*a).near();
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_beam_made_wider_is_as_one_that_was() {
-        let near = |row: u32| Near { score: f32::from((row * 37 % 101) as i8), row };
+        let near = |row: u32| ScoredRow { score: f32::from((row * 37 % 101) as i8), row };
         // Each row leads to five others.
         let walk = |beam: &mut Beam, steps: usize| {
             let mut walked = Vec::new();
@@ -195,7 +196,8 @@ mod tests {
         let mut beam = Beam::default();
         for _ in 0..2 {
             beam.start(100, 3, false);
-            let near = |row: u32| Near { score: f32::from([3i8, 9, 1, 9, 5][row as usize]), row };
+            let near =
+                |row: u32| ScoredRow { score: f32::from([3i8, 9, 1, 9, 5][row as usize]), row };
             for row in 0..5 {
                 assert!(beam.first(row) && !beam.first(row));
                 beam.offer(near(row));
@@ -205,7 +207,7 @@ mod tests {
             assert_eq!(rows, [1, 3, 4]);
             assert_eq!(beam.pop().map(|n| n.row), Some(1));
             assert_eq!(beam.peek(), Some(3));
-            beam.offer(Near { score: 20.0, row: 77 });
+            beam.offer(ScoredRow { score: 20.0, row: 77 });
             assert_eq!(beam.pop().map(|n| n.row), Some(77));
             assert_eq!(beam.pop().map(|n| n.row), Some(3));
             assert_eq!(beam.pop(), None, "row 4 was pushed out");

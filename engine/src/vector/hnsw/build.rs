@@ -2,36 +2,34 @@
 //!
 //! Rows are inserted in a seeded random order, in batches that grow with the graph. The rows of a
 //! batch search the graph as it stood before the batch, in parallel; then forward links are
-//! written and reverse links are pruned, group by group. Nothing depends on which thread did what,
-//! so one seed gives one graph under any number of threads.
+//! written and reverse links are pruned, group by group. The result does not depend on the order of
+//! threads, so one seed gives one graph under any number of threads.
 
 use std::cmp::Reverse;
 
-use lexivec_storage::Scratch;
 use rayon::prelude::*;
 
 use super::beam::Beam;
+use super::built::{BuiltGraph, Level};
 use super::layout::{Graph, OldList, Older};
 use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::Result;
 use crate::schema::Metric;
 use crate::vector::distance::prefetch;
 use crate::vector::quantize::{BuildCodes, PairQuery};
-use crate::vector::{Near, VectorRows};
+use crate::vector::{ScoredRow, VectorRows};
 use lexivec_query::random::SplitMix;
 
 /// A batch is at most this share of the rows already in the graph (1/32): its rows do not see each
 /// other while they search, and at 3 % of the graph the loss of recall is within noise.
 const BATCH_SHARE: usize = 32;
-/// Rows of a batch at the most; enough work for many cores.
+/// Most rows of a batch; enough work for many cores.
 const MAX_BATCH: usize = 2_048;
-/// Times two neighbours may be closer to each other, in squared distance, than the node is to the
-/// farther one. Tried on 100,000 sentence vectors: benches/RESULTS.md.
+/// Factor by which two neighbours may be closer to each other, in squared distance, than the node is to
+/// the farther one. Measured on 100,000 sentence vectors: benches/RESULTS.md.
 const SLACK: f32 = 1.08;
-/// Marks a row that is not on a level.
-const UNMAPPED: u32 = u32::MAX;
 
-/// What decides the shape of a graph.
+/// The parameters of a graph.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BuildParameters {
     pub(crate) m: usize,
@@ -39,84 +37,12 @@ pub(crate) struct BuildParameters {
     pub(crate) seed: u64,
 }
 
-/// A graph in memory: fixed-degree lists per level.
-pub(crate) struct BuiltGraph {
-    pub(crate) rows: u32,
-    pub(crate) m: usize,
-    pub(crate) levels: Vec<Level>,
-    /// Entry row; `None` for a graph without rows.
-    pub(crate) entry: Option<u32>,
-}
-
-/// One level: which rows are on it, and `degree` places for neighbours each.
-pub(crate) struct Level {
-    pub(crate) degree: usize,
-    /// Rows on this level, ascending; empty on level 0, where a row is its own slot.
-    pub(crate) members: Vec<u32>,
-    slots: Vec<u32>,
-    links: Scratch,
-}
-
-impl Level {
-    fn new(degree: usize, rows: u32, members: Option<Vec<u32>>) -> Result<Self> {
-        let (members, slots) = match members {
-            None => (Vec::new(), Vec::new()),
-            Some(members) => {
-                let mut slots = vec![UNMAPPED; rows as usize];
-                for (slot, &row) in (0u32..).zip(&members) {
-                    slots[row as usize] = slot;
-                }
-                (members, slots)
-            }
-        };
-        let nodes = if slots.is_empty() { rows as usize } else { members.len() };
-        let mut links = Scratch::zeroed(nodes * degree * size_of::<u32>())?;
-        bytemuck::cast_slice_mut(&mut links).fill(NO_NEIGHBOUR);
-        Ok(Self { degree, members, slots, links })
-    }
-
-    /// The neighbours of all rows on the level, by their slots.
-    pub(crate) fn links(&self) -> &[u32] {
-        bytemuck::cast_slice(&self.links)
-    }
-
-    fn start(&self, row: u32) -> usize {
-        let slot = if self.slots.is_empty() { row } else { self.slots[row as usize] };
-        slot as usize * self.degree
-    }
-
-    pub(crate) fn slot(&self, row: u32) -> u32 {
-        if self.slots.is_empty() { row } else { self.slots[row as usize] }
-    }
-
-    /// Places for the neighbours of a row.
-    fn list(&self, row: u32) -> &[u32] {
-        let start = self.start(row);
-        &self.links()[start..start + self.degree]
-    }
-
-    /// Neighbours of a row, as rows.
-    pub(super) fn neighbours(&self, row: u32) -> &[u32] {
-        let list = self.list(row);
-        let used = list.iter().position(|&n| n == NO_NEIGHBOUR).unwrap_or(self.degree);
-        &list[..used]
-    }
-
-    pub(super) fn set(&mut self, row: u32, neighbours: &[u32]) {
-        let start = self.start(row);
-        let links: &mut [u32] = bytemuck::cast_slice_mut(&mut self.links);
-        let list = &mut links[start..start + self.degree];
-        list.fill(NO_NEIGHBOUR);
-        list[..neighbours.len()].copy_from_slice(neighbours);
-    }
-}
-
-/// A new node: its highest level, and where it comes in.
+/// A new node: its highest level, and the path to its entry on level 0.
 struct Node {
     row: u32,
     top: usize,
-    /// See [`Builder::place`].
-    path: Vec<Near>,
+    /// See [`Builder::entry_path`].
+    path: Vec<ScoredRow>,
 }
 
 impl Node {
@@ -125,13 +51,13 @@ impl Node {
     }
 }
 
-/// A new node that has chosen a row and asks to be in its list.
+/// A reverse link: a new node has chosen `target` as a neighbour and is to enter its list.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Link {
     target: u32,
     source: u32,
-    /// Of the new node among those of its batch.
-    place: u32,
+    /// Index of the new node in its batch.
+    index: u32,
 }
 
 /// Rows found for one new node, level by level from 0.
@@ -140,7 +66,8 @@ struct Found {
     chosen: Vec<Vec<u32>>,
 }
 
-/// Builds the graph over the rows that have a vector. `progress` is told how many rows are in.
+/// Builds the graph over the rows that have a vector. `progress` receives the rows inserted so far and
+/// in all.
 pub(crate) fn build(
     vectors: &VectorRows<'_>,
     parameters: BuildParameters,
@@ -149,20 +76,21 @@ pub(crate) fn build(
     grow(vectors, parameters, None, progress)
 }
 
-/// As [`build`], beginning with the rows of an older graph and their links: only the others are
-/// searched for, which is most of the work. `old` gives a row its place in the new segment.
+/// Like [`build`], but beginning with the rows of an older graph and their links: only the other rows
+/// are searched for, which is most of the work. `renumbered` gives a row of the older graph its number
+/// in the new segment.
 pub(crate) fn extend(
     vectors: &VectorRows<'_>,
     parameters: BuildParameters,
     old: &Graph,
-    place: &[Option<u32>],
+    renumbered: &[Option<u32>],
     progress: &(dyn Fn(usize, usize) -> Result<()> + Sync),
 ) -> Result<BuiltGraph> {
-    // A graph of other lists would not fit.
+    // Lists of another degree would not fit.
     if old.degree() != 2 * parameters.m {
         return build(vectors, parameters, progress);
     }
-    grow(vectors, parameters, Some(Older::read(old, place)?), progress)
+    grow(vectors, parameters, Some(Older::read(old, renumbered)?), progress)
 }
 
 fn grow(
@@ -181,7 +109,7 @@ fn grow(
         .collect();
     random.shuffle(&mut order);
     let mut tops: Vec<usize> = order.iter().map(|_| level(&mut random, parameters.m)).collect();
-    // Those of the older graph come first, in the order of their rows.
+    // The rows of the older graph come first, in ascending order.
     let mut next = 0;
     if let Some(older) = &older {
         next = older.rows.len();
@@ -194,7 +122,7 @@ fn grow(
     }
     while next < order.len() {
         let share = (next / BATCH_SHARE).clamp(1, MAX_BATCH).min(order.len() - next);
-        // A node that raises the graph ends its batch: two that do so at once would not be linked.
+        // A node that raises the graph ends its batch: two such nodes in one batch would not be linked.
         let height = builder.top();
         let batch = (next..next + share)
             .position(|i| height.is_none_or(|h| tops[i] > h))
@@ -256,8 +184,8 @@ impl<'a> Builder<'a> {
                     let mut list: Vec<u32> = kept.iter().chain(instead).copied().collect();
                     list.sort_unstable();
                     list.dedup();
-                    let near = |n: u32| Near { score: self.codes.similarity(n, *row), row: n };
-                    let mut near: Vec<Near> =
+                    let near = |n: u32| ScoredRow { score: self.codes.similarity(n, *row), row: n };
+                    let mut near: Vec<ScoredRow> =
                         list.into_iter().filter(|n| n != row).map(near).collect();
                     near.sort_unstable_by(|a, b| b.cmp(a));
                     (*row, self.select(&near, degree))
@@ -281,27 +209,27 @@ impl<'a> Builder<'a> {
             .map_init(Walk::default, |walk, &(row, top)| Node {
                 row,
                 top,
-                path: self.place(walk, row),
+                path: self.entry_path(walk, row),
             })
             .collect();
-        // Those that come in at one place follow each other: what the walk of one has brought into the
-        // caches the next one finds there. What they find does not depend on their order.
+        // Nodes with the same entry path follow each other: the walk of one brings into the caches what
+        // the next one reads. The result does not depend on this order.
         placed.par_sort_by(|a, b| a.rows().cmp(b.rows()));
         let found: Vec<Found> =
             placed.par_iter().map_init(Walk::default, |walk, node| self.find(walk, node)).collect();
         let mut reverse: Vec<Vec<Link>> = vec![Vec::new(); self.levels.len()];
-        for (place, node) in (0..).zip(&found) {
+        for (index, node) in (0..).zip(&found) {
             let source = node.row;
             for (level, chosen) in node.chosen.iter().enumerate() {
                 self.levels[level].set(source, chosen);
-                let links = chosen.iter().map(|&target| Link { target, source, place });
+                let links = chosen.iter().map(|&target| Link { target, source, index });
                 reverse[level].extend(links);
             }
         }
         for (level, mut links) in reverse.into_iter().enumerate() {
             links.sort_unstable();
             let mut groups: Vec<&[Link]> = links.chunk_by(|a, b| a.target == b.target).collect();
-            groups.sort_by_cached_key(|group| group.iter().map(|link| link.place).min());
+            groups.sort_by_cached_key(|group| group.iter().map(|link| link.index).min());
             let merged: Vec<(u32, Vec<u32>)> = groups
                 .par_iter()
                 .map_init(Walk::default, |walk, group| self.merge(walk, level, group))
@@ -317,14 +245,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Where a new node comes in: the closest row that greedy steps lead to on each upper level, from the
-    /// entry down to level 1.
-    fn place(&self, walk: &mut Walk, row: u32) -> Vec<Near> {
+    /// The path of a new node to level 0: the closest row that greedy steps reach on each upper level,
+    /// from the entry down to level 1.
+    fn entry_path(&self, walk: &mut Walk, row: u32) -> Vec<ScoredRow> {
         let Some((entry, height)) = self.entry else {
             return Vec::new();
         };
         self.codes.query(row, &mut walk.query);
-        let mut nearest = Near { score: self.codes.similarity(entry, row), row: entry };
+        let mut nearest = ScoredRow { score: self.codes.similarity(entry, row), row: entry };
         let mut path = vec![nearest];
         for level in (1..=height).rev() {
             nearest = self.descend(walk, nearest, level);
@@ -350,15 +278,15 @@ impl<'a> Builder<'a> {
         Found { row, chosen }
     }
 
-    /// The rows close to one that a walk comes to, the closest first.
+    /// The rows that a walk towards `row` finds, the closest first.
     pub(super) fn close(&self, walk: &mut Walk, row: u32) -> Vec<u32> {
-        walk.found = self.place(walk, row).pop().into_iter().collect();
+        walk.found = self.entry_path(walk, row).pop().into_iter().collect();
         self.walk(walk, 0);
         walk.found.iter().map(|near| near.row).filter(|&found| found != row).collect()
     }
 
-    /// Greedy steps on one level to the closest row they lead to.
-    fn descend(&self, walk: &mut Walk, mut nearest: Near, level: usize) -> Near {
+    /// Greedy steps on one level to the closest row they reach.
+    fn descend(&self, walk: &mut Walk, mut nearest: ScoredRow, level: usize) -> ScoredRow {
         loop {
             let before = nearest;
             let neighbours = self.levels[level].neighbours(before.row);
@@ -371,7 +299,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Walks one level from the rows found on the one above; leaves the closest in their place.
+    /// Walks one level from the rows found on the level above, and replaces them by the closest ones found.
     fn walk(&self, walk: &mut Walk, level: usize) {
         let level = &self.levels[level];
         walk.beam.start(self.vectors.present.rows(), self.parameters.ef_construction, false);
@@ -396,7 +324,7 @@ impl<'a> Builder<'a> {
             }
             self.codes.rough_scores(&walk.query, &fresh, &mut walk.products, &mut walk.scores);
             for (&row, &score) in fresh.iter().zip(&walk.scores) {
-                walk.beam.offer(Near { score, row });
+                walk.beam.offer(ScoredRow { score, row });
             }
             if let Some(next) = walk.beam.peek() {
                 prefetch(bytemuck::cast_slice(level.list(next)));
@@ -414,11 +342,11 @@ impl<'a> Builder<'a> {
         walk.found = found;
     }
 
-    /// Chooses up to `most` of the candidates, closest first: those that are not much closer to one
-    /// already chosen than to the node itself. Places that are left stay free for rows that come
-    /// later, so that a list is not pruned anew with each of them (algorithm 4 of the paper without
-    /// `keepPrunedConnections`; the slack is that of Subramanya et al., "DiskANN", 2019).
-    fn select(&self, candidates: &[Near], most: usize) -> Vec<u32> {
+    /// Chooses up to `most` of the candidates, closest first: those that are not much closer to a
+    /// chosen one than to the node itself. Unused slots stay free for later rows, so that a list is not
+    /// pruned again with each of them (algorithm 4 of the paper without `keepPrunedConnections`; the
+    /// slack is that of Subramanya et al., "DiskANN", 2019).
+    fn select(&self, candidates: &[ScoredRow], most: usize) -> Vec<u32> {
         let mut chosen: Vec<u32> = Vec::with_capacity(most);
         for (i, c) in candidates.iter().enumerate() {
             if chosen.len() == most {
@@ -435,7 +363,7 @@ impl<'a> Builder<'a> {
         chosen
     }
 
-    /// The list of one target after the new nodes that chose it have asked to be in it.
+    /// The list of one target merged with the new nodes that chose it.
     fn merge(&self, walk: &mut Walk, level: usize, group: &[Link]) -> (u32, Vec<u32>) {
         let target = group.first().map_or(0, |link| link.target);
         let degree = self.levels[level].degree;
@@ -445,14 +373,14 @@ impl<'a> Builder<'a> {
             return (target, list);
         }
         self.codes.query(target, &mut walk.query);
-        let mut near: Vec<Near> = walk.score(&self.codes, &list).collect();
+        let mut near: Vec<ScoredRow> = walk.score(&self.codes, &list).collect();
         near.sort_unstable_by(|a, b| b.cmp(a));
         (target, self.select(&near, degree))
     }
 }
 
-/// How similar two neighbours may be at the most, of a node to which the farther one has this
-/// similarity: not quite as close to each other as to the node, in squared distance.
+/// Largest similarity of two neighbours of a node to which the farther one has this similarity: in
+/// squared distance they may be closer to each other than to the node by a factor of [`SLACK`].
 fn slack(metric: Metric, similarity: f32) -> f32 {
     match metric {
         Metric::Cosine => 1.0 - (1.0 - similarity) / SLACK,
@@ -461,7 +389,7 @@ fn slack(metric: Metric, similarity: f32) -> f32 {
     }
 }
 
-/// What one thread writes into.
+/// Scratch memory of one thread.
 #[derive(Default)]
 pub(super) struct Walk {
     beam: Beam,
@@ -469,19 +397,23 @@ pub(super) struct Walk {
     fresh: Vec<u32>,
     products: Vec<i32>,
     scores: Vec<f32>,
-    found: Vec<Near>,
+    found: Vec<ScoredRow>,
 }
 
 impl Walk {
     /// Scores some rows by the query.
-    fn score<'a>(&'a mut self, codes: &BuildCodes, rows: &'a [u32]) -> impl Iterator<Item = Near> {
+    fn score<'a>(
+        &'a mut self,
+        codes: &BuildCodes,
+        rows: &'a [u32],
+    ) -> impl Iterator<Item = ScoredRow> {
         rows.iter().for_each(|&row| codes.prefetch(row));
         codes.scores(&self.query, rows, &mut self.products, &mut self.scores);
-        rows.iter().zip(&self.scores).map(|(&row, &score)| Near { score, row })
+        rows.iter().zip(&self.scores).map(|(&row, &score)| ScoredRow { score, row })
     }
 }
 
-/// A level: floor(-ln(u) / ln(m)), the paper's choice of m_L = 1 / ln(m).
+/// A random level: floor(-ln(u) / ln(m)), the paper's choice of m_L = 1 / ln(m).
 fn level(random: &mut SplitMix, m: usize) -> usize {
     ((-random.unit().ln() / (m as f64).ln()) as usize).min(MAX_LEVEL)
 }

@@ -1,21 +1,21 @@
-//! Rows that no walk would come to once a graph is done, and how they are linked in.
+//! Linking of the rows that no walk reaches once a graph is built.
 //!
-//! A list that is pruned may drop the only link to a row. Of 100,000 descriptions of packages 158 were
-//! lost in this way.
+//! Pruning a list may drop the only link to a row. Of 100,000 package descriptions 158 were lost in
+//! this way.
 
 use rayon::prelude::*;
 
 use super::NO_NEIGHBOUR;
 use super::build::{Builder, Walk};
-use crate::vector::Near;
+use crate::vector::ScoredRow;
 
-/// Times lost rows are linked in, at the most: the place that one takes in a full list may be the one
-/// by which another was reached. What is lost after the last round is counted by a deep verification; on
-/// 840,000 rows and fewer, of all collections tried, there was none.
+/// Most rounds of linking: the slot that a lost row takes in a full list may be the one by which
+/// another row was reached. A deep verification counts the rows lost after the last round; no
+/// collection tried, of up to 840,000 rows, had any.
 const ROUNDS: usize = 8;
 
 impl Builder<'_> {
-    /// Links in what the entry does not lead to on the lowest level.
+    /// Links the rows that cannot be reached from the entry on level 0.
     pub(super) fn connect(&mut self) {
         for _ in 0..ROUNDS {
             let reached = self.reached();
@@ -39,7 +39,7 @@ impl Builder<'_> {
         }
     }
 
-    /// By row, whether links lead to it from the entry.
+    /// For each row, true if links lead to it from the entry.
     fn reached(&self) -> Vec<bool> {
         let mut reached = vec![false; self.vectors.present.rows() as usize];
         let mut left: Vec<u32> = self.entry.iter().map(|&(row, _)| row).collect();
@@ -54,7 +54,7 @@ impl Builder<'_> {
         reached
     }
 
-    /// By row, how many links lead to it.
+    /// For each row, the number of links that lead to it.
     fn leading(&self) -> Vec<u32> {
         let mut leading = vec![0; self.vectors.present.rows() as usize];
         let links = self.levels[0].links().iter().filter(|&&n| n != NO_NEIGHBOUR);
@@ -62,15 +62,17 @@ impl Builder<'_> {
         leading
     }
 
-    /// Puts a row in the list of the closest of some others that has a place free, or a neighbour which
-    /// other links lead to as well: of these the farthest gives its place up.
+    /// Puts a row in the list of the closest host that has a free slot, or a neighbour with further
+    /// incoming links: the farthest of these neighbours is replaced.
     fn link_in(&mut self, row: u32, hosts: &[u32], leading: &mut [u32]) {
         for &host in hosts {
             let mut list = self.levels[0].neighbours(host).to_vec();
             if list.len() == self.levels[0].degree {
                 let others = (0..list.len()).filter(|&i| leading[list[i] as usize] > 1);
-                let near =
-                    |&i: &usize| Near { score: self.codes.similarity(list[i], host), row: list[i] };
+                let near = |&i: &usize| ScoredRow {
+                    score: self.codes.similarity(list[i], host),
+                    row: list[i],
+                };
                 let Some(farthest) = others.min_by_key(near) else { continue };
                 leading[list[farthest] as usize] -= 1;
                 list[farthest] = row;

@@ -3,7 +3,7 @@
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
-use super::build::BuiltGraph;
+use super::built::BuiltGraph;
 use super::{MAX_GRAPH_ROWS, MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::{Result, corrupt};
 use crate::limits::MAX_M;
@@ -29,7 +29,7 @@ pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGra
     out.begin(&format!("vector/{field}/graph/upper"))?;
     for (i, level) in upper.iter().enumerate() {
         out.write(bytemuck::cast_slice(&level.members))?;
-        // The slot of each member on the level below, so that a walk never looks a row up.
+        // The slot of each member on the level below, so that a walk never searches for a row.
         let below = &graph.levels[i];
         let down: Vec<u32> = level.members.iter().map(|&row| below.slot(row)).collect();
         out.write(bytemuck::cast_slice(&down))?;
@@ -58,7 +58,7 @@ pub(crate) struct Graph {
     pub(super) levels: Vec<UpperLevel>,
 }
 
-/// Where one upper level lies in its section.
+/// Location of one upper level in its section.
 #[derive(Clone, Copy)]
 pub(super) struct UpperLevel {
     start: usize,
@@ -117,8 +117,8 @@ impl Graph {
         }
     }
 
-    /// How many of these rows no walk can come to, through all rows, from the entry and the rows of the
-    /// upper levels: those of a graph of an older version may be some. They are found by a scan only.
+    /// Number of these rows that no path reaches from the entry and the rows of the upper levels. A
+    /// graph of an older version may have some; only a scan finds them.
     pub(crate) fn unreachable(&self, wanted: &RowSet) -> Result<u32> {
         let mut left = wanted.clone();
         let mut seen = RowSet::empty(self.rows);
@@ -141,7 +141,7 @@ impl Graph {
         Ok(left.count())
     }
 
-    /// Places for neighbours on level 0.
+    /// Neighbour slots of a row on level 0.
     pub(crate) fn degree(&self) -> usize {
         2 * self.m
     }
@@ -171,9 +171,9 @@ impl Graph {
         self.used(list, self.rows, &self.level0)
     }
 
-    /// Shows each neighbour of a row on level 0, checked to be a row.
+    /// Calls `visit` with each neighbour of a row on level 0, checked to be a row.
     #[inline]
-    pub(super) fn each_neighbour(&self, row: u32, mut show: impl FnMut(u32)) -> Result<()> {
+    pub(super) fn each_neighbour(&self, row: u32, mut visit: impl FnMut(u32)) -> Result<()> {
         let degree = 2 * self.m;
         for &n in self.words(&self.level0, row as usize * degree * 4, degree)? {
             if n >= self.rows {
@@ -182,12 +182,12 @@ impl Graph {
                 }
                 return Err(corrupt(&self.file, self.level0.name(), "a neighbour is not a row"));
             }
-            show(n);
+            visit(n);
         }
         Ok(())
     }
 
-    /// Asks memory for a row's neighbours.
+    /// Prefetches a row's neighbours.
     #[inline]
     pub(super) fn prefetch(&self, row: u32) {
         let width = 2 * self.m * 4;
@@ -198,7 +198,7 @@ impl Graph {
         }
     }
 
-    /// Counts what a step from a row reads.
+    /// Counts the pages that expanding a row reads.
     pub(super) fn touch(&self, row: u32, pages: &mut Pages) {
         let width = 2 * self.m * 4;
         pages.touch(&self.level0, row as usize * width..(row as usize + 1) * width);
@@ -217,7 +217,7 @@ impl Graph {
         self.below(row, self.rows)
     }
 
-    /// The slot below that belongs to the same row.
+    /// The slot of the same row on the level below.
     pub(super) fn slot_below(&self, level: UpperLevel, slot: u32, limit: u32) -> Result<u32> {
         let below = self.one(level.start + (level.members + slot as usize) * 4)?;
         self.below(below, limit)
@@ -244,34 +244,34 @@ impl Graph {
     }
 }
 
-/// A row's neighbours on one level, by their new numbers.
+/// The neighbours of a row on one level, by their row numbers in the new segment.
 pub(super) struct OldList {
     pub(super) row: u32,
-    /// Those that are left.
+    /// Neighbours that are in the new segment.
     pub(super) kept: Vec<u32>,
-    /// Neighbours of those that are not.
+    /// Neighbours of the neighbours that are not.
     pub(super) instead: Vec<u32>,
 }
 
-/// What is left of a graph in a new segment: rows by their new numbers, and their links.
+/// The part of a graph that a new segment takes over: rows by their new numbers, and their links.
 pub(super) struct Older {
-    /// Rows that are left, ascending, with the highest level each is on.
+    /// Rows taken over, ascending, with the highest level of each.
     pub(super) rows: Vec<(u32, usize)>,
-    /// For each level, the lists of the rows on it.
+    /// The lists of the rows on each level.
     pub(super) links: Vec<Vec<OldList>>,
 }
 
 impl Older {
-    /// Reads a graph; `place` gives a row its new number, or nothing if it is not taken over.
-    pub(super) fn read(graph: &Graph, place: &[Option<u32>]) -> Result<Self> {
-        let new = |row: u32| place.get(row as usize).copied().flatten();
-        let mut tops = vec![None; place.len()];
+    /// Reads a graph; `renumbered` gives a row its new number, `None` if it is not taken over.
+    pub(super) fn read(graph: &Graph, renumbered: &[Option<u32>]) -> Result<Self> {
+        let new = |row: u32| renumbered.get(row as usize).copied().flatten();
+        let mut tops = vec![None; renumbered.len()];
         let mut links = Vec::with_capacity(graph.levels.len() + 1);
         let mut level0 = Vec::new();
         for row in 0..graph.rows {
             let neighbours = graph.neighbours(row)?;
             let Some(number) = new(row) else { continue };
-            // A row without a vector has no neighbours and is nobody's.
+            // A row without a vector has no neighbours and is no row's neighbour.
             if neighbours.is_empty() && graph.entry_row()? != Some(row) {
                 continue;
             }
@@ -310,14 +310,14 @@ impl Older {
             links.push(lists);
         }
         let mut rows: Vec<(u32, usize)> =
-            tops.iter().zip(place).filter_map(|(top, new)| Some(((*new)?, (*top)?))).collect();
+            tops.iter().zip(renumbered).filter_map(|(top, new)| Some(((*new)?, (*top)?))).collect();
         rows.sort_unstable();
-        // Levels on which nobody is left are gone.
+        // Levels without rows are dropped.
         links.truncate(rows.iter().map(|&(_, top)| top + 1).max().unwrap_or(0));
         Ok(Self { rows, links })
     }
 
-    /// Which of a segment's rows are in it.
+    /// For each row of a segment, true if the graph has it.
     pub(super) fn members(&self, rows: u32) -> Vec<bool> {
         let mut members = vec![false; rows as usize];
         for &(row, _) in &self.rows {

@@ -5,22 +5,24 @@
 
 mod beam;
 mod build;
+mod built;
 mod connect;
-mod curve;
 mod layout;
+mod recall_curve;
 mod search;
 
 pub(crate) use beam::Beam;
-pub(crate) use build::{BuildParameters, BuiltGraph, build, extend};
-pub(crate) use curve::Curve;
+pub(crate) use build::{BuildParameters, build, extend};
+pub(crate) use built::BuiltGraph;
 pub(crate) use layout::{Graph, write_graph};
-pub(crate) use search::{Bound, Widen, search};
+pub(crate) use recall_curve::RecallCurve;
+pub(crate) use search::{PageBudget, Widen, search};
 
 /// Highest level a node may have. With m = 2 the chance of a node above it is 2^-32.
 pub(crate) const MAX_LEVEL: usize = 32;
 
-/// Rows of a segment with a graph, at the most: a beam has 31 bits for one.
+/// Most rows of a segment with a graph: a beam has 31 bits for a row.
 pub(crate) const MAX_GRAPH_ROWS: u32 = 1 << 31;
 
-/// Marks an unused place in a list of neighbours.
+/// Marks an unused slot in a list of neighbours.
 pub(crate) const NO_NEIGHBOUR: u32 = u32::MAX;

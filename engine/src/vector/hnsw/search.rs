@@ -6,10 +6,10 @@ use super::beam::Beam;
 use super::layout::Graph;
 use crate::error::Result;
 use crate::vector::quantize::CodeQuery;
-use crate::vector::{Codes, Near, Pages};
+use crate::vector::{Codes, Pages, ScoredRow};
 
 thread_local! {
-    /// What the walks of this thread write into.
+    /// Scratch memory of the walks of this thread.
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::default());
 }
 
@@ -21,33 +21,34 @@ struct Scratch {
     scores: Vec<f32>,
 }
 
-/// Whether a walk goes on with a wider beam when it has come to its end.
+/// Rule by which a walk continues with a wider beam once it has ended.
 pub(crate) enum Widen<'a> {
-    /// It does not.
+    /// The walk ends.
     Never,
-    /// It does if this, shown what was found, gives the width. A walk that went on has found what one
-    /// finds that was so wide from the start.
-    As(&'a mut dyn FnMut(&Beam) -> Option<usize>),
+    /// The walk continues if the function, given the beam, returns a width. It then finds what a walk
+    /// of that width finds from the start.
+    With(&'a mut dyn FnMut(&Beam) -> Option<usize>),
 }
 
-/// How many pages a walk may touch.
-pub(crate) struct Bound<'a> {
+/// The pages that a walk may touch.
+pub(crate) struct PageBudget<'a> {
     pub(crate) pages: &'a mut Pages,
-    /// Pages it leaves for what comes after it.
+    /// Pages that the walk leaves untouched for the rescoring after it.
     pub(crate) spare: usize,
 }
 
-/// The closest rows that a beam of width `ef`, or as wide as it becomes, reaches, best first, by their
-/// codes; and how many were compared on level 0. Where pages are counted it ends when no more than `Bound::spare` of them are left; the upper
-/// levels, a few pages that all walks share, are not counted.
+/// The closest rows that a beam of width `ef`, or of the width it grows to, reaches, best first by
+/// their codes; and the number of rows compared on level 0. With a budget the walk ends when no more
+/// than [`PageBudget::spare`] pages are left; the upper levels, a few pages that all walks share, are
+/// not counted.
 pub(crate) fn search(
     graph: &Graph,
     codes: &Codes,
     query: &CodeQuery,
     ef: usize,
     mut widen: Widen<'_>,
-    mut bound: Option<Bound<'_>>,
-) -> Result<(Vec<Near>, u64)> {
+    mut budget: Option<PageBudget<'_>>,
+) -> Result<(Vec<ScoredRow>, u64)> {
     SCRATCH.with_borrow_mut(|scratch| {
         let Some(entry) = descend(graph, codes, query, scratch)? else {
             return Ok((Vec::new(), 0));
@@ -55,28 +56,28 @@ pub(crate) fn search(
         let mut compared = 1;
         let ahead = codes.ahead()?;
         let Scratch { beam, fresh, products, scores } = scratch;
-        beam.start(graph.rows, ef, matches!(widen, Widen::As(_)));
+        beam.start(graph.rows, ef, matches!(widen, Widen::With(_)));
         beam.first(entry.row);
         beam.offer(entry);
         loop {
             let Some(current) = beam.pop() else {
                 match &mut widen {
-                    Widen::As(width) => match width(beam) {
+                    Widen::With(width) => match width(beam) {
                         Some(width) => beam.widen(width),
                         None => break,
                     },
                     Widen::Never => break,
                 }
-                // What comes back may have been walked from already, all of it.
+                // The rows that come back may all have been expanded already.
                 continue;
             };
-            if let Some(bound) = &mut bound {
-                if bound.pages.left() <= bound.spare {
+            if let Some(budget) = &mut budget {
+                if budget.pages.left() <= budget.spare {
                     break;
                 }
-                graph.touch(current.row, bound.pages);
+                graph.touch(current.row, budget.pages);
             }
-            // Likely to be next: its neighbours come while those of this one are compared.
+            // Likely to be next: its neighbours are prefetched while those of this row are compared.
             if let Some(next) = beam.peek() {
                 graph.prefetch(next);
             }
@@ -87,13 +88,13 @@ pub(crate) fn search(
                     fresh.push(n);
                 }
             })?;
-            if let Some(bound) = &mut bound {
-                fresh.iter().for_each(|&row| codes.touch(row, bound.pages));
+            if let Some(budget) = &mut budget {
+                fresh.iter().for_each(|&row| codes.touch(row, budget.pages));
             }
             compared += fresh.len() as u64;
             codes.scores(query, fresh, products, scores)?;
             for (&row, &score) in fresh.iter().zip(&*scores) {
-                beam.offer(Near { score, row });
+                beam.offer(ScoredRow { score, row });
             }
             if let Some(next) = beam.peek() {
                 graph.prefetch(next);
@@ -103,13 +104,13 @@ pub(crate) fn search(
     })
 }
 
-/// Greedy steps on each upper level, from the highest; gives the row to enter level 0 at.
+/// Greedy steps on each upper level, from the highest; returns the row at which the walk enters level 0.
 fn descend(
     graph: &Graph,
     codes: &Codes,
     query: &CodeQuery,
     scratch: &mut Scratch,
-) -> Result<Option<Near>> {
+) -> Result<Option<ScoredRow>> {
     let Some(mut slot) = graph.entry else {
         return Ok(None);
     };
@@ -121,7 +122,7 @@ fn descend(
     };
     for (i, &level) in graph.levels.iter().enumerate().rev() {
         let score = one(graph.row_of(level, slot)?, products, scores)?;
-        let mut nearest = Near { score, row: slot };
+        let mut nearest = ScoredRow { score, row: slot };
         loop {
             let before = nearest;
             let slots = graph.upper_neighbours(level, before.row)?;
@@ -133,7 +134,7 @@ fn descend(
             }
             codes.scores(query, fresh, products, scores)?;
             for (&n, &score) in slots.iter().zip(&*scores) {
-                nearest = nearest.max(Near { score, row: n });
+                nearest = nearest.max(ScoredRow { score, row: n });
             }
             if nearest == before {
                 break;
@@ -146,5 +147,5 @@ fn descend(
         slot = graph.slot_below(level, nearest.row, limit)?;
     }
     let score = one(slot, products, scores)?;
-    Ok(Some(Near { score, row: slot }))
+    Ok(Some(ScoredRow { score, row: slot }))
 }

@@ -3,23 +3,23 @@
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
-use super::best::Best;
-use super::{CodeQuery, Grid, Quantizer, Term};
+use super::top_codes::TopCodes;
+use super::{CodeFormat, CodeQuery, CodeRows, CodeScale, Quantizer};
 use crate::error::{Result, corrupt};
 use crate::schema::VectorField;
 use crate::segment::RowSet;
 use crate::vector::distance::{Bits, Half, prefetch, record};
-use crate::vector::{Near, Pages, VectorRows, VectorStore};
+use crate::vector::{Pages, ScoredRow, VectorRows, VectorStore};
 
-/// Rows scanned at once, while memory is asked for as many: the codes of both stay in the nearest cache.
+/// Rows scanned while the next block of as many is prefetched: the codes of both stay in the L1 cache.
 const SCAN_ROWS: usize = 32;
-/// What `codes/grid` says of each kind of code: the numbers a component can have, or a number beyond them.
-const KINDS: [(u32, Grid); 5] = [
-    (2, Grid::Whole(Bits::One)),
-    (16, Grid::Whole(Bits::Four)),
-    (256, Grid::Whole(Bits::Eight)),
-    (65_536, Grid::Half(Half::F16)),
-    (65_537, Grid::Half(Half::Bf16)),
+/// Code formats by their number in `codes/grid`: the values a component can have, or a number beyond them.
+const KINDS: [(u32, CodeFormat); 5] = [
+    (2, CodeFormat::Whole(Bits::One)),
+    (16, CodeFormat::Whole(Bits::Four)),
+    (256, CodeFormat::Whole(Bits::Eight)),
+    (65_536, CodeFormat::Half(Half::F16)),
+    (65_537, CodeFormat::Half(Half::Bf16)),
 ];
 
 /// Writes the sections `vector/<field>/codes{,/grid,/terms}`.
@@ -30,30 +30,35 @@ pub(crate) fn write_codes(
     seed: u64,
 ) -> Result<()> {
     let quantizer = Quantizer::new(rows, field.quantization, seed);
-    let mut grid = Encoder::new();
-    let kind = KINDS.iter().find(|(_, grid)| *grid == quantizer.grid);
-    grid.u32(kind.map_or(0, |(kind, _)| *kind));
-    grid.u32(rows.dim as u32);
-    grid.u64(quantizer.seed);
-    grid.raw(bytemuck::cast_slice(&quantizer.centre));
+    let mut head = Encoder::new();
+    let kind = KINDS.iter().find(|(_, format)| *format == quantizer.format);
+    head.u32(kind.map_or(0, |(kind, _)| *kind));
+    head.u32(rows.dim as u32);
+    head.u64(quantizer.seed);
+    head.raw(bytemuck::cast_slice(&quantizer.centre));
     let name = &field.name;
-    out.section(&format!("vector/{name}/codes/grid"), &grid.into_bytes())?;
+    out.section(&format!("vector/{name}/codes/grid"), &head.into_bytes())?;
     let mut code = vec![0; quantizer.stride()];
-    let (mut terms, mut turned) = (Vec::new(), Vec::new());
+    let (mut scales, mut turned) = (Vec::new(), Vec::new());
     out.begin(&format!("vector/{name}/codes"))?;
     for row in 0..rows.present.rows() {
-        terms.push(quantizer.encode(rows.row(row), rows.unit(row), &mut turned, &mut code));
+        scales.push(quantizer.encode(
+            rows.row(row),
+            rows.inverse_norm(row),
+            &mut turned,
+            &mut code,
+        ));
         out.write(&code)?;
     }
     out.end()?;
-    Ok(out.section(&format!("vector/{name}/codes/terms"), bytemuck::cast_slice(&terms))?)
+    Ok(out.section(&format!("vector/{name}/codes/terms"), bytemuck::cast_slice(&scales))?)
 }
 
 /// The codes of one field of an open segment.
 pub(crate) struct Codes {
     quantizer: Quantizer,
     codes: Section,
-    terms: Section,
+    scales: Section,
     file: String,
 }
 
@@ -66,32 +71,33 @@ impl Codes {
         rows: u32,
     ) -> Result<Option<Self>> {
         let name = &field.name;
-        let Some(grid) = reader.find(&format!("vector/{name}/codes/grid")) else {
+        let Some(head) = reader.find(&format!("vector/{name}/codes/grid")) else {
             return Ok(None);
         };
-        let mut input = Decoder::new(file, grid.all()?);
+        let mut input = Decoder::new(file, head.all()?);
         let kind = input.u32()?;
-        let Some(&(_, kind)) = KINDS.iter().find(|(of, _)| *of == kind) else {
-            return Err(corrupt(file, grid.name(), "codes of an unknown kind"));
+        let Some(&(_, format)) = KINDS.iter().find(|(of, _)| *of == kind) else {
+            return Err(corrupt(file, head.name(), "codes of an unknown kind"));
         };
         if input.u32()? as usize != field.dim {
-            return Err(corrupt(file, grid.name(), "codes of vectors of another dimension"));
+            return Err(corrupt(file, head.name(), "codes of vectors of another dimension"));
         }
         let seed = input.u64()?;
         let centre = input.take(field.dim * 4)?.as_chunks::<4>().0.iter();
         let centre: Vec<f32> = centre.map(|b| f32::from_le_bytes(*b)).collect();
         input.finish()?;
         if !centre.iter().all(|c| c.is_finite()) {
-            return Err(corrupt(file, grid.name(), "its centre is not finite"));
+            return Err(corrupt(file, head.name(), "its centre is not finite"));
         }
-        let quantizer = Quantizer::of(kind, field.metric, centre, seed);
+        let quantizer = Quantizer::of(format, field.metric, centre, seed);
         let codes = reader.section(&format!("vector/{name}/codes"))?;
-        let terms = reader.section(&format!("vector/{name}/codes/terms"))?;
+        let scales = reader.section(&format!("vector/{name}/codes/terms"))?;
         let rows = rows as usize;
-        if codes.len() != rows * quantizer.stride() || terms.len() != rows * size_of::<Term>() {
+        if codes.len() != rows * quantizer.stride() || scales.len() != rows * size_of::<CodeScale>()
+        {
             return Err(corrupt(file, codes.name(), "its length is not that of its rows"));
         }
-        Ok(Some(Self { quantizer, codes, terms, file: file.to_owned() }))
+        Ok(Some(Self { quantizer, codes, scales, file: file.to_owned() }))
     }
 
     /// Checks that the codes are those of the vectors.
@@ -99,12 +105,13 @@ impl Codes {
         let stride = self.quantizer.stride();
         let (mut code, mut turned) = (vec![0; stride], Vec::new());
         for row in store.present.iter() {
-            let (vector, unit) = (store.vector(row)?, store.norm(row)?);
-            let term = self.quantizer.encode(vector, unit, &mut turned, &mut code);
+            let (vector, inverse_norm) = (store.vector(row)?, store.inverse_norm(row)?);
+            let scale = self.quantizer.encode(vector, inverse_norm, &mut turned, &mut code);
             let at = row as usize;
-            let stored = self.terms.get(at * size_of::<Term>()..(at + 1) * size_of::<Term>())?;
+            let stored =
+                self.scales.get(at * size_of::<CodeScale>()..(at + 1) * size_of::<CodeScale>())?;
             let same = code == self.codes.get(at * stride..(at + 1) * stride)?;
-            if !same || stored != bytemuck::bytes_of(&term) {
+            if !same || stored != bytemuck::bytes_of(&scale) {
                 let detail = format!("the code of row {row} is not that of its vector");
                 return Err(corrupt(&self.file, self.codes.name(), detail));
             }
@@ -112,37 +119,37 @@ impl Codes {
         Ok(())
     }
 
-    /// Makes a query ready; see [`Quantizer::query`].
-    pub(crate) fn query(&self, vector: &[f32], unit: f32) -> CodeQuery {
-        self.quantizer.query(vector, unit)
+    /// Prepares a query; see [`Quantizer::query`].
+    pub(crate) fn query(&self, vector: &[f32], inverse_norm: f32) -> CodeQuery {
+        self.quantizer.query(vector, inverse_norm)
     }
 
-    /// Estimated similarity of a row as far from a query as all are on the average, whatever the
-    /// query: what [`scores`](Self::scores) leaves out is what the centre adds.
+    /// Estimated similarity of a row at the mean distance of all rows, for any query:
+    /// [`scores`](Self::scores) leave out the term of the centre.
     pub(crate) fn middle(&self) -> Result<f32> {
-        let terms: &[Term] = bytemuck::try_cast_slice(self.terms.all()?)
-            .map_err(|_| corrupt(&self.file, self.terms.name(), "not aligned to floats"))?;
-        let sum: f64 = terms.iter().map(|term| f64::from(term.offset)).sum();
-        Ok((sum / terms.len().max(1) as f64) as f32)
+        let scales: &[CodeScale] = bytemuck::try_cast_slice(self.scales.all()?)
+            .map_err(|_| corrupt(&self.file, self.scales.name(), "not aligned to floats"))?;
+        let sum: f64 = scales.iter().map(|scale| f64::from(scale.offset)).sum();
+        Ok((sum / scales.len().max(1) as f64) as f32)
     }
 
-    /// Counts what [`scores`](Self::scores) reads of a row.
+    /// Counts the pages that [`scores`](Self::scores) reads of a row.
     pub(crate) fn touch(&self, row: u32, pages: &mut Pages) {
         let part = |width: usize| row as usize * width..(row as usize + 1) * width;
         pages.touch(&self.codes, part(self.quantizer.stride()));
-        pages.touch(&self.terms, part(size_of::<Term>()));
+        pages.touch(&self.scales, part(size_of::<CodeScale>()));
     }
 
-    /// What asks memory for codes.
+    /// A prefetcher of codes.
     pub(crate) fn ahead(&self) -> Result<Ahead<'_>> {
-        // Nothing is read of them.
+        // No record is read or verified here.
         let codes = self.codes.records(1, &[])?;
-        let terms = self.terms.records(1, &[])?;
-        Ok(Ahead { codes, stride: self.quantizer.stride(), terms })
+        let scales = self.scales.records(1, &[])?;
+        Ok(Ahead { codes, stride: self.quantizer.stride(), scales })
     }
 
-    /// Estimated similarities of some rows, in `scores`; `products` is scratch. Who jumps asks memory
-    /// for them before: [`ahead`](Self::ahead).
+    /// Estimated similarities of some rows, in `scores`; `products` is scratch. A caller that reads
+    /// rows out of order prefetches them with [`ahead`](Self::ahead).
     pub(crate) fn scores(
         &self,
         query: &CodeQuery,
@@ -152,28 +159,34 @@ impl Codes {
     ) -> Result<()> {
         let stride = self.quantizer.stride();
         let codes = self.codes.records(stride, rows)?;
-        let terms = self.terms.records(size_of::<Term>(), rows)?;
-        let terms: &[Term] = bytemuck::try_cast_slice(terms)
-            .map_err(|_| corrupt(&self.file, self.terms.name(), "not aligned to floats"))?;
-        let term = |row: u32| terms.get(row as usize).copied().unwrap_or_default();
-        query.scores(self.quantizer.grid, (codes, stride), rows, term, products, scores);
+        let scales = self.scales.records(size_of::<CodeScale>(), rows)?;
+        let scales: &[CodeScale] = bytemuck::try_cast_slice(scales)
+            .map_err(|_| corrupt(&self.file, self.scales.name(), "not aligned to floats"))?;
+        let scale_of = |row: u32| scales.get(row as usize).copied().unwrap_or_default();
+        let codes = CodeRows { bytes: codes, stride };
+        query.scores(self.quantizer.format, codes, rows, scale_of, products, scores);
         Ok(())
     }
 
     /// The `most` closest of some rows by their codes, in no order.
-    pub(crate) fn scan(&self, query: &CodeQuery, rows: &RowSet, most: usize) -> Result<Vec<Near>> {
+    pub(crate) fn scan(
+        &self,
+        query: &CodeQuery,
+        rows: &RowSet,
+        most: usize,
+    ) -> Result<Vec<ScoredRow>> {
         let found = self.scan_many(std::slice::from_ref(query), rows.iter(), most)?;
         Ok(found.into_iter().next().unwrap_or_default())
     }
 
-    /// As [`scan`](Self::scan), for several queries in one pass.
+    /// Like [`scan`](Self::scan), for several queries in one pass.
     pub(crate) fn scan_many(
         &self,
         queries: &[CodeQuery],
         mut rows: impl Iterator<Item = u32>,
         most: usize,
-    ) -> Result<Vec<Vec<Near>>> {
-        let mut all: Vec<_> = queries.iter().map(|_| Best::new(most)).collect();
+    ) -> Result<Vec<Vec<ScoredRow>>> {
+        let mut all: Vec<_> = queries.iter().map(|_| TopCodes::new(most)).collect();
         let (mut block, mut next) = (Vec::new(), Vec::new());
         let (mut products, mut scores) = (Vec::new(), Vec::new());
         let ahead = self.ahead()?;
@@ -183,7 +196,7 @@ impl Codes {
         };
         take(&mut block);
         while !block.is_empty() {
-            // On their way while those before them are compared.
+            // Prefetched while the block before them is compared.
             take(&mut next);
             for (query, best) in queries.iter().zip(&mut all) {
                 self.scores(query, &block, &mut products, &mut scores)?;
@@ -191,59 +204,60 @@ impl Codes {
             }
             std::mem::swap(&mut block, &mut next);
         }
-        Ok(all.into_iter().map(Best::into_rows).collect())
+        Ok(all.into_iter().map(TopCodes::into_rows).collect())
     }
 
-    /// Recall of a scan where it was not measured. Eight bits found all but one hit in 5,000 of every
-    /// collection tried; what fewer find depends on the vectors.
+    /// Assumed recall of a code scan that was not measured. Eight bits found all but one hit in 5,000
+    /// of every collection tried; the recall of fewer bits depends on the vectors.
     pub(crate) fn usual_recall(&self) -> f64 {
-        match self.quantizer.grid {
-            Grid::Half(_) | Grid::Whole(Bits::Eight) => 0.995,
-            Grid::Whole(Bits::Four | Bits::One) => 0.0,
+        match self.quantizer.format {
+            CodeFormat::Half(_) | CodeFormat::Whole(Bits::Eight) => 0.995,
+            CodeFormat::Whole(Bits::Four | Bits::One) => 0.0,
         }
     }
 
-    /// Bytes a row takes, those of its code and what goes with it.
+    /// Bytes of a row: its code and its scale.
     pub(crate) fn row_bytes(&self) -> usize {
-        self.quantizer.stride() + size_of::<Term>()
+        self.quantizer.stride() + size_of::<CodeScale>()
     }
 
-    /// As [`spare`](Self::spare), where only some rows, so many, are compared: they may be as far from the
-    /// query as most are, and then the more of them there are, the more differ by less than the codes blur.
+    /// Like [`spare`](Self::spare), for a scan of only `rows` rows: they may be as far from the query
+    /// as most rows are, and the more of them there are, the more differ by less than the error of the
+    /// codes.
     pub(crate) fn spare_of_some(&self, wanted: usize, rows: u32) -> usize {
-        match self.quantizer.grid {
-            Grid::Half(_) | Grid::Whole(Bits::Eight) => self.spare(wanted),
-            Grid::Whole(Bits::Four) => wanted * 20 + 200 + rows as usize / 50,
-            Grid::Whole(Bits::One) => wanted * 20 + 400 + rows as usize / 20,
+        match self.quantizer.format {
+            CodeFormat::Half(_) | CodeFormat::Whole(Bits::Eight) => self.spare(wanted),
+            CodeFormat::Whole(Bits::Four) => wanted * 20 + 200 + rows as usize / 50,
+            CodeFormat::Whole(Bits::One) => wanted * 20 + 400 + rows as usize / 20,
         }
     }
 
-    /// Rows by which a walk has to bring more than are wanted, so that what the codes blur is put
-    /// right by the floats.
+    /// Rows that a walk returns beyond the wanted ones, so that rescoring on floats corrects the error
+    /// of the codes.
     pub(crate) fn spare(&self, wanted: usize) -> usize {
-        match self.quantizer.grid {
-            Grid::Half(_) => wanted / 8 + 4,
-            Grid::Whole(Bits::Eight) => wanted / 2 + 8,
-            Grid::Whole(Bits::Four) => wanted + 16,
-            Grid::Whole(Bits::One) => wanted * 8 + 128,
+        match self.quantizer.format {
+            CodeFormat::Half(_) => wanted / 8 + 4,
+            CodeFormat::Whole(Bits::Eight) => wanted / 2 + 8,
+            CodeFormat::Whole(Bits::Four) => wanted + 16,
+            CodeFormat::Whole(Bits::One) => wanted * 8 + 128,
         }
     }
 }
 
-/// Where the codes of a segment lie.
+/// The bytes of a segment's codes, for prefetching.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<'a> {
     codes: &'a [u8],
     stride: usize,
-    terms: &'a [u8],
+    scales: &'a [u8],
 }
 
 impl Ahead<'_> {
-    /// Asks memory for what [`Codes::scores`] needs of a row.
+    /// Prefetches the bytes that [`Codes::scores`] reads of a row.
     #[inline]
     pub(crate) fn ask(&self, row: u32) {
         prefetch(record(self.codes, self.stride, row));
-        prefetch(record(self.terms, size_of::<Term>(), row));
+        prefetch(record(self.scales, size_of::<CodeScale>(), row));
     }
 }
 
@@ -266,7 +280,7 @@ mod tests {
             Quantization::Binary,
         ] {
             let field = field(Metric::Cosine, DIM, quantization);
-            // Row 3 is another in the codes.
+            // The codes of row 3 are those of another row.
             let check = |other: usize| {
                 let given = vectors.iter().map(|v| Some(v.as_slice()));
                 let coded = (0..).map(|i| if i == 3 { other } else { i });

@@ -1,18 +1,18 @@
-//! Codes: vectors in few bits a component, for walks and scans; what they find is scored anew on the
+//! Codes: vectors in few bits a component, for walks and scans; the rows they find are rescored on the
 //! stored floats.
 //!
-//! A vector is centred (the mean of the segment is taken away), rotated where a component has less
-//! than eight bits, and rounded to a grid of its own, or to half floats. Its scale is chosen so that the estimate of an
-//! inner product has no bias (Gao and Long, "RaBitQ", 2024).
+//! A vector is centred (the mean of the segment is subtracted), rotated if a component has less than
+//! eight bits, and rounded to a grid scaled to it, or to half floats. Its scale is chosen so that the
+//! estimate of an inner product has no bias (Gao and Long, "RaBitQ", 2024).
 
-mod best;
+mod build_codes;
 mod codes;
-mod half;
-mod pairs;
-mod whole;
+mod float_codes;
+mod int_codes;
+mod top_codes;
 
+pub(crate) use build_codes::{BuildCodes, PairQuery};
 pub(crate) use codes::{Codes, write_codes};
-pub(crate) use pairs::{BuildCodes, PairQuery};
 
 use bytemuck::{Pod, Zeroable};
 
@@ -21,50 +21,58 @@ use super::rotation::Rotation;
 use super::store::VectorRows;
 use crate::schema::{Metric, Quantization};
 
-/// Rows whose mean is the centre, at the most.
+/// Most rows whose mean is the centre.
 const CENTRE_ROWS: u32 = 10_000;
 
-/// How far the codes of one field in one segment are from their vectors.
+/// The encoder of one field in one segment: its format, centre and rotation.
 #[derive(Clone, Debug)]
 pub(crate) struct Quantizer {
-    grid: Grid,
+    format: CodeFormat,
     metric: Metric,
     centre: Vec<f32>,
     rotation: Option<Rotation>,
     seed: u64,
 }
 
-/// What makes an inner product of a code the similarity of its row: times `scale`, plus `offset`.
+/// The scale of a code: the inner product with a query times `factor`, plus `offset`, is the similarity
+/// of its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 #[repr(C)]
-pub(crate) struct Term {
-    pub(crate) scale: f32,
+pub(crate) struct CodeScale {
+    pub(crate) factor: f32,
     pub(crate) offset: f32,
 }
 
-/// What a component of a code is.
+/// Type of a code's components.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Grid {
+enum CodeFormat {
     /// A whole number.
     Whole(Bits),
     /// A half float.
     Half(Half),
 }
 
-/// A query made ready for the codes of one segment.
+/// A query prepared for the codes of one segment.
 pub(crate) enum CodeQuery {
     /// For codes of whole numbers.
     Whole {
         components: Components,
-        /// What the middle of the grid adds to every product.
+        /// The share of the grid's middle in every product.
         middle: f32,
         factor: f32,
     },
-    /// For codes of half floats: as many floats as a code has, zeros behind the last component.
+    /// For codes of half floats: as many floats as a code has, with zeros after the last component.
     Half(Vec<f32>),
 }
 
-impl Grid {
+/// Codes of all rows of a segment, one after another, of `stride` bytes each.
+#[derive(Clone, Copy)]
+struct CodeRows<'a> {
+    bytes: &'a [u8],
+    stride: usize,
+}
+
+impl CodeFormat {
     fn of(quantization: Quantization) -> Self {
         match quantization {
             Quantization::Bf16 => Self::Half(Half::Bf16),
@@ -90,23 +98,23 @@ impl Quantizer {
         let step = (rows.present.count() / CENTRE_ROWS).max(1) as usize;
         let mut count = 0f64;
         for row in rows.present.iter().step_by(step) {
-            let scale = f64::from(rows.unit(row));
+            let scale = f64::from(rows.inverse_norm(row));
             let vector = rows.row(row);
             centre.iter_mut().zip(vector).for_each(|(c, &x)| *c += f64::from(x) * scale);
             count += 1.0;
         }
         let centre = centre.iter().map(|c| (c / count.max(1.0)) as f32).collect();
-        Self::of(Grid::of(quantization), rows.metric, centre, seed)
+        Self::of(CodeFormat::of(quantization), rows.metric, centre, seed)
     }
 
-    fn of(grid: Grid, metric: Metric, centre: Vec<f32>, seed: u64) -> Self {
-        let rotation = matches!(grid, Grid::Whole(Bits::One | Bits::Four))
+    fn of(format: CodeFormat, metric: Metric, centre: Vec<f32>, seed: u64) -> Self {
+        let rotation = matches!(format, CodeFormat::Whole(Bits::One | Bits::Four))
             .then(|| Rotation::new(centre.len(), seed));
-        Self { grid, metric, centre, rotation, seed }
+        Self { format, metric, centre, rotation, seed }
     }
 
     pub(crate) fn stride(&self) -> usize {
-        self.grid.stride(self.centre.len())
+        self.format.stride(self.centre.len())
     }
 
     /// A vector times `scale`, centred and rotated, in `out`.
@@ -118,82 +126,82 @@ impl Quantizer {
         }
     }
 
-    /// Writes the code of a vector, `unit` being what makes it one under cosine. `turned` is scratch.
+    /// Writes the code of a vector, which is multiplied by `inverse_norm` first; `turned` is scratch.
     pub(crate) fn encode(
         &self,
         vector: &[f32],
-        unit: f32,
+        inverse_norm: f32,
         turned: &mut Vec<f32>,
         code: &mut [u8],
-    ) -> Term {
-        self.turned(vector, unit, turned);
+    ) -> CodeScale {
+        self.turned(vector, inverse_norm, turned);
         let square: f64 = turned.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-        let with_vector = match self.grid {
-            Grid::Whole(bits) => bits.encode(turned, code),
-            Grid::Half(half) => half.encode(turned, code),
+        let with_vector = match self.format {
+            CodeFormat::Whole(bits) => bits.encode(turned, code),
+            CodeFormat::Half(half) => half.encode(turned, code),
         };
-        let scale = if with_vector > 0.0 { (square / with_vector) as f32 } else { 0.0 };
-        let scale = if self.metric == Metric::L2 { 2.0 * scale } else { scale };
-        Term { scale, offset: self.offset(square) }
+        let factor = if with_vector > 0.0 { (square / with_vector) as f32 } else { 0.0 };
+        let factor = if self.metric == Metric::L2 { 2.0 * factor } else { factor };
+        CodeScale { factor, offset: self.offset(square) }
     }
 
     fn offset(&self, square: f64) -> f32 {
         if self.metric == Metric::L2 { -square as f32 } else { 0.0 }
     }
 
-    /// Makes a query ready, `unit` being what makes it one under cosine.
-    pub(crate) fn query(&self, vector: &[f32], unit: f32) -> CodeQuery {
+    /// Prepares a query, which is multiplied by `inverse_norm` under cosine.
+    pub(crate) fn query(&self, vector: &[f32], inverse_norm: f32) -> CodeQuery {
         let mut turned = Vec::with_capacity(vector.len());
         match self.metric {
             Metric::L2 => self.turned(vector, 1.0, &mut turned),
             // The centre of the rows adds the same to all of them.
             Metric::Cosine | Metric::Dot => {
-                let unit = if self.metric == Metric::Cosine { unit } else { 1.0 };
-                turned.extend(vector.iter().map(|x| x * unit));
+                let scale = if self.metric == Metric::Cosine { inverse_norm } else { 1.0 };
+                turned.extend(vector.iter().map(|x| x * scale));
                 if let Some(rotation) = &self.rotation {
                     rotation.apply(&mut turned);
                 }
             }
         }
-        match self.grid {
-            Grid::Whole(bits) => bits.query(&turned),
-            Grid::Half(half) => half.query(turned),
+        match self.format {
+            CodeFormat::Whole(bits) => bits.query(&turned),
+            CodeFormat::Half(half) => half.query(turned),
         }
     }
 }
 
 impl CodeQuery {
-    /// Estimated similarities of some rows, but for a constant of the query, in `scores`. `codes` are those
-    /// of all rows, of `stride` bytes each; `products` is scratch.
+    /// Estimated similarities of some rows up to a constant of the query, in `scores`; `products` is
+    /// scratch.
     fn scores(
         &self,
-        grid: Grid,
-        codes: (&[u8], usize),
+        format: CodeFormat,
+        codes: CodeRows<'_>,
         rows: &[u32],
-        term: impl Fn(u32) -> Term,
+        scale_of: impl Fn(u32) -> CodeScale,
         products: &mut Vec<i32>,
         scores: &mut Vec<f32>,
     ) {
-        let (codes, stride) = codes;
+        let CodeRows { bytes, stride } = codes;
         scores.clear();
-        match (self, grid) {
-            (Self::Whole { components, middle, factor }, Grid::Whole(bits)) => {
+        match (self, format) {
+            (Self::Whole { components, middle, factor }, CodeFormat::Whole(bits)) => {
                 products.resize(rows.len(), 0);
-                code_dots(bits, codes, stride, rows, components, products);
+                code_dots(bits, bytes, stride, rows, components, products);
                 scores.extend(rows.iter().zip(&*products).map(|(&row, &product)| {
-                    let term = term(row);
-                    (product as f32 - middle) * factor * term.scale + term.offset
+                    let scale = scale_of(row);
+                    (product as f32 - middle) * factor * scale.factor + scale.offset
                 }));
             }
-            (Self::Half(query), Grid::Half(half)) => {
+            (Self::Half(query), CodeFormat::Half(half)) => {
                 scores.resize(rows.len(), 0.0);
-                half_dots(half, codes, stride, rows, query, scores);
+                half_dots(half, bytes, stride, rows, query, scores);
                 for (score, &row) in scores.iter_mut().zip(rows) {
-                    let term = term(row);
-                    *score = *score * term.scale + term.offset;
+                    let scale = scale_of(row);
+                    *score = *score * scale.factor + scale.offset;
                 }
             }
-            // A query is made by the quantizer whose codes it asks.
+            // Cannot happen: a query is made by the quantizer of the codes it is compared with.
             _ => scores.resize(rows.len(), f32::MIN),
         }
     }
@@ -244,11 +252,19 @@ mod tests {
                 let (mut exact, mut found) = (Vec::new(), Vec::new());
                 for row in 0..ROWS {
                     let vector = rows.row(row);
-                    let term = quantizer.encode(vector, rows.unit(row), &mut turned, &mut code);
-                    let codes = (&*code, quantizer.stride());
+                    let scale =
+                        quantizer.encode(vector, rows.inverse_norm(row), &mut turned, &mut code);
+                    let codes = CodeRows { bytes: &code, stride: quantizer.stride() };
                     let (mut products, mut scores) = (Vec::new(), Vec::new());
-                    let term = |_| term;
-                    near.scores(quantizer.grid, codes, &[0], term, &mut products, &mut scores);
+                    let scale_of = |_| scale;
+                    near.scores(
+                        quantizer.format,
+                        codes,
+                        &[0],
+                        scale_of,
+                        &mut products,
+                        &mut scores,
+                    );
                     found.push(f64::from(scores[0]));
                     let norms = inverse_norm(query) * inverse_norm(vector);
                     exact.push(f64::from(similarity(metric, query, vector, norms)));

@@ -1,4 +1,4 @@
-//! The codes of a segment that is being built: rows of it ask each other.
+//! The codes of a segment that is being built: rows are compared with each other.
 
 use bytemuck::{Pod, Zeroable};
 use lexivec_storage::Scratch;
@@ -17,25 +17,25 @@ pub(crate) struct BuildCodes {
     stride: usize,
     dim: usize,
     metric: Metric,
-    terms: Vec<PairTerm>,
-    /// The four higher bits of every component once more, for walks; of vectors of few components none.
+    scales: Vec<PairScale>,
+    /// The four higher bits of every component again, for walks; `None` for vectors of few components.
     high: Option<Scratch>,
 }
 
-/// What makes an inner product of two codes the similarity of their rows.
+/// A row's share in the similarity of two rows, computed from the inner product of their codes.
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
-struct PairTerm {
-    scale: f32,
+struct PairScale {
+    factor: f32,
     /// Added for each of the two rows.
     bias: f32,
 }
 
-/// A row of a segment that is being built, asking for the others.
+/// A row of a segment that is being built, prepared for comparison with others.
 #[derive(Default)]
 pub(crate) struct PairQuery {
     components: Components,
-    term: PairTerm,
+    scale: PairScale,
 }
 
 impl BuildCodes {
@@ -44,46 +44,46 @@ impl BuildCodes {
         let mut quantizer = Quantizer::new(rows, Quantization::Int8, 0);
         let has_high = Quantization::usual(rows.dim) == Quantization::Int4;
         if has_high {
-            // Four bits are enough where no component is much larger than the others.
+            // Four bits are enough if no component is much larger than the others.
             quantizer.rotation = Some(Rotation::new(rows.dim, 0));
         }
-        // Turned as the rows are.
+        // Rotated like the rows.
         let mut centre = quantizer.centre.clone();
         if let Some(rotation) = &quantizer.rotation {
             rotation.apply(&mut centre);
         }
         let (stride, count) = (quantizer.stride(), rows.present.rows() as usize);
         let mut bytes = Scratch::zeroed(count * stride)?;
-        let terms = bytes
+        let scales = bytes
             .par_chunks_mut(stride.max(1))
             .zip(0..count as u32)
             .map_init(Vec::new, |turned, (code, row)| {
-                let term = quantizer.encode(rows.row(row), rows.unit(row), turned, code);
+                let scale = quantizer.encode(rows.row(row), rows.inverse_norm(row), turned, code);
                 let centre = centre.iter().zip(turned.iter());
-                let (scale, bias) = match rows.metric {
-                    Metric::L2 => (term.scale / std::f32::consts::SQRT_2, term.offset),
-                    _ => (term.scale, centre.map(|(c, x)| c * (x + 0.5 * c)).sum()),
+                let (factor, bias) = match rows.metric {
+                    Metric::L2 => (scale.factor / std::f32::consts::SQRT_2, scale.offset),
+                    _ => (scale.factor, centre.map(|(c, x)| c * (x + 0.5 * c)).sum()),
                 };
-                PairTerm { scale, bias }
+                PairScale { factor, bias }
             })
             .collect();
         let high = if has_high { Some(high_bits(&bytes, stride, rows.dim)?) } else { None };
-        Ok(Self { bytes, stride, dim: rows.dim, metric: rows.metric, terms, high })
+        Ok(Self { bytes, stride, dim: rows.dim, metric: rows.metric, scales, high })
     }
 
     fn code(&self, row: u32) -> &[u8] {
         record(&self.bytes, self.stride, row)
     }
 
-    fn term(&self, row: u32) -> PairTerm {
-        self.terms.get(row as usize).copied().unwrap_or_default()
+    fn scale(&self, row: u32) -> PairScale {
+        self.scales.get(row as usize).copied().unwrap_or_default()
     }
 
-    /// Makes a row ready to ask for others.
+    /// Prepares a row for comparison with others.
     pub(crate) fn query(&self, row: u32, query: &mut PairQuery) {
         let code = self.code(row).iter().take(self.dim);
         query.components.set(code.map(|&c| (c ^ 128) as i8));
-        query.term = self.term(row);
+        query.scale = self.scale(row);
     }
 
     /// Estimated similarities of some rows to one, in `scores`; `products` is scratch.
@@ -94,13 +94,13 @@ impl BuildCodes {
         products: &mut Vec<i32>,
         scores: &mut Vec<f32>,
     ) {
-        // What the middle of the grid adds to every product.
+        // The share of the grid's middle in every product.
         let middle = 128 * query.components.sum();
         let less = |product| (product - middle) as f32;
         self.scores_by(Bits::Eight, &self.bytes, less, query, rows, products, scores);
     }
 
-    /// As [`scores`](Self::scores), by as few bits as are enough to find the way.
+    /// Like [`scores`](Self::scores), with four bits where these are enough for a walk.
     pub(crate) fn rough_scores(
         &self,
         query: &PairQuery,
@@ -111,13 +111,13 @@ impl BuildCodes {
         let Some(high) = &self.high else {
             return self.scores(query, rows, products, scores);
         };
-        // The lower bits are half of what they may be, on the average.
+        // The dropped lower bits count as half of their range, their average.
         let middle = query.components.sum() as f32 * (128.0 - 7.5);
         let less = |product| (16 * product) as f32 - middle;
         self.scores_by(Bits::Four, high, less, query, rows, products, scores);
     }
 
-    /// Similarities by codes of so many bits; `less` takes the middle of the grid off a product.
+    /// Similarities by codes of `bits` bits; `less` subtracts the grid's middle from a product.
     #[inline]
     #[allow(clippy::too_many_arguments)] // private, and each is a part of the two above
     fn scores_by(
@@ -132,21 +132,21 @@ impl BuildCodes {
     ) {
         products.resize(rows.len(), 0);
         code_dots(bits, codes, bits.stride(self.dim), rows, &query.components, products);
-        let score = |(&row, &product): (&u32, &i32)| self.score(query.term, row, less(product));
+        let score = |(&row, &product): (&u32, &i32)| self.score(query.scale, row, less(product));
         scores.clear();
         scores.extend(rows.iter().zip(&*products).map(score));
     }
 
-    /// True where [`rough_scores`](Self::rough_scores) are not those of all bits.
+    /// True if [`rough_scores`](Self::rough_scores) differ from [`scores`](Self::scores).
     pub(crate) fn is_rough(&self) -> bool {
         self.high.is_some()
     }
 
     /// Similarity, by the inner product of two codes less the middle of the grid.
     #[inline]
-    fn score(&self, query: PairTerm, row: u32, product: f32) -> f32 {
-        let term = self.term(row);
-        product * query.scale * term.scale + query.bias + term.bias
+    fn score(&self, query: PairScale, row: u32, product: f32) -> f32 {
+        let scale = self.scale(row);
+        product * query.factor * scale.factor + query.bias + scale.bias
     }
 
     /// Estimated similarity of two rows.
@@ -160,7 +160,7 @@ impl BuildCodes {
         similarity
     }
 
-    /// True if a row is more similar than that to one of the others.
+    /// True if a row is more similar than `limit` to one of the others.
     #[inline]
     pub(crate) fn is_closer(&self, row: u32, others: &[u32], limit: f32) -> bool {
         self.pairs(row, others, |score| score > limit)
@@ -168,33 +168,33 @@ impl BuildCodes {
 
     #[inline]
     fn pairs(&self, row: u32, others: &[u32], mut enough: impl FnMut(f32) -> bool) -> bool {
-        let term = self.term(row);
+        let scale = self.scale(row);
         code_pairs(&self.bytes, self.stride, row, others, |other, product| {
-            enough(self.score(term, other, product as f32))
+            enough(self.score(scale, other, product as f32))
         })
     }
 
-    /// Asks memory for a row's code.
+    /// Prefetches a row's code.
     #[inline]
     pub(crate) fn prefetch(&self, row: u32) {
         prefetch(self.code(row));
-        self.prefetch_term(row);
+        self.prefetch_scale(row);
     }
 
-    fn prefetch_term(&self, row: u32) {
-        if let Some(term) = self.terms.get(row as usize) {
-            prefetch(bytemuck::bytes_of(term));
+    fn prefetch_scale(&self, row: u32) {
+        if let Some(scale) = self.scales.get(row as usize) {
+            prefetch(bytemuck::bytes_of(scale));
         }
     }
 
-    /// Asks memory for what [`rough_scores`](Self::rough_scores) needs of a row.
+    /// Prefetches the bytes that [`rough_scores`](Self::rough_scores) reads of a row.
     #[inline]
     pub(crate) fn prefetch_rough(&self, row: u32) {
         let Some(high) = &self.high else {
             return self.prefetch(row);
         };
         prefetch(record(high, Bits::Four.stride(self.dim), row));
-        self.prefetch_term(row);
+        self.prefetch_scale(row);
     }
 
     pub(crate) fn metric(&self) -> Metric {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn codes_of_a_build_estimate_similarities_of_rows() {
-        // Vectors of so many components are rotated.
+        // Vectors of `FOUR_BITS_DIM` components are rotated.
         for dim in [100, FOUR_BITS_DIM] {
             let vectors = vectors(dim);
             for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
@@ -240,9 +240,9 @@ mod tests {
                 codes.scores(&query, &others, &mut Vec::new(), &mut scores);
                 codes.rough_scores(&query, &others, &mut Vec::new(), &mut rough);
                 for ((other, score), rough) in others.into_iter().zip(scores).zip(rough) {
-                    let norms = rows.unit(5) * rows.unit(other);
+                    let norms = rows.inverse_norm(5) * rows.inverse_norm(other);
                     let exact = similarity(metric, rows.row(5), rows.row(other), norms);
-                    // Of what a component of these vectors adds.
+                    // The error allowed for each component of these vectors.
                     let part = if metric == Metric::Cosine { 1e-4 } else { 0.01 };
                     let (limit, off) = (part * dim as f32, (score - exact).abs());
                     assert!(off < limit, "{metric:?} {dim}: {score} {exact}");

@@ -1,4 +1,4 @@
-//! What can be told of a model's folder: its kind, its sizes, and the licence its own files name.
+//! Description of a model's folder: its kind, its sizes, and the licence that its files name.
 
 use std::path::Path;
 
@@ -11,12 +11,12 @@ use super::rerank::Reranker;
 use super::transformer::{CrossEncoder, Precision};
 use crate::error::Result;
 
-/// Bytes of a model card or a licence that is looked at; a longer one is no card.
+/// Most bytes of a model card or a licence file that is read; a longer file is not a card.
 const MAX_CARD_BYTES: u64 = 1 << 20;
-/// Characters of a licence that are shown: a name, not its text.
+/// Most characters of a licence that are shown: its name, not its text.
 const MAX_LICENCE_CHARS: usize = 100;
 
-/// What a folder has in it.
+/// Description of the model in a folder.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ModelInfo {
@@ -24,13 +24,13 @@ pub struct ModelInfo {
     pub name: String,
     /// Its kind.
     pub kind: ModelKind,
-    /// Components of its vectors; a cross-encoder makes none.
+    /// Components of its vectors; `None` for a cross-encoder, which makes none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dim: Option<usize>,
-    /// How it computes; a static model has no choice.
+    /// Its precision; `None` for a static model, which has no choice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<&'static str>,
-    /// Hash of everything that decides its output, the precision with it.
+    /// Hash of everything that decides its output, including the precision.
     pub hash: String,
     /// The licence as the model card's `license:` has it, or the first line of a file LICENSE.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ pub enum ModelKind {
 }
 
 impl ModelInfo {
-    /// Opens the model of a folder and tells what it is.
+    /// Opens the model of a folder and describes it.
     ///
     /// # Errors
     /// Those of [`open_embedder`] and [`CrossEncoder::open`].
@@ -109,7 +109,7 @@ fn of_card(text: &str) -> Option<String> {
     shown(value.trim().trim_matches(['"', '\'']))
 }
 
-/// A line without what a terminal would obey, if there is anything on it.
+/// A line without control characters; `None` if it is empty.
 fn shown(line: &str) -> Option<String> {
     let plain = line.chars().filter(|c| !c.is_control()).take(MAX_LICENCE_CHARS);
     Some(plain.collect::<String>().trim().to_owned()).filter(|line| !line.is_empty())

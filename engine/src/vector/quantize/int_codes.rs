@@ -1,12 +1,12 @@
-//! Codes of whole numbers: components rounded to a grid of the vector's own.
+//! Codes of integers: components rounded to a grid scaled to each vector.
 
 use super::CodeQuery;
 use crate::vector::distance::{Bits, Components, NARROW, QUERY_BLOCK};
 
-/// Parts of the largest component up to which a grid of four bits reaches; the best is taken. What is
-/// beyond is cut: a finer grid for the many is worth more.
+/// Shares of the largest component that a grid of four bits may reach; the best is taken. Larger
+/// components are clipped: a finer grid for the others is worth more.
 const REACHES: [f32; 6] = [1.0, 0.9, 0.8, 0.7, 0.6, 0.5];
-/// Sums that the fit of a grid is added up in.
+/// Partial sums in which the fit of a grid is computed.
 const FIT_LANES: usize = 16;
 /// Largest number of a component of a query of codes of less than eight bits.
 const QUERY_MAX: u8 = 127;
@@ -21,8 +21,8 @@ impl Bits {
         }
     }
 
-    /// The number that stands for 0. Of eight bits it is a whole one, so that a number less it is one of
-    /// a query, too: codes of a build ask each other.
+    /// The number that stands for 0. With eight bits it is an integer, so that a number minus it is a
+    /// query's number, too: codes of a build are compared with each other.
     pub(super) fn middle(self) -> f32 {
         match self {
             Self::One | Self::Four => self.most() as f32 / 2.0,
@@ -35,12 +35,12 @@ impl Bits {
         self.most() as f32 - self.middle()
     }
 
-    /// A code's byte where no component was put yet.
+    /// A code's byte before any component is put there.
     pub(super) fn nothing(self) -> u8 {
         if self == Self::Eight { 128 } else { 0 }
     }
 
-    /// Puts component `i` in a code where it is not yet.
+    /// Puts component `i` in a code that does not have it yet.
     pub(super) fn put(self, code: &mut [u8], i: usize, value: u8) {
         let (at, shift) = match self {
             Self::One => (i / 8, i % 8),
@@ -52,7 +52,7 @@ impl Bits {
         }
     }
 
-    /// Writes the code of a vector; gives the inner product of both.
+    /// Writes the code of a vector; returns the inner product of code and vector.
     pub(super) fn encode(self, vector: &[f32], code: &mut [u8]) -> f64 {
         code.fill(self.nothing());
         let reaches = if self == Self::Four { &REACHES[..] } else { &REACHES[..1] };
@@ -71,10 +71,10 @@ impl Bits {
         fit.with_vector
     }
 
-    /// Makes a query ready.
+    /// Prepares a query.
     pub(super) fn query(self, vector: &[f32]) -> CodeQuery {
         let most = vector.iter().fold(0f32, |most, x| most.max(x.abs()));
-        // Of eight bits the code is fine enough for a query that is half as fine.
+        // With eight bits the code is fine enough that the query may have half the steps.
         let highest = if self == Self::Eight { NARROW } else { QUERY_MAX };
         let grid = if most > 0.0 { f32::from(highest) / most } else { 0.0 };
         let mut components = Components::default();
@@ -88,7 +88,7 @@ impl Bits {
     /// sign.
     #[inline]
     fn number(&self, x: f32, steps: f32) -> u8 {
-        // What is below the grid becomes 0 by the cast.
+        // The cast turns numbers below the grid to 0.
         (x * steps + self.middle() + 0.5).min(self.most() as f32) as u8
     }
 
@@ -102,7 +102,7 @@ impl Bits {
         if steps == 0.0 {
             return Fit { with_vector: 0.0, square: 0.0 };
         }
-        // Sums side by side, for the processor to take several at once.
+        // Independent sums, which the compiler vectorizes.
         let mut sums = [[0f32; 2]; FIT_LANES];
         let mut add = |part: &[f32]| {
             for (sum, &x) in sums.iter_mut().zip(part) {
@@ -119,7 +119,7 @@ impl Bits {
     }
 }
 
-/// How well a code stands for its vector.
+/// The fit of a code to its vector.
 struct Fit {
     with_vector: f64,
     square: f64,

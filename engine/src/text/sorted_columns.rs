@@ -1,9 +1,9 @@
-//! What a path's columns have, in the order of their values: so a filter is a search for its bounds and
-//! a slice of rows, and not a pass over all rows.
+//! The columns of a payload path, sorted by value: a filter then is a binary search for its bounds and
+//! a slice of rows instead of a pass over all rows.
 //!
-//! It is made when a filter asks for the path, and kept for the next one: four bytes a
+//! They are sorted when a filter reads the path, and cached for the next one. They take four bytes a
 //! value and one bit a row, twelve bytes more a distinct number and four a distinct string, and once a
-//! filter compares strings in time, four bytes a date and twenty a distinct one.
+//! filter compares strings as dates, four bytes a date and twenty a distinct one.
 
 use std::ops::{Bound, Range};
 use std::sync::OnceLock;
@@ -32,7 +32,7 @@ pub(super) enum Kind {
 }
 
 impl PathColumns {
-    /// Sorts columns of so many rows; `None` if one is not as we write them.
+    /// Sorts the columns of a segment of `rows` rows; `None` if one is not as this crate writes them.
     pub(super) fn new(columns: Vec<DynamicColumn>, rows: u32) -> Option<Self> {
         let kinds = columns.into_iter().map(|column| {
             Some(match column {
@@ -48,7 +48,7 @@ impl PathColumns {
                 DynamicColumn::F64(column) => Kind::Numbers(numbers(pairs(&column, rows, |f| f))),
                 DynamicColumn::Str(column) => {
                     let ordinals = pairs(column.ords(), rows, |ord| ord as usize);
-                    // Every string of a column of ours is that of a row.
+                    // In a column that this crate wrote, every string belongs to a row.
                     if column.num_terms() > ordinals.len() {
                         return None;
                     }
@@ -70,7 +70,7 @@ impl PathColumns {
         Some(Self { present, kinds })
     }
 
-    /// Bytes of memory it takes, those of comparisons in time included, whether they were made or not.
+    /// Bytes of memory it takes, including those of the dates, whether they were sorted or not.
     pub(super) fn bytes(&self) -> usize {
         let rows = |grouped: &Grouped| (grouped.rows.len() + grouped.starts.len()) * 4;
         let kinds = self.kinds.iter().map(|kind| match kind {
@@ -85,26 +85,26 @@ impl PathColumns {
 }
 
 impl Kind {
-    /// Tells each value, and how many of the wanted rows have it.
+    /// Calls `visit` with each value and the number of wanted rows that have it.
     pub(super) fn count_values(
         &self,
         wanted: &RowSet,
-        tell: &mut dyn FnMut(Value, u64),
+        visit: &mut dyn FnMut(Value, u64),
     ) -> std::io::Result<()> {
         match self {
             Self::Bools(rows) => {
-                tell(Value::from(false), rows.count(0, wanted));
-                tell(Value::from(true), rows.count(1, wanted));
+                visit(Value::from(false), rows.count(0, wanted));
+                visit(Value::from(true), rows.count(1, wanted));
             }
             Self::Numbers(numbers) => {
                 for (group, value) in numbers.values.iter().enumerate() {
-                    tell(Value::from(*value), numbers.rows.count(group, wanted));
+                    visit(Value::from(*value), numbers.rows.count(group, wanted));
                 }
             }
             Self::Strings(strings) => strings.each_string(|group, text| {
                 let count = strings.rows.count(group, wanted);
                 if count > 0 {
-                    tell(Value::from(text), count);
+                    visit(Value::from(text), count);
                 }
             })?,
         }
@@ -123,16 +123,16 @@ where
         .collect()
 }
 
-/// Rows in the order of the groups they are in. A row with several values may be there repeatedly.
+/// Rows ordered by the group they are in. A row with several values may occur repeatedly.
 pub(super) struct Grouped {
-    /// Where each group begins, and the last one ends.
+    /// Start of each group, and the end of the last one.
     starts: Vec<u32>,
     rows: Vec<u32>,
 }
 
 impl Grouped {
-    /// Sorts rows by their groups, which are numbered, by counting; groups beyond `groups` do not exist
-    /// in a column of ours.
+    /// Sorts rows by group number, by counting; a column that this crate wrote has no group beyond
+    /// `groups`.
     fn new(groups: usize, pairs: &[(usize, u32)]) -> Self {
         let mut starts = vec![0u32; groups + 1];
         for (group, _) in pairs {
@@ -154,11 +154,11 @@ impl Grouped {
         Self { starts, rows }
     }
 
-    /// How many of the wanted rows are in a group.
+    /// Number of wanted rows in a group.
     fn count(&self, group: usize, wanted: &RowSet) -> u64 {
         let mut last = None;
         let rows = self.of(group..group + 1).iter().filter(|&&row| {
-            // A row that has a value repeatedly lies beside itself.
+            // A row that has a value repeatedly occurs in consecutive entries.
             let again = last == Some(row);
             last = Some(row);
             !again && wanted.contains(row)
@@ -166,7 +166,7 @@ impl Grouped {
         rows.count() as u64
     }
 
-    /// The rows of some groups; of groups that do not exist, none.
+    /// The rows of some groups; empty for groups that do not exist.
     pub(super) fn of(&self, groups: Range<usize>) -> &[u32] {
         let edge = |group: usize| self.starts.get(group).map(|start| *start as usize);
         match (edge(groups.start), edge(groups.end)) {
@@ -178,19 +178,19 @@ impl Grouped {
 
 /// Rows by values that have an order.
 pub(super) struct Sorted<T> {
-    /// The distinct ones, ascending.
+    /// The distinct values, ascending.
     values: Vec<T>,
     rows: Grouped,
 }
 
 impl<T: PartialEq + Copy> Sorted<T> {
-    /// Takes values in their order, each with its row.
+    /// Takes values in ascending order, each with its row.
     fn new(pairs: Vec<(T, u32)>) -> Self {
         let (mut values, mut starts) = (Vec::new(), Vec::new());
-        for (place, (value, _)) in pairs.iter().enumerate() {
+        for (index, (value, _)) in pairs.iter().enumerate() {
             if values.last() != Some(value) {
                 values.push(*value);
-                starts.push(place as u32);
+                starts.push(index as u32);
             }
         }
         starts.push(pairs.len() as u32);
@@ -199,7 +199,7 @@ impl<T: PartialEq + Copy> Sorted<T> {
         Self { values, rows: Grouped { starts, rows: pairs.into_iter().map(|p| p.1).collect() } }
     }
 
-    /// Rows whose values are not before the one edge, and before the other.
+    /// Rows whose values are at or after the start and before the end.
     fn within(&self, before: impl Fn(&T) -> bool, inside: impl Fn(&T) -> bool) -> &[u32] {
         let start = self.values.partition_point(before);
         let end = self.values.partition_point(inside);
@@ -226,9 +226,9 @@ impl Sorted<f64> {
 /// Rows by string, in the order of their bytes.
 pub(super) struct Strings {
     column: StrColumn,
-    /// The groups are the places of strings in the dictionary.
+    /// A group is the ordinal of a string in the dictionary.
     rows: Grouped,
-    /// By the moments that strings tell.
+    /// Rows by date, for the strings that are dates.
     by_time: OnceLock<Sorted<Instant>>,
 }
 
@@ -278,7 +278,7 @@ impl Strings {
         Ok(())
     }
 
-    /// The first place in the dictionary at a string or after it, or only after it.
+    /// The first ordinal at a string or after it, or only after it.
     fn first(&self, text: &str, past_equal: bool) -> std::io::Result<usize> {
         let terms = self.column.num_terms();
         if terms == 0 {
@@ -290,11 +290,11 @@ impl Strings {
         })
     }
 
-    /// Adds the rows of every string that is wanted: a pass over the dictionary.
+    /// Adds the rows of every wanted string: a pass over the dictionary.
     fn wherever(&self, found: &mut RowSet, wanted: impl Fn(&str) -> bool) -> std::io::Result<()> {
-        self.each_string(|place, text| {
+        self.each_string(|ordinal, text| {
             if wanted(text) {
-                found.insert_all(self.rows.of(place..place + 1));
+                found.insert_all(self.rows.of(ordinal..ordinal + 1));
             }
         })
     }
@@ -314,17 +314,17 @@ impl Strings {
             return Ok(known);
         }
         let mut dates = Vec::new();
-        self.each_string(|place, text| {
+        self.each_string(|ordinal, text| {
             if let Some(moment) = Instant::parse(text) {
-                dates.push((moment, place));
+                dates.push((moment, ordinal));
             }
         })?;
         dates.sort_unstable();
-        let rows = |(moment, place): (Instant, usize)| {
-            self.rows.of(place..place + 1).iter().map(move |&row| (moment, row))
+        let rows = |(moment, ordinal): (Instant, usize)| {
+            self.rows.of(ordinal..ordinal + 1).iter().map(move |&row| (moment, row))
         };
         let made = Sorted::new(dates.into_iter().flat_map(rows).collect());
-        // Made twice if two ask at once: no lock is held over a sort.
+        // Two threads may both sort it: no lock is held over a sort.
         Ok(self.by_time.get_or_init(|| made))
     }
 }
@@ -346,7 +346,7 @@ impl Sorted<Instant> {
     }
 }
 
-/// Whether a bound is compared in time; `None` where there is no bound.
+/// True if a bound is compared as a date; `None` if there is no bound.
 fn is_moment(bound: Bound<&str>) -> Option<bool> {
     match bound {
         Bound::Unbounded => None,

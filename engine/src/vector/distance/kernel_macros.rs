@@ -1,7 +1,7 @@
-//! What the kernels of all machines have in common: the loops over floats and over rows.
+//! Macros for the loops that the kernels of all machines share: over floats and over rows.
 
-/// A kernel over floats: four sums of this many lanes, so that no product waits for the one before. What
-/// is left of the last lanes is 0.
+/// A kernel over floats: four sums of `$lanes` lanes, so that no product waits for the one before. The
+/// unused lanes of the last step are 0.
 macro_rules! over_floats {
     ($features:literal, $name:ident, $lanes:literal, $zero:ident, $add:ident, $sum:ident, $step:expr) => {
         #[target_feature(enable = $features)]
@@ -48,7 +48,7 @@ macro_rules! over_rows {
     };
 }
 
-/// A kernel over many rows of half floats: two sums of this many lanes, so that no product waits for the
+/// A kernel over many rows of half floats: two sums of `$lanes` lanes, so that no product waits for the
 /// one before.
 macro_rules! over_halves {
     ($features:literal, $name:ident, $lanes:literal, $zero:ident, $add:ident, $sum:ident, $step:expr) => {
@@ -75,7 +75,7 @@ macro_rules! over_halves {
     };
 }
 
-/// A kernel over pairs of a code and some others, until one of them is enough.
+/// A kernel over pairs of a code and others, until one of them is enough.
 macro_rules! over_pairs {
     ($features:literal, $name:ident, $one:ident) => {
         #[target_feature(enable = $features)]

@@ -1,5 +1,5 @@
-//! Machines that no kernels are written for: they have no [`Isa`], so that nothing that takes one is
-//! ever called.
+//! Stubs for machines without kernels: their [`Isa`] has no value, so a function that takes one is
+//! never called.
 
 use super::{Bits, Components, Half};
 

@@ -1,26 +1,26 @@
-//! The many best of very many: what a scan of codes keeps to be scored anew.
+//! Selection of the best rows of a code scan, which are then rescored on their vectors.
 
-use crate::vector::Near;
+use crate::vector::ScoredRow;
 
-/// Keeps the `most` closest rows of all that are offered. As many again are collected before the farther
-/// half is let go: for hundreds of rows that is cheaper than a heap.
-pub(super) struct Best {
+/// Keeps the `most` closest of the offered rows. It collects twice as many before it drops the farther
+/// half: for hundreds of rows that is cheaper than a heap.
+pub(super) struct TopCodes {
     most: usize,
-    rows: Vec<Near>,
+    rows: Vec<ScoredRow>,
     /// No row below this can be among the closest any more.
     least: f32,
 }
 
-impl Best {
+impl TopCodes {
     pub(super) fn new(most: usize) -> Self {
         Self { most, rows: Vec::new(), least: f32::NEG_INFINITY }
     }
 
     #[inline]
     pub(super) fn offer(&mut self, score: f32, row: u32) {
-        // One that ties may be the lower row. A NaN, out of a file's floats, is never kept.
+        // A row that ties may be the lower one. A NaN, which a file's floats may give, is never kept.
         if score >= self.least {
-            self.rows.push(Near { score, row });
+            self.rows.push(ScoredRow { score, row });
             if self.rows.len() >= 2 * self.most.max(1) {
                 self.cut();
             }
@@ -35,8 +35,8 @@ impl Best {
         self.rows.truncate(self.most);
     }
 
-    /// What was kept, in no order: few of many are looked at.
-    pub(super) fn into_rows(mut self) -> Vec<Near> {
+    /// The kept rows in no order: the caller reads only a few of them.
+    pub(super) fn into_rows(mut self) -> Vec<ScoredRow> {
         self.cut();
         self.rows
     }
@@ -53,12 +53,12 @@ mod tests {
             scores in prop::collection::vec(prop_oneof![(0u8..9).prop_map(f32::from), Just(f32::NAN)], 0..80),
             most in 0usize..20,
         ) {
-            let mut best = Best::new(most);
-            let mut all: Vec<Near> = Vec::new();
+            let mut best = TopCodes::new(most);
+            let mut all: Vec<ScoredRow> = Vec::new();
             for (row, score) in (0u32..).map(|i| i * 7 % 83).zip(scores) {
                 best.offer(score, row);
                 if !score.is_nan() {
-                    all.push(Near { score, row });
+                    all.push(ScoredRow { score, row });
                 }
             }
             all.sort_by(|a, b| b.cmp(a));

@@ -1,4 +1,4 @@
-//! The columns that filters asked for, kept in the order of their values, up to a number of bytes.
+//! An LRU cache of the sorted payload columns that filters read, up to a number of bytes.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 
-use super::ordered::PathColumns;
+use super::sorted_columns::PathColumns;
 
-/// Columns by path; those asked for least recently go when all become too large.
-pub(super) struct Kept {
+/// Sorted columns by path; the least recently used are dropped when all become too large.
+pub(super) struct ColumnCache {
     most: usize,
     clock: AtomicU64,
     paths: RwLock<HashMap<String, Path>>,
@@ -21,8 +21,8 @@ struct Path {
     used: AtomicU64,
 }
 
-impl Kept {
-    /// Keeps up to so many bytes, and the newest whatever it takes.
+impl ColumnCache {
+    /// A cache of up to `most` bytes; the newest entry stays whatever its size.
     pub(super) fn new(most: usize) -> Self {
         Self { most, clock: AtomicU64::new(0), paths: RwLock::default() }
     }
@@ -38,7 +38,7 @@ impl Kept {
         Some(found.columns.clone())
     }
 
-    /// Keeps the columns of a path, unless another thread was faster; gives those that are kept.
+    /// Caches the columns of a path unless another thread did so first; returns the cached ones.
     pub(super) fn insert(&self, path: &str, columns: PathColumns) -> Arc<PathColumns> {
         let (bytes, used) = (columns.bytes(), AtomicU64::new(self.now()));
         let mut paths = self.paths.write();
@@ -74,7 +74,7 @@ mod tests {
     fn what_was_asked_for_least_recently_goes_first() {
         let one = columns(1_000).bytes();
         assert!((4_000..8_000).contains(&one), "{one}");
-        let kept = Kept::new(2 * one);
+        let kept = ColumnCache::new(2 * one);
         let there = |paths: &[&str]| {
             let of = kept.paths.read();
             let mut found: Vec<&str> = of.keys().map(String::as_str).collect();
@@ -87,7 +87,7 @@ mod tests {
         assert!(kept.get("a").is_some());
         let first = kept.insert("c", columns(1_000));
         there(&["a", "c"]);
-        // As another thread has it that sorted the same.
+        // Another thread sorted the same path.
         assert!(Arc::ptr_eq(&first, &kept.insert("c", columns(1_000))));
         // The newest stays, however large.
         kept.insert("large", columns(100_000));

@@ -20,7 +20,7 @@ pub struct CrossEncoder {
     head: Head,
 }
 
-/// What makes a score of the first token's vector.
+/// The layers that compute a score from the first token's vector.
 struct Head {
     dense: Linear,
     out: Linear,
@@ -36,15 +36,16 @@ impl Head {
         };
         let out_weight = format!("{out}.weight");
         if !tensors.has(&out_weight) {
-            let detail = format!("there is no {out_weight}; it is no cross-encoder");
+            let detail =
+                format!("there is no tensor {out_weight}, so the model is not a cross-encoder");
             return Err(Error::Embedder(detail));
         }
         let outputs = config.labels().or(tensors.rows(&out_weight)).unwrap_or(0);
         if outputs != 1 {
-            let detail = format!("it gives {outputs} figures for a pair; one is expected");
+            let detail = format!("the model returns {outputs} scores for a pair; one is expected");
             return Err(Error::Embedder(detail));
         }
-        // Both are small, and the last digits of a score come from here.
+        // Float precision for both: they are small, and the last digits of a score depend on them.
         let linear = |name: &str, outputs: usize| {
             let weights = tensors.floats(&format!("{name}.weight"), &[outputs, width])?;
             let bias = tensors.floats(&format!("{name}.bias"), &[outputs])?;

@@ -1,10 +1,11 @@
-//! How wide a beam has to be for a wanted recall: measured on a segment when its graph is made.
+//! The beam width needed for a target recall, measured on a segment when its graph is built.
 //!
-//! One width does not fit all queries, and queries that are made of a segment's own rows find their
-//! neighbours too easily. So rows are mixed with others in several shares, from plain to far out, and
-//! the recall of each width is kept by the contrast of the query: how far its closest rows stand out
-//! from those behind them, after a narrow walk (He, Kumar and Chang, "On the difficulty of nearest
-//! neighbor search", 2012). A search looks its own contrast up half-way.
+//! One width does not fit all queries, and queries that equal a segment's own rows find their
+//! neighbours too easily. So each query is a row mixed with another in one of several shares, and the
+//! recall of each width is stored by the contrast of the query: how far its closest rows stand out from
+//! the next ones after a narrow walk (He, Kumar and Chang, "On the difficulty of nearest neighbor
+//! search", 2012). A search computes its contrast after a narrow walk and reads its width from the
+//! curve.
 
 use lexivec_query::request::MAX_EF;
 use lexivec_storage::codec::{Decoder, Encoder};
@@ -18,32 +19,32 @@ use crate::vector::store::Query;
 use crate::vector::{Codes, VectorStore, scan_many};
 use lexivec_query::random::SplitMix;
 
-/// Widths measured. A search that is to reach a recall begins with the first.
+/// Widths measured. A search with a target recall begins with the first.
 const LADDER: [u32; 13] = [12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768];
-/// Hits wanted, at which recall is measured.
+/// Numbers of hits at which recall is measured.
 const DEPTHS: [usize; 2] = [10, 100];
-/// Queries measured with. The recall of one has a standard deviation of about 0.1, so that of 480 is
-/// known to 0.005.
+/// Queries of a measurement. The recall of one has a standard deviation of about 0.1, so the mean of
+/// 480 is known to 0.005.
 const QUERIES: usize = 480;
-/// Of these the ones by which the recall of a code scan is measured.
+/// Queries of these by which the recall of a code scan is measured.
 const SCANNED: usize = 48;
-/// Groups of queries of about one contrast, of equal size.
+/// Bins of queries of similar contrast, of equal size.
 const BINS: usize = 12;
-/// Bins and widths that a file may have, at the most.
+/// Most bins and most widths that a file may have.
 const MAX_BINS: usize = 256;
 /// Shares of another row that are mixed into a row to make a query of it.
 const SHARES: [f32; 6] = [0.0, 0.2, 0.3, 0.35, 0.4, 0.5];
-/// Rows whose scores make the contrast.
+/// Rows from whose scores the contrast is computed.
 const CONTRAST_ROWS: usize = 10;
-/// Share of the hits below which what a bin misses is not told from nothing: half a hit of all it measured.
+/// Share of missed hits below which a bin counts as missing none: half of one hit it measured.
 const LEAST_MISSED: f64 = 0.5 / (10 * QUERIES / BINS) as f64;
-/// Queries that one task works on: they stay in the nearest cache while rows are compared with all.
+/// Queries of one task: they stay in the L1 cache while rows are compared with all of them.
 const TASK: usize = 20;
 
-/// The recall of beams in one segment.
+/// The recall of each beam width in one segment.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Curve {
-    /// Score of a row that is as far from the query as the mean.
+pub(crate) struct RecallCurve {
+    /// Score of a row at the mean distance from the query.
     middle: f32,
     /// Contrast from which the next bin begins.
     edges: Vec<f32>,
@@ -63,14 +64,14 @@ struct Depth {
 /// One query measured.
 struct Measured {
     contrast: f32,
-    /// By depth and width.
+    /// Recall by depth and width.
     recall: Vec<Vec<f32>>,
-    /// By depth.
+    /// Recall of a code scan by depth, if measured.
     scan: Option<Vec<f32>>,
 }
 
-impl Curve {
-    /// Measures the graph of a segment on queries made of its rows; nothing if it has too few.
+impl RecallCurve {
+    /// Measures the graph of a segment on queries mixed from its rows; `None` if it has too few rows.
     pub(crate) fn measure(
         store: &VectorStore,
         codes: &Codes,
@@ -92,11 +93,11 @@ impl Curve {
         measured.sort_by(|a, b| a.contrast.total_cmp(&b.contrast));
         let bins: Vec<&[Measured]> = measured.chunks(QUERIES.div_ceil(BINS)).collect();
         let edges = bins.iter().skip(1).filter_map(|bin| Some(bin.first()?.contrast)).collect();
-        let depths = DEPTHS.iter().enumerate().map(|(place, &hits)| {
+        let depths = DEPTHS.iter().enumerate().map(|(index, &hits)| {
             let at =
-                |bin: &[Measured], width: usize| mean(bin.iter().map(|m| m.recall[place][width]));
+                |bin: &[Measured], width: usize| mean(bin.iter().map(|m| m.recall[index][width]));
             let bin = |bin: &&[Measured]| (0..LADDER.len()).map(|width| at(bin, width)).collect();
-            let scan = mean(measured.iter().filter_map(|m| Some(m.scan.as_ref()?[place])));
+            let scan = mean(measured.iter().filter_map(|m| Some(m.scan.as_ref()?[index])));
             Depth { hits: hits as u32, scan, bins: bins.iter().map(bin).collect() }
         });
         Ok(Some(Self { middle, edges, ladder: LADDER.to_vec(), depths: depths.collect() }))
@@ -117,7 +118,7 @@ impl Curve {
         }
     }
 
-    /// Reads what [`write`](Self::write) wrote.
+    /// Reads the bytes of [`write`](Self::write).
     pub(crate) fn read(input: &mut Decoder<'_>, file: &str, field: &str) -> Result<Self> {
         let bad = |detail: &str| corrupt(file, field, format!("its recall curve: {detail}"));
         let middle = input.f32()?;
@@ -161,8 +162,8 @@ impl Curve {
         }
     }
 
-    /// Width that queries need on the average for a recall of `target` in `window` hits; nothing if no
-    /// width measured reaches it.
+    /// Mean width that queries need for a recall of `target` in `window` hits; `None` if no measured
+    /// width reaches it.
     pub(crate) fn mean_ef(&self, target: f64, window: usize) -> Option<usize> {
         let (depth, _) = self.around(window);
         let best = depth.bins.iter().filter_map(|bin| bin.last().copied());
@@ -179,12 +180,12 @@ impl Curve {
         f64::from(self.around(window).0.scan)
     }
 
-    /// Width to begin a walk with.
+    /// Width with which a walk begins.
     pub(crate) fn first(&self, window: usize) -> usize {
         (self.ladder.first().copied().unwrap_or(1) as usize).max(window)
     }
 
-    /// Width with which a walk that was begun goes on.
+    /// Width with which a walk continues after its narrow beginning.
     pub(crate) fn ef(&self, beam: &Beam, target: f64, window: usize) -> usize {
         let contrast = contrast(beam, None, self.middle);
         let bin = self.edges.partition_point(|edge| *edge <= contrast);
@@ -206,7 +207,7 @@ impl Curve {
         }
     }
 
-    /// The depth that a number of hits has, or the two it lies between.
+    /// The depth of a number of hits, or the two depths it lies between.
     fn around(&self, window: usize) -> (&Depth, Option<&Depth>) {
         let above = self.depths.partition_point(|d| d.hits as usize <= window);
         let depth = &self.depths[above.saturating_sub(1)];
@@ -217,8 +218,9 @@ impl Curve {
     }
 }
 
-/// Logarithm of the least width at which a rising recall reaches the target. Between two that were
-/// measured the logarithm of what is missed falls with it in a straight line: it does over the whole ladder.
+/// Logarithm of the least width at which a rising recall reaches the target. Between two measured
+/// widths the logarithm of the missed share is interpolated linearly in the logarithm of the width, as
+/// it falls in a straight line over the whole ladder.
 fn log_width(ladder: &[u32], recall: &[f32], target: f64) -> f64 {
     let missed = |recall: f64| (1.0 - recall).max(LEAST_MISSED).ln();
     let mut before: Option<(f64, f64)> = None;
@@ -240,7 +242,7 @@ fn log_width(ladder: &[u32], recall: &[f32], target: f64) -> f64 {
     f64::from(ladder.last().copied().unwrap_or(1)).ln()
 }
 
-/// How far the closest rows stand out: 0 where they do not.
+/// Contrast: how far the closest rows stand out from the next ones; 0 if they do not.
 fn contrast(beam: &Beam, own: Option<u32>, middle: f32) -> f32 {
     let found = beam.found().filter(|near| Some(near.row) != own);
     let scores: Vec<f32> = found.take(CONTRAST_ROWS).map(|near| near.score).collect();
@@ -256,21 +258,22 @@ fn mean(of: impl Iterator<Item = f32>) -> f32 {
     (sum / count.max(1) as f64) as f32
 }
 
-/// Rows mixed with others, each with the row that it was made of.
+/// Queries mixed of two rows, each with the first of them.
 fn queries(store: &VectorStore, rows: &[u32], seed: u64) -> Result<Vec<(u32, Vec<f32>)>> {
     let mut random = SplitMix::new(seed);
     let step = rows.len() / QUERIES;
     let mut queries = Vec::with_capacity(QUERIES);
     for (&row, share) in rows.iter().step_by(step.max(1)).zip(SHARES.iter().cycle()).take(QUERIES) {
         let other = rows[random.below(rows.len() as u64) as usize];
-        let (own, far) = (store.norm(row)? * (1.0 - share), store.norm(other)? * share);
+        let (own, far) =
+            (store.inverse_norm(row)? * (1.0 - share), store.inverse_norm(other)? * share);
         let pair = store.vector(row)?.iter().zip(store.vector(other)?);
         queries.push((row, pair.map(|(x, y)| x * own + y * far).collect()));
     }
     Ok(queries)
 }
 
-/// What an exact search finds for a query made of a row.
+/// The exact result of a query mixed from a row.
 struct Truth<'a> {
     query: &'a Query<'a>,
     own: u32,
@@ -279,14 +282,15 @@ struct Truth<'a> {
 }
 
 impl Truth<'_> {
-    /// Share of the first `depth` that are among the first of `found`, `spare` more of which are scored.
+    /// Share of the first `depth` exact hits among those that rescoring the first `depth + spare` rows
+    /// of `found` returns.
     fn recall(&self, found: impl Iterator<Item = u32>, depth: usize, spare: usize) -> Result<f32> {
         let within = self.exact.get(..depth.min(self.exact.len()));
         let Some(least) = within.and_then(<[f64]>::last) else {
             return Ok(1.0);
         };
         let mut close = 0;
-        // One more for the row itself.
+        // One more than `depth`, for the row itself.
         for row in found.take(depth + 1 + spare).filter(|row| *row != self.own) {
             let similarity = self.query.similarity(&self.query.stored(row)?);
             close += usize::from(f64::from(similarity) >= *least);
@@ -295,7 +299,7 @@ impl Truth<'_> {
     }
 }
 
-/// Measures some queries, and of some of them the code scan.
+/// Measures some queries, and the code scan of some of them.
 fn measure(
     store: &VectorStore,
     codes: &Codes,
@@ -308,17 +312,17 @@ fn measure(
     let asked: Vec<_> = task.iter().map(|(_, vector)| store.query(vector)).collect();
     let exact = scan_many(&asked, store.present.iter(), deepest + 1, Ok)?;
     let mut measured = Vec::with_capacity(task.len());
-    for (place, ((own, vector), exact)) in task.iter().zip(&exact).enumerate() {
-        let query = &asked[place];
-        let near = codes.query(vector, query.unit());
+    for (index, ((own, vector), exact)) in task.iter().zip(&exact).enumerate() {
+        let query = &asked[index];
+        let near = codes.query(vector, query.inverse_norm());
         let others = exact.iter().filter(|(row, _)| row != own).map(|(_, score)| *score);
         let exact: Vec<f64> = others.take(deepest).collect();
         let truth = Truth { query, own: *own, exact };
         let mut widths: Vec<Vec<f32>> = vec![Vec::new(); DEPTHS.len()];
         let (mut stands_out, mut failed) = (0.0, None);
         let mut widen = |beam: &Beam| {
-            let place = widths[0].len();
-            if place == 0 {
+            let index = widths[0].len();
+            if index == 0 {
                 stands_out = contrast(beam, Some(*own), middle);
             }
             for (widths, &depth) in widths.iter_mut().zip(&DEPTHS) {
@@ -327,15 +331,15 @@ fn measure(
                     Err(error) => failed = Some(error),
                 }
             }
-            LADDER.get(place + 1).filter(|_| failed.is_none()).map(|&width| width as usize)
+            LADDER.get(index + 1).filter(|_| failed.is_none()).map(|&width| width as usize)
         };
-        search(graph, codes, &near, LADDER[0] as usize, Widen::As(&mut widen), None)?;
+        search(graph, codes, &near, LADDER[0] as usize, Widen::With(&mut widen), None)?;
         if let Some(error) = failed {
             return Err(error);
         }
-        // A graph with nothing in it finds nothing.
+        // A walk in an empty graph never calls `widen`: its recall is 0.
         widths.iter_mut().for_each(|widths| widths.resize(LADDER.len(), 0.0));
-        let scan = match place.is_multiple_of(QUERIES / SCANNED) {
+        let scan = match index.is_multiple_of(QUERIES / SCANNED) {
             false => None,
             true => {
                 let most = deepest + 1 + codes.spare_of_some(deepest, rows);
@@ -357,7 +361,7 @@ fn measure(
 mod tests {
     use super::*;
 
-    fn curve() -> Curve {
+    fn curve() -> RecallCurve {
         let depth = |hits, scan, most: f32| Depth {
             hits,
             scan,
@@ -365,10 +369,10 @@ mod tests {
             bins: vec![vec![0.5 * most, 0.8 * most, most], vec![0.8 * most, most, most]],
         };
         let depths = vec![depth(10, 1.0, 1.0), depth(100, 0.9, 0.9)];
-        Curve { middle: 0.0, edges: vec![0.2], ladder: vec![16, 64, 256], depths }
+        RecallCurve { middle: 0.0, edges: vec![0.2], ladder: vec![16, 64, 256], depths }
     }
 
-    fn bytes(curve: &Curve) -> Vec<u8> {
+    fn bytes(curve: &RecallCurve) -> Vec<u8> {
         let mut out = Encoder::new();
         curve.write(&mut out);
         out.into_bytes()
@@ -396,7 +400,7 @@ mod tests {
         let sound = curve();
         let read = |bytes: &[u8]| {
             let mut input = Decoder::new("s", bytes);
-            let curve = Curve::read(&mut input, "s", "vector")?;
+            let curve = RecallCurve::read(&mut input, "s", "vector")?;
             input.finish()?;
             Ok::<_, crate::Error>(curve)
         };
@@ -404,7 +408,7 @@ mod tests {
         for len in 0..bytes(&sound).len() {
             assert!(read(&bytes(&sound)[..len]).is_err(), "cut to {len}");
         }
-        let hostile: [&dyn Fn(&mut Curve); 8] = [
+        let hostile: [&dyn Fn(&mut RecallCurve); 8] = [
             &|c| c.middle = f32::NAN,
             &|c| c.edges[0] = f32::NAN,
             &|c| c.ladder[1] = 16,

@@ -6,8 +6,8 @@ use super::CodeQuery;
 use crate::vector::distance::Half;
 
 impl Half {
-    /// Writes the code of a vector, whose components are parts of the largest one, so that none is beyond
-    /// what a half float holds; gives the inner product of both.
+    /// Writes the code of a vector: its components divided by the largest one, so that each fits in a
+    /// half float. Returns the inner product of code and vector.
     pub(super) fn encode(self, vector: &[f32], code: &mut [u8]) -> f64 {
         code.fill(0);
         let most = vector.iter().fold(0f32, |most, x| most.max(x.abs()));
@@ -34,7 +34,7 @@ impl Half {
         with_vector
     }
 
-    /// Makes a query ready.
+    /// Prepares a query.
     pub(super) fn query(self, mut vector: Vec<f32>) -> CodeQuery {
         vector.resize(self.stride(vector.len()) / 2, 0.0);
         CodeQuery::Half(vector)

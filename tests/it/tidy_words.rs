@@ -1,0 +1,171 @@
+//! The prose rule: plain words in names, comments, help, errors and documents.
+//!
+//! A doc line opens with a noun phrase or a third-person verb, and each phrase of [`BANNED`] has a
+//! plainer form. The count over the whole tree may only fall; texts that a user reads have none.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use regex::Regex;
+
+use crate::tidy::tree;
+
+/// Banned phrases and headless doc lines in the whole tree. A change that lowers the count lowers this.
+const ALLOWED: usize = 930;
+/// Those of them where a user reads.
+const ALLOWED_TO_USERS: usize = 350;
+
+/// Phrases that a reader stops at, each as a pattern for text whose lines are joined.
+const BANNED: [(&str, &str); 15] = [
+    ("let go", r"\b(lets? go|letting go)\b"),
+    ("told, tells", r"\b(told|tells?)\b"),
+    ("none that", r"\bnone (that|of them)\b"),
+    ("so many", r"\bso many\b"),
+    ("at the most, at the least", r"\bat the (most|least)\b"),
+    ("anew", r"\banew\b"),
+    ("beside", r"\bbeside\b"),
+    ("of its own", r"\bof (its|their|his|her|our|your|one's) own\b"),
+    // The word in quotes is data: a question word.
+    ("who", r#"(^|[^"`'\w])(who|whoever|nobody|somebody)\b"#),
+    ("gone", r"\bgone\b"),
+    ("for want of", r"\bfor want of\b"),
+    ("hand in", r"\b(hand|hands|handed|handing) (\w+ )?in\b"),
+    ("look at the clock", r"\b(looks?|looked|looking) (at|on|to) the (clock|time)\b"),
+    ("meanwhile", r"\bmeanwhile\b"),
+    ("nothing if", r"([;,] |\bor )nothing (if|where|when|without)\b"),
+];
+/// Openings of a doc comment that name no subject.
+const HEADLESS: &str =
+    r"^(What|Whether|How|Who|Where|When|Which|Nothing|None|Those|That|The same|As)\b";
+
+/// Folders of the product.
+const PRODUCT: [&str; 8] = [
+    "cli/src/",
+    "engine/src/",
+    "eval/src/",
+    "ingest/src/",
+    "platform/src/",
+    "query/src/",
+    "server/src/",
+    "storage/src/",
+];
+
+/// Sources, documents and recipes of the tree without licences, this file, and the tables of figures
+/// and findings, which are records.
+fn texts() -> Vec<(String, String)> {
+    let readable = |name: &str| {
+        [".rs", ".md", ".py", "Makefile"].iter().any(|end| name.ends_with(end))
+            && !name.starts_with("LICENSE")
+            && !name.ends_with("tidy_words.rs")
+    };
+    let mut texts = tree(readable);
+    for (name, text) in &mut texts {
+        if ["benches/RESULTS.md", "tests/LEDGER.md"].contains(&name.as_str()) {
+            *text = text
+                .lines()
+                .filter(|l| !l.starts_with('|'))
+                .fold(String::new(), |all, l| all + l + "\n");
+        }
+    }
+    texts
+}
+
+/// The lines joined, without the marks of comments, so that a phrase is found across a line break.
+fn joined(text: &str) -> String {
+    let bare = |line: &str| line.trim().trim_start_matches(['/', '!', '#']).trim().to_owned();
+    text.lines().map(bare).collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// First lines of the doc comments.
+fn openings(text: &str) -> impl Iterator<Item = &str> {
+    let doc = |line: &str| line.trim().starts_with("///") || line.trim().starts_with("//!");
+    let before = std::iter::once("").chain(text.lines());
+    let first = text.lines().zip(before).filter(move |(line, before)| doc(line) && !doc(before));
+    first.map(|(line, _)| line.trim().trim_start_matches(['/', '!']).trim())
+}
+
+/// Banned phrases and headless lines of a text, by pattern.
+fn count(text: &str) -> Vec<(&'static str, usize)> {
+    let text_joined = joined(text);
+    let found =
+        |pattern: &str| Regex::new(pattern).expect("a pattern").find_iter(&text_joined).count();
+    let mut counts: Vec<_> = BANNED.iter().map(|(name, pattern)| (*name, found(pattern))).collect();
+    let headless = Regex::new(HEADLESS).expect("a pattern");
+    counts.push(("headless doc line", openings(text).filter(|l| headless.is_match(l)).count()));
+    counts.retain(|(_, n)| *n > 0);
+    counts
+}
+
+/// The parts of a file that a user reads: documents whole; of the product the string literals, the
+/// help of the command, and the documentation of public items.
+fn read_by_users(name: &str, text: &str) -> String {
+    let guide =
+        |name: &str| name == "README.md" || name == "GLOSSARY.md" || name.starts_with("docs/");
+    if name.ends_with(".md") && (guide(name) || name.ends_with("FILTERS.md")) {
+        return text.to_owned();
+    }
+    let tests = name.ends_with("/tests.rs") || name.contains("/tests/");
+    if tests || !name.ends_with(".rs") || !PRODUCT.iter().any(|folder| name.starts_with(folder)) {
+        return String::new();
+    }
+    let product = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    let code: Vec<&str> = product.lines().filter(|l| !l.trim().starts_with("//")).collect();
+    let literal = Regex::new(r#""(?:[^"\\]|\\.)*""#).expect("a pattern");
+    let code = code.join("\n");
+    let mut read: String = literal.find_iter(&code).map(|l| l.as_str().to_owned() + "\n").collect();
+    let help = name.starts_with("cli/") && product.contains("#[arg(");
+    let public = Regex::new(r"^(pub |[A-Z]\w*( \{|\(|,|$))").expect("a pattern");
+    let mut block = String::new();
+    for line in product.lines().map(str::trim) {
+        if line.starts_with("///") {
+            block = block + line + "\n";
+        } else if !line.starts_with("#[") {
+            if help || public.is_match(line) {
+                read += &block;
+                read += "\n";
+            }
+            block.clear();
+        }
+    }
+    read
+}
+
+/// The sum of all counts, and a report by phrase and by file.
+fn counted(texts: impl Iterator<Item = (String, String)>) -> (usize, String) {
+    let (mut total, mut by_phrase, mut by_file) = (0, BTreeMap::new(), Vec::new());
+    for (name, text) in texts {
+        let counts = count(&text);
+        let sum = counts.iter().map(|(_, n)| n).sum::<usize>();
+        counts.iter().for_each(|(phrase, n)| *by_phrase.entry(*phrase).or_insert(0) += n);
+        total += sum;
+        by_file.push((sum, name));
+    }
+    by_file.retain(|(sum, _)| *sum > 0);
+    by_file.sort_by(|a, b| b.cmp(a));
+    let mut report = format!("{total} in all: {by_phrase:?}\n");
+    for (sum, name) in by_file.iter().take(40) {
+        let _ = writeln!(report, "{sum:>5} {name}");
+    }
+    (total, report)
+}
+
+#[test]
+fn banned_phrases_only_become_fewer() {
+    let (total, report) = counted(texts().into_iter());
+    assert!(total <= ALLOWED, "{ALLOWED} allowed; write plainer words (module doc): {report}");
+    let read = texts().into_iter().map(|(name, text)| {
+        let read = read_by_users(&name, &text);
+        (name, read)
+    });
+    let (total, report) = counted(read);
+    assert!(total <= ALLOWED_TO_USERS, "{ALLOWED_TO_USERS} allowed where a user reads: {report}");
+}
+
+#[test]
+fn a_phrase_is_found_across_lines_and_an_opening_in_its_comment() {
+    let text = "    /// What it does: it is let\n    /// go of.\n    fn f() {} // is none\n    /// that \n";
+    assert_eq!(count(text), [("let go", 1), ("headless doc line", 1)]);
+    assert_eq!(count("/// A row.\n/// What follows.\n"), []);
+    let code = "/// Who reads.\npub fn f() { g(\"told\") }\n// beside\nfn g() {}\n";
+    assert_eq!(count(&read_by_users("cli/src/x.rs", code)).len(), 3);
+}
