@@ -98,11 +98,11 @@ fuzz-keep:
 neon:
 	tests/neon/run
 
-## Acknowledged writes a second, beside SQLite; searches while rows are written.
+## Acknowledged writes a second, compared with SQLite; searches while rows are written.
 writes:
 	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin writes
 
-## Recall and speed on a data set, and an independent graph beside ours: make compare DATA=folder
+## Recall and speed on a data set, compared with an independent graph: make compare DATA=folder
 compare:
 	$(CARGO) run --release -p lexivec-benches --bin search-bench -- $(DATA) bench-index
 	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin lexivec-compare -- $(DATA)

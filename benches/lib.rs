@@ -1,4 +1,4 @@
-//! What the benchmarks share: the data set, and time on the processor.
+//! Items shared by the benchmarks: the data set, and processor time.
 #![forbid(unsafe_code)]
 
 use std::fs::File;
@@ -21,7 +21,7 @@ pub struct DataSet {
     pub query_texts: Vec<String>,
     /// `queries x dim` floats, row-major.
     pub queries: Vec<f32>,
-    /// Rows of each query's exact neighbours, closest first, and how many there are of each.
+    /// Rows of each query's exact neighbours, closest first, and their number for each query.
     pub truth: (Vec<i64>, usize),
 }
 
@@ -80,7 +80,7 @@ impl DataSet {
 /// The data set and the directory of the collection that a bench called `name DATA INDEX` was given.
 ///
 /// # Errors
-/// When it was not given both, and as [`DataSet::read`].
+/// When an argument is missing, and those of [`DataSet::read`].
 pub fn data_and_index(name: &str) -> io::Result<(DataSet, PathBuf)> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
     let (Some(data), Some(index)) = (args.next(), args.next()) else {

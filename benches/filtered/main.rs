@@ -17,7 +17,7 @@ const K: usize = 10;
 const SHARES: [f64; 6] = [0.0001, 0.001, 0.01, 0.1, 0.5, 1.0];
 /// Queries by whose distances the rows are ranked for filters that depend on the query.
 const ANCHORS: usize = 25;
-/// Queries asked for each of them, those most similar to it.
+/// Queries searched for each of them: those most similar to it.
 const NEAR_ANCHOR: usize = 20;
 
 type Failure = Box<dyn std::error::Error>;
@@ -64,14 +64,14 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
-/// The places of the vectors closest to one of them, itself first.
+/// The indices of the vectors closest to one of them, itself first.
 fn closest(vectors: &[f32], dim: usize, anchor: usize, count: usize) -> Vec<usize> {
     let mut ranked = ranked(vectors, dim, &vector(vectors, dim, anchor));
     ranked.truncate(count);
     ranked
 }
 
-/// Places of all vectors, closest first.
+/// Indices of all vectors, closest first.
 fn ranked(vectors: &[f32], dim: usize, query: &[f32]) -> Vec<usize> {
     let mut scored: Vec<(f32, usize)> =
         vectors.chunks(dim).zip(0..).map(|(row, place)| (dot(row, query), place)).collect();
@@ -110,7 +110,7 @@ fn common_factor(a: usize, b: usize) -> usize {
     if b == 0 { a } else { common_factor(b, a % b) }
 }
 
-/// Recall, hits missing, speed, and how often each way was taken.
+/// Recall, missing hits, speed, and the number of times each strategy was used.
 fn measure(collection: &Collection, requests: &[SearchRequest]) -> Result<String, Failure> {
     let ids = |request: &SearchRequest| -> Result<Vec<String>, Failure> {
         Ok(collection.search(request)?.hits.into_iter().map(|hit| hit.id).collect())

@@ -1,7 +1,7 @@
-//! Small parts and single ways, timed one by one: `cargo bench -p lexivec-benches`.
+//! Microbenchmarks of small parts and of single strategies: `cargo bench -p lexivec-benches`.
 //!
-//! The ways of the vector leg are what the planner's costs are read off: microseconds for so many rows of
-//! 384 components, of which no cache holds all.
+//! The planner's costs are taken from the strategies of the vector leg: microseconds for numbers of
+//! rows of 384 components that no cache holds.
 #![allow(clippy::expect_used)] // as in tests: what fails here is this program's own mistake
 
 use std::hint::black_box;
@@ -21,7 +21,7 @@ const DIM: usize = 384;
 const TOKEN_DIM: usize = 128;
 /// Rows of the collection under filters.
 const FILTER_ROWS: usize = 100_000;
-/// Rows lie around so many points, as those of texts lie around their subjects.
+/// Number of points around which rows lie, as texts lie around their subjects.
 const CENTRES: usize = 500;
 
 /// Uniform from -1 to 1.
@@ -108,8 +108,8 @@ fn parts(criterion: &mut Criterion) {
     });
 }
 
-/// Late interaction on one core: how long a text search takes with it longer than without is the time of
-/// 100 candidates of 100 token vectors each, and a query of 32.
+/// Late interaction on one core: the difference of a text search with and without it is the time of 100
+/// candidates of 100 token vectors each, and a query of 32.
 fn late(criterion: &mut Criterion) {
     let mut random = SplitMix::new(5);
     let mut list = |count: usize| -> Vec<Vec<f32>> {
@@ -128,8 +128,8 @@ fn late(criterion: &mut Criterion) {
     }
 }
 
-/// A filter alone, over a column of numbers and one of strings, for what it admits of the rows; and a
-/// search under it. The first use of a column, which sorts it, is not in the figures.
+/// A filter alone, over a column of numbers and one of strings, for several shares of admitted rows;
+/// and a search under it. The figures leave out the first use of a column, which sorts it.
 fn filters(criterion: &mut Criterion) {
     let documents = (0..FILTER_ROWS).map(|row| {
         let number = row * 7_919 % FILTER_ROWS;
@@ -162,8 +162,8 @@ fn filters(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What trust costs a hybrid search: its explanation, constants of BM25 of its own, and statistics of live
-/// rows where a tenth of all rows is deleted.
+/// Cost of exactness in a hybrid search: its explanation, BM25 constants of the request, and statistics
+/// of live rows with a tenth of all rows deleted.
 fn trust(criterion: &mut Criterion) {
     const WORDS: usize = 5_000;
     const DIM: usize = 64;
@@ -201,8 +201,8 @@ fn trust(criterion: &mut Criterion) {
     time("own k1 and b", &collection, &|request| {
         request.bm25 = Some(Bm25 { k1: 0.9, b: 0.4 });
     });
-    let gone: Vec<String> = (0..40_000).step_by(10).map(|row| row.to_string()).collect();
-    collection.delete(&gone).expect("deleted");
+    let deleted: Vec<String> = (0..40_000).step_by(10).map(|row| row.to_string()).collect();
+    collection.delete(&deleted).expect("deleted");
     time("a tenth deleted", &collection, &|_| ());
     group.finish();
 }

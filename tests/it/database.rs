@@ -57,7 +57,7 @@ fn folders(path: &Path) -> Vec<PathBuf> {
 /// The contents of an empty directory.
 const NONE: [PathBuf; 0] = [];
 
-/// A collection of this name in a directory that somebody named by hand.
+/// A collection of this name in a directory that was named by hand.
 fn by_hand(path: PathBuf, name: &str) -> PathBuf {
     drop(Collection::create(&path, Options::new().name(name)).expect("made"));
     path

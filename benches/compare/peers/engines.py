@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Whole engines beside lexivec, in one run: engines.py --bench BENCH.PY --lexivec BINARY --data FOLDER
+"""Whole engines compared with lexivec, in one run: engines.py --bench BENCH.PY --lexivec BINARY --data FOLDER
 --out FOLDER [--rounds 3] ENGINE...
 
 Text, vectors, both, and both under filters, over one set of documents. One thread, pinned; each engine in a

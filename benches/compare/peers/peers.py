@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Vector indexes of others beside lexivec, in one run: peers.py --bench BENCH.PY --lexivec BINARY
+"""Other vector indexes compared with lexivec, in one run: peers.py --bench BENCH.PY --lexivec BINARY
 --sets FOLDER --out FOLDER [--rounds 3] [--only NAME...] SET...
 
-One thread, pinned; each engine in a process of its own; rounds of all engines in turn, medians. Queries a
+One thread, pinned; each engine in a separate process; rounds of all engines in turn, medians. Queries a
 second are of the process's processor time. BENCH.PY has the peers' adapters (classes with build, load,
 set and query); SET is a folder that sets.py made. `report` in place of the sets writes what was measured
-as Markdown, and pictures beside it.
+as Markdown, and pictures next to it.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def adapters(path):
 
 
 def with_l2(bench, name):
-    """The adapter for squared distances; nothing where the peer has none."""
+    """The adapter for squared distances; None if the peer has none."""
     base = bench.ANN[name]
     if name == "hnswlib":
         class Hnswlib(base):

@@ -1,4 +1,4 @@
-//! hnsw_rs beside our graph: `lexivec-compare DATA`. Same vectors, same M and ef_construction, one
+//! hnsw_rs compared with our graph: `lexivec-compare DATA`. Same vectors, same M and ef_construction, one
 //! run, rounds in turn; one query thread; queries per second of processor time, medians.
 
 use std::path::PathBuf;
@@ -68,6 +68,6 @@ fn main() -> Result<(), Failure> {
             println!("| {name} | {ef} | {:.4} | {:.0} |", recalls[i], speeds[i][ROUNDS / 2]);
         }
     }
-    // Dropping their graph takes seconds and tells nothing.
+    // Dropping their graph takes seconds, which are not measured.
     std::process::exit(0)
 }

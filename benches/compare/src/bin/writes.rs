@@ -20,7 +20,7 @@ const SINGLE_ROWS: usize = 1_000;
 const BATCHED_ROWS: usize = 8_000;
 const BATCH: usize = 1_000;
 
-/// The same rows for both.
+/// Rows that both databases write.
 struct Rows {
     texts: Vec<String>,
     vectors: Vec<Vec<f32>>,
@@ -199,7 +199,7 @@ fn searches_during_writes(scratch: &Path) -> Result<(), Failure> {
     println!();
     println!(
         "{ROWS} rows of {DIM}, hybrid, one thread: {quiet:.0} searches/s (p99 {quiet_p99:.1} ms); with {} \
-         single durable upserts/s beside it {busy:.0} searches/s (p99 {busy_p99:.1} ms), at most {most} \
+         single durable upserts/s at the same time as {busy:.0} searches/s (p99 {busy_p99:.1} ms), at most {most} \
          segments",
         written.load(Ordering::Relaxed) / SECONDS
     );
