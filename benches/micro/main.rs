@@ -7,9 +7,9 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use lexivec::eval::random::SplitMix;
 use lexivec::query::fusion::{LegHits, fuse};
 use lexivec::query::plan::StrategyKind;
-use lexivec::query::random::SplitMix;
 use lexivec::query::request::{Bm25, Leg};
 use lexivec::query::topk::TopK;
 use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, Rerank, SearchRequest};

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use lexivec::eval::metric;
+use lexivec::eval::tune::DEFAULT_FOLDS;
 use lexivec::model::Precision;
-use lexivec::query::evaluate::metric;
-use lexivec::query::evaluate::tune::DEFAULT_FOLDS;
 use lexivec::query::request::{AdapterChoice, Bm25};
 use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};

@@ -58,3 +58,9 @@ impl From<lexivec::query::Error> for Failure {
         Self::usage(error.to_string())
     }
 }
+
+impl From<lexivec_platform::Error> for Failure {
+    fn from(error: lexivec_platform::Error) -> Self {
+        Self::usage(error.to_string())
+    }
+}

@@ -1,8 +1,10 @@
 //! The options of what happens after the legs: fusion, rerank and threshold.
 
 use clap::ValueEnum;
-use lexivec::query::request::{DEFAULT_RRF_K, Fusion, Normalize, SearchRequest};
-use lexivec::query::rerank::{DEFAULT_LAMBDA, Rerank};
+use lexivec::query::limits::DEFAULT_LAMBDA;
+use lexivec::query::limits::DEFAULT_RRF_K;
+use lexivec::query::request::{Fusion, Normalize, SearchRequest};
+use lexivec::query::rerank::Rerank;
 
 use crate::exit::{Failure, Outcome};
 

@@ -47,15 +47,16 @@ pub use database::{Database, DatabaseOptions};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
 pub use execute::{
-    AdapterOptions, AdapterValidation, Cursor, Group, Groups, Hit, JudgedQuery, MIN_GAIN,
-    MIN_QUERIES, MIN_TRIPLETS, RecallOptions, RecallQueries, RecallReport, RerankReport,
-    SearchResponse, SegmentRecall, ShareRecall, TuneOptions, TuneReport,
+    AdapterOptions, AdapterValidation, Cursor, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, RecallOptions,
+    RecallQueries, RecallReport, SegmentRecall, ShareRecall, TuneOptions, TuneReport,
 };
+pub use lexivec_eval as eval;
+pub use lexivec_eval::JudgedQuery;
 pub use lexivec_query as query;
+pub use lexivec_query::answer::{Group, Groups, Hit, Passage, RerankReport, SearchResponse};
 pub use lexivec_query::why_not::WhyNot;
 pub use lexivec_query::{Filter, Fusion, Profile, Rerank, SearchRequest};
 pub use lexivec_storage as storage;
 pub use options::{Durability, OpenOptions, Options};
 pub use schema::{Metric, Schema};
 pub use segment::Stage;
-pub use text::Passage;

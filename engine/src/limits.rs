@@ -101,7 +101,7 @@ pub const MAX_SCROLL_ROWS: usize = 10_000;
 /// Default number of hits that a cursor reaches: ten pages of a hundred.
 pub const DEFAULT_REACH: usize = 1_000;
 /// Most hits that a cursor reaches, including those of the offset: the legs return as many candidates.
-pub const MAX_REACH: usize = lexivec_query::request::MAX_WINDOW;
+pub const MAX_REACH: usize = lexivec_query::limits::MAX_WINDOW;
 /// Length of a log file of a collection in memory, in bytes: short, as such a log protects nothing.
 pub const MEMORY_LOG_FILE_BYTES: u64 = 64 << 10;
 /// Times a reader opens the newest generation again when files vanish while it opens them.

@@ -1,13 +1,13 @@
-//! What can be wrong with a question; always the caller's to mend.
+//! The faults of a question; always the caller's to mend.
 
 /// Result of every call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a request, filter or evaluation file is refused.
+/// The reason why a request, a filter or a file of judgments is refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something is not as it must be.
+    /// A part is not valid.
     #[error("{at}: {detail}")]
     Invalid {
         /// Where, as a path into the request or a line of a file.
@@ -47,19 +47,11 @@ pub enum Error {
         /// What was asked for.
         found: usize,
     },
-    /// Figures are asked for of a suite without a result. The platform's ValueError, in its words.
-    #[error("No results to aggregate")]
-    NoResults,
-    /// An improvement is asked for, in per cent, over what is 0. The platform's ZeroDivisionError.
-    #[error("the {what} of experiment A is 0: there is no percentage of it")]
-    ZeroBaseline {
-        /// The figure.
-        what: &'static str,
-    },
 }
 
 impl Error {
-    pub(crate) fn invalid(at: impl Into<String>, detail: impl Into<String>) -> Self {
+    /// A part that is not valid: where it is, and what would be right.
+    pub fn invalid(at: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { at: at.into(), detail: detail.into() }
     }
 }

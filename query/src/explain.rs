@@ -1,13 +1,13 @@
 //! The ledger of a hit: where its score comes from.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::fusion::Contribution;
 use crate::rerank::Reranked;
 
 /// Every part of a hit's score. The contributions, added from left to right, are the fused score, which
 /// is the final one unless a reranker gave another.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ledger {
     /// The final score.
     pub score: f64,
@@ -18,12 +18,12 @@ pub struct Ledger {
     pub rerank: Option<Reranked>,
     /// The text leg's raw score by terms, when the request asks for an explanation; added from
     /// left to right they are that score.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<TermScore>,
 }
 
 /// What one term gave to the text leg's raw score.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TermScore {
     /// The indexed field.
     pub field: String,
@@ -50,7 +50,7 @@ impl Ledger {
     /// the text leg.
     pub fn adds_up(&self) -> bool {
         let sum = added(self.contributions.iter().map(|c| c.contribution));
-        let text = self.contributions.iter().find(|c| c.leg == crate::request::Leg::Text);
+        let text = self.contributions.iter().find(|c| c.leg == crate::leg::Leg::Text);
         let terms = added(self.terms.iter().map(|t| t.contribution));
         let fused = self.rerank.as_ref().map_or(self.score, |r| r.fused);
         let last = self.rerank.as_ref().and_then(|r| r.score).unwrap_or(fused);

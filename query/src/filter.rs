@@ -5,9 +5,10 @@
 use std::cmp::Ordering;
 use std::ops::Bound;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::instant::Instant;
+use crate::timestamp::Timestamp;
 use crate::value::{compare, scalars_at};
 
 /// A predicate over rows. Over several values at a path, one that fits is enough.
@@ -120,6 +121,20 @@ pub trait Row {
     }
 }
 
+/// As JSON a filter is written as one string of the SQL-like notation, and read in every notation.
+impl Serialize for Filter {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_text())
+    }
+}
+
+impl<'de> Deserialize<'de> for Filter {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let json = Value::deserialize(deserializer)?;
+        Self::from_json(&json).map_err(serde::de::Error::custom)
+    }
+}
+
 impl Row for Value {
     fn payload(&self) -> &Value {
         self
@@ -179,9 +194,9 @@ pub fn between(value: &Value, lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> b
 /// Orders a value against a bound: in time where the bound is a moment.
 fn compare_with_bound(value: &Value, bound: &Scalar) -> Option<Ordering> {
     if let (Value::String(value), Scalar::Str(bound)) = (value, bound)
-        && let Some(bound) = Instant::parse(bound)
+        && let Some(bound) = Timestamp::parse(bound)
     {
-        return Some(Instant::parse(value)?.cmp(&bound));
+        return Some(Timestamp::parse(value)?.cmp(&bound));
     }
     compare(value, &bound.to_json())
 }

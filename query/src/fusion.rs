@@ -1,18 +1,145 @@
-//! Making one list of the legs' lists; every score is the sum of its contributions, exactly.
+//! The fusion of the legs' lists into one list; every score is the sum of its contributions, exactly.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::request::{Fusion, Leg, Normalize};
+use crate::error::{Error, Result};
+use crate::leg::Leg;
+use crate::limits::DEFAULT_RRF_K;
+use crate::names::names;
 use crate::topk::descending;
+
+/// The rule that makes one list of the legs' lists.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "FusionJson", into = "FusionJson")]
+pub enum Fusion {
+    /// Each leg contributes weight / (k + rank), rank from 1.
+    Rrf {
+        /// The rank constant.
+        k: f64,
+    },
+    /// The vector leg contributes alpha x score, the text leg (1 - alpha) x score, each also times
+    /// the leg's own weight.
+    Weighted {
+        /// Share of the vector leg, 0 to 1.
+        alpha: f64,
+        /// Normalisation of each leg's scores before they are added.
+        normalize: Normalize,
+    },
+    /// Distribution-based score fusion: each leg contributes weight x score, its scores brought to 0..=1
+    /// between mean - 3 s and mean + 3 s, where s is the standard deviation of the leg's list (divided by
+    /// n - 1) and few scores lie outside. Mazzeschi, "Distribution-based score fusion", 2023, as Qdrant
+    /// defines it: one score alone, or scores without spread, become 0.5.
+    Dbsf,
+}
+
+/// The JSON of a fusion: {"rrf": {"k": 60}}, {"weighted": {"alpha": 0.3, "normalize": "minmax"}},
+/// {"dbsf": {}}. An object for every kind, so that constants can be added.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum FusionJson {
+    Rrf {
+        #[serde(default = "default_rrf_k")]
+        k: f64,
+    },
+    Weighted {
+        alpha: f64,
+        #[serde(default)]
+        normalize: Normalize,
+    },
+    Dbsf {},
+}
+
+fn default_rrf_k() -> f64 {
+    DEFAULT_RRF_K
+}
+
+impl From<FusionJson> for Fusion {
+    fn from(json: FusionJson) -> Self {
+        match json {
+            FusionJson::Rrf { k } => Self::Rrf { k },
+            FusionJson::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
+            FusionJson::Dbsf {} => Self::Dbsf,
+        }
+    }
+}
+
+impl From<Fusion> for FusionJson {
+    fn from(fusion: Fusion) -> Self {
+        match fusion {
+            Fusion::Rrf { k } => Self::Rrf { k },
+            Fusion::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
+            Fusion::Dbsf => Self::Dbsf {},
+        }
+    }
+}
+
+impl Default for Fusion {
+    fn default() -> Self {
+        Self::Rrf { k: DEFAULT_RRF_K }
+    }
+}
+
+/// The normalisation that makes the scores of one leg comparable with those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalize {
+    /// To 0..=1 between the leg's lowest and highest score.
+    #[default]
+    MinMax,
+    /// To mean 0 and standard deviation 1 (of the leg's list).
+    ZScore,
+    /// Left as they are.
+    None,
+}
+
+names!(Normalize, "normalize", MinMax = "minmax", ZScore = "zscore", None = "none");
+
+/// The kind of a [`Fusion`], without its constants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FusionKind {
+    /// [`Fusion::Rrf`].
+    Rrf,
+    /// [`Fusion::Weighted`].
+    Weighted,
+    /// [`Fusion::Dbsf`].
+    Dbsf,
+}
+
+names!(FusionKind, "fusion", Rrf = "rrf", Weighted = "weighted", Dbsf = "dbsf");
+
+impl Fusion {
+    /// The kind, without the constants.
+    pub fn kind(&self) -> FusionKind {
+        match self {
+            Self::Rrf { .. } => FusionKind::Rrf,
+            Self::Weighted { .. } => FusionKind::Weighted,
+            Self::Dbsf => FusionKind::Dbsf,
+        }
+    }
+
+    /// Checks every constant against its range.
+    pub(crate) fn check(&self) -> Result<()> {
+        match *self {
+            Self::Rrf { k } if !k.is_finite() || k < 0.0 => {
+                Err(Error::invalid("fusion.rrf.k", "a finite number from 0 up is expected"))
+            }
+            Self::Weighted { alpha, .. } if !(0.0..=1.0).contains(&alpha) => {
+                Err(Error::invalid("fusion.weighted.alpha", "a number from 0 to 1 is expected"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// The hits of one leg, best first.
 #[derive(Clone, Debug)]
 pub struct LegHits<K> {
-    /// Which leg.
+    /// The leg.
     pub leg: Leg,
     /// Factor on what it contributes.
     pub weight: f64,
@@ -27,16 +154,16 @@ pub struct Fused<K> {
     pub key: K,
     /// Its contributions, added from left to right.
     pub score: f64,
-    /// One for each leg that found the row, in leg order.
+    /// One for each leg that found the row, in the order of legs.
     pub contributions: Vec<Contribution>,
 }
 
-/// What one leg gave to a row's score.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The part of a row's score that one leg gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Contribution {
     /// The leg.
     pub leg: Leg,
-    /// The row's place in the leg's list, from 1.
+    /// The row's rank in the leg's list, from 1.
     pub rank: usize,
     /// The leg's raw score.
     pub score: f64,
@@ -45,7 +172,7 @@ pub struct Contribution {
     pub normalized: Option<f64>,
     /// The factor applied.
     pub weight: f64,
-    /// What is added to the final score.
+    /// The summand of the fused score.
     pub contribution: f64,
 }
 
@@ -56,7 +183,7 @@ pub fn fuse<K: Copy + Eq + Hash>(
     fusion: &Fusion,
     by_id: impl Fn(&K, &K) -> Ordering,
 ) -> Vec<Fused<K>> {
-    let mut places: HashMap<K, usize> = HashMap::new();
+    let mut index_of: HashMap<K, usize> = HashMap::new();
     let mut fused: Vec<Fused<K>> = Vec::new();
     for leg in legs {
         let scale = if legs.len() > 1 { Scale::of(leg, fusion) } else { None };
@@ -67,15 +194,14 @@ pub fn fuse<K: Copy + Eq + Hash>(
                 _ if legs.len() == 1 => (1.0, score),
                 Fusion::Rrf { k } => (leg.weight, leg.weight / (k + rank as f64)),
                 Fusion::Weighted { alpha, .. } => {
-                    let share = if leg.leg == Leg::Vector { *alpha } else { 1.0 - alpha };
-                    let weight = share * leg.weight;
+                    let weight = leg.leg.share(*alpha) * leg.weight;
                     (weight, weight * normalized.unwrap_or(score))
                 }
                 Fusion::Dbsf => (leg.weight, leg.weight * normalized.unwrap_or(score)),
             };
             let part = Contribution { leg: leg.leg, rank, score, normalized, weight, contribution };
-            let place = *places.entry(key).or_insert(fused.len());
-            match fused.get_mut(place) {
+            let index = *index_of.entry(key).or_insert(fused.len());
+            match fused.get_mut(index) {
                 Some(row) => {
                     row.score += contribution;
                     row.contributions.push(part);
@@ -90,7 +216,7 @@ pub fn fuse<K: Copy + Eq + Hash>(
     fused
 }
 
-/// How the scores of one leg are normalised: (score - shift) / width, or `flat` where all scores
+/// The normalisation of one leg's scores: (score - shift) / width, or `flat` where all scores
 /// are the same.
 struct Scale {
     shift: f64,

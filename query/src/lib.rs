@@ -1,33 +1,34 @@
-//! Questions to a collection: what a request means, which rows a filter admits, how legs are
-//! planned and fused, and how good a ranking or an answer is. Pure functions: no file, no clock, no
-//! thread.
+//! Questions to a collection and their answers: the meaning of a request, the rows a filter admits, the plan
+//! and the fusion of legs, and the ledger of a score. Pure functions: no file, no clock, no thread.
 #![forbid(unsafe_code)]
 
+pub mod answer;
 pub mod bind;
 pub mod catalog;
 mod error;
-pub mod evaluate;
 pub mod explain;
+pub mod facets;
 pub mod filter;
 pub mod fusion;
-pub mod gather;
-pub mod instant;
+pub mod leg;
+pub mod limits;
+mod names;
 pub mod parse;
 pub mod plan;
 pub mod planner;
 pub mod profile;
 pub mod query_string;
-pub mod query_type;
-pub mod random;
 pub mod request;
 pub mod rerank;
+pub mod timestamp;
 pub mod topk;
 pub mod value;
 pub mod why_not;
-mod words;
 
+pub use answer::{Hit, SearchResponse};
 pub use error::{Error, Result};
 pub use filter::Filter;
+pub use leg::Leg;
 pub use profile::Profile;
-pub use request::{Fusion, SearchRequest};
+pub use request::{Fusion, Mode, SearchRequest};
 pub use rerank::Rerank;

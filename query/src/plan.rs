@@ -1,8 +1,10 @@
 //! What the planner is told about a segment, and what it answers.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use crate::planner::Costs;
+use crate::names::names;
 
 /// Counts of one segment, after the filter was evaluated.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,7 +35,7 @@ pub struct SegmentFacts {
 }
 
 /// A way to find the closest rows of a segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
     /// No row can match.
@@ -68,6 +70,8 @@ pub enum StrategyKind {
     Graph,
 }
 
+names!(StrategyKind, "strategy", Exact = "exact", Codes = "codes", Graph = "graph");
+
 impl Strategy {
     /// Its kind; of none where no row can match.
     pub fn kind(&self) -> Option<StrategyKind> {
@@ -86,7 +90,7 @@ impl Strategy {
 }
 
 /// Rows compared with a query: those expected, or those that were.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Work {
     /// By their codes, in the order of rows.
     pub scanned: u64,
@@ -97,7 +101,7 @@ pub struct Work {
 }
 
 /// The planner's choice for a segment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmentPlan {
     /// What is done.
     pub strategy: Strategy,
@@ -115,11 +119,37 @@ pub struct SegmentPlan {
     /// What else could have been done, with its cost.
     pub alternatives: Vec<(Strategy, f64)>,
     /// What could not have been done, and why.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub dropped: Vec<(StrategyKind, &'static str)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped: Vec<(StrategyKind, Cow<'static, str>)>,
     /// Pages of 4 KiB of the segment's file that were touched, where the request bounds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_reads: Option<usize>,
     /// What the costs were computed from.
-    pub costs: &'static Costs,
+    pub costs: Cow<'static, Costs>,
+}
+
+/// What things cost on a class of machines, in nanoseconds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    /// The class: the vector instructions that codes are compared by.
+    pub machine: Cow<'static, str>,
+    /// A byte of a vector or a code that is read in the order of rows.
+    pub byte_in_order: f64,
+    /// A byte of a code that a walk jumps to.
+    pub byte_jumped_to: f64,
+    /// A row, besides its bytes.
+    pub row: f64,
+    /// A row of a walk, besides its bytes.
+    pub walked_row: f64,
+}
+
+impl Costs {
+    /// What work on a segment costs, in microseconds.
+    pub fn micros(&self, facts: &SegmentFacts, work: &Work) -> f64 {
+        let (vector, code) = (f64::from(facts.vector_bytes), f64::from(facts.code_bytes));
+        let scored = work.scored as f64 * (self.row + vector * self.byte_in_order);
+        let scanned = work.scanned as f64 * (self.row + code * self.byte_in_order);
+        let walked = work.walked as f64 * (self.walked_row + code * self.byte_jumped_to);
+        (scored + scanned + walked) / 1e3
+    }
 }

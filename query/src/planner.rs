@@ -1,42 +1,14 @@
-//! Choosing how the vector leg runs on a segment, by counted selectivity and measured costs.
+//! The choice how the vector leg runs on a segment, by counted selectivity and measured costs.
 
-use serde::Serialize;
+use std::borrow::Cow;
 
-use crate::plan::{SegmentFacts, SegmentPlan, Strategy, StrategyKind, Work};
-use crate::request::{MAX_EF, Params};
+use crate::limits::{DEFAULT_EF, EXACT_MICROS, LEAST_RESCORED, MAX_FILTERED_EF, PAGE_BYTES};
+use crate::plan::{Costs, SegmentFacts, SegmentPlan, Strategy, StrategyKind, Work};
+use crate::request::Params;
 
-/// Beam where the caller names none. On 100,000 sentence vectors of 384 components it gives a
-/// recall@10 of 0.99 or more; see benches/RESULTS.md.
-pub const DEFAULT_EF: usize = 256;
-/// Microseconds up to which an exact scan is done whatever else would cost: no row can be missed.
-pub const EXACT_MICROS: f64 = 25.0;
-/// Bytes of a page, the least that is read from a disk.
-pub const PAGE_BYTES: usize = 4_096;
-/// Beam of a walk under a filter, at the most: it is kept in order, and far wider ones cost more than all
-/// rows of most segments.
-pub const MAX_FILTERED_EF: usize = 4 * MAX_EF;
-/// Rows a walk compares with for each place of its beam, as a share of the graph's degree: most
+/// Rows a walk compares with for each row of its beam, as a share of the graph's degree: most
 /// neighbours of a visited row have been seen before. Counted on real graphs of degree 32.
 const NEW_NEIGHBOURS: f64 = 0.5;
-
-/// Rows compared by their vectors, besides those wanted, before it is looked whether more can matter: so
-/// many tell how far codes are off.
-pub const LEAST_RESCORED: usize = 32;
-
-/// What things cost on a class of machines, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Costs {
-    /// The class: the vector instructions that codes are compared by.
-    pub machine: &'static str,
-    /// A byte of a vector or a code that is read in the order of rows.
-    pub byte_in_order: f64,
-    /// A byte of a code that a walk jumps to.
-    pub byte_jumped_to: f64,
-    /// A row, besides its bytes.
-    pub row: f64,
-    /// A row of a walk, besides its bytes.
-    pub walked_row: f64,
-}
 
 /// The costs of each class; that of the last is taken where none fits. Those of avx512 are measured, see
 /// "What ways cost" in benches/RESULTS.md; those of the others are estimates from the widths of their
@@ -44,28 +16,28 @@ pub struct Costs {
 /// that the choices stay. They are not measured anew by each process: its plans would not repeat.
 pub const COSTS: [Costs; 4] = [
     Costs {
-        machine: "avx512",
+        machine: Cow::Borrowed("avx512"),
         byte_in_order: 0.04,
         byte_jumped_to: 0.06,
         row: 6.0,
         walked_row: 18.0,
     },
     Costs {
-        machine: "avx2",
+        machine: Cow::Borrowed("avx2"),
         byte_in_order: 0.06,
         byte_jumped_to: 0.09,
         row: 6.0,
         walked_row: 18.0,
     },
     Costs {
-        machine: "neon",
+        machine: Cow::Borrowed("neon"),
         byte_in_order: 0.06,
         byte_jumped_to: 0.09,
         row: 6.0,
         walked_row: 18.0,
     },
     Costs {
-        machine: "plain",
+        machine: Cow::Borrowed("plain"),
         byte_in_order: 0.5,
         byte_jumped_to: 0.55,
         row: 6.0,
@@ -73,21 +45,10 @@ pub const COSTS: [Costs; 4] = [
     },
 ];
 
-impl Costs {
-    /// The costs of a class.
-    pub fn of(machine: &str) -> &'static Self {
-        let [.., last] = &COSTS;
-        COSTS.iter().find(|costs| costs.machine == machine).unwrap_or(last)
-    }
-
-    /// What work on a segment costs, in microseconds.
-    pub fn micros(&self, facts: &SegmentFacts, work: &Work) -> f64 {
-        let (vector, code) = (f64::from(facts.vector_bytes), f64::from(facts.code_bytes));
-        let scored = work.scored as f64 * (self.row + vector * self.byte_in_order);
-        let scanned = work.scanned as f64 * (self.row + code * self.byte_in_order);
-        let walked = work.walked as f64 * (self.walked_row + code * self.byte_jumped_to);
-        (scored + scanned + walked) / 1e3
-    }
+/// The costs of a class of machines.
+pub fn costs_of(machine: &str) -> &'static Costs {
+    let [.., last] = &COSTS;
+    COSTS.iter().find(|costs| costs.machine == machine).unwrap_or(last)
 }
 
 /// Plans one segment. `window` is the number of rows wanted.
@@ -108,7 +69,7 @@ pub fn plan_vector(
         alternatives,
         dropped,
         page_reads: None,
-        costs,
+        costs: Cow::Borrowed(costs),
     };
     if matching == 0 || window == 0 {
         return plan(Strategy::Empty, 0.0, Vec::new(), Vec::new());
@@ -165,7 +126,7 @@ fn pages(facts: &SegmentFacts, way: &Strategy) -> f64 {
 /// All ways there are, with their costs in microseconds.
 type Ways = Vec<(Strategy, f64)>;
 /// The others, and why they are none.
-type Dropped = Vec<(StrategyKind, &'static str)>;
+type Dropped = Vec<(StrategyKind, Cow<'static, str>)>;
 
 fn ways(facts: &SegmentFacts, window: usize, params: &Params, costs: &Costs) -> (Ways, Dropped) {
     let matching = u64::from(facts.matching);
@@ -174,10 +135,10 @@ fn ways(facts: &SegmentFacts, window: usize, params: &Params, costs: &Costs) -> 
     let mut dropped = Vec::new();
     let scored = matching.min((window + LEAST_RESCORED) as u64);
     if !facts.has_codes {
-        dropped.push((StrategyKind::Codes, "the segment has no codes"));
+        dropped.push((StrategyKind::Codes, "the segment has no codes".into()));
     } else if params.target_recall.is_some_and(|target| facts.code_recall < target) {
-        dropped
-            .push((StrategyKind::Codes, "codes are not as exact as the recall that is asked for"));
+        let reason = "codes are not as exact as the recall that is asked for";
+        dropped.push((StrategyKind::Codes, reason.into()));
     } else {
         let work = Work { scanned: matching, scored, ..Work::default() };
         ways.push((Strategy::Codes, price(work)));
@@ -188,7 +149,7 @@ fn ways(facts: &SegmentFacts, window: usize, params: &Params, costs: &Costs) -> 
             let walked = (ef as f64 * places) as u64;
             ways.push((strategy, price(Work { walked, scored, ..Work::default() })));
         }
-        Err(reason) => dropped.push((StrategyKind::Graph, reason)),
+        Err(reason) => dropped.push((StrategyKind::Graph, reason.into())),
     }
     (ways, dropped)
 }
@@ -307,7 +268,9 @@ mod tests {
             ),
         ] {
             let plan = plan_vector(&facts, 10, &params, &COSTS[0]);
-            assert_eq!(plan.dropped, expected);
+            let dropped: Vec<_> =
+                plan.dropped.iter().map(|(way, why)| (*way, why.as_ref())).collect();
+            assert_eq!(dropped, expected);
             assert_eq!(plan.alternatives.len() + plan.dropped.len(), 2);
         }
     }

@@ -3,42 +3,74 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::request::{Bm25, Fusion, Leg, LegOptions, Mode, SearchRequest};
-use crate::rerank::{Rerank, RerankKind};
+use crate::leg::{Leg, LegOptions, PerLeg};
+use crate::request::{Bm25, ConfidenceFloor, Fusion, Mode, SearchRequest};
+use crate::rerank::{Rerank, RerankMethod};
 
-/// Settings of a search. Each is taken by a request that leaves it at its default: what a request sets
-/// to anything else itself wins. (A value set to the default cannot be told from one that was not set.)
+/// Settings of a search. Each is taken by a request that leaves it at its default: a value that the
+/// request sets to anything else wins. (A value set to the default cannot be told from one that was not set.)
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(from = "Form", into = "Form")]
 pub struct Profile {
-    /// Which legs run.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The legs that run.
     pub mode: Option<Mode>,
-    /// Settings of the text leg.
-    #[serde(skip_serializing_if = "LegProfile::is_empty")]
-    pub text: LegProfile,
-    /// Settings of the vector leg.
-    #[serde(skip_serializing_if = "LegProfile::is_empty")]
-    pub vector: LegProfile,
+    /// Settings of each leg; as JSON each is a member with the name of its leg.
+    pub legs: PerLeg<LegProfile>,
     /// The constants of BM25.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub bm25: Option<Bm25>,
-    /// How the legs become one list.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The rule that makes one list of the legs' lists.
     pub fusion: Option<Fusion>,
-    /// How the fused list is ordered anew; late interaction is none for a profile, as it needs the token
-    /// vectors of a query.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The reranker of the fused list; never late interaction with token vectors, which belong to a query.
     pub rerank: Option<Rerank>,
-    /// Beam of graph walks; taken where the request has neither this nor a target.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Beam of graph walks; taken if the request has neither a beam nor a target recall.
     pub ef: Option<usize>,
-    /// Recall wanted; taken where the request has neither this nor a beam.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Recall wanted; taken if the request has neither a beam nor a target recall.
     pub target_recall: Option<f64>,
-    /// Under which score an answer is none to rely on.
+    /// Raw score of a leg below which an answer is not confident.
+    pub floor: Option<ConfidenceFloor>,
+}
+
+/// The JSON of a profile, as manifests hold it: the members of each leg stand among the others.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Form {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub floor: Option<Floor>,
+    mode: Option<Mode>,
+    #[serde(skip_serializing_if = "LegProfile::is_empty")]
+    text: LegProfile,
+    #[serde(skip_serializing_if = "LegProfile::is_empty")]
+    vector: LegProfile,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bm25: Option<Bm25>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fusion: Option<Fusion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank: Option<Rerank>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ef: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_recall: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floor: Option<ConfidenceFloor>,
+}
+
+impl From<Form> for Profile {
+    fn from(form: Form) -> Self {
+        let Form { mode, text, vector, bm25, fusion, rerank, ef, target_recall, floor } = form;
+        let legs = PerLeg::new(|leg| match leg {
+            Leg::Text => text,
+            Leg::Vector => vector,
+        });
+        Self { mode, legs, bm25, fusion, rerank, ef, target_recall, floor }
+    }
+}
+
+impl From<Profile> for Form {
+    fn from(profile: Profile) -> Self {
+        let Profile { mode, legs, bm25, fusion, rerank, ef, target_recall, floor } = profile;
+        let (text, vector) = (legs[Leg::Text], legs[Leg::Vector]);
+        Self { mode, text, vector, bm25, fusion, rerank, ef, target_recall, floor }
+    }
 }
 
 /// Settings of one leg.
@@ -66,36 +98,15 @@ impl LegProfile {
     }
 }
 
-/// The score that the best row of a leg reaches where there is an answer. It is the leg's raw score,
-/// a similarity or BM25: fused scores tell ranks or places within a list, and the best of a list of
-/// nothing but noise has the same as any other.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Floor {
-    /// The leg.
-    pub leg: Leg,
-    /// Its score.
-    pub score: f64,
-}
-
-impl Floor {
-    /// Refuses a score that is no number.
-    pub fn check(&self) -> Result<()> {
-        match self.score.is_finite() {
-            true => Ok(()),
-            false => Err(Error::invalid("floor.score", "a finite number is expected")),
-        }
-    }
-}
-
 impl Profile {
     /// Gives the request what it leaves at its defaults.
     pub fn apply(&self, request: &mut SearchRequest) {
         if request.mode == Mode::default() {
             request.mode = self.mode.unwrap_or_default();
         }
-        self.text.apply(&mut request.text_leg);
-        self.vector.apply(&mut request.vector_leg);
+        for (leg, options) in request.legs.iter_mut() {
+            self.legs[leg].apply(options);
+        }
         request.bm25 = request.bm25.or(self.bm25);
         if request.fusion == Fusion::default() {
             request.fusion = self.fusion.unwrap_or_default();
@@ -112,8 +123,8 @@ impl Profile {
 
     /// Checks every number against its limit, as those of a request.
     pub fn check(&self) -> Result<()> {
-        let kind = self.rerank.as_ref().map(|rerank| &rerank.kind);
-        if let Some(RerankKind::LateInteraction { tokens: Some(_), .. }) = kind {
+        let method = self.rerank.as_ref().map(|rerank| &rerank.method);
+        if let Some(RerankMethod::LateInteraction { tokens: Some(_), .. }) = method {
             let detail = "the token vectors of a query are no setting; leave them to the collection's model, or \
                           give them with the search";
             return Err(Error::invalid("rerank.late_interaction", detail));
@@ -132,38 +143,40 @@ mod tests {
     fn full() -> Profile {
         Profile {
             mode: Some(Mode::Hybrid),
-            text: LegProfile { weight: Some(2.0), candidates: Some(50) },
-            vector: LegProfile { weight: Some(0.5), candidates: Some(70) },
+            legs: PerLeg::new(|leg| match leg {
+                Leg::Text => LegProfile { weight: Some(2.0), candidates: Some(50) },
+                Leg::Vector => LegProfile { weight: Some(0.5), candidates: Some(70) },
+            }),
             bm25: Some(Bm25 { k1: 0.9, b: 0.4 }),
             fusion: Some(Fusion::Weighted { alpha: 0.3, normalize: Normalize::ZScore }),
             rerank: Some(Rerank::mmr(0.7).depth(30)),
             ef: Some(99),
             target_recall: None,
-            floor: Some(Floor { leg: Leg::Vector, score: 0.25 }),
+            floor: Some(ConfidenceFloor { leg: Leg::Vector, score: 0.25 }),
         }
     }
 
     #[test]
     fn a_request_takes_what_it_leaves_at_its_defaults_and_keeps_the_rest() {
         let profile = full();
-        let mut bare = SearchRequest::text("a");
-        profile.apply(&mut bare);
-        assert_eq!(bare.text_leg, LegOptions { weight: 2.0, candidates: Some(50) });
-        assert_eq!(bare.vector_leg, LegOptions { weight: 0.5, candidates: Some(70) });
-        assert_eq!((bare.mode, Some(bare.fusion)), (Mode::Hybrid, profile.fusion));
+        let mut taking = SearchRequest::text("a");
+        profile.apply(&mut taking);
+        assert_eq!(taking.legs[Leg::Text], LegOptions { weight: 2.0, candidates: Some(50) });
+        assert_eq!(taking.legs[Leg::Vector], LegOptions { weight: 0.5, candidates: Some(70) });
+        assert_eq!((taking.mode, Some(taking.fusion)), (Mode::Hybrid, profile.fusion));
         assert_eq!(
-            (bare.bm25, bare.params.ef, bare.floor, bare.rerank),
+            (taking.bm25, taking.params.ef, taking.floor, taking.rerank),
             (profile.bm25, Some(99), profile.floor, profile.rerank.clone())
         );
 
         let mut own = SearchRequest::text("a").mode(Mode::Text).candidates(7).target_recall(0.9);
-        own = own.weights(3.0, 1.0).fusion(Fusion::Rrf { k: 10.0 });
+        own = own.weight(Leg::Text, 3.0).fusion(Fusion::Rrf { k: 10.0 });
         own.bm25 = Some(Bm25::default());
         own.rerank = Some(Rerank::exact());
-        own.floor = Some(Floor { leg: Leg::Text, score: 1.0 });
+        own.floor = Some(ConfidenceFloor { leg: Leg::Text, score: 1.0 });
         let mut applied = own.clone();
         profile.apply(&mut applied);
-        own.vector_leg.weight = 0.5;
+        own.legs[Leg::Vector].weight = 0.5;
         assert_eq!(applied, own);
 
         let mut unchanged = SearchRequest::text("a");

@@ -6,21 +6,9 @@
 //! they are in the index, stems where the analyzer makes stems; a fuzzy word is made a term first. A backslash takes its meaning from the character behind it.
 
 use crate::error::{Error, Result, within};
-
-/// Nesting of a query; what reads and what runs it recurses.
-pub const MAX_QUERY_DEPTH: usize = 16;
-/// Clauses of a query; each is a list of postings to walk.
-pub const MAX_QUERY_CLAUSES: usize = 256;
-/// Words of a phrase; the places of each are walked in every row that has them all.
-pub const MAX_PHRASE_WORDS: usize = 64;
-/// Places that the words of a phrase may stand apart in all.
-pub const MAX_SLOP: u32 = 100;
-/// Edits of a fuzzy word: with three most words of a dictionary are alike.
-pub const MAX_EDITS: u8 = 2;
-/// Characters that a prefix has at least: a shorter one stands for much of the dictionary.
-pub const MIN_PREFIX_CHARS: usize = 2;
-/// The highest boost; higher ones drown all other clauses in the last bits of a sum.
-pub const MAX_BOOST: f64 = 1_000.0;
+use crate::limits::{
+    MAX_BOOST, MAX_EDITS, MAX_QUERY_CLAUSES, MAX_QUERY_DEPTH, MAX_SLOP, MIN_PREFIX_CHARS,
+};
 
 /// A query: clauses in the order written.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,4 @@
-//! The stage after the fusion: what a request says of it, diversity (MMR), and the order scores make.
+//! The stage after the fusion: its settings in a request, diversity (MMR), and the order that scores make.
 
 use std::cmp::Ordering;
 
@@ -6,21 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, within};
 use crate::fusion::Fused;
+use crate::limits::{
+    DEFAULT_LAMBDA, DEFAULT_RERANK_BUDGET_MS, DEFAULT_RERANK_DEPTH, MAX_QUERY_TOKENS,
+    MAX_RERANK_BUDGET_MS, MAX_RERANK_DEPTH,
+};
+use crate::names::names;
 use crate::topk::descending;
-
-/// Candidates a reranker sees where the caller names no number: what each leg brings to a fusion.
-pub const DEFAULT_RERANK_DEPTH: usize = 100;
-/// Candidates a reranker may see: MMR compares each with each, which are half a million comparisons.
-pub const MAX_RERANK_DEPTH: usize = 1_000;
-/// Time a reranker has where the caller names none, in milliseconds.
-pub const DEFAULT_RERANK_BUDGET_MS: u64 = 1_000;
-/// Longest time a reranker may be given, in milliseconds: a search must end while someone waits.
-pub const MAX_RERANK_BUDGET_MS: u64 = 60_000;
-/// Share of relevance in MMR where the caller names none: as much of it as of novelty.
-pub const DEFAULT_LAMBDA: f64 = 0.5;
-/// Token vectors of a query for late interaction: each is compared with every one of a candidate, and
-/// ColBERT itself has 32.
-pub const MAX_QUERY_TOKENS: usize = 256;
 
 /// Orders the best of the fused list anew. Its first `depth` rows are the candidates; those that get a
 /// score are put first, by it, and it is their final score. All others (rows beyond the depth, rows
@@ -35,8 +26,8 @@ pub const MAX_QUERY_TOKENS: usize = 256;
 #[serde(from = "Form", into = "Form")]
 #[non_exhaustive]
 pub struct Rerank {
-    /// What is done.
-    pub kind: RerankKind,
+    /// How the candidates are scored.
+    pub method: RerankMethod,
     /// Candidates it sees; each leg brings at least as many.
     pub depth: usize,
     /// Its time, in milliseconds; with 0 it is never applied.
@@ -45,7 +36,7 @@ pub struct Rerank {
 
 /// The ways to rerank.
 #[derive(Clone, Debug, PartialEq)]
-pub enum RerankKind {
+pub enum RerankMethod {
     /// Maximal marginal relevance: Carbonell and Goldstein, "The use of MMR, diversity-based reranking for
     /// reordering documents and producing summaries", 1998. Each next row is the one with the highest
     /// lambda x cosine with the query - (1 - lambda) x highest cosine with a row picked before; that value
@@ -124,42 +115,65 @@ fn budget_ms() -> u64 {
 
 impl From<Form> for Rerank {
     fn from(form: Form) -> Self {
-        let (kind, depth, budget_ms) = match form {
+        let (method, depth, budget_ms) = match form {
             Form::Mmr { lambda, depth, budget_ms } => {
-                (RerankKind::Mmr { lambda }, depth, budget_ms)
+                (RerankMethod::Mmr { lambda }, depth, budget_ms)
             }
-            Form::Exact { depth, budget_ms } => (RerankKind::Exact, depth, budget_ms),
+            Form::Exact { depth, budget_ms } => (RerankMethod::Exact, depth, budget_ms),
             Form::LateInteraction { query_tokens: tokens, field, depth, budget_ms } => {
-                (RerankKind::LateInteraction { tokens, field }, depth, budget_ms)
+                (RerankMethod::LateInteraction { tokens, field }, depth, budget_ms)
             }
-            Form::Model { depth, budget_ms } => (RerankKind::Model, depth, budget_ms),
+            Form::Model { depth, budget_ms } => (RerankMethod::Model, depth, budget_ms),
         };
-        Self { kind, depth, budget_ms }
+        Self { method, depth, budget_ms }
     }
 }
 
 impl From<Rerank> for Form {
     fn from(rerank: Rerank) -> Self {
-        let Rerank { kind, depth, budget_ms } = rerank;
-        match kind {
-            RerankKind::Mmr { lambda } => Self::Mmr { lambda, depth, budget_ms },
-            RerankKind::Exact => Self::Exact { depth, budget_ms },
-            RerankKind::LateInteraction { tokens, field } => {
+        let Rerank { method, depth, budget_ms } = rerank;
+        match method {
+            RerankMethod::Mmr { lambda } => Self::Mmr { lambda, depth, budget_ms },
+            RerankMethod::Exact => Self::Exact { depth, budget_ms },
+            RerankMethod::LateInteraction { tokens, field } => {
                 Self::LateInteraction { query_tokens: tokens, field, depth, budget_ms }
             }
-            RerankKind::Model => Self::Model { depth, budget_ms },
+            RerankMethod::Model => Self::Model { depth, budget_ms },
         }
     }
 }
 
-impl RerankKind {
-    /// Its name in requests and ledgers.
-    pub fn name(&self) -> &'static str {
+/// The kind of a [`RerankMethod`], without its constants: the name in requests and ledgers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RerankKind {
+    /// [`RerankMethod::Mmr`].
+    Mmr,
+    /// [`RerankMethod::Exact`].
+    Exact,
+    /// [`RerankMethod::LateInteraction`].
+    LateInteraction,
+    /// [`RerankMethod::Model`].
+    Model,
+}
+
+names!(
+    RerankKind,
+    "rerank",
+    Mmr = "mmr",
+    Exact = "exact",
+    LateInteraction = "late_interaction",
+    Model = "model",
+);
+
+impl RerankMethod {
+    /// The kind, without the constants.
+    pub fn kind(&self) -> RerankKind {
         match self {
-            Self::Mmr { .. } => "mmr",
-            Self::Exact => "exact",
-            Self::LateInteraction { .. } => "late_interaction",
-            Self::Model => "model",
+            Self::Mmr { .. } => RerankKind::Mmr,
+            Self::Exact => RerankKind::Exact,
+            Self::LateInteraction { .. } => RerankKind::LateInteraction,
+            Self::Model => RerankKind::Model,
         }
     }
 
@@ -175,33 +189,33 @@ impl RerankKind {
 }
 
 impl Rerank {
-    fn new(kind: RerankKind) -> Self {
-        Self { kind, depth: DEFAULT_RERANK_DEPTH, budget_ms: DEFAULT_RERANK_BUDGET_MS }
+    fn new(method: RerankMethod) -> Self {
+        Self { method, depth: DEFAULT_RERANK_DEPTH, budget_ms: DEFAULT_RERANK_BUDGET_MS }
     }
 
     /// Diversity, with this share of relevance.
     pub fn mmr(lambda: f64) -> Self {
-        Self::new(RerankKind::Mmr { lambda })
+        Self::new(RerankMethod::Mmr { lambda })
     }
 
     /// Exact similarity of vectors.
     pub fn exact() -> Self {
-        Self::new(RerankKind::Exact)
+        Self::new(RerankMethod::Exact)
     }
 
     /// Late interaction of these token vectors with those of rows.
     pub fn late_interaction(tokens: Vec<Vec<f32>>) -> Self {
-        Self::new(RerankKind::LateInteraction { tokens: Some(tokens), field: None })
+        Self::new(RerankMethod::LateInteraction { tokens: Some(tokens), field: None })
     }
 
     /// Late interaction of the token vectors that the collection's model makes of the request's words.
     pub fn late_interaction_by_model() -> Self {
-        Self::new(RerankKind::LateInteraction { tokens: None, field: None })
+        Self::new(RerankMethod::LateInteraction { tokens: None, field: None })
     }
 
     /// Names the token field of [`late_interaction`](Self::late_interaction).
     pub fn token_field(mut self, name: impl Into<String>) -> Self {
-        if let RerankKind::LateInteraction { field, .. } = &mut self.kind {
+        if let RerankMethod::LateInteraction { field, .. } = &mut self.method {
             *field = Some(name.into());
         }
         self
@@ -209,7 +223,7 @@ impl Rerank {
 
     /// The reranker that was handed in.
     pub fn model() -> Self {
-        Self::new(RerankKind::Model)
+        Self::new(RerankMethod::Model)
     }
 
     /// Sets the number of candidates.
@@ -226,7 +240,7 @@ impl Rerank {
 
     /// Checks every number against its limit.
     pub(crate) fn check(&self) -> Result<()> {
-        let at = |field: &str| format!("rerank.{}.{field}", self.kind.name());
+        let at = |field: &str| format!("rerank.{}.{field}", self.method.kind());
         let budget = self.budget_ms as usize;
         for (field, limit, found) in [
             ("depth", MAX_RERANK_DEPTH, self.depth),
@@ -234,14 +248,14 @@ impl Rerank {
         ] {
             within(&at(field), found, limit)?;
         }
-        match &self.kind {
+        match &self.method {
             _ if self.depth == 0 => {
                 Err(Error::invalid(at("depth"), "a number above 0 is expected"))
             }
-            RerankKind::Mmr { lambda } if !(0.0..=1.0).contains(lambda) => {
+            RerankMethod::Mmr { lambda } if !(0.0..=1.0).contains(lambda) => {
                 Err(Error::invalid(at("lambda"), "a number from 0 to 1 is expected"))
             }
-            RerankKind::LateInteraction { tokens: Some(tokens), .. } => {
+            RerankMethod::LateInteraction { tokens: Some(tokens), .. } => {
                 check_tokens(&at("query_tokens"), tokens)
             }
             _ => Ok(()),
@@ -269,10 +283,10 @@ fn check_tokens(at: &str, tokens: &[Vec<f32>]) -> Result<()> {
 }
 
 /// Where a row was in the fused list, and where the reranker put it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reranked {
     /// The reranker's kind.
-    pub kind: &'static str,
+    pub kind: RerankKind,
     /// Its score, which is the final one; nothing for a row that got none, which keeps its fused score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
@@ -316,7 +330,7 @@ impl<K> Ranked<K> {
 /// `scores` are those of the first rows.
 pub fn reorder<K>(
     fused: Vec<Fused<K>>,
-    kind: &RerankKind,
+    kind: RerankKind,
     scores: &[Option<f64>],
     by_id: impl Fn(&K, &K) -> Ordering,
 ) -> Vec<Ranked<K>> {
@@ -332,13 +346,13 @@ pub fn reorder<K>(
     });
     let ranked = |(to, (from, score, row)): (usize, (usize, Option<f64>, Fused<K>))| {
         let (from_rank, to_rank) = (from + 1, to + 1);
-        let reranked = Reranked { kind: kind.name(), score, fused: row.score, from_rank, to_rank };
+        let reranked = Reranked { kind, score, fused: row.score, from_rank, to_rank };
         Ranked { fused: row, reranked: Some(reranked) }
     };
     rows.into_iter().enumerate().map(ranked).collect()
 }
 
-/// The scores of [`RerankKind::Mmr`], one for each candidate: in descending order, ties by id, they are
+/// The scores of [`RerankMethod::Mmr`], one for each candidate: in descending order, ties by id, they are
 /// the order of the picks. `relevance` has the cosines with the query, `cosine` gives those between two
 /// candidates. Nothing if `stop` says so before the last pick.
 pub fn mmr(
@@ -381,7 +395,7 @@ mod tests {
     fn scored_rows_go_first_and_the_others_follow_as_they_were() {
         let fused = vec![row(5, 0.9), row(4, 0.8), row(3, 0.7), row(2, 0.6), row(1, 0.5)];
         let scores = [Some(-1.0), None, Some(2.0), Some(-1.0)];
-        let ranked = reorder(fused, &RerankKind::Model, &scores, u32::cmp);
+        let ranked = reorder(fused, RerankKind::Model, &scores, u32::cmp);
         let places: Vec<_> = ranked
             .iter()
             .map(|r| {

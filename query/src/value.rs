@@ -9,25 +9,25 @@ use serde_json::{Map, Number, Value};
 /// A key that itself contains dots answers to its path: `{"a.b": 1}` and `{"a": {"b": 1}}` are one.
 pub fn scalars_at<'a>(payload: &'a Value, path: &str) -> Vec<&'a Value> {
     let mut found = Vec::new();
-    gather(payload, path, &mut found);
+    collect(payload, path, &mut found);
     found
 }
 
-fn gather<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
+fn collect<'a>(value: &'a Value, path: &str, found: &mut Vec<&'a Value>) {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| gather(item, path, found)),
-        Value::Object(map) => gather_keys(map, path, found),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, path, found)),
+        Value::Object(map) => collect_keys(map, path, found),
         _ => {}
     }
 }
 
-fn gather_keys<'a>(map: &'a Map<String, Value>, path: &str, found: &mut Vec<&'a Value>) {
+fn collect_keys<'a>(map: &'a Map<String, Value>, path: &str, found: &mut Vec<&'a Value>) {
     for (key, value) in map {
         match path.strip_prefix(key.as_str()) {
             Some("") => leaves(value, found),
             Some(rest) => {
                 if let Some(rest) = rest.strip_prefix('.') {
-                    gather(value, rest, found);
+                    collect(value, rest, found);
                 }
             }
             None => {}
@@ -56,20 +56,20 @@ pub fn compare(a: &Value, b: &Value) -> Option<Ordering> {
 }
 
 fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
-    match (whole(a), whole(b)) {
+    match (as_integer(a), as_integer(b)) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
-        (Some(a), None) => whole_to_float(a, b.as_f64()?),
-        (None, Some(b)) => whole_to_float(b, a.as_f64()?).map(Ordering::reverse),
+        (Some(a), None) => compare_with_float(a, b.as_f64()?),
+        (None, Some(b)) => compare_with_float(b, a.as_f64()?).map(Ordering::reverse),
         (None, None) => a.as_f64()?.partial_cmp(&b.as_f64()?),
     }
 }
 
-fn whole(number: &Number) -> Option<i128> {
+fn as_integer(number: &Number) -> Option<i128> {
     number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 
 /// Compares without rounding the integer: first with the float's whole part, then its fraction.
-fn whole_to_float(a: i128, b: f64) -> Option<Ordering> {
+fn compare_with_float(a: i128, b: f64) -> Option<Ordering> {
     if b.is_nan() {
         return None;
     }

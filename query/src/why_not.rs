@@ -1,26 +1,27 @@
-//! Why a row is not in an answer: the stage that dropped it, told from its places in each.
+//! The reason why a row is not in an answer: the stage that dropped it, judged by its ranks in each stage.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
-use crate::request::{Leg, SearchRequest};
+use crate::leg::Leg;
+use crate::request::SearchRequest;
 use crate::rerank::Ranked;
 
-/// Where one row got to in one request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The way of one row through one request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct WhyNot {
     /// The row.
     pub id: String,
-    /// The stage that dropped it, or that none did.
+    /// The stage that dropped it, or its rank in the answer.
     #[serde(flatten)]
     pub verdict: Verdict,
-    /// Its place in each leg that ran; empty if it did not get so far.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub legs: Vec<LegPlace>,
+    /// The outcome of each leg that ran; empty if the row was dropped before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legs: Vec<LegReport>,
 }
 
 /// The stage that dropped a row. Ranks are from 1.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 pub enum Verdict {
     /// No live row has this id.
@@ -38,76 +39,76 @@ pub enum Verdict {
     MissedByWalk,
     /// Its final score is below the request's threshold.
     BelowThreshold {
-        /// Its final score; nothing where the reranker gave it none.
+        /// Its final score; `None` if the reranker gave it none.
         score: Option<f64>,
         /// The threshold.
         threshold: f64,
     },
     /// The reranker moved it behind the end of the page, or before its beginning.
     Reranked {
-        /// Place in the fused list, on the page.
+        /// Rank in the fused list, on the page.
         from_rank: usize,
-        /// Place in the final list, not on it.
+        /// Rank in the final list, not on it.
         to_rank: usize,
-        /// The last place of the page: limit + offset.
+        /// The last rank of the page: limit + offset.
         last: usize,
     },
     /// It comes after the end of the page.
     Cut {
-        /// Place in the final list.
+        /// Rank in the final list.
         rank: usize,
-        /// Place in the fused list.
+        /// Rank in the fused list.
         fused_rank: usize,
-        /// The last place of the page: limit + offset.
+        /// The last rank of the page: limit + offset.
         last: usize,
     },
     /// It comes before the beginning of the page.
     PassedOver {
-        /// Place in the final list.
+        /// Rank in the final list.
         rank: usize,
-        /// Places passed over.
+        /// Hits that the page skips.
         offset: usize,
     },
     /// It is in the answer.
     InAnswer {
-        /// Place in the final list.
+        /// Rank in the final list.
         rank: usize,
     },
 }
 
-/// A row's place in one leg.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LegPlace {
+/// The outcome of one leg for a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LegReport {
     /// The leg.
     pub leg: Leg,
     /// Hits it brings to the fusion.
     pub window: usize,
-    /// The place.
+    /// The outcome.
     #[serde(flatten)]
-    pub place: Place,
+    pub outcome: LegOutcome,
 }
 
-/// What a leg did with a row. Ranks are from 1, scores the leg's own.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// Found, outside the window, missed or absent. Ranks are from 1, scores the leg's own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "place", rename_all = "snake_case")]
-pub enum Place {
+pub enum LegOutcome {
     /// Brought it to the fusion.
     Found {
-        /// Place in the leg's list.
+        /// Rank in the leg's list.
         rank: usize,
         /// Its score.
         score: f64,
     },
     /// Matches it, behind the end of its window.
     Outside {
-        /// Place among all rows that match, counted.
+        /// Rank among all rows that match, counted.
         rank: usize,
         /// Its score.
         score: f64,
     },
     /// Did not find it, though it belongs into its window.
     Missed {
-        /// Place among all rows that match, counted.
+        /// Rank among all rows that match, counted.
         rank: usize,
         /// Its score.
         score: f64,
@@ -123,15 +124,15 @@ pub enum Place {
 /// (counted from 0), the page of which the request says.
 pub fn judge<K>(
     request: &SearchRequest,
-    legs: &[LegPlace],
+    legs: &[LegReport],
     ranked: Option<(usize, &Ranked<K>)>,
     threshold: Option<f64>,
 ) -> Verdict {
     let Some((place, row)) = ranked else {
-        let any = |wanted: fn(&Place) -> bool| legs.iter().any(|l| wanted(&l.place));
+        let any = |wanted: fn(&LegOutcome) -> bool| legs.iter().any(|l| wanted(&l.outcome));
         return match () {
-            () if any(|p| matches!(p, Place::Missed { .. })) => Verdict::MissedByWalk,
-            () if any(|p| matches!(p, Place::Outside { .. })) => Verdict::OutsideWindow,
+            () if any(|p| matches!(p, LegOutcome::Missed { .. })) => Verdict::MissedByWalk,
+            () if any(|p| matches!(p, LegOutcome::Outside { .. })) => Verdict::OutsideWindow,
             () => Verdict::NotFound,
         };
     };
@@ -213,21 +214,21 @@ impl WhyNot {
     }
 }
 
-impl LegPlace {
-    /// The place in one line, for people.
+impl LegReport {
+    /// The outcome in one line, for people.
     pub fn to_text(&self) -> String {
         let window = self.window;
-        let place = match &self.place {
-            Place::Found { rank, score } => format!("rank {rank}, score {score:.4}"),
-            Place::Outside { rank, score } => {
+        let outcome = match &self.outcome {
+            LegOutcome::Found { rank, score } => format!("rank {rank}, score {score:.4}"),
+            LegOutcome::Outside { rank, score } => {
                 format!("rank {rank}, score {score:.4}, outside its window of {window}")
             }
-            Place::Missed { rank, score } => format!(
+            LegOutcome::Missed { rank, score } => format!(
                 "missed: by count rank {rank}, score {score:.4}, inside its window of {window}"
             ),
-            Place::Absent { why } => format!("not matched: {why}"),
+            LegOutcome::Absent { why } => format!("not matched: {why}"),
         };
-        format!("{} leg: {place}", if self.leg == Leg::Text { "text" } else { "vector" })
+        format!("{} leg: {outcome}", self.leg)
     }
 }
 
@@ -235,7 +236,7 @@ impl LegPlace {
 mod tests {
     use super::*;
     use crate::fusion::Fused;
-    use crate::rerank::Reranked;
+    use crate::rerank::{RerankKind, Reranked};
     use serde_json::{Value, json};
 
     /// Over a payload alone.
@@ -272,7 +273,13 @@ mod tests {
     fn each_stage_is_told() {
         let row = |score: Option<f64>, from_rank: usize, to_rank: usize| Ranked {
             fused: Fused { key: 1, score: 0.5, contributions: Vec::new() },
-            reranked: Some(Reranked { kind: "mmr", score, fused: 0.5, from_rank, to_rank }),
+            reranked: Some(Reranked {
+                kind: RerankKind::Mmr,
+                score,
+                fused: 0.5,
+                from_rank,
+                to_rank,
+            }),
         };
         let plain = Ranked::plain(Fused { key: 1, score: 0.5, contributions: Vec::new() });
         let request = SearchRequest::text("a").limit(10).offset(10);
@@ -297,10 +304,10 @@ mod tests {
         let cut = Verdict::Cut { rank: 40, fused_rank: 30, last: 20 };
         assert_eq!(judged(&row(Some(0.1), 30, 40), 40, None), cut);
 
-        let leg = |place: Place| LegPlace { leg: Leg::Vector, window: 10, place };
-        let absent = leg(Place::Absent { why: "no".to_owned() });
-        let outside = leg(Place::Outside { rank: 11, score: 0.1 });
-        let missed = leg(Place::Missed { rank: 3, score: 0.7 });
+        let leg = |outcome| LegReport { leg: Leg::Vector, window: 10, outcome };
+        let absent = leg(LegOutcome::Absent { why: "no".to_owned() });
+        let outside = leg(LegOutcome::Outside { rank: 11, score: 0.1 });
+        let missed = leg(LegOutcome::Missed { rank: 3, score: 0.7 });
         let none = None::<(usize, &Ranked<i32>)>;
         for (legs, expected) in [
             (vec![absent.clone()], Verdict::NotFound),

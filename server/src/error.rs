@@ -65,6 +65,12 @@ impl Problem {
     }
 }
 
+impl From<lexivec_platform::Error> for Problem {
+    fn from(error: lexivec_platform::Error) -> Self {
+        Self::bad_request(error.to_string())
+    }
+}
+
 impl From<lexivec::Error> for Problem {
     fn from(error: lexivec::Error) -> Self {
         if let lexivec::Error::HasSnapshots { name, count } = &error {

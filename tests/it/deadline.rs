@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lexivec::model::{Candidate, RerankQuery, Reranker};
-use lexivec::query::request::MAX_DEADLINE_MS;
+use lexivec::query::limits::MAX_DEADLINE_MS;
 use lexivec::{
     Collection, Document, Error, ErrorKind, Fusion, Metric, Options, Rerank, SearchRequest,
 };

@@ -1,10 +1,10 @@
 //! Results of the education platform's Python compared with ours, case by case.
 
-use lexivec::query::Error;
-use lexivec::query::evaluate::answer::{
+use lexivec_platform::Error;
+use lexivec_platform::query_type::QueryType;
+use lexivec_platform::rag::{
     self, AggregatedMetrics, EvaluationResult, Metrics, TestCase, compare, rank_by_cosine,
 };
-use lexivec::query::query_type::QueryType;
 use lexivec_tests::test_data;
 use serde_json::{Value, from_value, json, to_value};
 
@@ -15,21 +15,21 @@ const AREAS: [Area; 10] = [
     ("text_similarity", similarity),
     ("faithfulness", |input| {
         let (answer, contexts): (String, Vec<String>) = from_value(input.clone()).expect("input");
-        Ok(json!(answer::faithfulness(&answer, &contexts)))
+        Ok(json!(rag::faithfulness(&answer, &contexts)))
     }),
     ("answer_relevancy", |input| {
         let (question, answer): (String, String) = from_value(input.clone()).expect("input");
-        Ok(json!(answer::answer_relevancy(&question, &answer)))
+        Ok(json!(rag::answer_relevancy(&question, &answer)))
     }),
     ("context_precision", |input| {
         let (question, retrieved, truth): (String, Vec<String>, Vec<String>) =
             from_value(input.clone()).expect("input");
-        Ok(json!(answer::context_precision(&question, &retrieved, &truth)))
+        Ok(json!(rag::context_precision(&question, &retrieved, &truth)))
     }),
     ("context_recall", |input| {
         let (retrieved, truth): (Vec<String>, Vec<String>) =
             from_value(input.clone()).expect("input");
-        Ok(json!(answer::context_recall(&retrieved, &truth)))
+        Ok(json!(rag::context_recall(&retrieved, &truth)))
     }),
     ("aggregation", |input| {
         let figures = AggregatedMetrics::of(&results(input))?;
@@ -57,10 +57,10 @@ const AREAS: [Area; 10] = [
 /// Two texts, or the sizes of two sets and of their intersection.
 fn similarity(input: &Value) -> Result<Value, Error> {
     if let Ok((a, b, both)) = from_value(input.clone()) {
-        return Ok(json!(answer::jaccard(a, b, both)));
+        return Ok(json!(rag::jaccard(a, b, both)));
     }
     let (a, b): (String, String) = from_value(input.clone()).expect("input");
-    Ok(json!(answer::similarity(&a, &b)))
+    Ok(json!(rag::similarity(&a, &b)))
 }
 
 /// Results from rows of faithfulness, relevancy, precision, recall and latency.

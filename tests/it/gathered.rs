@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lexivec::query::gather::{Facet, FacetCounts, FacetValue, GroupBy, Key};
-use lexivec::query::request::{MAX_WINDOW, Mode};
+use lexivec::query::facets::{Facet, FacetCounts, FacetValue, GroupBy, Key};
+use lexivec::query::limits::MAX_WINDOW;
+use lexivec::query::request::Mode;
 use lexivec::{Collection, Document, Filter, Groups, Metric, Options, Rerank, SearchRequest};
 use lexivec_tests::Random;
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Evaluation, tuning, comparison and profiles over HTTP: the library's results, and faults reported.
 
-use lexivec::query::evaluate::compare::Resampling;
-use lexivec::query::evaluate::means::report;
-use lexivec::query::evaluate::trec::Qrels;
+use lexivec::eval::compare::Resampling;
+use lexivec::eval::report::report;
+use lexivec::eval::trec::Qrels;
 use lexivec::{Collection, SearchRequest};
 use lexivec_tests::Random;
 use serde_json::{Value, json};

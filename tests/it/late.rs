@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lexivec::limits::MAX_ROW_TOKENS;
-use lexivec::query::rerank::{MAX_QUERY_TOKENS, MAX_RERANK_DEPTH};
+use lexivec::query::limits::{MAX_QUERY_TOKENS, MAX_RERANK_DEPTH};
+use lexivec::query::rerank::RerankKind;
 use lexivec::schema::TokenField;
 use lexivec::storage::MemoryVfs;
 use lexivec::{
@@ -64,7 +65,7 @@ fn answers(collection: &Collection) -> Vec<Vec<(String, u64, bool)>> {
         let answer = collection.search(request).expect("an answer");
         assert_eq!(
             answer.rerank.as_ref().map(|r| (r.kind, r.applied)),
-            Some(("late_interaction", true))
+            Some((RerankKind::LateInteraction, true))
         );
         let hit = |hit: lexivec::Hit| {
             assert!(hit.ledger.adds_up());

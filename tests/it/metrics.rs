@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lexivec::query::evaluate::evaluate;
-use lexivec::query::evaluate::trec::{parse_qrels, parse_run};
+use lexivec::eval::evaluate;
+use lexivec::eval::trec::{parse_qrels, parse_run};
 use lexivec_tests::Random;
 use serde_json::Value;
 

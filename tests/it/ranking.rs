@@ -9,8 +9,8 @@ use lexivec::limits::MAX_RUNNING_RERANKS;
 use lexivec::model::{Candidate, RerankQuery, Reranker, Wants};
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::request::{Leg, Mode, Normalize};
-use lexivec::query::rerank::RerankKind;
-use lexivec::query::why_not::{LegPlace, Place, Verdict};
+use lexivec::query::rerank::{RerankKind, RerankMethod};
+use lexivec::query::why_not::{LegOutcome, LegReport, Verdict};
 use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, Rerank, SearchRequest};
 use lexivec_tests::Random;
 use serde_json::{Value, json};
@@ -117,7 +117,7 @@ impl<'a> Modelled<'a> {
         };
         let depth = request.rerank.as_ref().map_or(0, |r| r.depth);
         let both = request.mode == Mode::Hybrid;
-        let window = request.text_leg.candidates.unwrap_or(if both { 100 } else { 0 });
+        let window = request.legs[Leg::Text].candidates.unwrap_or(if both { 100 } else { 0 });
         let window = window.max(request.limit + request.offset).max(depth);
         let mut legs = Vec::new();
         if request.mode != Mode::Vector {
@@ -147,8 +147,7 @@ impl<'a> Modelled<'a> {
             let mean = list.iter().map(|h| h.1).sum::<f64>() / n;
             let squares = list.iter().map(|h| (h.1 - mean) * (h.1 - mean)).sum::<f64>();
             let (low, high) = (list.last().map_or(0.0, |h| h.1), list.first().map_or(0.0, |h| h.1));
-            let options =
-                if leg == Leg::Text { self.request.text_leg } else { self.request.vector_leg };
+            let options = self.request.legs[leg];
             for (i, (id, score)) in list.iter().enumerate() {
                 let scaled = |shift: f64, width: f64| (score - shift) / width;
                 let part = match self.request.fusion {
@@ -182,14 +181,14 @@ impl<'a> Modelled<'a> {
         let vector = |id: &str| self.rows[id].vectors.get("vector").map(Vec::as_slice);
         let with_vector = candidates.iter().filter(|(id, _)| vector(id).is_some());
         let relevance = |id: &str| cosine(query, vector(id).expect("a vector"));
-        let scored: List = match &rerank.kind {
-            RerankKind::Model => {
+        let scored: List = match &rerank.method {
+            RerankMethod::Model => {
                 let score = |id: &str| by_id(id, &self.rows[id].text["text"]);
                 candidates.iter().map(|(id, _)| (id.clone(), score(id))).collect()
             }
-            RerankKind::Exact => with_vector.map(|(id, _)| (id.clone(), relevance(id))).collect(),
-            RerankKind::LateInteraction { tokens: None, .. } => Vec::new(),
-            RerankKind::LateInteraction { tokens: Some(tokens), .. } => candidates
+            RerankMethod::Exact => with_vector.map(|(id, _)| (id.clone(), relevance(id))).collect(),
+            RerankMethod::LateInteraction { tokens: None, .. } => Vec::new(),
+            RerankMethod::LateInteraction { tokens: Some(tokens), .. } => candidates
                 .iter()
                 .filter_map(|(id, _)| {
                     let own = self.rows[id].tokens.get("tokens")?;
@@ -197,7 +196,7 @@ impl<'a> Modelled<'a> {
                     Some((id.clone(), tokens.iter().map(best).sum()))
                 })
                 .collect(),
-            RerankKind::Mmr { lambda } => {
+            RerankMethod::Mmr { lambda } => {
                 let mut left: Vec<&String> = with_vector.map(|(id, _)| id).collect();
                 let mut picked: List = Vec::new();
                 while !left.is_empty() {
@@ -228,7 +227,7 @@ impl<'a> Modelled<'a> {
     }
 
     /// The verdict on a row, and its place in each leg.
-    fn why_not(&self, id: &str) -> (Verdict, Vec<LegPlace>) {
+    fn why_not(&self, id: &str) -> (Verdict, Vec<LegReport>) {
         let Some(document) = self.rows.get(id) else {
             return (Verdict::NotInCollection, Vec::new());
         };
@@ -237,11 +236,11 @@ impl<'a> Modelled<'a> {
             let clause = if n < 6 { "open = true" } else { "n < 6" }.to_owned();
             return (Verdict::Filtered { clause }, Vec::new());
         }
-        let legs: Vec<LegPlace> = self.legs.iter().map(|leg| in_leg(leg, id)).collect();
+        let legs: Vec<LegReport> = self.legs.iter().map(|leg| in_leg(leg, id)).collect();
         let request = self.request;
         let (offset, last) = (request.offset, request.offset + request.limit);
         let Some(place) = self.last.iter().position(|row| row.0 == id) else {
-            let outside = legs.iter().any(|l| matches!(l.place, Place::Outside { .. }));
+            let outside = legs.iter().any(|l| matches!(l.outcome, LegOutcome::Outside { .. }));
             return (if outside { Verdict::OutsideWindow } else { Verdict::NotFound }, legs);
         };
         let (row, rank) = (&self.last[place], place + 1);
@@ -263,13 +262,13 @@ impl<'a> Modelled<'a> {
     }
 }
 
-fn in_leg((leg, list, window): &(Leg, List, usize), id: &str) -> LegPlace {
-    let place = match list.iter().position(|hit| hit.0 == id) {
-        None => Place::Absent { why: String::new() },
-        Some(i) if i < *window => Place::Found { rank: i + 1, score: list[i].1 },
-        Some(i) => Place::Outside { rank: i + 1, score: list[i].1 },
+fn in_leg((leg, list, window): &(Leg, List, usize), id: &str) -> LegReport {
+    let outcome = match list.iter().position(|hit| hit.0 == id) {
+        None => LegOutcome::Absent { why: String::new() },
+        Some(i) if i < *window => LegOutcome::Found { rank: i + 1, score: list[i].1 },
+        Some(i) => LegOutcome::Outside { rank: i + 1, score: list[i].1 },
     };
-    LegPlace { leg: *leg, window: *window, place }
+    LegReport { leg: *leg, window: *window, outcome }
 }
 
 fn fusions() -> Vec<Fusion> {
@@ -308,7 +307,8 @@ fn requests() -> Vec<SearchRequest> {
             let mut request = SearchRequest::hybrid(words(&mut random, 2), signs(&mut random))
                 .fusion(fusion)
                 .mode(mode)
-                .weights(0.5, 2.0)
+                .weight(Leg::Text, 0.5)
+                .weight(Leg::Vector, 2.0)
                 .limit([10, 5, 40][i % 3])
                 .offset([0, 7][i % 2]);
             request.rerank = rerank.map(|r| r.budget_ms(60_000));
@@ -352,7 +352,7 @@ fn every_stage_and_every_absent_row_is_as_a_plain_model_says() {
         for id in rows.keys().map(String::as_str).chain(["nobody"]) {
             let mut trace = collection.why_not(&request, id).expect("reported");
             for leg in &mut trace.legs {
-                if let Place::Absent { why } = &mut leg.place {
+                if let LegOutcome::Absent { why } = &mut leg.outcome {
                     assert!(!std::mem::take(why).is_empty());
                 }
             }
@@ -392,7 +392,7 @@ fn a_row_that_an_approximate_walk_misses_is_told() {
             }
             missed += 1;
             assert_eq!(trace.verdict, Verdict::MissedByWalk);
-            assert_eq!(trace.legs[0].place, Place::Missed { rank: i + 1, score: hit.score });
+            assert_eq!(trace.legs[0].outcome, LegOutcome::Missed { rank: i + 1, score: hit.score });
         }
     }
     assert!(missed > 0, "a beam of ten finds everything: nothing was tried");
@@ -456,7 +456,7 @@ fn a_reranker_that_fails_is_told_and_the_fused_order_stands() {
         let mut answer = collection.search(&request).expect("an answer");
         let report = answer.rerank.take().expect("a report");
         let outcome = (report.kind, report.applied, report.reason.as_deref(), report.scored);
-        assert_eq!(outcome, ("model", false, Some(reason), 0));
+        assert_eq!(outcome, (RerankKind::Model, false, Some(reason), 0));
         // The threshold is on the scale of the scores there are not.
         assert_eq!(answer, fused);
         if hangs {

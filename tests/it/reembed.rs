@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lexivec::model::Embedder;
-use lexivec::query::profile::Floor;
+use lexivec::query::request::ConfidenceFloor;
 use lexivec::query::request::Leg;
 use lexivec::storage::{CrashPolicy, FaultyVfs, Vfs};
 use lexivec::{
@@ -163,7 +163,7 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
         let options = Options::new().embedder(model).open(foreground());
         let collection = Collection::create(dir, options).expect("made");
         fill(&collection);
-        let floor = Some(Floor { leg: Leg::Vector, score: 0.5 });
+        let floor = Some(ConfidenceFloor { leg: Leg::Vector, score: 0.5 });
         let profile = Profile { floor, ..Profile::default() };
         collection.set_profile("floored", profile).expect("set");
     }

@@ -1,6 +1,6 @@
 //! The text leg as its users meet it: settable BM25, the query language, and texts that are meant to break it.
 
-use lexivec::query::query_string::{MAX_PHRASE_WORDS, MAX_QUERY_CLAUSES, MAX_QUERY_DEPTH};
+use lexivec::query::limits::{MAX_PHRASE_WORDS, MAX_QUERY_CLAUSES, MAX_QUERY_DEPTH};
 use lexivec::query::request::{Bm25, Highlight, Syntax};
 use lexivec::schema::{Analyzer, TextField};
 use lexivec::{Collection, Document, Options, SearchRequest};

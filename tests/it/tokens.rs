@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lexivec::limits::MAX_ROW_TOKENS;
 use lexivec::model::{Embedder, Precision, StaticEmbedder, TokenLists, TransformerEmbedder};
-use lexivec::query::rerank::MAX_QUERY_TOKENS;
+use lexivec::query::limits::MAX_QUERY_TOKENS;
 use lexivec::{
     Collection, Document, Filter, Metric, Options, ReembedOptions, Rerank, SearchRequest,
 };

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use lexivec::eval::ranking::Judgments;
 use lexivec::model::{Candidate, RerankQuery, Reranker};
-use lexivec::query::evaluate::ranking::Judgments;
-use lexivec::query::profile::{Floor, Profile};
+use lexivec::query::profile::Profile;
+use lexivec::query::request::ConfidenceFloor;
 use lexivec::query::request::{Leg, Mode};
-use lexivec::query::rerank::RerankKind;
+use lexivec::query::rerank::RerankMethod;
 use lexivec::storage::{CrashPolicy, FaultyVfs};
 use lexivec::{
     Collection, Document, Filter, JudgedQuery, Metric, OpenOptions, Options, SearchRequest,
@@ -39,6 +40,7 @@ fn corpus() -> (Vec<Document>, Vec<JudgedQuery>) {
         let near: Vec<f32> = vectors[i * 5].iter().zip(noise).map(|(v, n)| v + 0.3 * n).collect();
         let words = format!("word{} word{}", random.below(40), random.below(40));
         JudgedQuery {
+            id: format!("q{i}"),
             request: SearchRequest::hybrid(words, near),
             judgments: Judgments::from([(format!("d{}", i * 5), 1)]),
         }
@@ -130,7 +132,7 @@ fn a_reranker_that_is_handed_in_is_tried_and_kept_in_the_profile() {
     let found = knowing.tune(&queries, &TuneOptions::default()).expect("tuned");
     assert!(found.validation.significant, "{found:?}");
     let rerank = found.profile.rerank.clone().expect("one");
-    assert_eq!(rerank.kind, RerankKind::Model);
+    assert_eq!(rerank.method, RerankMethod::Model);
     knowing.set_profile("best", found.profile).expect("kept");
     let mut request = queries[0].request.clone();
     request.profile = Some("best".to_owned());
@@ -303,7 +305,7 @@ fn a_floor_tells_answers_from_noise() {
     assert_eq!(collection.search(&queries[0].request).expect("answered").confident, None);
     let nothing = [SearchRequest::text("nowhere")];
     let floor = collection.calibrate_floor(&nothing, Leg::Text, 0.5).expect("a floor");
-    assert_eq!(floor, Floor { leg: Leg::Text, score: 0.0 });
+    assert_eq!(floor, ConfidenceFloor { leg: Leg::Text, score: 0.0 });
     collection.calibrate_floor(&[], Leg::Vector, 0.5).expect_err("nothing to go by");
     collection.calibrate_floor(&nothing, Leg::Text, 1.5).expect_err("no share");
 }

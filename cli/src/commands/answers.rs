@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use lexivec::query::evaluate::answer::{AnswerReport, Recommendation, answer_report};
-use lexivec::query::evaluate::compare::Resampling;
+use lexivec::eval::compare::Resampling;
+use lexivec_platform::rag::{RagReport, Recommendation, rag_report};
 
 use super::evaluate::difference;
 use crate::args::Answers;
@@ -16,7 +16,7 @@ pub(super) fn run(args: &Answers) -> Outcome<ExitCode> {
     let baseline = args.against.as_deref().map(lines::read).transpose()?;
     let resampling = Resampling { seed: args.seed, ..Resampling::default() };
     let names = (args.experiment.as_str(), args.model_version.as_str());
-    let report = answer_report(names, answered, baseline, &resampling)?;
+    let report = rag_report(names, answered, baseline, &resampling)?;
     if args.json {
         output::json(&report)?
     } else {
@@ -25,7 +25,7 @@ pub(super) fn run(args: &Answers) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(report: &AnswerReport) -> Outcome<()> {
+fn print(report: &RagReport) -> Outcome<()> {
     let of = &report.suite.aggregated;
     let tests = report.against.as_ref().map(|against| &against.significance);
     for (name, value, test) in [

@@ -121,8 +121,7 @@ fn requests(args: &Bench) -> Outcome<Vec<SearchRequest>> {
         request.mode = mode(args.mode);
         request.limit = args.limit;
         request.filter = filter.clone();
-        request.text_leg.candidates = args.candidates;
-        request.vector_leg.candidates = args.candidates;
+        request.legs.iter_mut().for_each(|(_, leg)| leg.candidates = args.candidates);
         request.with_payload = false;
     }
     Ok(requests)

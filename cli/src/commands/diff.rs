@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use lexivec::query::evaluate::change::{Changes, changes};
+use lexivec::SearchRequest;
+use lexivec::eval::diff::Changes;
+use lexivec::eval::{self, Qrels};
 use lexivec::query::request::Mode;
 
 use super::open_for_reading;
@@ -15,20 +17,19 @@ pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
         return Err(Failure::usage("--max-changed is a share, from 0 to 1"));
     }
     let queries = args.asked.read()?;
-    let requests = queries.requests(Mode::Auto)?;
-    let ask = |dir, profile: &Option<String>| {
-        let collection = open_for_reading(dir, &args.models, queries.vectors.is_none())?;
-        let mut requests = requests.clone();
-        for (_, request) in &mut requests {
-            request.limit = args.limit;
-            request.params.exact = args.exact;
-            request.profile.clone_from(profile);
-        }
-        Ok::<_, Failure>(collection.rank(&requests)?)
+    let diff = eval::Diff {
+        queries: queries.judged(Mode::Auto, &Qrels::new())?,
+        profile: args.profile.clone(),
+        with_profile: args.with_profile.clone(),
+        limit: args.limit,
+        exact: args.exact,
     };
-    let first = ask(&args.dir, &args.profile)?;
-    let second = ask(args.other.as_ref().unwrap_or(&args.dir), &args.with_profile)?;
-    let found = changes(&first, &second, args.limit)?;
+    let rank = |dir, requests: &[(String, SearchRequest)]| {
+        let collection = open_for_reading(dir, &args.models, queries.vectors.is_none())?;
+        Ok::<_, Failure>(collection.rank(requests)?)
+    };
+    let other = args.other.as_ref().unwrap_or(&args.dir);
+    let found = diff.run(|requests| rank(&args.dir, requests), |requests| rank(other, requests))?;
     if args.json {
         output::json(&found)?;
     } else {

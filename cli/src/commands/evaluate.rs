@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use lexivec::SearchRequest;
-use lexivec::query::evaluate::compare::{PairedTest, Resampling};
-use lexivec::query::evaluate::interval::Interval;
-use lexivec::query::evaluate::means::{Report, report};
-use lexivec::query::evaluate::trec::{Qrels, Run, write_run};
+use lexivec::eval::Evaluation;
+use lexivec::eval::compare::{PairedTest, Resampling};
+use lexivec::eval::interval::Interval;
+use lexivec::eval::report::{Report, report};
+use lexivec::eval::trec::{Qrels, Run, write_run};
 use lexivec::query::request::Mode;
 
 use super::{mode, open_for_reading};
@@ -48,21 +48,11 @@ fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Ru
     let mode = mode(args.mode);
     let embeds = queries.vectors.is_none() && mode != Mode::Text;
     let collection = open_for_reading(dir, &args.models, embeds)?;
-    let requests = queries.requests(mode)?;
-    let with = |profile: &Option<String>| {
-        let set = |(id, request): &(String, SearchRequest)| {
-            let mut request = request.clone().limit(args.depth);
-            request.params.exact = args.exact;
-            request.profile.clone_from(profile);
-            (id.clone(), request)
-        };
-        collection.rank(&requests.iter().map(set).collect::<Vec<_>>())
-    };
-    let other = match &args.against_profile {
-        Some(_) => Some(with(&args.against_profile)?),
-        None => None,
-    };
-    Ok((with(&args.profile)?, other))
+    let mut evaluation = Evaluation::new(queries.judged(mode, qrels)?);
+    evaluation.profile.clone_from(&args.profile);
+    evaluation.against_profile.clone_from(&args.against_profile);
+    (evaluation.depth, evaluation.exact) = (args.depth, args.exact);
+    Ok(evaluation.rankings(|requests| collection.rank(requests))?)
 }
 
 fn print(report: &Report) -> Outcome<()> {

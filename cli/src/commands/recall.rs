@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lexivec::query::evaluate::interval::Interval;
+use lexivec::eval::interval::Interval;
 use lexivec::query::request::Params;
 use lexivec::{Collection, Filter, RecallOptions, RecallQueries, RecallReport};
 

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use lexivec::query::explain::Ledger;
-use lexivec::query::gather::{DEFAULT_FACET_LIMIT, Facet, FacetCounts, GroupBy};
+use lexivec::query::facets::{Facet, FacetCounts, GroupBy};
+use lexivec::query::limits::DEFAULT_FACET_LIMIT;
 use lexivec::query::plan::SegmentPlan;
 use lexivec::query::request::{Highlight, Syntax};
 use lexivec::{Collection, Filter, Groups, Hit, SearchRequest, SearchResponse};
@@ -28,8 +29,8 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
 
 /// Opens the collection, with its model if the request has words that become a vector.
 pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
-    let compares = request.rerank.as_ref().is_some_and(|r| r.kind.compares_vectors());
-    let by_tokens = request.rerank.as_ref().is_some_and(|r| r.kind.embeds_tokens());
+    let compares = request.rerank.as_ref().is_some_and(|r| r.method.compares_vectors());
+    let by_tokens = request.rerank.as_ref().is_some_and(|r| r.method.embeds_tokens());
     let by_vector = !matches!(args.mode, ModeArg::Text) || compares;
     let embeds = by_tokens || (request.vector.is_none() && by_vector);
     open_for_reading(&args.dir, &args.models, embeds)
@@ -54,8 +55,7 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     request.limit = args.limit;
     request.offset = args.offset;
     request.mode = mode(args.mode);
-    request.text_leg.candidates = args.candidates;
-    request.vector_leg.candidates = args.candidates;
+    request.legs.iter_mut().for_each(|(_, leg)| leg.candidates = args.candidates);
     request.profile.clone_from(&args.profile);
     request.adapter = args.adapter;
     request.params.ef = args.ef;

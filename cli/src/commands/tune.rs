@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use lexivec::query::request::Mode;
 use lexivec::schema::check_name;
-use lexivec::{Collection, JudgedQuery, OpenOptions, TuneOptions, TuneReport};
+use lexivec::{Collection, OpenOptions, TuneOptions, TuneReport};
 use serde::Serialize;
 
 use super::evaluate::difference;
@@ -29,11 +29,7 @@ pub(super) fn run(args: &Tune, open: OpenOptions) -> Outcome<ExitCode> {
     let qrels = args.judged.qrels()?;
     let mut queries = args.judged.asked.read()?;
     queries.keep_judged(&qrels)?;
-    let judged = |(id, request)| JudgedQuery {
-        judgments: qrels.get(&id).cloned().unwrap_or_default(),
-        request,
-    };
-    let judged: Vec<JudgedQuery> = queries.requests(Mode::Auto)?.into_iter().map(judged).collect();
+    let judged = queries.judged(Mode::Auto, &qrels)?;
     let collection = open_for_reading(&args.dir, &args.models, queries.vectors.is_none())?;
     let mut options = TuneOptions::default();
     (options.metric, options.folds, options.seed) = (args.metric, args.folds, args.seed);

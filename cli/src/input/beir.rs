@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use lexivec::Document;
-use lexivec::query::evaluate::trec::{Qrels, Run, parse_qrels, parse_run};
+use lexivec::eval::trec::{Qrels, Run, parse_qrels, parse_run};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use lexivec::SearchRequest;
-use lexivec::query::evaluate::Qrels;
+use lexivec::eval::{JudgedQuery, Qrels};
 use lexivec::query::request::Mode;
 
 use super::beir::{self, Query};
@@ -78,7 +78,7 @@ impl Queries {
         }
     }
 
-    /// What is asked of a collection, each with its id.
+    /// The requests by the ids of their queries.
     pub(crate) fn requests(&self, mode: Mode) -> Outcome<Vec<(String, SearchRequest)>> {
         let request = |query: &Query| {
             let mut request = SearchRequest::text(query.text.as_str()).mode(mode);
@@ -92,5 +92,14 @@ impl Queries {
             Ok((query.id.clone(), request))
         };
         self.list.iter().map(request).collect()
+    }
+
+    /// The requests with the judgments of their queries.
+    pub(crate) fn judged(&self, mode: Mode, qrels: &Qrels) -> Outcome<Vec<JudgedQuery>> {
+        let judged = |(id, request): (String, SearchRequest)| {
+            let judgments = qrels.get(&id).cloned().unwrap_or_default();
+            JudgedQuery { id, request, judgments }
+        };
+        Ok(self.requests(mode)?.into_iter().map(judged).collect())
     }
 }

@@ -1,13 +1,14 @@
 //! Many queries at once, for their rankings and for what judgments say of them.
 
-use lexivec_query::evaluate::trec::Run;
+use lexivec_eval::JudgedQuery;
+use lexivec_eval::trec::Run;
 use lexivec_query::request::SearchRequest;
 use rayon::prelude::*;
 
 use super::Collection;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::execute::{self, JudgedQuery, TuneOptions, TuneReport};
+use crate::execute::{self, TuneOptions, TuneReport};
 
 impl Collection {
     /// The rankings of queries, each with its own id, on all threads and all on one generation.

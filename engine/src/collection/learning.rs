@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use lexivec_query::request::{AdapterChoice, MAX_QUERY_BYTES};
+use lexivec_query::limits::MAX_QUERY_BYTES;
+use lexivec_query::request::AdapterChoice;
 use lexivec_query::{Filter, SearchRequest};
 use lexivec_storage::disk;
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};

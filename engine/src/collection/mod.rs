@@ -27,8 +27,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use lexivec_query::SearchRequest;
 use lexivec_query::why_not::WhyNot;
+use lexivec_query::{SearchRequest, SearchResponse};
 use lexivec_storage::{
     self as storage, Directory, DiskVfs, Error as StorageError, Log, LogContent, MemoryVfs, Vfs,
     read_log,
@@ -54,7 +54,7 @@ pub use writer::{Receipt, WriteOptions};
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::execute::{self, Cursor, RecallOptions, RecallReport, SearchResponse, Source};
+use crate::execute::{self, Cursor, RecallOptions, RecallReport, Source};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::rerank::RerankerHandle;
 use crate::model::{Embedder, Reranker};

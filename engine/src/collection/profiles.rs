@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lexivec_query::evaluate::statistics::percentile;
-use lexivec_query::profile::{Floor, Profile};
+use lexivec_eval::statistics::percentile;
+use lexivec_query::Hit;
+use lexivec_query::profile::Profile;
+use lexivec_query::request::ConfidenceFloor;
 use lexivec_query::request::{Leg, Mode, SearchRequest};
 
 use super::Collection;
 use super::shared::Shared;
 use crate::error::{Error, Result};
-use crate::execute::Hit;
 use crate::schema::Schema;
 
 /// Profiles by their names.
@@ -59,14 +60,14 @@ impl Collection {
         unanswered: &[SearchRequest],
         leg: Leg,
         share: f64,
-    ) -> Result<Floor> {
+    ) -> Result<ConfidenceFloor> {
         if !(0.0..=1.0).contains(&share) {
             return Err(Error::invalid("share", "a number from 0 to 1 is expected"));
         }
         let mode = if leg == Leg::Text { Mode::Text } else { Mode::Vector };
         // As the profile of each has the leg, and that alone.
         let alone = |request: &SearchRequest| -> Result<SearchRequest> {
-            let mut alone = self.resolve(request)?.bare().mode(mode).limit(1);
+            let mut alone = self.resolve(request)?.ranking_only().mode(mode).limit(1);
             alone.profile = None;
             Ok(alone)
         };
@@ -80,7 +81,7 @@ impl Collection {
         if best.is_empty() {
             return Err(Error::invalid("floor", "no query has a hit whose score could be taken"));
         }
-        Ok(Floor { leg, score: percentile(&best, share * 100.0) })
+        Ok(ConfidenceFloor { leg, score: percentile(&best, share * 100.0) })
     }
 
     /// The request with the settings of the profile it names.

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use lexivec_query::facets::{Facet, FacetCounts, Tally};
 use lexivec_query::filter::Filter;
-use lexivec_query::gather::{Facet, FacetCounts, Tally};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -52,7 +52,7 @@ impl Collection {
     ///
     /// # Errors
     /// When the path is none, or `limit` is over
-    /// [`MAX_FACET_LIMIT`](lexivec_query::gather::MAX_FACET_LIMIT).
+    /// [`MAX_FACET_LIMIT`](lexivec_query::limits::MAX_FACET_LIMIT).
     pub fn facet(&self, field: &str, filter: &Filter, limit: usize) -> Result<FacetCounts> {
         let facet = Facet::new(field, limit);
         facet.check()?;

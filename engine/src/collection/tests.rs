@@ -9,9 +9,10 @@ use super::Collection;
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::execute::{self, SearchResponse};
+use crate::execute;
 use crate::options::Options;
 use crate::schema::Metric;
+use lexivec_query::SearchResponse;
 
 /// One segment of each size.
 fn collection(segments: &[usize]) -> Collection {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use lexivec_query::SearchRequest;
 use lexivec_query::filter::Filter;
 use lexivec_query::rerank::Ranked;
+use lexivec_query::{SearchRequest, SearchResponse};
 
-use super::{Place, SearchResponse, Source, text, wanted_rows};
+use super::{Place, Source, text, wanted_rows};
 use crate::collection::Generation;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -99,7 +99,9 @@ impl Cursor {
         };
         let rows = self.list.iter().skip(from).take(limit).cloned();
         let hits = source.read(request, query.as_ref(), rows, time)?;
-        Ok(SearchResponse { hits, facets, ..self.head.clone() })
+        let mut answer = self.head.clone();
+        (answer.hits, answer.facets) = (hits, facets);
+        Ok(answer)
     }
 
     /// Hits of all pages together.

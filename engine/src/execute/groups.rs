@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
+use lexivec_query::answer::{Group, Groups};
+use lexivec_query::facets::{Facet, FacetCounts, GroupBuilder, GroupBy, Key, Tally};
 use lexivec_query::filter::Filter;
-use lexivec_query::gather::{Facet, FacetCounts, GroupBy, Groups as Filling, Key, Tally};
-use lexivec_query::request::MAX_WINDOW;
-use serde::Serialize;
+use lexivec_query::limits::MAX_WINDOW;
 
-use super::{Hit, Prepared, Ranking, Source, wanted_rows};
+use super::{Prepared, Ranking, Source, wanted_rows};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::segment::RowSet;
@@ -16,29 +16,6 @@ use crate::segment::RowSet;
 /// Times the window of the legs where it did not fill the groups. Each is a search of its own, so that few
 /// wide ones cost less than many.
 const WIDEN: usize = 4;
-
-/// Hits by the values of a payload field.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Groups {
-    /// Those of the best hits, in the order of their best hits; with one best hit, by value.
-    pub list: Vec<Group>,
-    /// Rows of the final list that were looked at.
-    pub looked_at: usize,
-    /// False if groups are left open though rows of the legs were not looked at:
-    /// [`MAX_WINDOW`] was the end.
-    pub complete: bool,
-}
-
-/// The hits with one value.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Group {
-    /// The value.
-    pub value: Key,
-    /// Its hits, best first.
-    pub hits: Vec<Hit>,
-}
 
 /// Counts the values of a field over the rows that a filter admits.
 pub(crate) fn facet(source: &Source<'_>, facet: &Facet, filter: &Filter) -> Result<FacetCounts> {
@@ -79,7 +56,7 @@ impl Source<'_> {
         let limit = by.limit.unwrap_or(request.limit);
         let mut wider = prepared.clone();
         loop {
-            let mut filling = Filling::new(limit, by.size);
+            let mut filling = GroupBuilder::new(limit, by.size);
             let threshold = ranking.threshold(request);
             let mut looked_at = 0;
             for (place, row) in ranking.list.iter().enumerate() {

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use lexivec_eval::compare::{PairedTest, Resampling, paired_test};
+use lexivec_eval::metric::Metric;
+use lexivec_eval::random::SplitMix;
+use lexivec_eval::ranking::Judgments;
+use lexivec_eval::statistics::mean;
+use lexivec_eval::tune::{DEFAULT_FOLDS, SIGNIFICANCE};
 use lexivec_query::SearchRequest;
-use lexivec_query::evaluate::compare::{PairedTest, Resampling, paired_test};
-use lexivec_query::evaluate::metric::Metric;
-use lexivec_query::evaluate::ranking::Judgments;
-use lexivec_query::evaluate::statistics::mean;
-use lexivec_query::evaluate::tune::{DEFAULT_FOLDS, SIGNIFICANCE};
-use lexivec_query::random::SplitMix;
 use lexivec_query::request::{AdapterChoice, Mode};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -78,7 +78,7 @@ pub struct AdapterValidation {
     /// The second less the first, query by query.
     pub test: PairedTest,
     /// True if the gain is [`MIN_GAIN`] or more and its p-value below
-    /// [`SIGNIFICANCE`](lexivec_query::evaluate::tune::SIGNIFICANCE).
+    /// [`SIGNIFICANCE`](lexivec_eval::tune::SIGNIFICANCE).
     pub passed: bool,
 }
 
@@ -175,14 +175,14 @@ fn scores(
     vectors: impl Iterator<Item = Vec<f32>>,
 ) -> Result<Vec<f64>> {
     let request = |vector| {
-        let mut request = SearchRequest::vector(vector).exact().mode(Mode::Vector).bare();
+        let mut request = SearchRequest::vector(vector).exact().mode(Mode::Vector).ranking_only();
         request.vector_field = Some(field.to_owned());
         request.adapter = AdapterChoice::Off;
         request
     };
     let requests: Vec<SearchRequest> = vectors.map(request).collect();
     let answers = search_many(source, &requests)?;
-    let score = |(answer, question): (super::SearchResponse, &Question)| {
+    let score = |(answer, question): (lexivec_query::SearchResponse, &Question)| {
         let ids: Vec<&str> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
         let judgments: Judgments = question.relevant.iter().map(|id| (id.clone(), 1)).collect();
         Metric::default().of(&ids, &judgments)

@@ -17,29 +17,26 @@ use std::time::{Duration, Instant};
 
 pub use cursor::Cursor;
 pub(crate) use groups::facet;
-pub use groups::{Group, Groups};
 pub use learn::{AdapterOptions, AdapterValidation, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS};
 pub(crate) use learn::{Question, learn, normalize};
 pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
 pub(crate) use recall::{measure_recall, report as recall_report};
-pub use rerank::RerankReport;
 pub(crate) use tune::tune;
-pub use tune::{JudgedQuery, TuneOptions, TuneReport};
+pub use tune::{TuneOptions, TuneReport};
 pub(crate) use why_not::why_not;
 
 use arc_swap::ArcSwap;
 use lexivec_query::SearchRequest;
-use lexivec_query::bind::{Bound, BoundLeg, bind};
+use lexivec_query::answer::{Hit, RerankReport, SearchResponse};
+use lexivec_query::bind::{BoundLeg, BoundRequest, bind};
 use lexivec_query::explain::Ledger;
 use lexivec_query::filter::Filter;
 use lexivec_query::fusion::{LegHits, fuse};
-use lexivec_query::gather::FacetCounts;
+use lexivec_query::limits::MAX_QUERY_TOKENS;
 use lexivec_query::plan::SegmentPlan;
 use lexivec_query::request::{Leg, Params};
-use lexivec_query::rerank::{MAX_QUERY_TOKENS, Ranked};
+use lexivec_query::rerank::Ranked;
 use rayon::prelude::*;
-use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::collection::{Adapters, Generation, LiveSegment, check_tokens, token_lists};
 use crate::deadline::Deadline;
@@ -50,70 +47,11 @@ use crate::model::Embedder;
 use crate::model::rerank::RerankerHandle;
 use crate::schema::Schema;
 use crate::segment::RowSet;
-use crate::text::{Passage, TextQuery};
+use crate::text::TextQuery;
 use vector::{Asked, Found};
 
 /// A row of a generation: place of its segment, and its number there.
 pub(crate) type Place = (u32, u32);
-
-/// The answer to a request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct SearchResponse {
-    /// Best first; equal scores are ordered by id. Hits that a reranker gave no score come last, in fused
-    /// order; their scores are on another scale.
-    /// None where the request asks for groups.
-    pub hits: Vec<Hit>,
-    /// The groups, where the request asks for them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Groups>,
-    /// The counts that the request asks for.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub facets: Vec<FacetCounts>,
-    /// The generation of segment files that answered.
-    pub generation: u64,
-    /// The last write that the answer knows.
-    pub seq: u64,
-    /// True when no leg was approximate.
-    pub exact: bool,
-    /// Live rows the filter admits.
-    pub matching: u64,
-    /// The version of the query adapter that was applied to the query's vector, if one was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub adapter: Option<u32>,
-    /// What became of the rerank, when the request asks for one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rerank: Option<RerankReport>,
-    /// Whether the best row of the floor's leg reaches it, where the request or its profile has a floor
-    /// and that leg runs. False: what was found is probably no answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub confident: Option<bool>,
-    /// How each segment's vector leg was run, when the request asks for an explanation.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Vec<SegmentPlan>>,
-}
-
-/// One document found.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Hit {
-    /// The document's id.
-    pub id: String,
-    /// Its final score; higher is better. The ledger's contributions add up to it, exactly, unless a
-    /// reranker gave it.
-    pub score: f64,
-    /// Where the score comes from.
-    pub ledger: Ledger,
-    /// Its texts, when asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<BTreeMap<String, String>>,
-    /// The best passage of each text, where the request asks for them and the text leg found the row.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub highlight: Option<BTreeMap<String, Vec<Passage>>>,
-    /// Its payload, unless not wanted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Map<String, Value>>,
-}
 
 /// Requests of a batch that one task answers together at the most.
 const TASK_REQUESTS: usize = 32;
@@ -162,7 +100,7 @@ pub(crate) fn search_many(
 #[derive(Clone)]
 pub(crate) struct Prepared<'a> {
     request: &'a SearchRequest,
-    bound: Bound,
+    bound: BoundRequest,
     vector: Option<Vec<f32>>,
     /// Token vectors of the request's words, where the model is to make them.
     tokens: Option<Vec<Vec<f32>>>,
@@ -176,7 +114,7 @@ pub(crate) struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     fn new(
         request: &'a SearchRequest,
-        bound: Bound,
+        bound: BoundRequest,
         vector: Option<Vec<f32>>,
         time: Deadline,
     ) -> Self {
@@ -199,7 +137,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-fn leg_of(bound: &Bound, kind: Leg) -> Option<&BoundLeg> {
+fn leg_of(bound: &BoundRequest, kind: Leg) -> Option<&BoundLeg> {
     bound.legs.iter().find(|leg| leg.kind == kind)
 }
 
@@ -247,19 +185,16 @@ impl Ranking {
         prepared: &Prepared<'_>,
         wanted: &[Arc<RowSet>],
     ) -> SearchResponse {
-        SearchResponse {
-            hits: Vec::new(),
-            groups: None,
-            facets: Vec::new(),
-            generation: generation.number,
-            seq: generation.seq,
-            exact: self.plans.iter().all(|p| p.strategy.is_exact()),
-            matching: wanted.iter().map(|rows| u64::from(rows.count())).sum(),
-            adapter: prepared.adapter,
-            rerank: self.rerank,
-            confident: self.confident,
-            plan: prepared.request.explain.then_some(self.plans),
-        }
+        let mut head = SearchResponse::default();
+        head.generation = generation.number;
+        head.seq = generation.seq;
+        head.exact = self.plans.iter().all(|p| p.strategy.is_exact());
+        head.matching = wanted.iter().map(|rows| u64::from(rows.count())).sum();
+        head.adapter = prepared.adapter;
+        head.rerank = self.rerank;
+        head.confident = self.confident;
+        head.plan = prepared.request.explain.then_some(self.plans);
+        head
     }
 }
 
@@ -392,8 +327,9 @@ impl Source<'_> {
             let page = ranking.page(request);
             hits = self.read(request, ranking.text_query.as_ref(), page, prepared.time)?;
         }
-        let head = ranking.into_head(self.generation, prepared, wanted);
-        Ok(SearchResponse { hits, groups, facets, ..head })
+        let mut answer = ranking.into_head(self.generation, prepared, wanted);
+        (answer.hits, answer.groups, answer.facets) = (hits, groups, facets);
+        Ok(answer)
     }
 
     /// Reads the documents of ranked rows.
@@ -418,7 +354,7 @@ fn query_vector(
     schema: &Schema,
     embedder: Option<&dyn Embedder>,
     request: &SearchRequest,
-    bound: &Bound,
+    bound: &BoundRequest,
 ) -> Result<Option<Vec<f32>>> {
     let Some(name) = bound.query_field.as_deref() else {
         return Ok(None);
@@ -453,9 +389,9 @@ fn query_tokens(
     schema: &Schema,
     embedder: Option<&dyn Embedder>,
     request: &SearchRequest,
-    bound: &Bound,
+    bound: &BoundRequest,
 ) -> Result<Option<Vec<Vec<f32>>>> {
-    let asked = request.rerank.as_ref().is_some_and(|rerank| rerank.kind.embeds_tokens());
+    let asked = request.rerank.as_ref().is_some_and(|rerank| rerank.method.embeds_tokens());
     let field = schema.tokens.iter().find(|f| Some(&f.name) == bound.token_field.as_ref());
     let Some(field) = field.filter(|_| asked) else {
         return Ok(None);
@@ -520,5 +456,7 @@ fn hit(
     };
     let highlight = highlight.map(|(how, query)| text::passages(schema, query, &text, how));
     let text = Some(text).filter(|_| request.with_text);
-    Ok(Hit { id, score, ledger, text, highlight, payload })
+    let mut hit = Hit::new(id, ledger);
+    (hit.text, hit.highlight, hit.payload) = (text, highlight, payload);
+    Ok(hit)
 }

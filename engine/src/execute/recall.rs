@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use lexivec_query::evaluate::interval::{Interval, recall_interval};
+use lexivec_eval::interval::{Interval, recall_interval};
 use lexivec_query::filter::Filter;
+use lexivec_query::limits::{DEFAULT_LIMIT, MAX_WINDOW};
 use lexivec_query::plan::StrategyKind;
-use lexivec_query::request::{DEFAULT_LIMIT, MAX_WINDOW, Params};
+use lexivec_query::request::Params;
 use serde::Serialize;
 
 use super::vector::{Asked, search_segment};
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_RECALL_QUERIES;
 use crate::schema::Schema;
 use crate::segment::{RowSet, Segment};
-use lexivec_query::random::SplitMix;
+use lexivec_eval::random::SplitMix;
 
 /// Hits that a gate compares: ten, and the row that asks.
 const DEPTH: usize = 11;

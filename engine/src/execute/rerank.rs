@@ -1,10 +1,10 @@
 //! The stage after the fusion: candidates are read, scored and put in their final order.
 
 use lexivec_query::SearchRequest;
-use lexivec_query::bind::Bound;
+use lexivec_query::answer::RerankReport;
+use lexivec_query::bind::BoundRequest;
 use lexivec_query::fusion::Fused;
-use lexivec_query::rerank::{Ranked, Rerank, RerankKind, mmr, reorder};
-use serde::Serialize;
+use lexivec_query::rerank::{Ranked, Rerank, RerankMethod, mmr, reorder};
 
 use super::{Place, Prepared, Source, gather};
 use crate::deadline::Deadline;
@@ -17,24 +17,6 @@ use crate::vector::distance::{inverse_norm, similarity};
 
 /// Why there are no scores where the model makes nothing of the words.
 const NOTHING_TO_SAY: &str = "the model has nothing to say about the query's words";
-
-/// What became of the rerank that a request asks for.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct RerankReport {
-    /// The kind asked for.
-    pub kind: &'static str,
-    /// False when the hits are in fused order, though another one was asked for.
-    pub applied: bool,
-    /// Why it was not applied. A threshold of the request was not applied either then, as it is on the
-    /// scale of the reranker's scores.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// Rows it was shown.
-    pub candidates: usize,
-    /// Rows it gave a score; the others follow behind them.
-    pub scored: usize,
-}
 
 /// The final list, and what became of the rerank.
 pub(super) type Final = (Vec<Ranked<Place>>, Option<RerankReport>);
@@ -66,7 +48,7 @@ impl Source<'_> {
         let tokens = prepared.tokens.as_deref();
         let stage = Stage { source: self, request, bound, rerank, vector, tokens, deadline };
         let mut report = RerankReport {
-            kind: rerank.kind.name(),
+            kind: rerank.method.kind(),
             applied: true,
             reason: None,
             candidates: candidates.len(),
@@ -75,7 +57,7 @@ impl Source<'_> {
         let list = match stage.scores(candidates)? {
             Ok(scores) => {
                 report.scored = scores.iter().flatten().count();
-                reorder(fused, &rerank.kind, &scores, |a, b| gather::by_id(self.generation, *a, *b))
+                reorder(fused, report.kind, &scores, |a, b| gather::by_id(self.generation, *a, *b))
             }
             Err(reason) => {
                 (report.applied, report.reason) = (false, Some(reason));
@@ -87,8 +69,8 @@ impl Source<'_> {
 
     /// The reranker a request asks for, if it was handed in.
     pub(super) fn handed(&self, request: &SearchRequest) -> Result<Option<&RerankerHandle>> {
-        match request.rerank.as_ref().map(|r| &r.kind) {
-            Some(RerankKind::Model) if self.reranker.is_none() => Err(Error::invalid(
+        match request.rerank.as_ref().map(|r| &r.method) {
+            Some(RerankMethod::Model) if self.reranker.is_none() => Err(Error::invalid(
                 "rerank.model",
                 "no reranker was handed in; hand one in, or leave this out",
             )),
@@ -101,7 +83,7 @@ impl Source<'_> {
 struct Stage<'a> {
     source: &'a Source<'a>,
     request: &'a SearchRequest,
-    bound: &'a Bound,
+    bound: &'a BoundRequest,
     rerank: &'a Rerank,
     vector: Option<&'a [f32]>,
     /// Token vectors that the model made of the request's words.
@@ -111,13 +93,13 @@ struct Stage<'a> {
 
 impl Stage<'_> {
     fn scores(&self, candidates: &[Fused<Place>]) -> Result<Scores> {
-        let name = self.rerank.kind.name();
-        if let (RerankKind::Model, Some(reranker)) =
-            (&self.rerank.kind, self.source.handed(self.request)?)
+        let name = self.rerank.method.kind().name();
+        if let (RerankMethod::Model, Some(reranker)) =
+            (&self.rerank.method, self.source.handed(self.request)?)
         {
             return self.by_model(reranker, candidates);
         }
-        if let RerankKind::LateInteraction { tokens, .. } = &self.rerank.kind {
+        if let RerankMethod::LateInteraction { tokens, .. } = &self.rerank.method {
             let tokens = tokens.as_deref().or(self.tokens).unwrap_or_default();
             if tokens.is_empty() {
                 return Ok(Err(NOTHING_TO_SAY.to_owned()));
@@ -127,8 +109,8 @@ impl Stage<'_> {
         let Some(query) = self.vector else {
             return Ok(Err(NOTHING_TO_SAY.to_owned()));
         };
-        let scores = match self.rerank.kind {
-            RerankKind::Mmr { lambda } => self.by_mmr(lambda, query, candidates)?,
+        let scores = match self.rerank.method {
+            RerankMethod::Mmr { lambda } => self.by_mmr(lambda, query, candidates)?,
             _ => self.by_similarity(query, candidates)?,
         };
         Ok(scores.ok_or_else(|| out_of_time(name)))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
+use lexivec_query::answer::Passage;
 use lexivec_query::request::Highlight;
 
 use super::{Place, gather};
@@ -12,7 +13,7 @@ use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::schema::Schema;
 use crate::segment::RowSet;
-use crate::text::{Passage, QueryContext, TextQuery};
+use crate::text::{QueryContext, TextQuery};
 
 /// Reads the text once, with statistics of the whole generation.
 pub(super) fn query(

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use lexivec_query::bind::bind;
-use lexivec_query::catalog::Catalog;
-use lexivec_query::evaluate::metric::Metric;
-use lexivec_query::evaluate::ranking::Judgments;
-use lexivec_query::evaluate::tune::{
+use lexivec_eval::JudgedQuery;
+use lexivec_eval::metric::Metric;
+use lexivec_eval::tune::{
     CrossValidation, DEFAULT_FOLDS, MAX_TRIED_CANDIDATES, cross_validate, grid,
 };
+use lexivec_query::bind::bind;
+use lexivec_query::catalog::Catalog;
 use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::profile::Profile;
 use lexivec_query::request::{Bm25, Leg, Params, SearchRequest};
-use lexivec_query::rerank::RerankKind;
+use lexivec_query::rerank::RerankMethod;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -21,15 +21,6 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::limits::MAX_TUNE_QUERIES;
 use crate::segment::RowSet;
-
-/// A query, and which documents answer it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JudgedQuery {
-    /// What is asked: text, vector or both, and a filter; settings are those that are tried.
-    pub request: SearchRequest,
-    /// Grades of documents by their ids; above 0 is relevant.
-    pub judgments: Judgments,
-}
 
 /// How [`Collection::tune`](crate::Collection::tune) chooses.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,7 +121,7 @@ impl Trial<'_> {
     fn scores(&self, query: &JudgedQuery) -> Result<Vec<f64>> {
         let depth = self.metric.depth();
         // Settings are those that are tried.
-        let mut plain = query.request.bare().limit(depth);
+        let mut plain = query.request.ranking_only().limit(depth);
         plain.profile = None;
         let widest = MAX_TRIED_CANDIDATES.max(depth);
         let mut wide = plain.clone().limit(widest);
@@ -172,7 +163,7 @@ impl Trial<'_> {
             let tried = Prepared::new(&request, bound, vector, Deadline::NEVER);
             let (list, rerank) = self.source.rerank(&tried, fused)?;
             // A search would say so and go on; figures of another order than the setting's would not.
-            let by_model = request.rerank.as_ref().is_some_and(|r| r.kind == RerankKind::Model);
+            let by_model = request.rerank.as_ref().is_some_and(|r| r.method == RerankMethod::Model);
             if let Some(reason) = rerank.and_then(|rerank| rerank.reason).filter(|_| by_model) {
                 return Err(Error::invalid("rerank", reason));
             }

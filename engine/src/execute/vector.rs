@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use lexivec_query::limits::PAGE_BYTES;
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
-use lexivec_query::planner::{Costs, PAGE_BYTES, plan_vector};
+use lexivec_query::planner::{costs_of, plan_vector};
 use lexivec_query::request::Params;
 
 use super::{Place, gather};
@@ -79,7 +80,7 @@ pub(super) fn search_segment(
     if !vectors.store.present.is_full() {
         rows.to_mut().intersect(&vectors.store.present);
     }
-    let costs = Costs::of(machine());
+    let costs = costs_of(machine());
     let facts = facts(vectors, live, &rows, asked);
     let plan = plan_vector(&facts, asked.window, asked.params, costs);
     let search = Search { segment, vectors, asked, rows: &rows, facts };

@@ -6,7 +6,7 @@ use lexivec_query::filter::Filter;
 use lexivec_query::fusion::Contribution;
 use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::topk::descending;
-use lexivec_query::why_not::{LegPlace, Place as InLeg, Verdict, WhyNot, failing_clause, judge};
+use lexivec_query::why_not::{LegOutcome, LegReport, Verdict, WhyNot, failing_clause, judge};
 
 use super::{Place, Ranking, Source, gather, text};
 use crate::deadline::Deadline;
@@ -41,8 +41,8 @@ pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) ->
     let mut legs = Vec::with_capacity(prepared.bound.legs.len());
     for leg in &prepared.bound.legs {
         let part = contributions.iter().find(|c| c.leg == leg.kind);
-        let place = looked.in_leg(leg, part, prepared.vector.as_deref())?;
-        legs.push(LegPlace { leg: leg.kind, window: leg.window, place });
+        let outcome = looked.in_leg(leg, part, prepared.vector.as_deref())?;
+        legs.push(LegReport { leg: leg.kind, window: leg.window, outcome });
     }
     let verdict = judge(request, &legs, found, ranking.threshold(request));
     told(verdict, legs)
@@ -75,9 +75,9 @@ impl Looked<'_> {
         leg: &BoundLeg,
         part: Option<&Contribution>,
         vector: Option<&[f32]>,
-    ) -> Result<InLeg> {
+    ) -> Result<LegOutcome> {
         if let Some(part) = part {
-            return Ok(InLeg::Found { rank: part.rank, score: part.score });
+            return Ok(LegOutcome::Found { rank: part.rank, score: part.score });
         }
         let (counted, absent) = match leg.kind {
             Leg::Text => (self.by_words(leg)?, no_words(self.syntax).to_owned()),
@@ -93,9 +93,9 @@ impl Looked<'_> {
             }
         };
         Ok(match counted {
-            Some((rank, score)) if rank <= leg.window => InLeg::Missed { rank, score },
-            Some((rank, score)) => InLeg::Outside { rank, score },
-            None => InLeg::Absent { why: absent },
+            Some((rank, score)) if rank <= leg.window => LegOutcome::Missed { rank, score },
+            Some((rank, score)) => LegOutcome::Outside { rank, score },
+            None => LegOutcome::Absent { why: absent },
         })
     }
 

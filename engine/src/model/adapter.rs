@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use lexivec_query::random::SplitMix;
+use lexivec_eval::random::SplitMix;
 use serde::{Deserialize, Serialize};
 
 /// Default rank, the number of rows of `A`.

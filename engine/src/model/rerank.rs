@@ -17,7 +17,7 @@ use crate::schema::JOINED_TEXT_FIELD;
 ///
 /// The caller gives a reranker to a collection with
 /// [`Collection::with_reranker`](crate::Collection::with_reranker); requests ask for it by
-/// [`RerankKind::Model`](lexivec_query::rerank::RerankKind::Model).
+/// [`RerankMethod::Model`](lexivec_query::rerank::RerankMethod::Model).
 pub trait Reranker: Send + Sync {
     /// Name, for messages.
     fn name(&self) -> &str;

@@ -6,7 +6,8 @@
 //! A part of a group adds to rows that the group admits.
 
 use lexivec_query::explain::TermScore;
-use lexivec_query::query_string::{Clause, Clauses, MAX_PHRASE_WORDS, Occur, What};
+use lexivec_query::limits::MAX_PHRASE_WORDS;
+use lexivec_query::query_string::{Clause, Clauses, Occur, What};
 use strsim::osa_distance;
 use tantivy::postings::Postings;
 

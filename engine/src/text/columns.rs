@@ -10,9 +10,9 @@ use std::collections::HashSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use lexivec_query::facets::{Key, Tally};
 use lexivec_query::filter::{Filter, Row, Scalar, between};
-use lexivec_query::gather::{Key, Tally};
-use lexivec_query::parse::MAX_PATH_BYTES;
+use lexivec_query::limits::MAX_PATH_BYTES;
 use lexivec_storage::{SegmentReader, SegmentWriter};
 use serde_json::{Map, Value};
 use tantivy::columnar::{ColumnarReader, ColumnarWriter, DynamicColumn, NumericalValue};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
+use lexivec_query::answer::Passage;
 use lexivec_query::request::Highlight;
-use serde::Serialize;
 use tantivy::tokenizer::Token;
 
 use super::analyzer::Analysis;
@@ -12,16 +12,6 @@ use crate::schema::TextField;
 
 /// Share of a passage (one in this many) that precedes the first matched word, as context.
 const LEAD: usize = 4;
-
-/// A part of a passage.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Passage {
-    /// Its text, as stored.
-    pub text: String,
-    /// True for a word that the query looks for.
-    pub found: bool,
-}
 
 impl TextQuery {
     /// The best passage of a text for the query, in parts that joined are the passage; empty if no word

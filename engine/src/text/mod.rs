@@ -22,7 +22,6 @@ mod statistics;
 mod tests;
 
 pub(crate) use columns::{Columns, StoredFields, write_columns};
-pub use highlight::Passage;
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::merge_text;
 pub(crate) use query::{QueryContext, TextQuery};

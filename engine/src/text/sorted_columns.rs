@@ -9,7 +9,7 @@ use std::ops::{Bound, Range};
 use std::sync::OnceLock;
 
 use lexivec_query::filter::{Scalar, between};
-use lexivec_query::instant::Instant;
+use lexivec_query::timestamp::Timestamp;
 use serde_json::Value;
 use tantivy::columnar::{Column, DynamicColumn, StrColumn, TermOrdHit};
 
@@ -77,7 +77,7 @@ impl PathColumns {
             Kind::Bools(bools) => rows(bools),
             Kind::Numbers(numbers) => rows(&numbers.rows) + numbers.values.len() * 8,
             Kind::Strings(strings) => {
-                2 * rows(&strings.rows) + strings.column.num_terms() * size_of::<Instant>()
+                2 * rows(&strings.rows) + strings.column.num_terms() * size_of::<Timestamp>()
             }
         });
         kinds.sum::<usize>() + self.present.rows() as usize / 8
@@ -229,7 +229,7 @@ pub(super) struct Strings {
     /// A group is the ordinal of a string in the dictionary.
     rows: Grouped,
     /// Rows by date, for the strings that are dates.
-    by_time: OnceLock<Sorted<Instant>>,
+    by_time: OnceLock<Sorted<Timestamp>>,
 }
 
 impl Strings {
@@ -309,18 +309,18 @@ impl Strings {
         Ok(())
     }
 
-    fn by_time(&self) -> std::io::Result<&Sorted<Instant>> {
+    fn by_time(&self) -> std::io::Result<&Sorted<Timestamp>> {
         if let Some(known) = self.by_time.get() {
             return Ok(known);
         }
         let mut dates = Vec::new();
         self.each_string(|ordinal, text| {
-            if let Some(moment) = Instant::parse(text) {
+            if let Some(moment) = Timestamp::parse(text) {
                 dates.push((moment, ordinal));
             }
         })?;
         dates.sort_unstable();
-        let rows = |(moment, ordinal): (Instant, usize)| {
+        let rows = |(moment, ordinal): (Timestamp, usize)| {
             self.rows.of(ordinal..ordinal + 1).iter().map(move |&row| (moment, row))
         };
         let made = Sorted::new(dates.into_iter().flat_map(rows).collect());
@@ -329,15 +329,15 @@ impl Strings {
     }
 }
 
-impl Sorted<Instant> {
+impl Sorted<Timestamp> {
     fn between(&self, low: Bound<&str>, high: Bound<&str>) -> &[u32] {
-        let (low, high) = (low.map(Instant::parse), high.map(Instant::parse));
-        let before = |m: &Instant| match low {
+        let (low, high) = (low.map(Timestamp::parse), high.map(Timestamp::parse));
+        let before = |m: &Timestamp| match low {
             Bound::Unbounded => false,
             Bound::Included(low) => Some(*m) < low,
             Bound::Excluded(low) => Some(*m) <= low,
         };
-        let inside = |m: &Instant| match high {
+        let inside = |m: &Timestamp| match high {
             Bound::Unbounded => true,
             Bound::Included(high) => Some(*m) <= high,
             Bound::Excluded(high) => Some(*m) < high,
@@ -350,7 +350,7 @@ impl Sorted<Instant> {
 fn is_moment(bound: Bound<&str>) -> Option<bool> {
     match bound {
         Bound::Unbounded => None,
-        Bound::Included(text) | Bound::Excluded(text) => Some(Instant::parse(text).is_some()),
+        Bound::Included(text) | Bound::Excluded(text) => Some(Timestamp::parse(text).is_some()),
     }
 }
 

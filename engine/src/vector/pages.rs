@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use lexivec_query::planner::PAGE_BYTES;
+use lexivec_query::limits::PAGE_BYTES;
 use lexivec_storage::Section;
 
 /// Distinct pages of one segment file touched so far, and their limit.

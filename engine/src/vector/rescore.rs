@@ -1,6 +1,6 @@
 //! Rescoring of the rows that codes found on their stored vectors, as far down as it can change the result.
 
-use lexivec_query::planner::LEAST_RESCORED;
+use lexivec_query::limits::LEAST_RESCORED;
 
 use super::ScoredRow;
 use super::store::Query;

@@ -5,7 +5,7 @@
 //! over the trailing power of two of the components (Gao et al., "RaBitQ", 2024, allows any random
 //! rotation).
 
-use lexivec_query::random::SplitMix;
+use lexivec_eval::random::SplitMix;
 
 /// Rounds of signs and transforms; after three no component stands out on real vectors.
 const ROUNDS: u64 = 3;

@@ -4,26 +4,20 @@ use std::ops::Bound;
 
 use serde_json::{Map, Value};
 
-use super::{
-    Parser, all_of, contains, exists, not, one_of, ordered, qdrant, scalar, values, within,
-};
+use super::{Parser, all_of, contains, exists, ids, not, one_of, ordered, scalar, values};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Scalar};
 
 const KNOWN: &str = "$eq $ne $in $nin $gt $gte $lt $lte $exists $contains $text $and $or $not $ids";
 
 impl Parser {
-    /// An object of our notation or of Qdrant's.
-    pub(super) fn object(
+    /// An object of this notation, whose node is counted.
+    pub(super) fn paths(
         &mut self,
         map: &Map<String, Value>,
         at: &str,
         depth: usize,
     ) -> Result<Filter> {
-        self.enter(depth)?;
-        if qdrant::is_filter(map) {
-            return self.qdrant(map, at, depth);
-        }
         let mut parts = Vec::with_capacity(map.len());
         for (key, value) in map {
             let at = format!("{at}.{key}");
@@ -118,20 +112,6 @@ fn operation(operator: &str, path: String, value: &Value, at: &str) -> Result<Fi
 
 fn string(value: &Value, at: &str) -> Result<String> {
     value.as_str().map(str::to_owned).ok_or_else(|| Error::invalid(at, "a string is expected"))
-}
-
-/// A list of ids. Integers are their digits, as they are where documents are taken in.
-pub(super) fn ids(value: &Value, at: &str) -> Result<Vec<String>> {
-    let Value::Array(items) = value else {
-        return Err(Error::invalid(at, "an array of ids is expected"));
-    };
-    within(&format!("values of {at}"), items.len(), super::MAX_IN_VALUES)?;
-    let id = |(i, item): (usize, &Value)| match item {
-        Value::String(id) => Ok(id.clone()),
-        Value::Number(n) if !n.is_f64() => Ok(n.to_string()),
-        _ => Err(Error::invalid(format!("{at}[{i}]"), "a string or an integer is expected")),
-    };
-    items.iter().enumerate().map(id).collect()
 }
 
 fn set(bound: &mut Bound<Scalar>, new: Bound<Scalar>, at: &str) -> Result<()> {

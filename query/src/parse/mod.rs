@@ -11,24 +11,17 @@ mod write;
 
 use std::ops::Bound;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, within};
 use crate::filter::{Filter, Scalar};
-use crate::request::MAX_QUERY_BYTES;
+use crate::limits::{
+    MAX_FILTER_BYTES, MAX_FILTER_DEPTH, MAX_FILTER_NODES, MAX_IN_VALUES, MAX_PATH_BYTES,
+    MAX_QUERY_BYTES, MAX_TREE_DEPTH,
+};
 
-/// Clauses of a filter; each costs an evaluation.
-pub const MAX_FILTER_NODES: usize = 1_024;
-/// Nesting of a filter; the parser and the evaluators recurse.
-pub const MAX_FILTER_DEPTH: usize = 32;
-/// Bytes of a path; the longest that payload columns are kept under.
-pub const MAX_PATH_BYTES: usize = 1_024;
-/// Values of all `$in`, and ids, of a filter.
-pub const MAX_IN_VALUES: usize = 10_000;
-/// Bytes of a filter as text: as many values as there may be, of a hundred bytes each.
-pub const MAX_FILTER_BYTES: usize = 1 << 20;
-/// Nesting of a tree. The notations nest a path's operators one level below the path.
-const MAX_TREE_DEPTH: usize = MAX_FILTER_DEPTH + 2;
+/// Members that make an object one of Qdrant's notation.
+const QDRANT_CLAUSES: [&str; 4] = ["must", "should", "must_not", "min_should"];
 
 impl Filter {
     /// Reads JSON: an object in our notation or in Qdrant's, or a string in the SQL-like one.
@@ -123,6 +116,15 @@ struct Parser {
 }
 
 impl Parser {
+    /// An object in our notation or in Qdrant's.
+    fn object(&mut self, map: &Map<String, Value>, at: &str, depth: usize) -> Result<Filter> {
+        self.enter(depth)?;
+        match is_qdrant(map) {
+            true => self.qdrant(map, at, depth),
+            false => self.paths(map, at, depth),
+        }
+    }
+
     fn enter(&mut self, depth: usize) -> Result<()> {
         self.node()?;
         within("nesting of the filter", depth, MAX_FILTER_DEPTH)
@@ -132,6 +134,16 @@ impl Parser {
         self.nodes += 1;
         within("clauses of the filter", self.nodes, MAX_FILTER_NODES)
     }
+}
+
+/// True for an object in Qdrant's notation. In ours a key's value is no array, and an object only of
+/// operators: so a payload's own `must` can still be asked for.
+fn is_qdrant(map: &Map<String, Value>) -> bool {
+    QDRANT_CLAUSES.iter().filter_map(|clause| map.get(*clause)).any(|value| match value {
+        Value::Array(_) => true,
+        Value::Object(inner) => !inner.is_empty() && !inner.keys().any(|k| k.starts_with('$')),
+        _ => false,
+    })
 }
 
 fn all_of(mut parts: Vec<Filter>) -> Filter {
@@ -177,6 +189,20 @@ fn values(value: &Value, at: &str) -> Result<Vec<Scalar>> {
     };
     within(&format!("values of {at}"), items.len(), MAX_IN_VALUES)?;
     items.iter().enumerate().map(|(i, v)| scalar(v, &format!("{at}[{i}]"))).collect()
+}
+
+/// A list of ids. Integers are their digits, as they are where documents are taken in.
+fn ids(value: &Value, at: &str) -> Result<Vec<String>> {
+    let Value::Array(items) = value else {
+        return Err(Error::invalid(at, "an array of ids is expected"));
+    };
+    within(&format!("values of {at}"), items.len(), MAX_IN_VALUES)?;
+    let id = |(i, item): (usize, &Value)| match item {
+        Value::String(id) => Ok(id.clone()),
+        Value::Number(n) if !n.is_f64() => Ok(n.to_string()),
+        _ => Err(Error::invalid(format!("{at}[{i}]"), "a string or an integer is expected")),
+    };
+    items.iter().enumerate().map(id).collect()
 }
 
 /// A value that has an order: a number, string or boolean.

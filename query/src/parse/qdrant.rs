@@ -4,25 +4,13 @@ use std::ops::Bound;
 
 use serde_json::{Map, Value};
 
-use super::json::ids;
-use super::{Parser, all_of, exists, not, one_of, scalar, values};
+use super::{Parser, QDRANT_CLAUSES, all_of, exists, ids, not, one_of, scalar, values};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Scalar};
-use crate::instant::Instant;
+use crate::timestamp::Timestamp;
 
-const CLAUSES: [&str; 4] = ["must", "should", "must_not", "min_should"];
 const CONDITIONS: &str = "{\"key\", \"match\"}, {\"key\", \"range\"}, {\"is_empty\"}, {\"is_null\"}, \
                           {\"has_id\"} and filters";
-
-/// True for an object in this notation. In ours a key's value is no array, and an object only of
-/// operators: so a payload's own `must` can still be asked for.
-pub(super) fn is_filter(map: &Map<String, Value>) -> bool {
-    CLAUSES.iter().filter_map(|clause| map.get(*clause)).any(|value| match value {
-        Value::Array(_) => true,
-        Value::Object(inner) => !inner.is_empty() && !inner.keys().any(|k| k.starts_with('$')),
-        _ => false,
-    })
-}
 
 impl Parser {
     pub(super) fn qdrant(
@@ -31,7 +19,7 @@ impl Parser {
         at: &str,
         depth: usize,
     ) -> Result<Filter> {
-        only(map, &CLAUSES, at)?;
+        only(map, &QDRANT_CLAUSES, at)?;
         let mut parts = Vec::new();
         let clause = |name: &str| map.get(name).filter(|v| !v.is_null());
         if let Some(value) = clause("must") {
@@ -80,7 +68,7 @@ impl Parser {
     fn condition(&mut self, value: &Value, at: &str, depth: usize) -> Result<Filter> {
         let map = object(value, at)?;
         self.enter(depth)?;
-        if map.keys().any(|key| CLAUSES.contains(&key.as_str())) {
+        if map.keys().any(|key| QDRANT_CLAUSES.contains(&key.as_str())) {
             return self.qdrant(map, at, depth);
         }
         if map.contains_key("key") {
@@ -171,7 +159,7 @@ fn range(path: String, value: &Value, at: &str) -> Result<Filter> {
 /// A bound: ranges of this notation are of numbers and of date-times.
 fn edge(value: &Value, at: &str) -> Result<Scalar> {
     match scalar(value, at)? {
-        Scalar::Str(s) if Instant::parse(&s).is_none() => {
+        Scalar::Str(s) if Timestamp::parse(&s).is_none() => {
             let detail = format!("{s:?} is neither a number nor a date-time (RFC 3339)");
             Err(Error::invalid(at, detail))
         }

@@ -2,12 +2,10 @@
 
 use std::ops::Bound;
 
-use super::{
-    MAX_FILTER_BYTES, MAX_TREE_DEPTH, Parser, all_of, contains, exists, not, one_of, ordered,
-    scalar, within,
-};
-use crate::error::{Error, Result};
+use super::{Parser, all_of, contains, exists, not, one_of, ordered, scalar};
+use crate::error::{Error, Result, within};
 use crate::filter::{Filter, Scalar};
+use crate::limits::{MAX_FILTER_BYTES, MAX_TREE_DEPTH};
 
 /// Brackets and `NOT`s around each other: a level of the tree is at most one of each.
 const MAX_DEPTH: usize = 2 * MAX_TREE_DEPTH;

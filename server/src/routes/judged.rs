@@ -6,18 +6,17 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
-use lexivec::query::evaluate::answer::AnswerReport;
-use lexivec::query::evaluate::change::{Changes, changes};
-use lexivec::query::evaluate::compare::Resampling;
-use lexivec::query::evaluate::means::{Report, report};
+use lexivec::eval::diff::Changes;
+use lexivec::eval::{Evaluation, Report};
 use lexivec::{AdapterInfo, Collection, LearnReceipt, Profile, TrainReport, TuneReport};
+use lexivec_platform::rag::RagReport;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{App, read_json};
 use crate::error::Answer;
 use crate::wire::judged::{
-    ActiveJson, AnswersJson, DiffJson, EvaluateJson, LearnJson, TrainJson, TuneJson,
+    ActiveJson, AnswersJson, DiffJson, LearnJson, TrainJson, TuneJson, check_evaluation,
 };
 
 pub(super) async fn evaluate(
@@ -27,17 +26,8 @@ pub(super) async fn evaluate(
     body: Body,
 ) -> Answer<Json<Report>> {
     let collection = state.collection(&name)?;
-    let asked = read_json::<EvaluateJson>(&state, &headers, body).await?.into_asked()?;
-    let work = move || {
-        let run = collection.rank(&asked.with(&asked.profile))?;
-        let other = match &asked.against_profile {
-            Some(_) => Some(collection.rank(&asked.with(&asked.against_profile))?),
-            None => None,
-        };
-        let resampling = Resampling { seed: asked.seed, ..Resampling::default() };
-        let report = report(&run, other.as_ref(), &asked.qrels, &resampling);
-        Ok(report.map_err(lexivec::Error::from)?)
-    };
+    let asked = check_evaluation(read_json::<Evaluation>(&state, &headers, body).await?)?;
+    let work = move || Ok(asked.run(|queries| collection.rank(queries))?);
     Ok(Json(state.measure(work).await?))
 }
 
@@ -75,16 +65,13 @@ pub(super) async fn diff(
     body: Body,
 ) -> Answer<Json<Changes>> {
     let collection = state.collection(&name)?;
-    let asked = read_json::<DiffJson>(&state, &headers, body).await?.into_asked()?;
-    let other = match &asked.with_collection {
+    let (diff, other) = read_json::<DiffJson>(&state, &headers, body).await?.into_diff()?;
+    let other = match &other {
         Some(name) => state.collection(name)?,
         None => collection.clone(),
     };
-    let work = move || {
-        let first = collection.rank(&asked.with(&asked.profile))?;
-        let second = other.rank(&asked.with(&asked.with_profile))?;
-        Ok(changes(&first, &second, asked.limit).map_err(lexivec::Error::from)?)
-    };
+    let work =
+        move || Ok(diff.run(|queries| collection.rank(queries), |queries| other.rank(queries))?);
     Ok(Json(state.measure(work).await?))
 }
 
@@ -148,7 +135,7 @@ pub(super) async fn answers(
     Shared(state): App,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<AnswerReport>> {
+) -> Answer<Json<RagReport>> {
     let asked = read_json::<AnswersJson>(&state, &headers, body).await?.check()?;
     Ok(Json(state.measure(move || asked.report()).await?))
 }

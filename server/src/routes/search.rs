@@ -7,16 +7,14 @@ use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use lexivec::query::gather::FacetCounts;
+use lexivec::query::facets::FacetCounts;
 use lexivec::{RecallReport, SearchRequest, SearchResponse};
 use serde_json::{Map, Value};
 
 use super::{App, read_json, read_one};
 use crate::error::Answer;
 use crate::limits::MAX_REQUESTS;
-use crate::wire::{
-    BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, SearchJson, within,
-};
+use crate::wire::{BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, within};
 
 /// The request, with what it has waited for its turn taken from its time.
 fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
@@ -82,8 +80,6 @@ pub(super) async fn batch(
     let collection = state.collection(&name)?;
     let requests = read_json::<BatchJson>(&state, &headers, body).await?.requests;
     within("requests", requests.len(), MAX_REQUESTS)?;
-    let requests =
-        requests.into_iter().map(SearchJson::into_request).collect::<Answer<Vec<_>>>()?;
     let since = Instant::now();
     let work = move || {
         let late = requests.into_iter().map(|request| late(request, since));
@@ -99,7 +95,7 @@ pub(super) async fn facet(
     body: Body,
 ) -> Answer<Json<FacetCounts>> {
     let collection = state.collection(&name)?;
-    let (filter, facet) = read_json::<FacetJson>(&state, &headers, body).await?.into_facet()?;
+    let (filter, facet) = read_json::<FacetJson>(&state, &headers, body).await?.into_facet();
     let count = move || Ok(collection.facet(&facet.field, &filter, facet.limit)?);
     Ok(Json(state.search(count).await?))
 }

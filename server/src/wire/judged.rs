@@ -1,118 +1,28 @@
 //! JSON of evaluations: queries by the dozen, with or without judgments.
 
-use lexivec::query::evaluate::answer::{AnswerReport, Answered, answer_report};
-use lexivec::query::evaluate::compare::Resampling;
-use lexivec::query::evaluate::metric::Metric;
-use lexivec::query::evaluate::ranking::Judgments;
-use lexivec::query::evaluate::trec::Qrels;
-use lexivec::{AdapterOptions, Feedback, JudgedQuery, SearchRequest, TuneOptions};
+use lexivec::eval::compare::Resampling;
+use lexivec::eval::evaluation::{DEFAULT_SEED, Diff, Evaluation, check};
+use lexivec::eval::metric::Metric;
+use lexivec::query::limits::DEFAULT_LIMIT;
+use lexivec::{AdapterOptions, Feedback, JudgedQuery, TuneOptions};
+use lexivec_platform::rag::{RagCase, RagReport, rag_report};
 use serde::Deserialize;
 
-use super::{SearchJson, within};
+use super::within;
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_REQUESTS;
 
-/// Documents ranked for each query of an evaluation that names no number: as deep as recall@100 looks.
-const DEFAULT_DEPTH: usize = 100;
-
-/// A query and its judgments: grades of documents by their ids, above 0 is relevant.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct JudgedJson {
-    id: String,
-    request: SearchJson,
-    #[serde(default)]
-    judgments: Judgments,
-}
-
-/// Queries by their ids.
-type Queries = Vec<(String, SearchRequest)>;
-
-/// Reads queries, each of which has an id of its own.
-fn read(queries: Vec<JudgedJson>) -> Answer<(Queries, Qrels)> {
-    within("queries", queries.len(), MAX_REQUESTS)?;
-    let (mut requests, mut qrels) = (Vec::with_capacity(queries.len()), Qrels::new());
-    for JudgedJson { id, request, judgments } in queries {
-        if request.profile.is_some() || request.limit.is_some() {
-            let detail = "profile and limit of all queries are told beside them, not in each";
-            return Err(Problem::bad_request(format!("query {id:?}: {detail}")));
-        }
-        if qrels.insert(id.clone(), judgments).is_some() {
-            return Err(Problem::bad_request(format!("two queries have the id {id:?}")));
-        }
-        requests.push((id, request.into_request()?));
-    }
-    Ok((requests, qrels))
-}
-
-/// The queries, as a profile ranks so many documents.
-fn with(queries: &Queries, profile: Option<&String>, limit: usize, exact: bool) -> Queries {
-    let set = |(id, request): &(String, SearchRequest)| {
-        let mut request = request.clone().limit(limit);
-        request.params.exact |= exact;
-        request.profile = profile.cloned();
-        (id.clone(), request)
-    };
-    queries.iter().map(set).collect()
-}
-
-/// Body of `POST /v1/collections/{c}/evaluate`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct EvaluateJson {
-    queries: Vec<JudgedJson>,
-    profile: Option<String>,
-    against_profile: Option<String>,
-    depth: Option<usize>,
-    #[serde(default)]
-    exact: bool,
-    #[serde(default = "one")]
-    seed: u64,
-}
-
-fn one() -> u64 {
-    1
-}
-
-/// What is evaluated.
-pub(crate) struct Evaluated {
-    queries: Queries,
-    pub(crate) qrels: Qrels,
-    pub(crate) profile: Option<String>,
-    pub(crate) against_profile: Option<String>,
-    depth: usize,
-    exact: bool,
-    pub(crate) seed: u64,
-}
-
-impl EvaluateJson {
-    /// What these words mean.
-    pub(crate) fn into_asked(self) -> Answer<Evaluated> {
-        let (queries, qrels) = read(self.queries)?;
-        Ok(Evaluated {
-            queries,
-            qrels,
-            profile: self.profile,
-            against_profile: self.against_profile,
-            depth: self.depth.unwrap_or(DEFAULT_DEPTH),
-            exact: self.exact,
-            seed: self.seed,
-        })
-    }
-}
-
-impl Evaluated {
-    /// The queries with the settings of a profile.
-    pub(crate) fn with(&self, profile: &Option<String>) -> Queries {
-        with(&self.queries, profile.as_ref(), self.depth, self.exact)
-    }
+/// Refuses an evaluation of more queries than one request may hold.
+pub(crate) fn check_evaluation(asked: Evaluation) -> Answer<Evaluation> {
+    within("queries", asked.queries.len(), MAX_REQUESTS)?;
+    Ok(asked)
 }
 
 /// Body of `POST /v1/collections/{c}/diff`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DiffJson {
-    queries: Vec<JudgedJson>,
+    queries: Vec<JudgedQuery>,
     profile: Option<String>,
     with_profile: Option<String>,
     with_collection: Option<String>,
@@ -121,34 +31,13 @@ pub(crate) struct DiffJson {
     exact: bool,
 }
 
-/// What is compared.
-pub(crate) struct Compared {
-    queries: Queries,
-    pub(crate) profile: Option<String>,
-    pub(crate) with_profile: Option<String>,
-    pub(crate) with_collection: Option<String>,
-    pub(crate) limit: usize,
-    exact: bool,
-}
-
 impl DiffJson {
-    /// What these words mean.
-    pub(crate) fn into_asked(self) -> Answer<Compared> {
-        Ok(Compared {
-            queries: read(self.queries)?.0,
-            profile: self.profile,
-            with_profile: self.with_profile,
-            with_collection: self.with_collection,
-            limit: self.limit.unwrap_or(SearchRequest::default().limit),
-            exact: self.exact,
-        })
-    }
-}
-
-impl Compared {
-    /// The queries with the settings of a profile.
-    pub(crate) fn with(&self, profile: &Option<String>) -> Queries {
-        with(&self.queries, profile.as_ref(), self.limit, self.exact)
+    /// The diff, and the collection of its second side if it is another one.
+    pub(crate) fn into_diff(self) -> Answer<(Diff, Option<String>)> {
+        within("queries", self.queries.len(), MAX_REQUESTS)?;
+        let Self { queries, profile, with_profile, with_collection, limit, exact } = self;
+        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        Ok((Diff { queries, profile, with_profile, limit, exact }, with_collection))
     }
 }
 
@@ -156,7 +45,7 @@ impl Compared {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TuneJson {
-    queries: Vec<JudgedJson>,
+    queries: Vec<JudgedQuery>,
     metric: Option<String>,
     folds: Option<usize>,
     seed: Option<u64>,
@@ -188,12 +77,9 @@ impl TuneJson {
         }
         options.folds = self.folds.unwrap_or(options.folds);
         options.seed = self.seed.unwrap_or(options.seed);
-        let (queries, mut qrels) = read(self.queries)?;
-        let judged = |(id, request)| JudgedQuery {
-            judgments: qrels.remove(&id).unwrap_or_default(),
-            request,
-        };
-        let queries = queries.into_iter().map(judged).collect();
+        within("queries", self.queries.len(), MAX_REQUESTS)?;
+        check(&self.queries).map_err(lexivec::Error::from)?;
+        let queries = self.queries;
         Ok(Tuned { queries, options, save: self.save, save_anyway: self.save_anyway })
     }
 }
@@ -202,14 +88,18 @@ impl TuneJson {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AnswersJson {
-    cases: Vec<Answered>,
-    against: Option<Vec<Answered>>,
+    cases: Vec<RagCase>,
+    against: Option<Vec<RagCase>>,
     #[serde(default)]
     experiment_id: String,
     #[serde(default)]
     model_version: String,
     #[serde(default = "one")]
     seed: u64,
+}
+
+fn one() -> u64 {
+    DEFAULT_SEED
 }
 
 impl AnswersJson {
@@ -221,11 +111,11 @@ impl AnswersJson {
     }
 
     /// Evaluates them.
-    pub(crate) fn report(self) -> Answer<AnswerReport> {
+    pub(crate) fn report(self) -> Answer<RagReport> {
         let resampling = Resampling { seed: self.seed, ..Resampling::default() };
         let names = (self.experiment_id.as_str(), self.model_version.as_str());
-        let report = answer_report(names, self.cases, self.against, &resampling);
-        Ok(report.map_err(lexivec::Error::from)?)
+        let report = rag_report(names, self.cases, self.against, &resampling);
+        Ok(report?)
     }
 }
 

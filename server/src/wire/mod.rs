@@ -1,66 +1,22 @@
-//! JSON of requests and answers: what callers write, turned into what the engine means.
+//! JSON of the wire: envelopes of requests and answers. The JSON of a request itself is that of its type.
 
 pub(crate) mod judged;
 pub(crate) mod models;
 
 use lexivec::limits::DEFAULT_REACH;
-use lexivec::query::filter::Filter;
-use lexivec::query::gather::{DEFAULT_FACET_LIMIT, Facet, GroupBy};
-use lexivec::query::plan::StrategyKind;
-use lexivec::query::profile::Floor;
-use lexivec::query::request::{
-    AdapterChoice, Bm25, Fusion, Highlight, LegOptions, Mode, Params, SearchRequest, Syntax,
-};
-use lexivec::query::rerank::Rerank;
+use lexivec::query::facets::Facet;
+use lexivec::query::limits::DEFAULT_FACET_LIMIT;
+use lexivec::query::request::{Bm25, Params};
 use lexivec::schema::{TextField, TokenField, VectorField};
-use lexivec::{Metric, Options, RecallOptions, RecallQueries, SearchResponse};
+use lexivec::{
+    Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest, SearchResponse,
+};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Answer, Problem};
 use crate::limits::MAX_RECALL_QUERIES;
-
-/// Body of `POST /v1/collections/{c}/search`.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct SearchJson {
-    text: Option<String>,
-    #[serde(default)]
-    syntax: Syntax,
-    vector: Option<Vec<f32>>,
-    vector_field: Option<String>,
-    #[serde(default)]
-    adapter: AdapterChoice,
-    filter: Option<Value>,
-    #[serde(alias = "k", alias = "top_k")]
-    limit: Option<usize>,
-    #[serde(default)]
-    offset: usize,
-    mode: Option<Mode>,
-    #[serde(default)]
-    legs: LegsJson,
-    bm25: Option<Bm25>,
-    fusion: Option<Fusion>,
-    rerank: Option<Rerank>,
-    score_threshold: Option<f64>,
-    profile: Option<String>,
-    floor: Option<Floor>,
-    group_by: Option<GroupBy>,
-    #[serde(default)]
-    facets: Vec<Facet>,
-    #[serde(default)]
-    params: ParamsJson,
-    #[serde(default = "yes")]
-    with_payload: bool,
-    #[serde(default)]
-    with_text: bool,
-    highlight: Option<Highlight>,
-    #[serde(default)]
-    explain: bool,
-    cursor: Option<CursorJson>,
-    deadline_ms: Option<u64>,
-}
 
 /// The `cursor` of a search.
 #[derive(Deserialize)]
@@ -84,13 +40,27 @@ fn reach() -> usize {
     DEFAULT_REACH
 }
 
-/// What `POST /v1/collections/{c}/search` may be asked.
+/// The one member of a body of `POST /v1/collections/{c}/search` that is not part of the request.
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default, deserialize_with = "present")]
+    cursor: Option<Option<CursorJson>>,
+}
+
+/// Reads a member that is there, be it null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// The meaning of a body of `POST /v1/collections/{c}/search`.
 pub(crate) enum SearchBody {
-    /// Hits.
+    /// A search.
     Search(SearchRequest),
-    /// Hits, and a cursor for those after them, up to so many.
+    /// A search that opens a cursor, which reaches so many hits.
     Open(SearchRequest, usize),
-    /// The hits after those of an answer before.
+    /// The next page of a cursor.
     Next(NextJson),
 }
 
@@ -104,16 +74,26 @@ pub(crate) struct NextJson {
 }
 
 impl SearchBody {
-    /// Reads a body.
+    /// Reads a body: first its envelope, then the request in it.
     pub(crate) fn read(bytes: &[u8]) -> Answer<Self> {
-        let mut search: SearchJson = json(bytes)?;
-        Ok(match search.cursor.take() {
-            None => Self::Search(search.into_request()?),
-            Some(CursorJson::Open(open)) => Self::Open(search.into_request()?, open.reach),
-            // Read once more, as nothing else may be said.
-            Some(CursorJson::Next(cursor)) => Self::Next(NextJson { cursor, ..json(bytes)? }),
+        let request = || -> Answer<SearchRequest> {
+            let mut members: Map<String, Value> = json(bytes)?;
+            members.remove("cursor");
+            from_members(members)
+        };
+        Ok(match json::<Envelope>(bytes)?.cursor {
+            None => Self::Search(json(bytes)?),
+            Some(None) => Self::Search(request()?),
+            Some(Some(CursorJson::Open(open))) => Self::Open(request()?, open.reach),
+            Some(Some(CursorJson::Next(cursor))) => Self::Next(NextJson { cursor, ..json(bytes)? }),
         })
     }
+}
+
+/// Reads a request whose envelope was taken off.
+fn from_members(members: Map<String, Value>) -> Answer<SearchRequest> {
+    serde_json::from_value(Value::Object(members))
+        .map_err(|e| Problem::bad_request(format!("the body: {e}")))
 }
 
 /// An answer, and the token for the hits after it while there are more.
@@ -139,101 +119,20 @@ pub(crate) fn within(what: &str, count: usize, most: usize) -> Answer<()> {
     Ok(())
 }
 
-fn yes() -> bool {
-    true
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LegsJson {
-    #[serde(default)]
-    text: LegJson,
-    #[serde(default)]
-    vector: LegJson,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LegJson {
-    weight: Option<f64>,
-    candidates: Option<usize>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ParamsJson {
-    ef: Option<usize>,
-    target_recall: Option<f64>,
-    #[serde(default)]
-    exact: bool,
-    strategy: Option<StrategyKind>,
-    max_page_reads: Option<usize>,
-}
-
-impl SearchJson {
-    /// The request these words mean.
-    pub(crate) fn into_request(self) -> Answer<SearchRequest> {
-        if self.cursor.is_some() {
-            return Err(Problem::bad_request("cursor: only the route /search gives pages"));
-        }
-        let mut request = SearchRequest::default();
-        request.text = self.text;
-        request.syntax = self.syntax;
-        request.bm25 = self.bm25;
-        request.vector = self.vector;
-        request.vector_field = self.vector_field;
-        request.adapter = self.adapter;
-        request.filter = filter(self.filter.as_ref())?;
-        request.limit = self.limit.unwrap_or(request.limit);
-        request.offset = self.offset;
-        request.mode = self.mode.unwrap_or_default();
-        request.text_leg = leg(self.legs.text);
-        request.vector_leg = leg(self.legs.vector);
-        request.fusion = self.fusion.unwrap_or_default();
-        request.rerank = self.rerank;
-        request.score_threshold = self.score_threshold;
-        request.profile = self.profile;
-        request.floor = self.floor;
-        request.group_by = self.group_by;
-        request.facets = self.facets;
-        request.params = self.params.into_params();
-        request.with_payload = self.with_payload;
-        request.with_text = self.with_text;
-        request.highlight = self.highlight;
-        request.explain = self.explain;
-        request.deadline_ms = self.deadline_ms;
-        Ok(request)
-    }
-}
-
-impl ParamsJson {
-    fn into_params(self) -> Params {
-        let Self { ef, target_recall, exact, strategy, max_page_reads } = self;
-        Params { ef, target_recall, exact, strategy, max_page_reads }
-    }
-}
-
-fn filter(json: Option<&Value>) -> Answer<Filter> {
-    match json {
-        None => Ok(Filter::All),
-        Some(json) => Filter::from_json(json).map_err(|e| Problem::bad_request(e.to_string())),
-    }
-}
-
 /// Body of `POST /v1/collections/{c}/facet`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FacetJson {
     field: String,
-    filter: Option<Value>,
+    filter: Option<Filter>,
     limit: Option<usize>,
 }
 
 impl FacetJson {
-    /// The filter and the facet these words mean.
-    pub(crate) fn into_facet(self) -> Answer<(Filter, Facet)> {
+    /// The filter and the facet of the body.
+    pub(crate) fn into_facet(self) -> (Filter, Facet) {
         let limit = self.limit.unwrap_or(DEFAULT_FACET_LIMIT);
-        Ok((filter(self.filter.as_ref())?, Facet::new(self.field, limit)))
+        (self.filter.unwrap_or_default(), Facet::new(self.field, limit))
     }
 }
 
@@ -241,7 +140,7 @@ impl FacetJson {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BatchJson {
-    pub(crate) requests: Vec<SearchJson>,
+    pub(crate) requests: Vec<SearchRequest>,
 }
 
 /// Body of `POST /v1/collections/{c}/explain`: a search, and the id of a row to be told of.
@@ -258,9 +157,7 @@ impl ExplainJson {
             Some(Value::String(id)) => Some(id),
             Some(_) => return Err(Problem::bad_request("why_not: the id of a row is expected")),
         };
-        let search: SearchJson = serde_json::from_value(Value::Object(body))
-            .map_err(|e| Problem::bad_request(format!("the body: {e}")))?;
-        let mut request = search.into_request()?;
+        let mut request = from_members(body)?;
         request.explain = true;
         Ok(Self { request, why_not })
     }
@@ -274,8 +171,8 @@ pub(crate) struct RecallJson {
     #[serde(alias = "limit")]
     k: Option<usize>,
     #[serde(default)]
-    params: ParamsJson,
-    filter: Option<Value>,
+    params: Params,
+    filter: Option<Filter>,
     /// Vectors asked; rows of the collection without them.
     queries: Option<Vec<Vec<f32>>>,
     /// Rows that ask.
@@ -289,8 +186,8 @@ impl RecallJson {
         let mut options = RecallOptions::default();
         options.field = self.field;
         options.k = self.k.unwrap_or(options.k);
-        options.params = self.params.into_params();
-        options.filter = filter(self.filter.as_ref())?;
+        options.params = self.params;
+        options.filter = self.filter.unwrap_or_default();
         options.seed = self.seed.unwrap_or(options.seed);
         options.queries = match (self.queries, self.samples) {
             (Some(_), Some(_)) => {
@@ -307,11 +204,6 @@ impl RecallJson {
         within("queries", count, MAX_RECALL_QUERIES)?;
         Ok(options)
     }
-}
-
-fn leg(json: LegJson) -> LegOptions {
-    let default = LegOptions::default();
-    LegOptions { weight: json.weight.unwrap_or(default.weight), candidates: json.candidates }
 }
 
 /// Body of `PUT /v1/collections/{c}`.

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use lexivec::query::request::MAX_QUERY_BYTES;
+use lexivec::query::limits::MAX_QUERY_BYTES;
 use lexivec::schema::{Analyzer, Language, TextField};
 use lexivec::{Collection, Document, Error, Options, SearchRequest};
 

@@ -209,7 +209,7 @@ fn failed(error: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lexivec_query::random::SplitMix;
+    use lexivec_eval::random::SplitMix;
 
     #[test]
     fn layers_are_near_to_plain_products() {

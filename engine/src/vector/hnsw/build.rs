@@ -18,7 +18,7 @@ use crate::schema::Metric;
 use crate::vector::distance::prefetch;
 use crate::vector::quantize::{BuildCodes, PairQuery};
 use crate::vector::{ScoredRow, VectorRows};
-use lexivec_query::random::SplitMix;
+use lexivec_eval::random::SplitMix;
 
 /// A batch is at most this share of the rows already in the graph (1/32): its rows do not see each
 /// other while they search, and at 3 % of the graph the loss of recall is within noise.

@@ -7,7 +7,7 @@
 //! search", 2012). A search computes its contrast after a narrow walk and reads its width from the
 //! curve.
 
-use lexivec_query::request::MAX_EF;
+use lexivec_query::limits::MAX_EF;
 use lexivec_storage::codec::{Decoder, Encoder};
 use rayon::prelude::*;
 
@@ -17,7 +17,7 @@ use super::search::{Widen, search};
 use crate::error::{Result, corrupt};
 use crate::vector::store::Query;
 use crate::vector::{Codes, VectorStore, scan_many};
-use lexivec_query::random::SplitMix;
+use lexivec_eval::random::SplitMix;
 
 /// Widths measured. A search with a target recall begins with the first.
 const LADDER: [u32; 13] = [12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768];

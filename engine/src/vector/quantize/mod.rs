@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::schema::VectorField;
     use crate::vector::distance::{inverse_norm, similarity};
-    use lexivec_query::random::SplitMix;
+    use lexivec_eval::random::SplitMix;
 
     pub(super) const DIM: usize = 100;
     pub(super) const ROWS: u32 = 300;

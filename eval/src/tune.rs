@@ -1,15 +1,16 @@
 //! Choosing settings by judgments: which are tried, and what the choice is worth on queries that had
 //! no part in it.
 
+use lexivec_query::limits::{DEFAULT_RRF_K, MAX_RERANK_BUDGET_MS};
+use lexivec_query::profile::Profile;
+use lexivec_query::request::{Bm25, Fusion, Leg, Mode, Normalize};
+use lexivec_query::rerank::Rerank;
 use serde::Serialize;
 
-use super::compare::{PairedTest, Resampling, paired_test};
-use super::statistics::mean;
-use crate::error::{Error, Result};
-use crate::profile::Profile;
+use crate::compare::{PairedTest, Resampling, paired_test};
 use crate::random::SplitMix;
-use crate::request::{Bm25, DEFAULT_RRF_K, Fusion, Leg, Mode, Normalize};
-use crate::rerank::{MAX_RERANK_BUDGET_MS, Rerank};
+use crate::statistics::mean;
+use lexivec_query::{Error, Result};
 
 /// Parts the queries are split into where no number is named.
 pub const DEFAULT_FOLDS: usize = 5;
@@ -23,8 +24,8 @@ const B: [f64; 3] = [0.4, 0.75, 1.0];
 const CANDIDATES: [Option<usize>; 3] = [None, Some(50), Some(200)];
 /// The most hits a leg brings in any setting.
 pub const MAX_TRIED_CANDIDATES: usize = 200;
-/// Weights of text and vector leg that are tried.
-const WEIGHTS: [(f64, f64); 3] = [(1.0, 1.0), (2.0, 1.0), (1.0, 2.0)];
+/// Weight of one leg that is tried, the others having 1.
+const HEAVY: f64 = 2.0;
 const RRF_K: [f64; 3] = [DEFAULT_RRF_K, 10.0, 120.0];
 /// Candidates of rerankers that are tried, on the default's list: each costs a rerank of every query.
 const RERANK_DEPTHS: [usize; 3] = [20, 50, 100];
@@ -48,20 +49,21 @@ pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
     }
     let with = |rerank| Profile { rerank: Some(rerank), ..Profile::default() };
     settings.extend(reranks.into_iter().map(with));
-    let [Leg::Text, Leg::Vector] = legs else {
+    if legs.len() < 2 {
         if legs.contains(&Leg::Text) {
             let with = |bm25| Profile { bm25, ..Profile::default() };
             settings.extend(constants().skip(1).map(with));
         }
         return settings;
-    };
-    settings.push(Profile { mode: Some(Mode::Vector), ..Profile::default() });
+    }
+    let alone = |leg: Leg| Profile { mode: Some(Mode::from(leg)), ..Profile::default() };
+    settings.extend(legs.iter().filter(|leg| **leg != Leg::Text).map(|leg| alone(*leg)));
     for bm25 in constants() {
-        settings.push(Profile { mode: Some(Mode::Text), bm25, ..Profile::default() });
+        settings.push(Profile { bm25, ..alone(Leg::Text) });
         for candidates in CANDIDATES {
             let mut base = Profile { bm25, ..Profile::default() };
-            (base.text.candidates, base.vector.candidates) = (candidates, candidates);
-            settings.extend(fusions(&base));
+            base.legs.iter_mut().for_each(|(_, leg)| leg.candidates = candidates);
+            settings.extend(fusions(legs, &base));
         }
     }
     // The default is among them again.
@@ -70,20 +72,23 @@ pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
     settings
 }
 
-fn fusions(base: &Profile) -> Vec<Profile> {
-    let with = |fusion, (text, vector): (f64, f64)| {
+/// The fusions that are tried: each with equal weights, and with each leg heavier in turn where weights count.
+fn fusions(legs: &[Leg], base: &Profile) -> Vec<Profile> {
+    let with = |fusion, heavy: Option<Leg>| {
         let mut profile = base.clone();
         profile.fusion = Some(fusion).filter(|f| *f != Fusion::default());
-        profile.text.weight = Some(text).filter(|w| *w != 1.0);
-        profile.vector.weight = Some(vector).filter(|w| *w != 1.0);
+        if let Some(leg) = heavy {
+            profile.legs[leg].weight = Some(HEAVY);
+        }
         profile
     };
     let weighed = RRF_K.map(|k| Fusion::Rrf { k }).into_iter().chain([Fusion::Dbsf]);
+    let heavy = || std::iter::once(None).chain(legs.iter().copied().map(Some));
     let mut all: Vec<Profile> =
-        weighed.flat_map(|fusion| WEIGHTS.map(|weights| with(fusion, weights))).collect();
+        weighed.flat_map(|fusion| heavy().map(move |leg| with(fusion, leg))).collect();
     for normalize in [Normalize::MinMax, Normalize::ZScore] {
         let weighted = ALPHAS.map(|alpha| Fusion::Weighted { alpha, normalize });
-        all.extend(weighted.map(|fusion| with(fusion, (1.0, 1.0))));
+        all.extend(weighted.map(|fusion| with(fusion, None)));
     }
     all
 }
@@ -247,7 +252,7 @@ mod tests {
             assert_eq!(settings[0], Profile::default());
             for (i, setting) in settings.iter().enumerate() {
                 setting.check().expect("within the limits");
-                assert!(setting.text.candidates.unwrap_or(0) <= MAX_TRIED_CANDIDATES);
+                assert!(setting.legs[Leg::Text].candidates.unwrap_or(0) <= MAX_TRIED_CANDIDATES);
                 assert!(!settings[..i].contains(setting), "{setting:?} is there twice");
             }
         }

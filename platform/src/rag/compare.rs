@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{AggregatedMetrics, EvaluationResult};
 use crate::error::{Error, Result};
-use crate::evaluate::compare::{PairedTest, Resampling, paired_test, pairs};
+use lexivec_eval::compare::{PairedTest, Resampling, paired_test, pairs};
 
 /// A difference in quality below this names no winner.
 pub const NO_CLEAR_WINNER_BELOW: f64 = 0.05;
@@ -174,7 +174,7 @@ fn by_id<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::answer::{Metrics, TestCase};
+    use crate::rag::{Metrics, TestCase};
 
     /// Results of cases "0", "1", ... with the same score in each metric.
     fn results(scores: &[(f64, f64)]) -> Vec<EvaluationResult> {

@@ -26,10 +26,9 @@ pub fn percentile(values: &[f64], percent: f64) -> f64 {
 }
 
 /// [`percentile`] of values that are in ascending order.
-pub(crate) fn percentile_of_sorted(sorted: &[f64], percent: f64) -> f64 {
+pub fn percentile_of_sorted(sorted: &[f64], percent: f64) -> f64 {
     let Some(&last) = sorted.last() else { return 0.0 };
-    // Counted from 1, as by numba, whose percentiles the platform's figures are: another start
-    // rounds the place otherwise.
+    // Ranks are counted from 1, as their authors do and as numba does: another start rounds them otherwise.
     let rank = 1.0 + (sorted.len() - 1) as f64 * (percent.clamp(0.0, 100.0) / 100.0);
     let above = rank.fract();
     let below = rank as usize;

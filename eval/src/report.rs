@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::compare::{PairedTest, Resampling, mean_interval, paired_test, pairs};
-use super::interval::Interval;
-use super::ranking::{Scores, Summary, evaluate};
-use super::trec::{Qrels, Run};
-use crate::error::Result;
+use crate::compare::{PairedTest, Resampling, mean_interval, paired_test, pairs};
+use crate::interval::Interval;
+use crate::ranking::{Scores, Summary, evaluate};
+use crate::trec::{Qrels, Run};
+use lexivec_query::Result;
 
 /// Figures by the name of their metric.
 pub type ByMetric<T> = BTreeMap<&'static str, T>;

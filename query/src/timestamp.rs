@@ -5,13 +5,13 @@ const FRACTION_DIGITS: usize = 9;
 
 /// A moment, in the proleptic Gregorian calendar, to the nanosecond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant {
+pub struct Timestamp {
     /// Since the beginning of 1970 in UTC.
     seconds: i64,
     nanos: u32,
 }
 
-impl Instant {
+impl Timestamp {
     /// Reads `2020-01-31T12:30:00.5+01:00` (RFC 3339) and the same with a space for the `T`, without
     /// seconds, without the offset (it is UTC then), or only the date (its first moment in UTC).
     /// Anything else is no moment: `None`. A 60th second is the first of the next minute.
@@ -135,7 +135,7 @@ mod tests {
             ("0000-01-01", -62_167_219_200, 0),
             ("9999-12-31T23:59:59.9999999999Z", 253_402_300_799, 999_999_999),
         ] {
-            assert_eq!(Instant::parse(text), Some(Instant { seconds, nanos }), "{text}");
+            assert_eq!(Timestamp::parse(text), Some(Timestamp { seconds, nanos }), "{text}");
         }
     }
 
@@ -166,7 +166,7 @@ mod tests {
             "éé-01-01",
             "2020-01-0é",
         ] {
-            assert_eq!(Instant::parse(text), None, "{text:?}");
+            assert_eq!(Timestamp::parse(text), None, "{text:?}");
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
 
         #[test]
         fn any_string_is_read_or_not(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}.{0,12}|.{0,30}") {
-            let _ = Instant::parse(&text);
+            let _ = Timestamp::parse(&text);
         }
     }
 }

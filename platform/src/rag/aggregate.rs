@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{EvaluationResult, quality};
 use crate::error::{Error, Result};
-use crate::evaluate::statistics::{mean, median, pass_rate, percentile, population_std};
+use lexivec_eval::statistics::{mean, median, pass_rate, percentile, population_std};
 
 /// The score from which on a case passes.
 pub const PASS_THRESHOLD: f64 = 0.7;
@@ -92,7 +92,7 @@ impl AggregatedMetrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::answer::Metrics;
+    use crate::rag::Metrics;
 
     fn result(scores: [f64; 4], latency_ms: f64) -> EvaluationResult {
         let [faithfulness, answer_relevancy, context_precision, context_recall] = scores;

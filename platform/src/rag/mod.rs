@@ -22,7 +22,7 @@ pub use embedding::rank_by_cosine;
 pub use overlap::{
     answer_relevancy, context_precision, context_recall, faithfulness, jaccard, similarity,
 };
-pub use report::{Against, AnswerReport, Answered, answer_report};
+pub use report::{Against, RagCase, RagReport, rag_report};
 
 use crate::error::Result;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::error::{Error, Result};
+use lexivec_query::{Error, Result};
 
 /// Judgments: query, document, grade.
 pub type Qrels = BTreeMap<String, BTreeMap<String, i64>>;

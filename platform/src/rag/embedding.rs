@@ -1,7 +1,7 @@
 //! Documents in the order of their embeddings' similarity to a query's.
 
 use crate::error::{Error, Result};
-use crate::topk::descending;
+use lexivec_query::topk::descending;
 
 /// Places and cosines of the documents, the most similar first and ties by place. A zero vector has
 /// a cosine of 0 to every other.

@@ -5,10 +5,10 @@ use std::fmt::Debug;
 
 use serde::{Deserialize, Serialize};
 
-use super::interval::Interval;
-use super::statistics::{mean, percentile_of_sorted};
-use crate::error::{Error, Result};
+use crate::interval::Interval;
 use crate::random::SplitMix;
+use crate::statistics::{mean, percentile_of_sorted};
+use lexivec_query::{Error, Result};
 
 /// Resamples and random signs at the most: a million of a thousand pairs is a few seconds.
 pub const MAX_RESAMPLES: usize = 1_000_000;

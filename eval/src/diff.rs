@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::compare::pairs;
-use super::trec::Run;
-use crate::error::{Error, Result};
+use crate::compare::pairs;
+use crate::trec::Run;
+use lexivec_query::{Error, Result};
 
 /// Persistence of the reader that rank-biased overlap imagines: nine in ten go on to the next hit, so
 /// that the first ten weigh 86 %. The value of its authors.

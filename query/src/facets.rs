@@ -1,4 +1,4 @@
-//! Hits gathered by the values of a payload field, and counts of those values.
+//! Facets and groups: counts of the values of a payload field, and hits grouped by them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -7,18 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::error::{Error, Result, within};
-use crate::parse::MAX_PATH_BYTES;
-use crate::request::MAX_WINDOW;
+use crate::limits::{
+    DEFAULT_FACET_LIMIT, DEFAULT_GROUP_SIZE, MAX_FACET_LIMIT, MAX_PATH_BYTES, MAX_WINDOW,
+};
 use crate::value::{compare, scalars_at};
-
-/// Hits of a group where the caller names no number.
-pub const DEFAULT_GROUP_SIZE: usize = 3;
-/// Facets of one request: each is a pass over a payload field.
-pub const MAX_FACETS: usize = 32;
-/// Values of a facet where the caller names no number.
-pub const DEFAULT_FACET_LIMIT: usize = 10;
-/// Values of a facet at the most; who wants all of a field's values reads the rows.
-pub const MAX_FACET_LIMIT: usize = 10_000;
 
 /// Gathers hits by the values at a payload path. A row with several values there is in the group of each;
 /// a row without any is in none.
@@ -31,7 +23,7 @@ pub struct GroupBy {
     #[serde(default = "group_size")]
     pub size: usize,
     /// Groups wanted; the request's limit if not set.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
 }
 
@@ -100,15 +92,15 @@ fn check_path(at: &str, path: &str) -> Result<()> {
 /// A scalar of a payload as a key. Values that a filter takes for equal are one key, shown as an integer
 /// where it is whole: 1 and 1.0 are the key 1, "1" is another. Keys are ordered: false, true, numbers,
 /// strings by their bytes.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Key(Value);
 
 impl Key {
     /// The key of a scalar.
     pub fn of(value: &Value) -> Self {
-        let whole = value.as_number().filter(|n| n.is_f64()).and_then(whole);
-        Self(whole.map_or_else(|| value.clone(), Value::Number))
+        let integer = value.as_number().filter(|n| n.is_f64()).and_then(integer_of);
+        Self(integer.map_or_else(|| value.clone(), Value::Number))
     }
 
     /// The keys at a dotted path, each once, in their order.
@@ -134,7 +126,7 @@ impl Key {
 }
 
 /// The integer that a float is, if it is one of 64 bits.
-fn whole(float: &Number) -> Option<Number> {
+fn integer_of(float: &Number) -> Option<Number> {
     // The first floats beyond i64 and u64.
     const I64_END: f64 = 9_223_372_036_854_775_808.0;
     const U64_END: f64 = 18_446_744_073_709_551_616.0;
@@ -169,7 +161,7 @@ impl PartialEq for Key {
 impl Eq for Key {}
 
 /// The values of a field, with the rows that have each.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FacetCounts {
     /// Dotted path.
     pub field: String,
@@ -180,7 +172,7 @@ pub struct FacetCounts {
 }
 
 /// One value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FacetValue {
     /// The value.
     pub value: Key,
@@ -213,7 +205,7 @@ impl Tally {
 }
 
 /// Groups as they are filled from a list of rows, best first.
-pub struct Groups<T> {
+pub struct GroupBuilder<T> {
     limit: usize,
     size: usize,
     places: BTreeMap<Key, usize>,
@@ -221,7 +213,7 @@ pub struct Groups<T> {
     open: usize,
 }
 
-impl<T: Clone> Groups<T> {
+impl<T: Clone> GroupBuilder<T> {
     /// So many groups of so many rows.
     pub fn new(limit: usize, size: usize) -> Self {
         Self { limit, size, places: BTreeMap::new(), groups: Vec::new(), open: limit }
@@ -307,7 +299,7 @@ mod tests {
             size in 1usize..4,
         ) {
             let key_lists: Vec<_> = rows.iter().map(|r| Key::all_at(&json!({"a": r}), "a")).collect();
-            let mut groups = Groups::new(limit, size);
+            let mut groups = GroupBuilder::new(limit, size);
             let mut full_at = None;
             for (row, keys) in key_lists.iter().enumerate() {
                 if groups.are_full() && full_at.is_none() {

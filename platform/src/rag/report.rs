@@ -1,16 +1,16 @@
-//! Answered cases as a file or a request holds them, and what is told of them.
+//! RagCase cases as a file or a request holds them, and what is told of them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Comparison, Response, Significance, Suite, TestCase, compare, significance, test_id};
 use crate::error::{Error, Result};
-use crate::evaluate::compare::Resampling;
+use lexivec_eval::compare::Resampling;
 
 /// A case and what the system gave for it. A misspelt key is refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Answered {
+pub struct RagCase {
     /// As of [`TestCase`]; the digest of the question if not given.
     pub test_id: Option<String>,
     /// What was asked.
@@ -32,7 +32,7 @@ pub struct Answered {
     pub latency_ms: f64,
 }
 
-impl Answered {
+impl RagCase {
     fn into_parts(self) -> (TestCase, Response) {
         let Self { question, ground_truth, contexts, metadata, .. } = self;
         let test_id = self.test_id.unwrap_or_else(|| test_id(&question));
@@ -47,7 +47,7 @@ impl Answered {
 
 /// A suite, beside another one that answered the same cases if there is one.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct AnswerReport {
+pub struct RagReport {
     /// The figures of the suite, and those of each case.
     #[serde(flatten)]
     pub suite: Suite,
@@ -69,14 +69,14 @@ pub struct Against {
 ///
 /// # Errors
 /// Those of [`Suite::evaluate`] and of [`significance`].
-pub fn answer_report(
+pub fn rag_report(
     (experiment_id, model_version): (&str, &str),
-    answered: Vec<Answered>,
-    baseline: Option<Vec<Answered>>,
+    answered: Vec<RagCase>,
+    baseline: Option<Vec<RagCase>>,
     resampling: &Resampling,
-) -> Result<AnswerReport> {
-    let evaluate = |answered: Vec<Answered>| {
-        let parts = answered.into_iter().map(Answered::into_parts);
+) -> Result<RagReport> {
+    let evaluate = |answered: Vec<RagCase>| {
+        let parts = answered.into_iter().map(RagCase::into_parts);
         Suite::evaluate(experiment_id, model_version, parts)
     };
     let suite = evaluate(answered)?;
@@ -91,14 +91,14 @@ pub fn answer_report(
             Some(Against { comparison, significance: significance(a, b, resampling)? })
         }
     };
-    Ok(AnswerReport { suite, against })
+    Ok(RagReport { suite, against })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answered(answers: &[&str], latency_ms: f64) -> Vec<Answered> {
+    fn answered(answers: &[&str], latency_ms: f64) -> Vec<RagCase> {
         let case = |(i, answer): (usize, &&str)| {
             let json = serde_json::json!({
                 "question": format!("what is {i}"), "ground_truth": "a wing",
@@ -114,9 +114,9 @@ mod tests {
     fn a_baseline_is_compared_case_by_case() {
         let good = answered(&["a wing"; 6], 2.0);
         let poor = answered(&["an unrelated thing"; 6], 4.0);
-        let told = |cases: &[Answered], base: Option<&[Answered]>| {
+        let told = |cases: &[RagCase], base: Option<&[RagCase]>| {
             let base = base.map(<[_]>::to_vec);
-            answer_report(("b", "m"), cases.to_vec(), base, &Resampling::default())
+            rag_report(("b", "m"), cases.to_vec(), base, &Resampling::default())
         };
         assert_eq!(told(&good, None).expect("told").against, None);
         let report = told(&good, Some(&poor)).expect("told");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::trec::{Qrels, Run};
+use crate::trec::{Qrels, Run};
 
 /// Grades of one query's documents; above 0 is relevant.
 pub type Judgments = BTreeMap<String, i64>;

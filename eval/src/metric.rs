@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::ranking::{
+use crate::ranking::{
     Judgments, average_precision, hit_rate_at, ndcg_at, precision_at, recall_at, reciprocal_rank,
 };
-use crate::error::{Error, Result};
+use lexivec_query::{Error, Result};
 
 /// Places of a ranking that a metric looks at, at the most.
 pub const MAX_METRIC_DEPTH: usize = 1_000;

@@ -1,0 +1,95 @@
+//! Every limit and default of a request, a filter and a plan, named once, with its unit and its reason.
+
+/// Most hits of one answer, and the last rank a page may reach. Each leg brings at least as many.
+pub const MAX_WINDOW: usize = 10_000;
+/// Hits of an answer if the request names no limit.
+pub const DEFAULT_LIMIT: usize = 10;
+/// Hits each leg brings to a fusion if the request names no number. On the judged collections we
+/// measure with, 100 a leg loses nothing of nDCG@10 against 1,000.
+pub const DEFAULT_CANDIDATES: usize = 100;
+/// Longest query text, in bytes.
+pub const MAX_QUERY_BYTES: usize = 4 << 10;
+/// Longest time a search may be given, in milliseconds: a caller with more patience sets no deadline.
+pub const MAX_DEADLINE_MS: u64 = 600_000;
+
+/// The rank constant of reciprocal rank fusion: Cormack, Clarke and Buettcher, "Reciprocal rank
+/// fusion outperforms Condorcet and individual rank learning methods", 2009.
+pub const DEFAULT_RRF_K: f64 = 60.0;
+/// Frequency saturation of BM25 if none is named; Lucene's default.
+pub const DEFAULT_K1: f64 = 1.2;
+/// Length normalisation of BM25 if none is named; Lucene's default.
+pub const DEFAULT_B: f64 = 0.75;
+/// The highest k1: far below it a score is a plain count already.
+pub const MAX_K1: f64 = 1_000.0;
+
+/// Characters of a passage if the request names no number.
+pub const DEFAULT_PASSAGE_CHARS: usize = 160;
+/// Most characters of a passage; a caller that needs more of a text asks for all of it.
+pub const MAX_PASSAGE_CHARS: usize = 10_000;
+
+/// Candidates a reranker sees if the request names no number: the number each leg brings to a fusion.
+pub const DEFAULT_RERANK_DEPTH: usize = 100;
+/// Most candidates a reranker may see: MMR compares each with each, half a million comparisons.
+pub const MAX_RERANK_DEPTH: usize = 1_000;
+/// Time a reranker has if the request names none, in milliseconds.
+pub const DEFAULT_RERANK_BUDGET_MS: u64 = 1_000;
+/// Longest time a reranker may be given, in milliseconds: a search must end while its caller waits.
+pub const MAX_RERANK_BUDGET_MS: u64 = 60_000;
+/// Share of relevance in MMR if the request names none: as much of it as of novelty.
+pub const DEFAULT_LAMBDA: f64 = 0.5;
+/// Most token vectors of a query for late interaction: each is compared with every one of a candidate,
+/// and ColBERT itself has 32.
+pub const MAX_QUERY_TOKENS: usize = 256;
+
+/// Hits of a group if the request names no number.
+pub const DEFAULT_GROUP_SIZE: usize = 3;
+/// Most facets of one request: each is a pass over a payload field.
+pub const MAX_FACETS: usize = 32;
+/// Values of a facet if the request names no number.
+pub const DEFAULT_FACET_LIMIT: usize = 10;
+/// Most values of a facet; a caller that needs all values of a field reads the rows.
+pub const MAX_FACET_LIMIT: usize = 10_000;
+
+/// Most clauses of a filter; each costs an evaluation.
+pub const MAX_FILTER_NODES: usize = 1_024;
+/// Deepest nesting of a filter; the parser and the evaluators recurse.
+pub const MAX_FILTER_DEPTH: usize = 32;
+/// Deepest nesting of a parsed filter. The notations nest a path's operators one level below the path.
+pub(crate) const MAX_TREE_DEPTH: usize = MAX_FILTER_DEPTH + 2;
+/// Longest payload path, in bytes: the longest that payload columns are kept under.
+pub const MAX_PATH_BYTES: usize = 1_024;
+/// Most values of all `$in`, and most ids, of a filter.
+pub const MAX_IN_VALUES: usize = 10_000;
+/// Longest filter as text, in bytes: [`MAX_IN_VALUES`] values of a hundred bytes each.
+pub const MAX_FILTER_BYTES: usize = 1 << 20;
+
+/// Deepest nesting of a query string; its parser and its evaluation recurse.
+pub const MAX_QUERY_DEPTH: usize = 16;
+/// Most clauses of a query string; each reads one list of postings.
+pub const MAX_QUERY_CLAUSES: usize = 256;
+/// Most words of a phrase; the positions of each are read in every row that has them all.
+pub const MAX_PHRASE_WORDS: usize = 64;
+/// Most positions that the words of a phrase may stand apart, summed over the phrase.
+pub const MAX_SLOP: u32 = 100;
+/// Most edits of a fuzzy word: with three, most words of a dictionary are alike.
+pub const MAX_EDITS: u8 = 2;
+/// Fewest characters of a prefix: a shorter one stands for much of the dictionary.
+pub const MIN_PREFIX_CHARS: usize = 2;
+/// The highest boost; higher ones drown all other clauses in the last bits of a sum.
+pub const MAX_BOOST: f64 = 1_000.0;
+
+/// Widest beam of a graph walk; a wider one costs more than the exact scan of most segments.
+pub const MAX_EF: usize = 4_096;
+/// Beam of a graph walk if the request names none. On 100,000 sentence vectors of 384 components it
+/// gives a recall@10 of 0.99 or more; see benches/RESULTS.md.
+pub const DEFAULT_EF: usize = 256;
+/// Widest beam of a walk under a filter: the beam is kept in order, and far wider ones cost more than
+/// all rows of most segments.
+pub const MAX_FILTERED_EF: usize = 4 * MAX_EF;
+/// Estimated microseconds up to which an exact scan is always chosen: it misses no row.
+pub const EXACT_MICROS: f64 = 25.0;
+/// Fewest rows compared by their vectors, in addition to those wanted, before a search decides whether
+/// more can matter: their number suffices to estimate the error of codes.
+pub const LEAST_RESCORED: usize = 32;
+/// Bytes of a page, the smallest unit that is read from a disk.
+pub const PAGE_BYTES: usize = 4_096;
