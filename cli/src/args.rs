@@ -609,6 +609,7 @@ pub(crate) enum AdapterVerb {
         /// Directory of the collection.
         dir: PathBuf,
         /// Its version, or `none`.
+        #[arg(id = "adapter", value_name = "VERSION")]
         version: String,
     },
     /// Delete an adapter.
@@ -616,6 +617,7 @@ pub(crate) enum AdapterVerb {
         /// Directory of the collection.
         dir: PathBuf,
         /// Its version.
+        #[arg(id = "adapter", value_name = "VERSION")]
         version: u32,
     },
 }

@@ -7,17 +7,17 @@
 //! ```
 //! use lexivec::{Collection, Document, Metric, Options, SearchRequest};
 //!
-//! # fn main() -> lexivec::Result<()> {
-//! let collection = Collection::in_memory(Options::new().vector(2, Metric::Cosine))?;
-//! collection.upsert(vec![
-//!     Document::new("a").text("a wing in a slipstream").vector(vec![1.0, 0.0]),
-//!     Document::new("b").text("heat in a boundary layer").vector(vec![0.0, 1.0]),
-//! ])?;
-//! let answer = collection.search(&SearchRequest::hybrid("slipstream", vec![0.9, 0.1]).limit(1))?;
-//! assert_eq!(answer.hits[0].id, "a");
-//! assert!(answer.hits[0].ledger.adds_up());
-//! # Ok(())
-//! # }
+//! fn main() -> lexivec::Result<()> {
+//!     let papers = Collection::in_memory(Options::new().vector(2, Metric::Cosine))?;
+//!     papers.upsert(vec![
+//!         Document::new("a").text("a wing in a slipstream").vector([1.0, 0.0]),
+//!         Document::new("b").text("heat in a boundary layer").vector([0.0, 1.0]),
+//!     ])?;
+//!     let answer = papers.search(&SearchRequest::hybrid("slipstream", [0.9, 0.1]).limit(1))?;
+//!     assert_eq!(answer.hits[0].id, "a");
+//!     assert!(answer.hits[0].ledger.adds_up());
+//!     Ok(())
+//! }
 //! ```
 
 #[cfg(target_endian = "big")]
@@ -30,6 +30,8 @@ mod deadline;
 mod document;
 mod error;
 mod execute;
+#[cfg(doctest)]
+mod guide;
 pub mod limits;
 pub mod model;
 mod options;

@@ -1,6 +1,6 @@
 //! The filter tree: a predicate over rows.
 //!
-#![doc = include_str!("../../FILTERS.md")]
+#![doc = include_str!("../../docs/filters.md")]
 
 use std::cmp::Ordering;
 use std::ops::Bound;

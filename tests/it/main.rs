@@ -10,6 +10,7 @@ mod corruption;
 mod cursor;
 mod database;
 mod deadline;
+mod docs;
 mod embedder;
 mod endpoint;
 mod equivalence;
