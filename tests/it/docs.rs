@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 use page::{Block, Page};
 use session::Session;
 
+/// Columns of a line of prose.
+const WIDTH: usize = 120;
+
 /// Root of the repository.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -46,7 +49,8 @@ fn run(page: &mut Page) -> Vec<String> {
         for command in commands {
             let at = format!("{}:{}: {}", page.name, command.line, command.text);
             match session.run(&command.text) {
-                Err(failure) => faults.push(format!("{at}\n{failure}; a failure is shown with || echo \"exit $?\"")),
+                Err(failure) => faults
+                    .push(format!("{at}\n{failure}; a failure is shown with || echo \"exit $?\"")),
                 Ok(found) => {
                     if let Some(fault) = compare::difference(&command.output, &found) {
                         faults.push(format!("{at}\n{fault}"));
@@ -82,19 +86,24 @@ fn a_wrong_output_is_noticed() {
     for right in ["one\ntwo 12\n", "one\ntwo [..]\n", "...\ntwo 12\n", "one\n...\n", "...\n"] {
         assert_eq!(said(right), 0, "{right:?}");
     }
-    for wrong in ["", "one\n", "one\ntwo 13\n", "one\ntwo\n", "two 12\none\n", "one\ntwo 12\n...\nx\n"] {
+    for wrong in
+        ["", "one\n", "one\ntwo 13\n", "one\ntwo\n", "two 12\none\n", "one\ntwo 12\n...\nx\n"]
+    {
         assert_eq!(said(wrong), 1, "{wrong:?}");
     }
     let json = |output: &str| {
         let text = format!("```console\n$ echo '{{\"a\": [1, 2], \"b\": 0.5}}'\n{output}\n```\n");
         run(&mut Page::of("page", &text)).len()
     };
-    for right in
-        ["{\n  \"b\": 0.5,\n  \"a\": [1, 2]\n}", r#"{"a": "[..]", "b": 0.5}"#, r#"{"a": [1, "..."], "...": "..."}"#]
-    {
+    for right in [
+        "{\n  \"b\": 0.5,\n  \"a\": [1, 2]\n}",
+        r#"{"a": "[..]", "b": 0.5}"#,
+        r#"{"a": [1, "..."], "...": "..."}"#,
+    ] {
         assert_eq!(json(right), 0, "{right}");
     }
-    for wrong in [r#"{"a": [1, 2]}"#, r#"{"a": [1], "b": 0.5}"#, r#"{"a": [1, 2], "b": 0.6}"#, "[]"] {
+    for wrong in [r#"{"a": [1, 2]}"#, r#"{"a": [1], "b": 0.5}"#, r#"{"a": [1, 2], "b": 0.6}"#, "[]"]
+    {
         assert_eq!(json(wrong), 1, "{wrong}");
     }
     let failing = "```console\n$ lexivec get nowhere a\n...\n```\n";
@@ -115,6 +124,10 @@ fn every_block_of_a_page_is_run_or_says_why_not() {
     for path in pages() {
         let page = Page::read(&path);
         for block in &page.blocks {
+            if let Block::Prose(lines) = block {
+                let long = lines.iter().find(|l| l.chars().count() > WIDTH && !l.starts_with('|'));
+                assert!(long.is_none(), "{}: over {WIDTH} columns: {long:?}", page.name);
+            }
             let Block::Other { line, info, lines } = block else { continue };
             let at = format!("{}:{line}", page.name);
             match info.split_once(' ').unwrap_or((info, "")) {
@@ -130,7 +143,8 @@ fn every_block_of_a_page_is_run_or_says_why_not() {
                 }
                 ("toml", "") => {}
                 ("text", "") => {
-                    let command = lines.iter().find(|l| l.starts_with("$ ") || l.starts_with("lexivec "));
+                    let command =
+                        lines.iter().find(|l| l.starts_with("$ ") || l.starts_with("lexivec "));
                     assert!(command.is_none(), "{at}: {command:?} belongs in a console block");
                 }
                 _ => panic!("{at}: a block is console, json, rust, text or toml; this is {info:?}"),
@@ -149,7 +163,8 @@ fn pages_are_linked_and_their_links_lead_somewhere() {
     let more = ["ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "GLOSSARY.md"];
     for path in pages().into_iter().chain(more.map(|name| root().join(name))) {
         let text = std::fs::read_to_string(&path).expect("a page");
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(l, _)| l) {
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(l, _)| l)
+        {
             let file = link.split('#').next().unwrap_or_default();
             if file.is_empty() || link.starts_with("http") {
                 continue;
@@ -199,7 +214,8 @@ fn the_rust_of_every_page_is_a_doctest() {
 fn every_dependency_of_the_product_has_its_reason() {
     let mut used: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let workspace = std::fs::read_to_string(root().join("Cargo.toml")).expect("the workspace");
-    let members = workspace.lines().find_map(|line| line.strip_prefix("members = [")).expect("members");
+    let members =
+        workspace.lines().find_map(|line| line.strip_prefix("members = [")).expect("members");
     let members = members.trim_end_matches(']').split(", ").map(|name| name.trim_matches('"'));
     for member in members.filter(|name| !["tests", "benches"].contains(name)) {
         let manifest = root().join(member).join("Cargo.toml");

@@ -31,7 +31,9 @@ impl Json {
             (Self::Scalar(shown), Self::Scalar(printed)) => is_scalar(shown, printed),
             (Self::List(shown), Self::List(printed)) => {
                 let (shown, open) = match shown.split_last() {
-                    Some((Self::Scalar(Value::String(last)), before)) if last == MORE => (before, true),
+                    Some((Self::Scalar(Value::String(last)), before)) if last == MORE => {
+                        (before, true)
+                    }
                     _ => (&shown[..], false),
                 };
                 let fits = shown.len() == printed.len() || (open && shown.len() <= printed.len());
@@ -61,7 +63,10 @@ impl Json {
                 }
             }
             (Self::List(printed), Self::List(shown)) => {
-                printed.iter_mut().zip(shown).for_each(|(value, shown)| value.keep_placeholders(shown));
+                printed
+                    .iter_mut()
+                    .zip(shown)
+                    .for_each(|(value, shown)| value.keep_placeholders(shown));
             }
             _ => {}
         }
@@ -78,7 +83,8 @@ impl Json {
             Self::Scalar(_) => return line,
             Self::List(list) => ('[', ']', list.iter().map(|json| json.to_text(inner)).collect()),
             Self::Object(members) => {
-                let part = |(key, json): &(String, Self)| format!("{key:?}: {}", json.to_text(inner));
+                let part =
+                    |(key, json): &(String, Self)| format!("{key:?}: {}", json.to_text(inner));
                 ('{', '}', members.iter().map(part).collect())
             }
         };

@@ -55,7 +55,8 @@ impl Page {
             blocks.push(Block::Prose(std::mem::take(&mut prose)));
             let mut inside = Vec::new();
             loop {
-                let (_, line) = lines.next().unwrap_or_else(|| panic!("{name}:{}: an open block", number + 1));
+                let (_, line) =
+                    lines.next().unwrap_or_else(|| panic!("{name}:{}: an open block", number + 1));
                 if line == "```" {
                     break;
                 }
@@ -109,7 +110,8 @@ fn commands(name: &str, first: usize, lines: &[String]) -> Vec<Shown> {
         };
         let mut text = start.to_owned();
         while is_open(&text) {
-            let (_, next) = lines.next().unwrap_or_else(|| panic!("{name}:{number}: an open command"));
+            let (_, next) =
+                lines.next().unwrap_or_else(|| panic!("{name}:{number}: an open command"));
             text.push('\n');
             text.push_str(next);
         }

@@ -103,11 +103,14 @@ impl Session {
         let (mut url, mut after) = (String::new(), String::new());
         let mut rest = words.into_iter().skip(1);
         while let Some(word) = rest.next() {
-            let mut value = || rest.next().unwrap_or_else(|| panic!("{command}: {word} wants a value"));
+            let mut value =
+                || rest.next().unwrap_or_else(|| panic!("{command}: {word} wants a value"));
             match word.as_str() {
                 "-s" => {}
                 "-X" => method = Some(value()),
-                "-H" => kind = value().to_lowercase().strip_prefix("content-type: ").map(str::to_owned),
+                "-H" => {
+                    kind = value().to_lowercase().strip_prefix("content-type: ").map(str::to_owned)
+                }
                 "--json" => (body, kind) = (Some(value()), Some("application/json".to_owned())),
                 "--data-binary" => body = Some(value()),
                 "-w" => after = value(),
@@ -117,16 +120,20 @@ impl Session {
         if let Some(file) = body.as_ref().and_then(|b| b.strip_prefix('@')) {
             body = Some(std::fs::read_to_string(self.scratch.path().join(file)).expect("the body"));
         }
-        let path = url.strip_prefix("localhost:8009").unwrap_or_else(|| panic!("{command}: {url:?}"));
-        let method = method.unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
-        let (status, answer) = self.call(&method, path, &kind.unwrap_or_default(), &body.unwrap_or_default());
+        let path =
+            url.strip_prefix("localhost:8009").unwrap_or_else(|| panic!("{command}: {url:?}"));
+        let method =
+            method.unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
+        let (status, answer) =
+            self.call(&method, path, &kind.unwrap_or_default(), &body.unwrap_or_default());
         answer + &after.replace("%{http_code}", &status).replace("\\n", "\n")
     }
 
     fn call(&self, method: &str, path: &str, kind: &str, body: &str) -> (String, String) {
         let server = self.server.as_ref().expect("a server that was started on the page");
         let mut stream = TcpStream::connect(&server.address).expect("connected");
-        let kind = if kind.is_empty() { String::new() } else { format!("content-type: {kind}\r\n") };
+        let kind =
+            if kind.is_empty() { String::new() } else { format!("content-type: {kind}\r\n") };
         let length = body.len();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{kind}content-length: {length}\r\n\r\n"
