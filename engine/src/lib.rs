@@ -28,29 +28,32 @@ mod collection;
 mod database;
 mod deadline;
 mod document;
+mod embed;
 mod error;
-mod execute;
+mod generation;
 #[cfg(doctest)]
 mod guide;
+mod learning;
 pub mod limits;
 pub mod model;
 mod options;
+mod rows;
 pub mod schema;
+mod search;
 mod segment;
 mod text;
 mod vector;
 
 pub use collection::{
-    AdapterInfo, Collection, CompactOptions, CompactReport, Feedback, Inspection, LearnReceipt,
-    MergeReport, Problem, Receipt, ReembedOptions, ReembedReport, RepairReport, ScrollPage,
-    SegmentStats, Snapshot, Stats, TrainReport, VerifyLevel, VerifyReport, WriteOptions,
+    Collection, CompactOptions, CompactReport, Inspection, MergeReport, Problem, Receipt,
+    ReembedOptions, ReembedReport, RepairReport, SegmentStats, Snapshot, Stats, VerifyLevel,
+    VerifyReport, WriteOptions,
 };
 pub use database::{Database, DatabaseOptions};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Result};
-pub use execute::{
-    AdapterOptions, AdapterValidation, Cursor, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, RecallOptions,
-    RecallQueries, RecallReport, SegmentRecall, ShareRecall, TuneOptions, TuneReport,
+pub use learning::{
+    AdapterOptions, Feedback, LearnReceipt, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, TrainReport,
 };
 pub use lexivec_eval as eval;
 pub use lexivec_eval::JudgedQuery;
@@ -59,6 +62,11 @@ pub use lexivec_query::answer::{Group, Groups, Hit, Passage, RerankReport, Searc
 pub use lexivec_query::why_not::WhyNot;
 pub use lexivec_query::{Filter, Fusion, Profile, Rerank, SearchRequest};
 pub use lexivec_storage as storage;
-pub use options::{Durability, OpenOptions, Options};
-pub use schema::{Metric, Schema};
+pub use model::adapters::{AdapterInfo, AdapterValidation};
+pub use options::{OpenOptions, Options};
+pub use schema::{Durability, Metric, Schema};
+pub use search::{
+    Cursor, RecallOptions, RecallQueries, RecallReport, ScrollPage, Searcher, SegmentRecall,
+    ShareRecall, TuneOptions, TuneReport,
+};
 pub use segment::Stage;

@@ -17,6 +17,8 @@ pub const MAX_ROW_TOKENS: usize = 1_024;
 pub const MAX_TOKEN_DIMENSION: usize = 1_024;
 /// Largest HNSW out-degree on the upper levels; level 0 has twice as many.
 pub const MAX_M: usize = 128;
+/// Most rows of a segment with a graph: a beam has 31 bits for one.
+pub const MAX_GRAPH_ROWS: u32 = 1 << 31;
 /// Largest beam while building a graph.
 pub const MAX_EF_CONSTRUCTION: usize = 2_000;
 /// Deepest nesting of a payload, in levels.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use lexivec_query::request::Bm25;
 use lexivec_storage::LOG_FILE_BYTES;
-use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, check_batch};
 use crate::error::{Error, Result};
@@ -14,40 +13,9 @@ use crate::limits::{
 };
 use crate::model::Embedder;
 use crate::schema::{
-    Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, EmbedderRecord,
-    Metric, Schema, TextField, TokenField, VectorField,
+    Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Durability,
+    EmbedderRecord, Metric, Schema, TextField, TokenField, VectorField,
 };
-
-/// When a write is acknowledged, and what it then survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Durability {
-    /// Once it is on disk: a kill and a power cut lose nothing. Writes that come at once share a sync.
-    #[default]
-    Sync,
-    /// Once it is in the log: a kill loses nothing, a power cut at most the last
-    /// [`INTERVAL`](crate::limits::INTERVAL), and of that only the end. On a handle without a background
-    /// thread it is as `Sync`.
-    Interval,
-    /// By [`flush`](crate::Collection::flush) alone: before it, a kill or a power cut may lose the end.
-    Bulk,
-}
-
-impl std::str::FromStr for Durability {
-    type Err = Error;
-    fn from_str(s: &str) -> Result<Self> {
-        match s {
-            "sync" => Ok(Self::Sync),
-            "interval" => Ok(Self::Interval),
-            "bulk" => Ok(Self::Bulk),
-            other => Err(Error::invalid(
-                "durability",
-                format!("{other:?} is not known; use sync, interval or bulk"),
-            )),
-        }
-    }
-}
 
 /// How a collection is opened; every option has a default that works.
 #[derive(Clone, Debug)]

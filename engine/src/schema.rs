@@ -7,17 +7,12 @@ use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
 use lexivec_query::request::Bm25;
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_128;
 
 use crate::error::{Error, Result, corrupt};
 use crate::limits::{
-    CODES_MIN_ROWS, DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS, MAX_M,
-    MAX_NAME_BYTES, MAX_PROFILES, MAX_TOKEN_DIMENSION,
+    CODES_MIN_ROWS, DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS,
+    MAX_GRAPH_ROWS, MAX_M, MAX_NAME_BYTES, MAX_PROFILES, MAX_TOKEN_DIMENSION,
 };
-use crate::model::Embedder;
-use crate::options::Durability;
-use crate::vector::distance::{inverse_norm, similarity};
-use crate::vector::hnsw::MAX_GRAPH_ROWS;
 
 /// Out-degree of a graph where none is named: what most engines take.
 const DEFAULT_M: usize = 16;
@@ -33,6 +28,37 @@ pub const DEFAULT_VECTOR_FIELD: &str = "vector";
 pub const DEFAULT_TOKEN_FIELD: &str = "tokens";
 /// Name of the searchable field that joins all text fields.
 pub const JOINED_TEXT_FIELD: &str = "text";
+
+/// When a write is acknowledged, and what it then survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Durability {
+    /// Once it is on disk: a kill and a power cut lose nothing. Writes that come at once share a sync.
+    #[default]
+    Sync,
+    /// Once it is in the log: a kill loses nothing, a power cut at most the last
+    /// [`INTERVAL`](crate::limits::INTERVAL), and of that only the end. On a handle without a background
+    /// thread it is as `Sync`.
+    Interval,
+    /// By [`flush`](crate::Collection::flush) alone: before it, a kill or a power cut may lose the end.
+    Bulk,
+}
+
+impl std::str::FromStr for Durability {
+    type Err = Error;
+    fn from_str(s: &str) -> Result<Self> {
+        match s {
+            "sync" => Ok(Self::Sync),
+            "interval" => Ok(Self::Interval),
+            "bulk" => Ok(Self::Bulk),
+            other => Err(Error::invalid(
+                "durability",
+                format!("{other:?} is not known; use sync, interval or bulk"),
+            )),
+        }
+    }
+}
 
 /// How two vectors are compared. Scores are higher for closer vectors under every metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
@@ -271,74 +297,6 @@ pub struct EmbedderRecord {
 /// decide everything where a service or a new machine computes.
 pub const CANARY_TEXTS: [&str; 2] =
     ["A canary sings in a coal mine.", "search engines rank documents by their relevance"];
-/// Cosine from which on a canary is the one it was. Machines differ in the last bits of sums, by 1e-6 and less.
-const SAME_COSINE: f64 = 0.999;
-
-impl EmbedderRecord {
-    /// The record of a model that fills a field.
-    ///
-    /// # Errors
-    /// When the model fails.
-    pub(crate) fn of(model: &dyn Embedder, field: &str) -> Result<Self> {
-        Ok(Self {
-            name: model.name().to_owned(),
-            hash: model.hash().to_owned(),
-            field: field.to_owned(),
-            canaries: model.embed(&CANARY_TEXTS)?,
-            tokens: None,
-        })
-    }
-
-    /// What tells this model from any other: its hash, and what it made of the canaries.
-    pub(crate) fn identity(&self) -> String {
-        let canaries = self.canaries.iter().flatten().flatten();
-        let bytes: Vec<u8> = canaries.flat_map(|x| x.to_le_bytes()).collect();
-        format!("{}-{:032x}", self.hash, xxh3_128(&bytes))
-    }
-
-    /// Refuses a model that makes other vectors than the one recorded.
-    ///
-    /// # Errors
-    /// [`Error::Embedder`] says in what it differs.
-    pub(crate) fn check(&self, model: &dyn Embedder) -> Result<()> {
-        if self.hash != model.hash() {
-            return Err(Error::Embedder(format!(
-                "the collection's vectors were made by {} ({}), the model given is {} ({}); \
-                 vectors of two models cannot be compared: open the folder it was made with, a \
-                 transformer in the precision it had then (int8 if none was given, or float), or an \
-                 endpoint by the URL, the name and the dimension it had then, or embed the collection anew (`lexivec reembed`)",
-                self.name,
-                self.hash,
-                model.name(),
-                model.hash()
-            )));
-        }
-        if self.canaries.is_empty() {
-            return Ok(());
-        }
-        let same = |(was, is): (&Option<Vec<f32>>, &Option<Vec<f32>>)| match (was, is) {
-            (Some(was), Some(is)) => {
-                let (one, other) = (inverse_norm(was), inverse_norm(is));
-                // Its length counts under dot and l2.
-                let fits =
-                    was.len() == is.len() && (one / other - 1.0).abs() <= 1.0 - SAME_COSINE as f32;
-                fits && f64::from(similarity(Metric::Cosine, was, is, one * other)) >= SAME_COSINE
-            }
-            (was, is) => was.is_none() && is.is_none(),
-        };
-        let now = model.embed(&CANARY_TEXTS)?;
-        if self.canaries.len() == now.len() && self.canaries.iter().zip(&now).all(same) {
-            return Ok(());
-        }
-        Err(Error::Embedder(format!(
-            "model {} has the name and the hash of the collection's, and makes other vectors than it made then of \
-             the same texts: what computes it was changed; bring that back, or embed the collection anew \
-             (`lexivec reembed`)",
-            model.name()
-        )))
-    }
-}
-
 fn is_usual(bm25: &Bm25) -> bool {
     *bm25 == Bm25::default()
 }
@@ -415,34 +373,6 @@ impl Schema {
     pub(crate) fn has_the_rows_of(&self, other: &Self) -> bool {
         Self { profiles: BTreeMap::new(), ..self.clone() }
             == Self { profiles: BTreeMap::new(), ..other.clone() }
-    }
-
-    /// The same with the vectors of another model.
-    pub(crate) fn with_model(&self, model: &dyn Embedder, field: &str) -> Result<Self> {
-        let mut schema = self.clone();
-        let tokens = self.embedder.as_ref().and_then(|record| record.tokens.clone());
-        if let Some(name) = &tokens {
-            if model.embed_tokens(&[])?.is_none() {
-                return Err(Error::Embedder(format!(
-                    "the collection's token vectors {name:?} are made by its model, and model {} makes none; \
-                     hand in a transformer",
-                    model.name()
-                )));
-            }
-            for field in schema.tokens.iter_mut().filter(|f| f.name == *name) {
-                field.dim = model.dim();
-            }
-        }
-        schema.embedder = Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model, field)? });
-        for field in schema.vectors.iter_mut().filter(|f| f.name == field) {
-            // Chosen for the old dimension, unless somebody chose another.
-            if field.quantization == Quantization::usual(field.dim) {
-                field.quantization = Quantization::usual(model.dim());
-            }
-            field.dim = model.dim();
-        }
-        schema.validate()?;
-        Ok(schema)
     }
 
     /// Checks names, counts and ranges.

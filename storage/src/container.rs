@@ -1,5 +1,6 @@
 //! A generation as one stream of bytes, to carry elsewhere: the manifest and the files it names, in
-//! its order, each with its hash. Not an archive of paths: an entry has no name of its own choice.
+//! its order, each with its hash; then those of its sibling stores. Not an archive of paths: a file has no name of
+//! its own choice, and the reader decides which names of siblings it knows.
 
 use std::io::{Read, Write};
 
@@ -12,40 +13,78 @@ use crate::vfs::Vfs;
 const MAGIC: &[u8; 8] = b"LXVEXPT\0";
 /// Bytes of a file that are copied at once.
 const COPY_BYTES: u64 = 64 << 10;
-/// Format of containers, major and minor.
-const VERSION: (u16, u16) = (1, 0);
+/// Newest format of containers, major and minor.
+const VERSION: (u16, u16) = (1, 1);
+/// Format of a container without siblings: releases before there were siblings read it.
+const ALONE: (u16, u16) = (1, 0);
+/// Most siblings of a container, and most bytes of the name of one.
+const MAX_SIBLINGS: u32 = 64;
+const MAX_SIBLING_NAME: u32 = 63;
 /// What containers are called in errors.
 const NAME: &str = "the export";
 const HEAD_BYTES: usize = 24;
+/// Bytes of a sibling's head after its name.
+const SIBLING_HEAD_BYTES: usize = 12;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
 /// A generation that is about to be written: its files are open, and stay readable whatever is
 /// committed meanwhile.
 pub struct Export {
+    own: Part,
+    siblings: Vec<(String, Part)>,
+}
+
+/// One collection of a container.
+struct Part {
     manifest: Vec<u8>,
     files: Vec<Bytes>,
+}
+
+impl Part {
+    fn head(&self, out: &mut Encoder) {
+        out.u32(self.files.len() as u32);
+        out.u64(self.manifest.len() as u64);
+    }
+
+    fn write(&self, out: &mut Hashed<'_>) -> Result<()> {
+        out.entry(&self.manifest)?;
+        self.files.iter().try_for_each(|bytes| out.entry(bytes))
+    }
 }
 
 impl Export {
     /// Opens a generation's files.
     pub fn open(vfs: &dyn Vfs, manifest: &Manifest) -> Result<Self> {
         let files = manifest.segments.iter().map(|s| vfs.map(&s.file.name, s.file.len));
-        Ok(Self { manifest: manifest.encode(), files: files.collect::<Result<_>>()? })
+        let files = files.collect::<Result<_>>()?;
+        Ok(Self { own: Part { manifest: manifest.encode(), files }, siblings: Vec::new() })
+    }
+
+    /// Adds the generation of a sibling store under its name.
+    pub fn add_sibling(&mut self, name: &str, sibling: Self) {
+        self.siblings.push((name.to_owned(), sibling.own));
     }
 
     /// Writes it; gives the bytes written.
     pub fn write(&self, out: &mut dyn Write) -> Result<u64> {
         let mut out = Hashed { inner: out, whole: blake3::Hasher::new(), bytes: 0 };
+        let version = if self.siblings.is_empty() { ALONE } else { VERSION };
         let mut head = Encoder::new();
         head.raw(MAGIC);
-        head.u16(VERSION.0);
-        head.u16(VERSION.1);
-        head.u32(self.files.len() as u32);
-        head.u64(self.manifest.len() as u64);
+        head.u16(version.0);
+        head.u16(version.1);
+        self.own.head(&mut head);
         out.put(head.as_bytes())?;
-        out.entry(&self.manifest)?;
-        for bytes in &self.files {
-            out.entry(bytes)?;
+        self.own.write(&mut out)?;
+        if version == VERSION {
+            out.put(&(self.siblings.len() as u32).to_le_bytes())?;
+        }
+        for (name, part) in &self.siblings {
+            let mut head = Encoder::new();
+            head.bytes(name.as_bytes());
+            part.head(&mut head);
+            out.put(head.as_bytes())?;
+            part.write(&mut out)?;
         }
         let whole = out.whole.finalize();
         out.put(whole.as_bytes())?;
@@ -73,14 +112,21 @@ impl Hashed<'_> {
     }
 }
 
-/// Reads a generation into an empty directory: its files first, its manifest last, all synced. What
-/// is read is no more than the manifest says; every hash is compared.
+/// Gives the empty directory of a sibling store by its name; `None` for a name it does not know.
+pub type SiblingDirectory<'a> = dyn FnMut(&str) -> Result<Option<Box<dyn Vfs>>> + 'a;
+
+/// Reads a generation into an empty directory: its files first, its manifest last, all synced. What is read
+/// is no more than the manifests say; every hash is compared.
 ///
 /// # Errors
-/// [`Error::BadExport`] where bytes are not those that were written; the directory then holds no
-/// manifest.
-pub fn import(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
-    read(vfs, input).map_err(|error| match error {
+/// [`Error::BadExport`] where bytes are not those that were written, or a sibling's name is not known; the directory
+/// then holds no manifest.
+pub fn import(
+    vfs: &dyn Vfs,
+    input: &mut dyn Read,
+    sibling: &mut SiblingDirectory<'_>,
+) -> Result<Manifest> {
+    read(vfs, input, sibling).map_err(|error| match error {
         Error::Corrupt { file, offset, detail, .. } => {
             Error::BadExport { detail: format!("{file}, byte {offset}: {detail}") }
         }
@@ -88,7 +134,11 @@ pub fn import(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
     })
 }
 
-fn read(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
+fn read(
+    vfs: &dyn Vfs,
+    input: &mut dyn Read,
+    sibling: &mut SiblingDirectory<'_>,
+) -> Result<Manifest> {
     let mut input = Checked { inner: input, whole: blake3::Hasher::new(), at: 0 };
     let head = input.take(HEAD_BYTES)?;
     let mut fields = Decoder::new(NAME, &head);
@@ -99,9 +149,54 @@ fn read(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
     if found > VERSION {
         return Err(Error::NewerFormat { file: NAME.to_owned(), found, supported: VERSION });
     }
+    if found != ALONE && found != VERSION {
+        return Err(Error::corrupt(NAME, 8, "its head is impossible"));
+    }
+    let manifest = read_part(vfs, &mut input, fields.u32()?, fields.u64()?)?;
+    let mut siblings = Vec::new();
+    if found == VERSION {
+        let count = input.number()?;
+        if count > MAX_SIBLINGS {
+            return Err(Error::corrupt(NAME, input.at, "it has an impossible number of siblings"));
+        }
+        for _ in 0..count {
+            siblings.push(read_sibling(&mut input, sibling)?);
+        }
+    }
+    let whole = input.whole.finalize();
+    input.expect(&whole)?;
+    for (vfs, manifest) in &siblings {
+        crate::directory::publish(vfs.as_ref(), manifest)?;
+    }
+    crate::directory::publish(vfs, &manifest)?;
+    Ok(manifest)
+}
+
+fn read_sibling(
+    input: &mut Checked<'_>,
+    sibling: &mut SiblingDirectory<'_>,
+) -> Result<(Box<dyn Vfs>, Manifest)> {
+    let at = input.at;
+    let len = input.number()?;
+    if len > MAX_SIBLING_NAME {
+        return Err(Error::corrupt(NAME, at, "the name of a sibling is too long"));
+    }
+    let name = String::from_utf8_lossy(&input.take(len as usize)?).into_owned();
+    let head = input.take(SIBLING_HEAD_BYTES)?;
+    let mut fields = Decoder::new(NAME, &head);
     let (count, len) = (fields.u32()?, fields.u64()?);
-    if len > MAX_MANIFEST_BYTES || found != VERSION {
-        return Err(Error::corrupt(NAME, 16, "its head is impossible"));
+    let Some(vfs) = sibling(&name)? else {
+        let detail = format!("it holds a store {name:?} that this release does not know");
+        return Err(Error::corrupt(NAME, at, detail));
+    };
+    let manifest = read_part(vfs.as_ref(), input, count, len)?;
+    Ok((vfs, manifest))
+}
+
+/// Reads one collection's manifest and files; the manifest is not published.
+fn read_part(vfs: &dyn Vfs, input: &mut Checked<'_>, count: u32, len: u64) -> Result<Manifest> {
+    if len > MAX_MANIFEST_BYTES {
+        return Err(Error::corrupt(NAME, input.at, "its manifest has an impossible length"));
     }
     let encoded = input.take(len as usize)?;
     input.compare(&encoded)?;
@@ -124,9 +219,6 @@ fn read(vfs: &dyn Vfs, input: &mut dyn Read) -> Result<Manifest> {
         input.compare_hash(&hash.finalize())?;
         file.sync()?;
     }
-    let whole = input.whole.finalize();
-    input.expect(&whole)?;
-    crate::directory::publish(vfs, &manifest)?;
     Ok(manifest)
 }
 
@@ -153,6 +245,11 @@ impl Checked<'_> {
         self.at += len;
         self.whole.update(&bytes);
         Ok(bytes)
+    }
+
+    fn number(&mut self) -> Result<u32> {
+        let bytes = self.take(4)?;
+        Decoder::new(NAME, &bytes).u32()
     }
 
     fn compare(&mut self, bytes: &[u8]) -> Result<()> {

@@ -13,7 +13,7 @@ mod segment;
 mod vfs;
 mod wal;
 
-pub use container::{Export, import};
+pub use container::{Export, SiblingDirectory, import};
 pub use directory::{Directory, NextManifest, publish};
 pub use error::{Error, Result};
 pub use manifest::{Manifest, SegmentEntry};

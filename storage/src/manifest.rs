@@ -85,6 +85,14 @@ pub struct SegmentEntry {
     pub curves: Vec<u8>,
 }
 
+impl SegmentEntry {
+    /// The entry of a new segment: all rows alive, no statistics and no curves.
+    pub fn new(file: SegmentFile, segment: u128, rows: u32) -> Self {
+        let (alive, statistics, curves) = (Vec::new(), Vec::new(), Vec::new());
+        Self { file, segment, rows, alive, statistics, curves }
+    }
+}
+
 impl Manifest {
     /// Number of the first write that is not in the segments; the first of all is 1.
     pub fn first_write(&self) -> u64 {

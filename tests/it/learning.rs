@@ -119,9 +119,13 @@ fn it_is_all_there_again(
     let reader = Collection::open_read_only(dir).expect("opened");
     assert_eq!(reader.search(question).expect("an answer").adapter, Some(2));
     reader.learn(&feedback[..1]).expect_err("read only");
-    let copies = [scratch.join("restored"), scratch.join("repaired")];
+    let copies = ["restored", "repaired", "imported", "imported-again"];
+    let copies = copies.map(|name| scratch.join(name));
+    let mut stream = Vec::new();
     {
         let writer = Collection::open(dir).expect("opened");
+        // What was learnt is in no segment file yet, and is in the stream all the same.
+        writer.export(&mut stream).expect("exported");
         writer.snapshot("kept").expect("kept");
         writer.activate_adapter(None).expect("none");
         assert_eq!(writer.search(question).expect("an answer").hits, plain);
@@ -131,10 +135,33 @@ fn it_is_all_there_again(
     let snapshot = Collection::snapshot_path(dir, "kept").expect("a path");
     Collection::restore(&snapshot, &copies[0]).expect("restored");
     Collection::repair(&snapshot, &copies[1]).expect("repaired");
+    Collection::import(&copies[2], &mut stream.as_slice()).expect("imported");
+    let mut of_snapshot = Vec::new();
+    let snapshot = Collection::open_read_only(&snapshot).expect("opened");
+    snapshot.export(&mut of_snapshot).expect("exported");
+    Collection::import(&copies[3], &mut of_snapshot.as_slice()).expect("imported");
+    damaged_exports_are_refused(scratch, &stream);
     for copy in copies {
         let copy = Collection::open(copy).expect("opened");
         assert_eq!(copy.search(question).expect("an answer").adapter, Some(2));
         assert_eq!(copy.learn(feedback).expect("taken in").known, 240);
+    }
+}
+
+/// A stream with siblings that is cut, changed, or of another store leaves nothing behind.
+fn damaged_exports_are_refused(scratch: &Path, stream: &[u8]) {
+    assert_eq!(stream[8..12], [1, 0, 1, 0], "the version of streams with siblings");
+    let at = stream.windows(12).position(|w| w == b"\x08\0\0\0learning").expect("a sibling") + 4;
+    let mut damaged = vec![stream[..stream.len() - 1].to_vec(), stream[..at].to_vec()];
+    for (offset, byte) in [(at, b'x'), (at - 4, 255), (at + 8, 9), (at + 12, 255), (at + 60, 1)] {
+        let mut changed = stream.to_vec();
+        changed[offset] ^= byte;
+        damaged.push(changed);
+    }
+    for (i, bytes) in damaged.iter().enumerate() {
+        let path = scratch.join("damaged");
+        Collection::import(&path, &mut bytes.as_slice()).expect_err("damaged");
+        assert!(!path.exists(), "{i}");
     }
 }
 

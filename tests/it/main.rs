@@ -1,5 +1,5 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and report
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
 
 mod added;
 mod answers;
@@ -15,6 +15,7 @@ mod embedder;
 mod endpoint;
 mod equivalence;
 mod filters;
+mod floors;
 mod format_doc;
 mod fusion;
 mod gathered;

@@ -9,16 +9,15 @@ use serde::Serialize;
 
 use super::Collection;
 use super::flush::kept_segments;
-use super::generation::{Generation, LiveSegment};
 use super::shared::Shared;
 use crate::error::{Error, Result};
-use crate::execute::measure_recall;
+use crate::generation::{Generation, LiveSegment, Renumbering};
 use crate::limits::{
     DEAD_SHARE, GATE_MARGIN, GATE_QUERIES, MAX_MERGED_SEGMENTS, TIER_GROWTH, TIER_SEGMENTS,
 };
-use crate::segment::{
-    GraphFrom, Input, Progress, RowSet, Segment, SegmentMerger, Stage, largest_graph,
-};
+use crate::rows::RowSet;
+use crate::search::measure_recall;
+use crate::segment::{GraphFrom, Input, Progress, Segment, SegmentMerger, Stage, largest_graph};
 
 /// Bytes of a process that merges before it has merged anything: buffers of the file and the pool.
 const MERGE_BASE_BYTES: u64 = 32 << 20;
@@ -125,7 +124,7 @@ impl Collection {
 /// A merge that was made and may be committed.
 struct Merged {
     inputs: Vec<SegmentEntry>,
-    rows: Vec<RowSet>,
+    renumbering: Renumbering,
     new: Option<LiveSegment>,
     report: MergeReport,
 }
@@ -323,8 +322,8 @@ impl Shared {
             let _ = self.vfs.remove(&made.segment.name);
             passed?;
         }
-        let rows = inputs.into_iter().map(|i| i.alive).collect();
-        Ok(Merged { inputs: entries, rows, new, report })
+        let rows = inputs.into_iter().map(|i| Arc::new(i.alive)).collect();
+        Ok(Merged { inputs: entries, renumbering: Renumbering::new(rows), new, report })
     }
 
     fn commit_merged(&self, merged: &mut Merged) -> Result<()> {
@@ -367,18 +366,7 @@ impl Shared {
 impl Merged {
     /// Rows of the new segment that are alive where they came from, by `alive` of a file.
     fn survivors(&self, alive: impl Fn(&SegmentFile) -> Option<Arc<RowSet>>) -> RowSet {
-        let mut set = RowSet::empty(self.report.rows);
-        let mut number = 0;
-        for (entry, rows) in self.inputs.iter().zip(&self.rows) {
-            let now = alive(&entry.file);
-            for row in rows.iter() {
-                if now.as_ref().is_some_and(|alive| alive.contains(row)) {
-                    set.insert(number);
-                }
-                number += 1;
-            }
-        }
-        set
+        self.renumbering.alive_where(|input| self.inputs.get(input).and_then(|e| alive(&e.file)))
     }
 }
 
@@ -438,8 +426,7 @@ mod tests {
         let mut alive = RowSet::full(rows);
         (0..dead).for_each(|row| alive.remove(row));
         let file = SegmentFile { name: format!("{name}"), len: 0, tail_hash: 0 };
-        let (alive, statistics, curves) = (alive.to_bytes(), Vec::new(), Vec::new());
-        SegmentEntry { file, segment: 0, rows, alive, statistics, curves }
+        SegmentEntry { alive: alive.to_bytes(), ..SegmentEntry::new(file, 0, rows) }
     }
 
     #[test]

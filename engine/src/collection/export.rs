@@ -3,29 +3,45 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use lexivec_storage::{Export, import};
+use lexivec_storage::{DiskVfs, Export, Vfs, import};
 
 use super::Collection;
+use super::siblings::FOLDERS;
 use super::snapshot::{check_sound, fill};
 use crate::error::Result;
 
 impl Collection {
-    /// Writes what is there now as one stream: the manifest and its files with their hashes. A
-    /// read-only handle writes the generation it is at, without what is only in the log.
+    /// Writes what is there now as one stream: the manifest and its files with their hashes, and those of the
+    /// feedback and query adapters that were learnt. A read-only handle writes the generation it is at, without what
+    /// is only in a log.
     ///
-    /// Gives the bytes written.
+    /// Returns the bytes written.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the stream cannot be written.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64> {
+        Ok(self.open_export()?.write(out)?)
+    }
+
+    fn open_export(&self) -> Result<Export> {
         let shared = &self.shared;
-        let export = {
-            // Nothing is committed while this is held, so no file goes before it is open.
-            let _maintenance = shared.maintenance.lock();
-            if !shared.read_only() {
-                shared.flush_held()?;
+        // Nothing is committed while this is held, so no file is removed before it is open.
+        let _maintenance = shared.maintenance.lock();
+        if !shared.read_only() {
+            shared.flush_held()?;
+        }
+        let manifest = shared.directory.lock().manifest().clone();
+        let mut export = Export::open(shared.vfs.as_ref(), &manifest)?;
+        for sibling in self.siblings.iter() {
+            let store = match shared.read_only() {
+                true => sibling.read(Self::open_export)?,
+                false => sibling.store_if_exists()?.map(|store| store.open_export()).transpose()?,
+            };
+            if let Some(store) = store {
+                export.add_sibling(sibling.folder, store);
             }
-            let manifest = shared.directory.lock().manifest().clone();
-            Export::open(shared.vfs.as_ref(), &manifest)?
-        };
-        Ok(export.write(out)?)
+        }
+        Ok(export)
     }
 
     /// Makes a collection of an exported stream, in a directory that is not there yet or empty. It
@@ -34,7 +50,17 @@ impl Collection {
     /// # Errors
     /// When something is there already, or the stream is damaged: nothing is left behind then.
     pub fn import(path: impl AsRef<Path>, input: &mut dyn Read) -> Result<()> {
-        let make = |target: &lexivec_storage::DiskVfs| Ok(import(target, input).map(drop)?);
+        let make = |target: &DiskVfs| {
+            let root = target.root();
+            let mut sibling = |name: &str| match root.filter(|_| FOLDERS.contains(&name)) {
+                Some(root) => {
+                    let vfs: Box<dyn Vfs> = Box::new(DiskVfs::create_root(&root.join(name))?);
+                    Ok(Some(vfs))
+                }
+                None => Ok(None),
+            };
+            Ok(import(target, input, &mut sibling).map(drop)?)
+        };
         fill(path.as_ref(), make, check_sound)
     }
 }

@@ -6,12 +6,13 @@ use lexivec_storage::{Error as StorageError, NextManifest, SegmentEntry, Segment
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Collection;
-use super::generation::{Generation, LiveSegment};
 use super::shared::Shared;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::generation::{Generation, LiveSegment, Renumbering};
+use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
+use crate::segment::{NEVER, Progress, Segment, SegmentBuilder};
 use crate::text::SegmentStatistics;
 
 /// Where the log begins once a manifest is committed: the number of the first write that is not in
@@ -134,8 +135,8 @@ impl Shared {
             (name, xxh3_128(&key))
         };
         let opened = build(&name, segment).and_then(|(file, text)| {
-            let (alive, statistics, curves) = (Vec::new(), text.to_bytes(), Vec::new());
-            let mut entry = SegmentEntry { file, segment, rows, alive, statistics, curves };
+            let statistics = text.to_bytes();
+            let mut entry = SegmentEntry { statistics, ..SegmentEntry::new(file, segment, rows) };
             let mut segment = Segment::open(self.vfs.as_ref(), schema, &entry)?;
             entry.curves = segment.measure_curves(schema.seed)?;
             let (segment, alive) = (Arc::new(segment), Arc::new(RowSet::full(rows)));
@@ -164,19 +165,14 @@ impl Shared {
         let current = self.current.load_full();
         let mut segments = kept_segments(&current, &entries);
         if let Some(mut new) = new {
-            // Rows that went while the file was written.
-            let mut alive = RowSet::empty(new.segment.rows);
-            let mut number = 0;
-            for flushed in view.segments.iter().filter(|s| s.in_memory()) {
-                let same = |s: &&LiveSegment| Arc::ptr_eq(&s.segment, &flushed.segment);
-                let now = current.segments.iter().find(same).map(|s| &s.alive);
-                for row in flushed.alive.iter() {
-                    if now.is_some_and(|alive| alive.contains(row)) {
-                        alive.insert(number);
-                    }
-                    number += 1;
-                }
-            }
+            // Rows that were deleted or replaced while the file was written are dead in it.
+            let flushed: Vec<&LiveSegment> =
+                view.segments.iter().filter(|s| s.in_memory()).collect();
+            let renumbering = Renumbering::new(flushed.iter().map(|s| s.alive.clone()).collect());
+            let alive = renumbering.alive_where(|input| {
+                let same = |s: &&LiveSegment| Arc::ptr_eq(&s.segment, &flushed[input].segment);
+                current.segments.iter().find(same).map(|s| s.alive.clone())
+            });
             if !alive.is_full() {
                 new.text = new.segment.text.statistics(&alive)?;
                 new.alive = Arc::new(alive);

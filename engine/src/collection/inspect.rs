@@ -6,11 +6,11 @@ use std::sync::Arc;
 use lexivec_storage::{Directory, DiskVfs};
 use serde::Serialize;
 
-use super::operation::Operation;
 use super::{Collection, read_after};
 use crate::error::Result;
+use crate::generation::Operation;
+use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::segment::RowSet;
 
 /// What is in the files of a collection.
 #[derive(Clone, Debug, Serialize)]

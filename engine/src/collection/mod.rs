@@ -1,20 +1,18 @@
 //! A collection: one directory, one writer, any number of readers of its generations.
 
+mod adapters;
 mod background;
 mod compact;
-mod embed;
 mod export;
 mod flush;
-mod generation;
 mod inspect;
-mod judged;
-mod learning;
-mod operation;
 mod profiles;
-mod read;
+mod reading;
+mod records;
 mod reembed;
 mod repair;
 mod shared;
+mod siblings;
 mod snapshot;
 mod stats;
 #[cfg(test)]
@@ -27,34 +25,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use lexivec_query::why_not::WhyNot;
-use lexivec_query::{SearchRequest, SearchResponse};
 use lexivec_storage::{
     self as storage, Directory, DiskVfs, Error as StorageError, Log, LogContent, MemoryVfs, Vfs,
     read_log,
 };
 use parking_lot::Mutex;
 
+use adapters::LoadedAdapters;
 use background::Background;
 pub use compact::{CompactOptions, CompactReport, MergeReport};
-pub(crate) use embed::{check_tokens, token_lists};
-pub(crate) use generation::{Generation, LiveSegment};
 pub use inspect::Inspection;
-pub(crate) use learning::Adapters;
-pub use learning::{AdapterInfo, Feedback, LearnReceipt, TrainReport};
-use operation::Operation;
-pub use read::ScrollPage;
+pub(crate) use records::{of_kind, read_all, record};
 pub use reembed::{ReembedOptions, ReembedReport};
 pub use repair::RepairReport;
 use shared::{Bell, Shared, Writes};
+pub(crate) use siblings::LEARNING;
+use siblings::Siblings;
 pub use snapshot::Snapshot;
 pub use stats::{SegmentStats, Stats};
 pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions};
 
-use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::execute::{self, Cursor, RecallOptions, RecallReport, Source};
+use crate::generation::{Generation, Operation};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::model::rerank::RerankerHandle;
 use crate::model::{Embedder, Reranker};
@@ -72,7 +65,8 @@ pub struct Collection {
     shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<RerankerHandle>,
-    learning: learning::Learning,
+    siblings: Siblings,
+    adapters: LoadedAdapters,
 }
 
 impl Collection {
@@ -199,8 +193,16 @@ impl Collection {
             true => Some(Background::start(&shared)?),
             false => None,
         };
-        let learning = learning::Learning::open(shared.vfs.root(), &shared.schema);
-        Ok(Self { _background: background, shared, embedder: None, reranker: None, learning })
+        let collection = Self {
+            _background: background,
+            siblings: Siblings::new(shared.vfs.root()),
+            shared,
+            embedder: None,
+            reranker: None,
+            adapters: LoadedAdapters::default(),
+        };
+        collection.load_adapters();
+        Ok(collection)
     }
 
     /// Hands in the model that the collection was made with.
@@ -258,76 +260,17 @@ impl Collection {
         self.shared.read_only()
     }
 
+    /// Refuses a handle that cannot write.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        self.shared.writable().map(drop)
+    }
+
     /// Why the newest manifest was passed over when the collection was opened, if it was: it is
     /// damaged, and the one before it and the log hold every write. Or why there are no query adapters, if what was
     /// learnt cannot be read.
     pub fn damage(&self) -> Option<String> {
         let damage = self.shared.directory.lock().damage().map(ToString::to_string);
-        damage.or_else(|| self.learning.fault())
-    }
-
-    /// Answers a request from every write acknowledged before it.
-    ///
-    /// The same writes and request give the same answer, byte for byte, unless a reranker is asked for
-    /// whose time runs out, or whose scores differ; the answer says whether it was applied.
-    ///
-    /// # Errors
-    /// The request's faults ([`Error::Request`]), corruption where a touched block is damaged, and
-    /// [`Error::DeadlineExceeded`] when the request's time is over.
-    pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        let (request, generation) = (self.resolve(request)?, self.shared.view()?);
-        execute::search(&self.source(&generation), &request, Deadline::of(&request))
-    }
-
-    /// Answers many requests from one state of the collection, on all threads, in their order. Those that
-    /// differ in words and vectors only share the work they have in common.
-    ///
-    /// # Errors
-    /// As [`search`](Self::search), with the place of the request; then none is answered, as when the
-    /// time of one of them is over. More than
-    /// [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
-    pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
-        let (requests, generation) = (self.resolve_all(requests)?, self.shared.view()?);
-        execute::search_many(&self.source(&generation), &requests)
-    }
-
-    /// Ranks up to `reach` hits of a request, after its offset, and gives them page by page from the state
-    /// there is now, whatever is written meanwhile; see [`Cursor`]. The request's own limit has no part in
-    /// it. A reranker runs once, for all pages; a deadline is that of the ranking.
-    ///
-    /// # Errors
-    /// As [`search`](Self::search); when `reach` is 0 or, with the offset, over
-    /// [`MAX_REACH`](crate::limits::MAX_REACH); and where the request asks for groups.
-    pub fn cursor(&self, request: &SearchRequest, reach: usize) -> Result<Cursor> {
-        let (request, generation) = (self.resolve(request)?, self.shared.view()?);
-        let pinned = (generation.clone(), self.shared.schema.clone());
-        Cursor::open(&self.source(&generation), pinned, &request, reach)
-    }
-
-    /// Tells which stage of a request dropped a row, or that it is in the answer: the collection, the
-    /// filter and its clause, the legs with the row's rank in each (counted exactly), the reranker, the
-    /// threshold, or the end of the page. It costs a search and a scan.
-    ///
-    /// # Errors
-    /// As [`search`](Self::search).
-    pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
-        let (request, generation) = (self.resolve(request)?, self.shared.view()?);
-        execute::why_not(&self.source(&generation), &request, id)
-    }
-
-    fn source<'a>(&'a self, generation: &'a Generation) -> Source<'a> {
-        let (embedder, reranker) = (self.embedder.as_deref(), self.reranker.as_ref());
-        let adapters = Some(&self.learning.adapters);
-        Source { generation, schema: self.schema(), embedder, reranker, adapters }
-    }
-
-    /// Measures how many of the exact hits a vector search finds: in all, in each segment, and among
-    /// shares of the rows.
-    ///
-    /// # Errors
-    /// When a number is beyond its limit, a vector is refused, or there is nothing to ask.
-    pub fn measure_recall(&self, options: &RecallOptions) -> Result<RecallReport> {
-        execute::recall_report(&*self.shared.view()?, self.schema(), options)
+        damage.or_else(|| self.adapters.fault())
     }
 
     /// Moves a read-only handle to the newest writes; true if there were newer ones.
@@ -336,7 +279,7 @@ impl Collection {
         if !shared.read_only() {
             return Ok(false);
         }
-        self.learning.look(&shared.schema);
+        self.load_adapters();
         let _building = shared.building.lock();
         let mut directory = shared.directory.lock();
         let current = shared.current.load_full();

@@ -10,8 +10,8 @@ use lexivec_storage::{DiskVfs, SegmentEntry, Vfs};
 use serde::Serialize;
 
 use super::Collection;
-use super::embed::embed;
 use crate::document::Document;
+use crate::embed::embed;
 use crate::error::{Error, Result};
 use crate::limits::{REEMBED_BYTES, REEMBED_ROWS};
 use crate::model::Embedder;

@@ -4,17 +4,19 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, disk, salvage_log};
+use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, salvage_log};
 use serde::Serialize;
 
-use super::operation::Operation;
+use super::siblings::stores_in;
 use super::snapshot::{check_sound, fill};
-use super::{Collection, WriteOptions, learning};
+use super::{Collection, WriteOptions};
 use crate::document::Document;
 use crate::error::Result;
+use crate::generation::Operation;
 use crate::options::OpenOptions;
+use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::segment::{RowSet, StoredDocuments};
+use crate::segment::StoredDocuments;
 use crate::vector::{TokenStore, VectorStore};
 
 /// Rows written at once.
@@ -52,13 +54,10 @@ impl Collection {
             rebuild(&directory, new, &mut report)
         };
         fill(target.as_ref(), make, check_sound)?;
-        let kept = learning::folder(path.as_ref());
-        if disk::is_collection(&kept) {
-            let beside = Self::repair(&kept, learning::folder(target.as_ref()))?;
-            report.damage.extend(beside.damage);
-            report
-                .lost
-                .extend(beside.lost.into_iter().map(|id| format!("{id} of what was learnt")));
+        for (folder, store) in stores_in(path.as_ref()) {
+            let sibling = Self::repair(&store, target.as_ref().join(folder))?;
+            report.damage.extend(sibling.damage);
+            report.lost.extend(sibling.lost.into_iter().map(|id| format!("{id} of {folder}")));
         }
         Ok(report)
     }

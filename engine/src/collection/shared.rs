@@ -13,9 +13,9 @@ use lexivec_query::Profile;
 use lexivec_storage::{Directory, Error as StorageError, Log, Poison, Vfs};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::generation::Generation;
-use super::operation::Operation;
 use crate::error::{Error, Result};
+use crate::generation::Generation;
+use crate::generation::Operation;
 use crate::options::OpenOptions;
 use crate::schema::Schema;
 

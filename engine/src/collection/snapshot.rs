@@ -8,7 +8,8 @@ use lexivec_storage::{
 };
 use serde::Serialize;
 
-use super::{Collection, learning};
+use super::Collection;
+use super::siblings::stores_in;
 use crate::error::{Error, Result};
 
 /// Folder of a collection's directory that holds its named snapshots.
@@ -68,11 +69,15 @@ impl Collection {
         shared.flush_held()?;
         // Nothing is committed while this is held, so no file goes.
         let manifest = shared.directory.lock().manifest().clone();
-        let beside = |target: &Path| match self.learning.kept()? {
-            Some(kept) => kept.snapshot_to(&learning::folder(target)).map(drop),
-            None => Ok(()),
+        let siblings = |target: &Path| {
+            for sibling in self.siblings.iter() {
+                if let Some(store) = sibling.store_if_exists()? {
+                    store.snapshot_to(&target.join(sibling.folder))?;
+                }
+            }
+            Ok(())
         };
-        copy(shared.vfs.as_ref(), &manifest, path, beside, |_| Ok(()))?;
+        copy(shared.vfs.as_ref(), &manifest, path, siblings, |_| Ok(()))?;
         Ok(Snapshot::of(&name_of(path), &manifest))
     }
 
@@ -104,23 +109,23 @@ impl Collection {
         let vfs = DiskVfs::open_root(snapshot.as_ref())?;
         let directory = Directory::open_read_only(Arc::new(vfs))?;
         let (manifest, path) = (directory.manifest().clone(), path.as_ref());
-        let kept = learning::folder(snapshot.as_ref());
-        let beside = |target: &Path| match disk::is_collection(&kept) {
-            true => Self::restore(&kept, learning::folder(target)).map(drop),
-            false => Ok(()),
+        let siblings = |target: &Path| {
+            stores_in(snapshot.as_ref()).try_for_each(|(folder, store)| {
+                Self::restore(&store, target.join(folder)).map(drop)
+            })
         };
-        copy(directory.vfs().as_ref(), &manifest, path, beside, check_sound)?;
+        copy(directory.vfs().as_ref(), &manifest, path, siblings, check_sound)?;
         Ok(Snapshot::of(&name_of(path), &manifest))
     }
 }
 
-/// Makes a copy of a generation in a new directory, which gets its name once it is whole, with what `beside` adds,
-/// and `check` has nothing to object.
+/// Makes a copy of a generation in a new directory, which gets its name once it is whole: `siblings` has
+/// copied the sibling stores, and `check` found no fault.
 fn copy(
     source: &dyn Vfs,
     manifest: &Manifest,
     path: &Path,
-    beside: impl FnOnce(&Path) -> Result<()>,
+    siblings: impl FnOnce(&Path) -> Result<()>,
     check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
     fill(
@@ -130,7 +135,7 @@ fn copy(
                 target.adopt(source, &FileInfo { name: file.name.clone(), len: file.len })?;
             }
             publish(target, manifest)?;
-            target.root().map_or(Ok(()), beside)
+            target.root().map_or(Ok(()), siblings)
         },
         check,
     )

@@ -9,7 +9,6 @@ use super::Collection;
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::execute;
 use crate::options::Options;
 use crate::schema::Metric;
 use lexivec_query::SearchResponse;
@@ -38,9 +37,8 @@ fn search(
     looks: usize,
 ) -> (Result<SearchResponse>, usize) {
     let left: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(looks)));
-    let generation = collection.shared.view().expect("a generation");
-    let answer =
-        execute::search(&collection.source(&generation), request, Deadline::after_checks(left));
+    let searcher = collection.searcher().expect("a searcher");
+    let answer = searcher.search_until(request, Deadline::after_checks(left));
     (answer, left.load(std::sync::atomic::Ordering::Relaxed))
 }
 

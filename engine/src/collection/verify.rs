@@ -5,17 +5,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lexivec_storage::{
-    Directory, DiskVfs, Error as StorageError, LogContent, SegmentEntry, Vfs, disk, read_log,
+    Directory, DiskVfs, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log,
 };
 use serde::{Deserialize, Serialize};
 
-use super::operation::Operation;
-use super::{Collection, learning, read_after};
+use super::siblings::stores_in;
+use super::{Collection, read_after};
 use crate::error::{Error, Result, corrupt};
-use crate::execute::measure_recall;
+use crate::generation::Operation;
 use crate::limits::{GATE_QUERIES, OPEN_RETRIES, VERIFY_MIN_RECALL};
+use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::segment::{RowSet, Segment};
+use crate::search::measure_recall;
+use crate::segment::Segment;
 use crate::vector::TokenStore;
 
 /// How far a verification goes.
@@ -95,13 +97,12 @@ impl Collection {
     pub fn verify_with(path: impl AsRef<Path>, level: VerifyLevel) -> Result<VerifyReport> {
         let path = path.as_ref();
         let mut report = Self::verify_on(Arc::new(DiskVfs::open_root(path)?), level)?;
-        let kept = learning::folder(path);
-        if disk::is_collection(&kept) {
-            let beside = Self::verify_with(&kept, level)?;
-            report.files += beside.files;
-            report.log_writes += beside.log_writes;
-            report.problems.extend(beside.problems.into_iter().map(|problem| {
-                let file = format!("learning/{}", problem.file);
+        for (folder, store) in stores_in(path) {
+            let sibling = Self::verify_with(&store, level)?;
+            report.files += sibling.files;
+            report.log_writes += sibling.log_writes;
+            report.problems.extend(sibling.problems.into_iter().map(|problem| {
+                let file = format!("{folder}/{}", problem.file);
                 Problem { file, ..problem }
             }));
         }

@@ -10,15 +10,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Collection;
-use super::embed::embed;
 use super::flush::LogStart;
-use super::generation::{Generation, LiveSegment};
-use super::operation::Operation;
 use super::shared::{Shared, Writes};
 use crate::document::{Document, check_batch, json_bytes};
+use crate::embed::embed;
 use crate::error::Result;
+use crate::generation::Operation;
+use crate::generation::{Generation, LiveSegment};
 use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES, MAX_UNFLUSHED_BYTES};
-use crate::options::Durability;
+use crate::schema::Durability;
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
 
@@ -185,8 +185,8 @@ impl Collection {
         options: WriteOptions<'_>,
     ) -> Result<Option<Receipt>> {
         let receipt = self.change(options, |view, schema| {
-            let Some((live, row)) = view.find(id)? else { return Ok(None) };
-            let mut document = live.segment.document(schema, row)?;
+            let Some(address) = view.find(id)? else { return Ok(None) };
+            let mut document = view.document(schema, address)?;
             merge_patch(&mut document.payload, changes);
             check_batch(schema, std::slice::from_ref(&document))?;
             Ok(Some(Operation::Upsert(vec![document])))
@@ -227,7 +227,7 @@ impl Collection {
             let mut found = Vec::new();
             for live in &view.segments {
                 for row in live.matching(schema, filter)?.iter() {
-                    found.push(live.segment.documents.id(row)?.to_owned());
+                    found.push(live.id(row)?.to_owned());
                 }
             }
             Ok(found)

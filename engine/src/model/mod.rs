@@ -1,10 +1,12 @@
 //! Models that run in the process: the traits of embedders and rerankers, and the built-in models.
 
 pub mod adapter;
+pub(crate) mod adapters;
 mod embed;
 mod folder;
 mod info;
 mod open;
+mod record;
 pub(crate) mod rerank;
 mod tokenizer;
 mod transformer;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use lexivec_storage::{SegmentFile, SegmentWriter, Vfs};
 
+use super::Segment;
 use super::builder::{Progress, Stage};
 use super::documents::write_records;
-use super::{RowSet, Segment};
 use crate::error::Result;
+use crate::rows::RowSet;
 use crate::schema::{Schema, VectorField};
 use crate::text::{SegmentStatistics, merge_text, write_columns};
 use crate::vector::hnsw::{BuildParameters, BuiltGraph, build, extend, write_graph};

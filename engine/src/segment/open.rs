@@ -5,9 +5,10 @@ use std::sync::Arc;
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{SegmentEntry, SegmentReader, Vfs};
 
-use super::{RowSet, StoredDocuments};
+use super::StoredDocuments;
 use crate::document::Document;
 use crate::error::{Result, corrupt};
+use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::text::{Columns, TextIndex};
 use crate::vector::hnsw::{Graph, RecallCurve};

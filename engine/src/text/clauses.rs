@@ -18,8 +18,8 @@ use super::score::FieldNorms;
 use super::statistics::Statistics;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::rows::{RowSet, TopRows};
 use crate::schema::TextField;
-use crate::segment::{BestRows, RowSet};
 
 /// A query prepared for the segments of a generation.
 pub(crate) struct ClauseQuery {
@@ -192,7 +192,7 @@ impl ClauseQuery {
                 }
             })
         })?;
-        let mut best = BestRows::new(k, rank);
+        let mut best = TopRows::new(k, rank);
         for (row, score) in rows.into_iter().zip(scores) {
             best.offer(row, score)?;
         }

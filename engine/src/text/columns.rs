@@ -23,7 +23,7 @@ use super::sorted_columns::{Kind, PathColumns};
 use super::tantivy_error;
 use crate::error::{Error, Result, corrupt};
 use crate::limits::MAX_COLUMN_STRING_BYTES;
-use crate::segment::RowSet;
+use crate::rows::RowSet;
 
 const COLUMNS: &str = "payload/columns";
 const RESIDUAL: &str = "payload/residual";

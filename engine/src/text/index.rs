@@ -23,8 +23,8 @@ use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name}
 use super::postings::intersect;
 use super::{SegmentStatistics, tantivy_error};
 use crate::error::{Error, Result, corrupt};
+use crate::rows::RowSet;
 use crate::schema::TextField;
-use crate::segment::RowSet;
 
 /// Memory budget of tantivy's writer for one segment; it never spills here, so the budget only sizes
 /// its first hash table.

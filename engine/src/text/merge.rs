@@ -9,8 +9,8 @@ use tantivy::{BitSet, IndexSettings};
 use super::index::{TokenCounts, write_index};
 use super::{SegmentStatistics, TextIndex, tantivy_error};
 use crate::error::{Error, Result};
+use crate::rows::RowSet;
 use crate::schema::TextField;
-use crate::segment::RowSet;
 
 /// Writes the sections of the text leg for the live rows of several segments, in their order. The
 /// largest frequencies are those of the inputs: bounds, which is all that pruning needs.

@@ -2,7 +2,7 @@
 
 use tantivy::DocSet;
 
-use crate::segment::RowSet;
+use crate::rows::RowSet;
 
 /// Cost of a seek in steps. The wanted rows drive the iteration instead of the postings when there are
 /// fewer than an eighth as many of them.

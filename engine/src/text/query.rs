@@ -10,8 +10,8 @@ use super::score::{FieldNorms, WordQuery};
 use super::statistics::Statistics;
 use crate::deadline::Deadline;
 use crate::error::Result;
+use crate::rows::RowSet;
 use crate::schema::TextField;
-use crate::segment::RowSet;
 
 /// A text query.
 pub(crate) enum TextQuery {

@@ -17,8 +17,8 @@ use super::postings::{SEEK_COST, seek_to};
 use super::statistics::Statistics;
 use crate::deadline::Deadline;
 use crate::error::Result;
+use crate::rows::{RowSet, TopRows};
 use crate::schema::TextField;
-use crate::segment::{BestRows, RowSet};
 
 /// Upper bounds are raised by this much before they prune: they are sums in another order than
 /// the scores, and may differ from them in the last bits.
@@ -139,7 +139,7 @@ impl WordQuery {
                 lists.push(List { term_index, term, norms, lengths, postings, bound, once });
             }
         }
-        let mut best = BestRows::new(k, rank);
+        let mut best = TopRows::new(k, rank);
         let total: u64 = lists.iter().map(|l| u64::from(l.postings.doc_freq())).sum();
         let scorer = Scorer { terms: self.terms.len(), rows: index.rows(), wanted, deadline };
         if u64::from(wanted.count()) * SEEK_COST < total {
@@ -281,7 +281,7 @@ impl Scorer<'_> {
     fn drive_by_filter<R: Fn(u32) -> Result<u32>>(
         &self,
         mut lists: Vec<List<'_>>,
-        best: &mut BestRows<R>,
+        best: &mut TopRows<R>,
     ) -> Result<()> {
         let mut parts = vec![0.0; self.terms];
         for row in self.wanted.iter() {
@@ -305,7 +305,7 @@ impl Scorer<'_> {
     fn drive_by_postings<R: Fn(u32) -> Result<u32>>(
         &self,
         mut lists: Vec<List<'_>>,
-        best: &mut BestRows<R>,
+        best: &mut TopRows<R>,
     ) -> Result<()> {
         lists.sort_by(|a, b| a.bound.total_cmp(&b.bound).then(a.term_index.cmp(&b.term_index)));
         let bounds: Vec<f64> = lists

@@ -13,7 +13,7 @@ use lexivec_query::timestamp::Timestamp;
 use serde_json::Value;
 use tantivy::columnar::{Column, DynamicColumn, StrColumn, TermOrdHit};
 
-use crate::segment::RowSet;
+use crate::rows::RowSet;
 
 /// The columns of a path, one for each kind of value there.
 pub(super) struct PathColumns {

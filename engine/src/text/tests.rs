@@ -20,8 +20,8 @@ use super::query::{QueryContext, TextQuery};
 use super::statistics::{Provider, Statistics};
 use crate::deadline::Deadline;
 use crate::error::Result;
+use crate::rows::RowSet;
 use crate::schema::{Analyzer, TextField};
-use crate::segment::RowSet;
 
 /// Rows up to this many tokens have exact lengths in tantivy's one-byte form, so its scores can be
 /// compared with ours.

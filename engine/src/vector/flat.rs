@@ -2,7 +2,7 @@
 
 use super::store::Query;
 use crate::error::Result;
-use crate::segment::BestRows;
+use crate::rows::TopRows;
 
 /// Rows that all queries are compared with before the next ones: they stay in the L1 cache.
 const BLOCK: usize = 8;
@@ -15,7 +15,7 @@ pub(crate) fn scan_many(
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<Vec<Vec<(u32, f64)>>> {
-    let mut all: Vec<_> = queries.iter().map(|_| BestRows::new(k, &rank)).collect();
+    let mut all: Vec<_> = queries.iter().map(|_| TopRows::new(k, &rank)).collect();
     let Some(first) = queries.first() else {
         return Ok(Vec::new());
     };
@@ -31,5 +31,5 @@ pub(crate) fn scan_many(
         }
         std::mem::swap(&mut block, &mut next);
     }
-    Ok(all.into_iter().map(BestRows::into_sorted).collect())
+    Ok(all.into_iter().map(TopRows::into_sorted).collect())
 }

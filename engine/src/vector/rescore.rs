@@ -5,7 +5,7 @@ use lexivec_query::limits::LEAST_RESCORED;
 use super::ScoredRow;
 use super::store::Query;
 use crate::error::Result;
-use crate::segment::BestRows;
+use crate::rows::TopRows;
 
 /// Rows scored between two checks for the end.
 const STEP: usize = 16;
@@ -23,7 +23,7 @@ pub(crate) fn rescore(
     k: usize,
     rank: impl Fn(u32) -> Result<u32>,
 ) -> Result<(Vec<(u32, f64)>, usize)> {
-    let (mut best, mut off) = (BestRows::new(k, rank), Spread::default());
+    let (mut best, mut off) = (TopRows::new(k, rank), Spread::default());
     let (mut block, mut next) = (Vec::new(), Vec::new());
     let (mut scored, mut ordered) = (0, 0);
     let mut take = |near: &mut [ScoredRow], count: usize, block: &mut Vec<_>| {

@@ -5,8 +5,8 @@ use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 use super::distance::{inverse_norm, prefetch, similarity};
 use super::pages::Pages;
 use crate::error::{Result, corrupt};
+use crate::rows::RowSet;
 use crate::schema::{Metric, VectorField};
-use crate::segment::RowSet;
 
 /// Vectors of one field while a segment is built: borrowed from documents, or from the mapped segments
 /// that are merged.

@@ -193,6 +193,12 @@ pub(crate) fn squared_l2(a: &[f32], b: &[f32]) -> f32 {
     f32::l2sq(a, b).map_or_else(|| scalar::squared_l2(a, b), |d| d as f32)
 }
 
+/// A vector at unit length; one without a length stays as it is.
+pub(crate) fn normalize(vector: &[f32]) -> Vec<f32> {
+    let by = inverse_norm(vector);
+    vector.iter().map(|x| x * by).collect()
+}
+
 /// One over the Euclidean length, 0 for a zero vector.
 pub(crate) fn inverse_norm(a: &[f32]) -> f32 {
     let square: f64 = a.iter().map(|&x| f64::from(x) * f64::from(x)).sum();

@@ -137,7 +137,7 @@ impl Beam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vector::hnsw::MAX_GRAPH_ROWS;
+    use crate::limits::MAX_GRAPH_ROWS;
 
     #[test]
     fn entries_are_ordered_as_rows_and_scores_are() {

@@ -4,10 +4,10 @@ use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
 use super::built::BuiltGraph;
-use super::{MAX_GRAPH_ROWS, MAX_LEVEL, NO_NEIGHBOUR};
+use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::{Result, corrupt};
-use crate::limits::MAX_M;
-use crate::segment::RowSet;
+use crate::limits::{MAX_GRAPH_ROWS, MAX_M};
+use crate::rows::RowSet;
 use crate::vector::Pages;
 use crate::vector::distance::prefetch;
 

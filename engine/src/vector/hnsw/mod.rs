@@ -21,8 +21,5 @@ pub(crate) use search::{PageBudget, Widen, search};
 /// Highest level a node may have. With m = 2 the chance of a node above it is 2^-32.
 pub(crate) const MAX_LEVEL: usize = 32;
 
-/// Most rows of a segment with a graph: a beam has 31 bits for a row.
-pub(crate) const MAX_GRAPH_ROWS: u32 = 1 << 31;
-
 /// Marks an unused slot in a list of neighbours.
 pub(crate) const NO_NEIGHBOUR: u32 = u32::MAX;

@@ -6,8 +6,8 @@ use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 use super::top_codes::TopCodes;
 use super::{CodeFormat, CodeQuery, CodeRows, CodeScale, Quantizer};
 use crate::error::{Result, corrupt};
+use crate::rows::RowSet;
 use crate::schema::VectorField;
-use crate::segment::RowSet;
 use crate::vector::distance::{Bits, Half, prefetch, record};
 use crate::vector::{Pages, ScoredRow, VectorRows, VectorStore};
 

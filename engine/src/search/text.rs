@@ -7,12 +7,12 @@ use lexivec_query::SearchRequest;
 use lexivec_query::answer::Passage;
 use lexivec_query::request::Highlight;
 
-use super::{Place, gather};
-use crate::collection::Generation;
+use super::merge;
 use crate::deadline::Deadline;
 use crate::error::Result;
+use crate::generation::{DocAddress, Generation};
+use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::segment::RowSet;
 use crate::text::{QueryContext, TextQuery};
 
 /// Reads the text once, with statistics of the whole generation.
@@ -23,15 +23,15 @@ pub(super) fn query(
 ) -> Result<TextQuery> {
     let words = request.text.as_deref().unwrap_or_default();
     let bm25 = request.bm25.unwrap_or(schema.bm25);
-    let doc_freq = |field: usize, term: &str| {
+    let frequency = |field: usize, term: &str| {
         let mut sum = 0;
         for live in &generation.segments {
-            sum += live.segment.text.doc_freq(field, term, &live.alive)?;
+            sum += live.doc_freq(field, term)?;
         }
         Ok(sum)
     };
     let (fields, statistics) = (&schema.indexed_fields(), &generation.statistics);
-    TextQuery::new(words, request.syntax, &QueryContext { fields, bm25, statistics }, doc_freq)
+    TextQuery::new(words, request.syntax, &QueryContext { fields, bm25, statistics }, frequency)
 }
 
 /// The `window` best rows by BM25, best first.
@@ -41,15 +41,15 @@ pub(super) fn search(
     wanted: &[Arc<RowSet>],
     window: usize,
     time: Deadline,
-) -> Result<Vec<(Place, f64)>> {
+) -> Result<Vec<(DocAddress, f64)>> {
     let mut hits = Vec::new();
-    for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
+    for ((segment, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
         time.check()?;
-        let rank = |row| live.segment.documents.rank(row);
+        let rank = |row| live.rank(row);
         let found = query.search(&live.segment.text, rows, window, rank, time)?;
-        hits.extend(found.into_iter().map(|(row, score)| ((place, row), score)));
+        hits.extend(found.into_iter().map(|(row, score)| (DocAddress::new(segment, row), score)));
     }
-    gather::merge(generation, &mut hits, window);
+    merge::merge(generation, &mut hits, window);
     Ok(hits)
 }
 
@@ -63,9 +63,9 @@ pub(super) fn passages(
     let fields = schema.indexed_fields();
     let passage = |(name, text): (&String, &String)| {
         // Texts that are searched as one are all in the first field.
-        let place =
+        let index =
             if schema.join_text { 0 } else { fields.iter().position(|f| f.name == *name)? };
-        let parts = query.passage(text, place, fields.get(place)?, options);
+        let parts = query.passage(text, index, fields.get(index)?, options);
         (!parts.is_empty()).then(|| (name.clone(), parts))
     };
     texts.iter().filter_map(passage).collect()

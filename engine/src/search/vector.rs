@@ -9,11 +9,12 @@ use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
 use lexivec_query::planner::{costs_of, plan_vector};
 use lexivec_query::request::Params;
 
-use super::{Place, gather};
-use crate::collection::Generation;
+use super::merge;
 use crate::deadline::Deadline;
 use crate::error::Result;
-use crate::segment::{RowSet, Segment, Vectors};
+use crate::generation::{DocAddress, Generation};
+use crate::rows::RowSet;
+use crate::segment::{Segment, Vectors};
 use crate::vector::distance::machine;
 use crate::vector::hnsw::{self, PageBudget, Widen};
 use crate::vector::{CodeQuery, Codes, Pages, Query, ScoredRow, rescore, scan_many};
@@ -38,7 +39,7 @@ pub(super) struct Asked<'a> {
 /// The answer to one of them: the `window` closest wanted rows, best first, and each segment's plan.
 #[derive(Clone, Default)]
 pub(super) struct Found {
-    pub(super) hits: Vec<(Place, f64)>,
+    pub(super) hits: Vec<(DocAddress, f64)>,
     pub(super) plans: Vec<SegmentPlan>,
 }
 
@@ -52,16 +53,17 @@ pub(super) fn search(
     wanted: &[Arc<RowSet>],
 ) -> Result<Vec<Found>> {
     let mut all = vec![Found::default(); asked.vectors.len()];
-    for ((place, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
+    for ((segment, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
         asked.time.check()?;
         let found = search_segment(&live.segment, live.alive.count(), asked, rows)?;
         for (found, (rows, plan)) in all.iter_mut().zip(found) {
-            found.hits.extend(rows.into_iter().map(|(row, score)| ((place, row), score)));
+            let hits = rows.into_iter().map(|(row, score)| (DocAddress::new(segment, row), score));
+            found.hits.extend(hits);
             found.plans.push(plan);
         }
     }
     for found in &mut all {
-        gather::merge(generation, &mut found.hits, asked.window);
+        merge::merge(generation, &mut found.hits, asked.window);
     }
     Ok(all)
 }

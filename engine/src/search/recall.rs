@@ -10,14 +10,14 @@ use lexivec_query::request::Params;
 use serde::Serialize;
 
 use super::vector::{Asked, search_segment};
-use super::{Place, gather, wanted_rows};
-use crate::collection::Generation;
+use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::document::vector_fault;
 use crate::error::{Error, Result};
+use crate::generation::{DocAddress, Generation};
 use crate::limits::MAX_RECALL_QUERIES;
-use crate::schema::Schema;
-use crate::segment::{RowSet, Segment};
+use crate::rows::RowSet;
+use crate::segment::Segment;
 use lexivec_eval::random::SplitMix;
 
 /// Hits that a gate compares: ten, and the row that asks.
@@ -112,55 +112,65 @@ pub struct ShareRecall {
 }
 
 /// Rows and their scores, best first.
-type Hits = Vec<(Place, f64)>;
+type Hits = Vec<(DocAddress, f64)>;
 
 /// One query, and the row it was made of.
-type Query = (Option<Place>, Vec<f32>);
+type Query = (Option<DocAddress>, Vec<f32>);
 
-/// Measures a generation.
-pub(crate) fn report(
-    generation: &Generation,
-    schema: &Schema,
-    options: &RecallOptions,
-) -> Result<RecallReport> {
-    let field = match &options.field {
-        Some(name) => schema.vectors.iter().find(|f| f.name == *name),
-        None => schema.vectors.first(),
-    };
-    let field = field.ok_or_else(|| Error::invalid("field", "the collection has no such field"))?;
-    options.params.check()?;
-    if options.k == 0 || options.k >= MAX_WINDOW {
-        let detail = format!("{} is not from 1 to {}", options.k, MAX_WINDOW - 1);
-        return Err(Error::invalid("k", detail));
-    }
-    let wanted = wanted_rows(generation, schema, &options.filter, Deadline::NEVER)?;
-    let queries = match &options.queries {
-        RecallQueries::Given(vectors) => {
-            for (place, vector) in vectors.iter().enumerate() {
-                if let Some(fault) = vector_fault(field, vector) {
-                    return Err(Error::invalid(format!("queries[{place}]"), fault));
+impl Searcher {
+    /// Measures how many of the exact hits a vector search finds: in all, in each segment, and among shares of the
+    /// rows.
+    ///
+    /// # Errors
+    /// When a number is beyond its limit, a vector is refused, or there is nothing to ask.
+    pub fn recall(&self, options: &RecallOptions) -> Result<RecallReport> {
+        let field = match &options.field {
+            Some(name) => self.schema.vectors.iter().find(|f| f.name == *name),
+            None => self.schema.vectors.first(),
+        };
+        let field =
+            field.ok_or_else(|| Error::invalid("field", "the collection has no such field"))?;
+        options.params.check()?;
+        if options.k == 0 || options.k >= MAX_WINDOW {
+            let detail = format!("{} is not from 1 to {}", options.k, MAX_WINDOW - 1);
+            return Err(Error::invalid("k", detail));
+        }
+        let wanted = self.matching(&options.filter, Deadline::NEVER)?;
+        let queries = match &options.queries {
+            RecallQueries::Given(vectors) => {
+                for (place, vector) in vectors.iter().enumerate() {
+                    if let Some(fault) = vector_fault(field, vector) {
+                        return Err(Error::invalid(format!("queries[{place}]"), fault));
+                    }
                 }
+                vectors.iter().map(|vector| (None, vector.clone())).collect()
             }
-            vectors.iter().map(|vector| (None, vector.clone())).collect()
+            RecallQueries::Sampled(count) => {
+                sampled(&self.generation, &field.name, *count, options.seed)?
+            }
+        };
+        if queries.is_empty() || queries.len() > MAX_RECALL_QUERIES {
+            let detail = format!("{} are not from 1 to {MAX_RECALL_QUERIES}", queries.len());
+            return Err(Error::invalid("queries", detail));
         }
-        RecallQueries::Sampled(count) => sampled(generation, &field.name, *count, options.seed)?,
-    };
-    if queries.is_empty() || queries.len() > MAX_RECALL_QUERIES {
-        let detail = format!("{} are not from 1 to {MAX_RECALL_QUERIES}", queries.len());
-        return Err(Error::invalid("queries", detail));
-    }
-    let measure = Measure { generation, field: &field.name, queries: &queries, options };
-    let (recall, segments) = measure.among(&wanted)?;
-    let mut selectivity = Vec::new();
-    for share in SHARES {
-        let picked = |(i, rows): (u64, &Arc<RowSet>)| picked(rows, share, options.seed ^ i);
-        let rows: Vec<_> = (0..).zip(&wanted).map(picked).map(Arc::new).collect();
-        let matching = rows.iter().map(|rows| u64::from(rows.count())).sum();
-        if matching > 0 {
-            selectivity.push(ShareRecall { share, matching, recall: measure.among(&rows)?.0 });
+        let measure = Measure {
+            generation: &self.generation,
+            field: &field.name,
+            queries: &queries,
+            options,
+        };
+        let (recall, segments) = measure.among(&wanted)?;
+        let mut selectivity = Vec::new();
+        for share in SHARES {
+            let picked = |(i, rows): (u64, &Arc<RowSet>)| picked(rows, share, options.seed ^ i);
+            let rows: Vec<_> = (0..).zip(&wanted).map(picked).map(Arc::new).collect();
+            let matching = rows.iter().map(|rows| u64::from(rows.count())).sum();
+            if matching > 0 {
+                selectivity.push(ShareRecall { share, matching, recall: measure.among(&rows)?.0 });
+            }
         }
+        Ok(RecallReport { k: options.k, queries: queries.len(), recall, segments, selectivity })
     }
-    Ok(RecallReport { k: options.k, queries: queries.len(), recall, segments, selectivity })
 }
 
 /// A share of some rows.
@@ -174,20 +184,20 @@ fn picked(rows: &RowSet, share: f64, seed: u64) -> RowSet {
 /// Vectors of live rows, spread evenly.
 fn sampled(generation: &Generation, field: &str, count: usize, seed: u64) -> Result<Vec<Query>> {
     let mut rows = Vec::new();
-    for (place, live) in (0u32..).zip(&generation.segments) {
+    for (segment, live) in (0u32..).zip(&generation.segments) {
         if let Some(vectors) = live.segment.vectors(field) {
             let mut present = RowSet::clone(&live.alive);
             present.intersect(&vectors.store.present);
-            rows.extend(present.iter().map(|row| (place, row)));
+            rows.extend(present.iter().map(|row| DocAddress::new(segment, row)));
         }
     }
     let step = (rows.len() / count.max(1)).max(1);
     let first = SplitMix::new(seed).below(step as u64) as usize;
     let mut queries = Vec::with_capacity(count.min(rows.len()));
-    for &(place, row) in rows.iter().skip(first).step_by(step).take(count) {
-        let segment = generation.segments.get(place as usize);
+    for &address in rows.iter().skip(first).step_by(step).take(count) {
+        let segment = generation.segments.get(address.segment as usize);
         if let Some(vectors) = segment.and_then(|live| live.segment.vectors(field)) {
-            queries.push((Some((place, row)), vectors.store.vector(row)?.to_vec()));
+            queries.push((Some(address), vectors.store.vector(address.row)?.to_vec()));
         }
     }
     Ok(queries)
@@ -216,7 +226,7 @@ impl Measure<'_> {
                 }
                 let together = |lists: &Vec<Hits>| {
                     let mut hits = lists.concat();
-                    gather::merge(self.generation, &mut hits, k);
+                    merge::merge(self.generation, &mut hits, k);
                     hits
                 };
                 all.extend(share_found(&together(right), &together(found)));
@@ -246,10 +256,11 @@ impl Measure<'_> {
         let time = Deadline::NEVER;
         let asked = Asked { field: self.field, vectors: &vectors, window, params, time };
         let mut lists = vec![Vec::new(); batch.len()];
-        for ((place, live), rows) in (0u32..).zip(&self.generation.segments).zip(wanted) {
+        for ((segment, live), rows) in (0u32..).zip(&self.generation.segments).zip(wanted) {
             let found = search_segment(&live.segment, live.alive.count(), &asked, rows)?;
             for ((lists, (own, _)), (rows, _)) in lists.iter_mut().zip(batch).zip(found) {
-                let hits = rows.into_iter().map(|(row, score)| ((place, row), score));
+                let hits =
+                    rows.into_iter().map(|(row, score)| (DocAddress::new(segment, row), score));
                 lists.push(hits.filter(|(hit, _)| Some(*hit) != *own).take(k).collect());
             }
         }

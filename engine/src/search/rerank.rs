@@ -6,9 +6,11 @@ use lexivec_query::bind::BoundRequest;
 use lexivec_query::fusion::Fused;
 use lexivec_query::rerank::{Ranked, Rerank, RerankMethod, mmr, reorder};
 
-use super::{Place, Prepared, Source, gather};
+use super::prepare::Prepared;
+use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::generation::DocAddress;
 use crate::model::rerank::{Candidate, RerankQuery, RerankerHandle, out_of_time};
 use crate::schema::Metric;
 use crate::segment::Vectors;
@@ -19,7 +21,7 @@ use crate::vector::distance::{inverse_norm, similarity};
 const NOTHING_TO_SAY: &str = "the model has nothing to say about the query's words";
 
 /// The final list, and what became of the rerank.
-pub(super) type Final = (Vec<Ranked<Place>>, Option<RerankReport>);
+pub(super) type Final = (Vec<Ranked<DocAddress>>, Option<RerankReport>);
 
 /// Scores of the first rows of the fused list, or why there are none.
 type Scores = std::result::Result<Vec<Option<f64>>, String>;
@@ -31,12 +33,12 @@ struct StoredVector<'a> {
     unit: f32,
 }
 
-impl Source<'_> {
+impl Searcher {
     /// Puts the fused list in its final order.
     pub(super) fn rerank(
         &self,
         prepared: &Prepared<'_>,
-        fused: Vec<Fused<Place>>,
+        fused: Vec<Fused<DocAddress>>,
     ) -> Result<Final> {
         let Prepared { request, bound, time, .. } = prepared;
         let Some(rerank) = &request.rerank else {
@@ -46,7 +48,7 @@ impl Source<'_> {
         let vector = prepared.vector.as_deref();
         let candidates = fused.get(..rerank.depth).unwrap_or(&fused);
         let tokens = prepared.tokens.as_deref();
-        let stage = Stage { source: self, request, bound, rerank, vector, tokens, deadline };
+        let stage = Stage { searcher: self, request, bound, rerank, vector, tokens, deadline };
         let mut report = RerankReport {
             kind: rerank.method.kind(),
             applied: true,
@@ -57,7 +59,7 @@ impl Source<'_> {
         let list = match stage.scores(candidates)? {
             Ok(scores) => {
                 report.scored = scores.iter().flatten().count();
-                reorder(fused, report.kind, &scores, |a, b| gather::by_id(self.generation, *a, *b))
+                reorder(fused, report.kind, &scores, |a, b| merge::by_id(&self.generation, *a, *b))
             }
             Err(reason) => {
                 (report.applied, report.reason) = (false, Some(reason));
@@ -74,14 +76,14 @@ impl Source<'_> {
                 "rerank.model",
                 "no reranker was handed in; hand one in, or leave this out",
             )),
-            _ => Ok(self.reranker),
+            _ => Ok(self.reranker.as_ref()),
         }
     }
 }
 
 /// One rerank.
 struct Stage<'a> {
-    source: &'a Source<'a>,
+    searcher: &'a Searcher,
     request: &'a SearchRequest,
     bound: &'a BoundRequest,
     rerank: &'a Rerank,
@@ -92,10 +94,10 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn scores(&self, candidates: &[Fused<Place>]) -> Result<Scores> {
+    fn scores(&self, candidates: &[Fused<DocAddress>]) -> Result<Scores> {
         let name = self.rerank.method.kind().name();
         if let (RerankMethod::Model, Some(reranker)) =
-            (&self.rerank.method, self.source.handed(self.request)?)
+            (&self.rerank.method, self.searcher.handed(self.request)?)
         {
             return self.by_model(reranker, candidates);
         }
@@ -119,22 +121,22 @@ impl Stage<'_> {
     /// The vector field that is compared: the request's, or the collection's first.
     fn field(&self) -> &str {
         let asked = self.bound.query_field.as_deref().or(self.request.vector_field.as_deref());
-        let first = || self.source.schema.vectors.first().map(|f| f.name.as_str());
+        let first = || self.searcher.schema.vectors.first().map(|f| f.name.as_str());
         asked.or_else(first).unwrap_or_default()
     }
 
     /// The vectors a row's segment has of the field, if the row has one.
-    fn vectors(&self, (segment, row): Place) -> Option<&Vectors> {
-        let live = self.source.generation.segment(segment).ok()?;
+    fn vectors(&self, address: DocAddress) -> Option<&Vectors> {
+        let live = self.searcher.generation.segment(address.segment).ok()?;
         let vectors = live.segment.vectors(self.field())?;
-        vectors.store.present.contains(row).then_some(vectors)
+        vectors.store.present.contains(address.row).then_some(vectors)
     }
 
     /// Exact similarities; nothing when the time ran out.
     fn by_similarity(
         &self,
         query: &[f32],
-        candidates: &[Fused<Place>],
+        candidates: &[Fused<DocAddress>],
     ) -> Result<Option<Vec<Option<f64>>>> {
         let unit = inverse_norm(query);
         let mut scores = Vec::with_capacity(candidates.len());
@@ -147,7 +149,7 @@ impl Stage<'_> {
                 continue;
             };
             let (row, norm) =
-                (store.vector(candidate.key.1)?, store.inverse_norm(candidate.key.1)?);
+                (store.vector(candidate.key.row)?, store.inverse_norm(candidate.key.row)?);
             scores.push(Some(f64::from(similarity(store.metric, query, row, unit * norm))));
         }
         Ok(Some(scores))
@@ -157,7 +159,7 @@ impl Stage<'_> {
     fn by_tokens(
         &self,
         tokens: &[Vec<f32>],
-        candidates: &[Fused<Place>],
+        candidates: &[Fused<DocAddress>],
     ) -> Result<Option<Vec<Option<f64>>>> {
         let field = self.bound.token_field.as_deref().unwrap_or_default();
         let mut query = TokenQuery::new(tokens);
@@ -166,8 +168,8 @@ impl Stage<'_> {
             if self.deadline.passed() {
                 return Ok(None);
             }
-            let (segment, row) = candidate.key;
-            let store = self.source.generation.segment(segment)?.segment.tokens(field);
+            let DocAddress { segment, row } = candidate.key;
+            let store = self.searcher.generation.segment(segment)?.segment.tokens(field);
             scores.push(store.map_or(Ok(None), |store| store.score(row, &mut query))?);
         }
         Ok(Some(scores))
@@ -178,7 +180,7 @@ impl Stage<'_> {
         &self,
         lambda: f64,
         query: &[f32],
-        candidates: &[Fused<Place>],
+        candidates: &[Fused<DocAddress>],
     ) -> Result<Option<Vec<Option<f64>>>> {
         let cosine =
             |a: &[f32], b: &[f32], units: f32| f64::from(similarity(Metric::Cosine, a, b, units));
@@ -186,7 +188,7 @@ impl Stage<'_> {
         let mut stored = Vec::with_capacity(candidates.len());
         for (place, candidate) in candidates.iter().enumerate() {
             if let Some(vectors) = self.vectors(candidate.key) {
-                let vector = vectors.store.vector(candidate.key.1)?;
+                let vector = vectors.store.vector(candidate.key.row)?;
                 stored.push(StoredVector { place, vector, unit: inverse_norm(vector) });
             }
         }
@@ -198,7 +200,7 @@ impl Stage<'_> {
             cosine(a.vector, b.vector, a.unit * b.unit)
         };
         let key = |i: usize| candidates[stored[i].place].key;
-        let by_id = |a: usize, b: usize| gather::by_id(self.source.generation, key(a), key(b));
+        let by_id = |a: usize, b: usize| merge::by_id(&self.searcher.generation, key(a), key(b));
         let Some(picked) = mmr(&relevance, lambda, between, by_id, || self.deadline.passed())
         else {
             return Ok(None);
@@ -210,15 +212,15 @@ impl Stage<'_> {
         Ok(Some(scores))
     }
 
-    fn by_model(&self, reranker: &RerankerHandle, fused: &[Fused<Place>]) -> Result<Scores> {
+    fn by_model(&self, reranker: &RerankerHandle, fused: &[Fused<DocAddress>]) -> Result<Scores> {
         let wants = reranker.wants();
         let mut candidates = Vec::with_capacity(fused.len());
         for (place, row) in fused.iter().enumerate() {
             if self.deadline.passed() {
                 return Ok(Err(out_of_time(reranker.name())));
             }
-            let (segment, number) = row.key;
-            let documents = &self.source.generation.segment(segment)?.segment.documents;
+            let DocAddress { segment, row: number } = row.key;
+            let documents = &self.searcher.generation.segment(segment)?.segment.documents;
             let mut candidate = Candidate {
                 id: documents.id(number)?.to_owned(),
                 rank: place + 1,
@@ -228,7 +230,7 @@ impl Stage<'_> {
                 vector: None,
             };
             if wants.text || wants.payload {
-                let document = documents.document(self.source.schema, number)?;
+                let document = documents.document(&self.searcher.schema, number)?;
                 candidate.text = if wants.text { document.text } else { Default::default() };
                 candidate.payload =
                     if wants.payload { document.payload } else { Default::default() };

@@ -5,25 +5,21 @@ use std::sync::Arc;
 use lexivec_query::SearchRequest;
 use lexivec_query::answer::{Group, Groups};
 use lexivec_query::facets::{Facet, FacetCounts, GroupBuilder, GroupBy, Key, Tally};
-use lexivec_query::filter::Filter;
 use lexivec_query::limits::MAX_WINDOW;
 
-use super::{Prepared, Ranking, Source, wanted_rows};
+use super::Searcher;
+use super::prepare::Prepared;
+use super::ranking::Ranking;
 use crate::deadline::Deadline;
 use crate::error::Result;
-use crate::segment::RowSet;
+use crate::generation::DocAddress;
+use crate::rows::RowSet;
 
 /// Times the window of the legs where it did not fill the groups. Each is a search of its own, so that few
 /// wide ones cost less than many.
 const WIDEN: usize = 4;
 
-/// Counts the values of a field over the rows that a filter admits.
-pub(crate) fn facet(source: &Source<'_>, facet: &Facet, filter: &Filter) -> Result<FacetCounts> {
-    let time = Deadline::NEVER;
-    source.facet(facet, &wanted_rows(source.generation, source.schema, filter, time)?, time)
-}
-
-impl Source<'_> {
+impl Searcher {
     /// Counts the values that a request asks for.
     pub(super) fn facets(
         &self,
@@ -31,14 +27,19 @@ impl Source<'_> {
         wanted: &[Arc<RowSet>],
         time: Deadline,
     ) -> Result<Vec<FacetCounts>> {
-        request.facets.iter().map(|facet| self.facet(facet, wanted, time)).collect()
+        request.facets.iter().map(|facet| self.facet_of(facet, wanted, time)).collect()
     }
 
-    fn facet(&self, facet: &Facet, wanted: &[Arc<RowSet>], time: Deadline) -> Result<FacetCounts> {
+    pub(super) fn facet_of(
+        &self,
+        facet: &Facet,
+        wanted: &[Arc<RowSet>],
+        time: Deadline,
+    ) -> Result<FacetCounts> {
         let mut tally = Tally::default();
         for (live, rows) in self.generation.segments.iter().zip(wanted) {
             time.check()?;
-            live.count_values(self.schema, &facet.field, rows, &mut tally)?;
+            live.count_values(&self.schema, &facet.field, rows, &mut tally)?;
         }
         Ok(tally.into_counts(facet))
     }
@@ -66,9 +67,9 @@ impl Source<'_> {
                 prepared.time.check()?;
                 looked_at = place + 1;
                 if threshold.is_none_or(|t| row.reaches(t)) {
-                    let (segment, number) = row.fused.key;
+                    let DocAddress { segment, row: number } = row.fused.key;
                     let live = self.generation.segment(segment)?;
-                    let payload = live.segment.documents.payload(self.schema, number)?;
+                    let payload = live.payload(&self.schema, number)?;
                     filling.push(Key::all_at(&payload, &by.field), row);
                 }
             }
@@ -80,7 +81,7 @@ impl Source<'_> {
                 }
                 // The budget is for the answer, not for each of its rankings.
                 wider.rerank_budget = wider.rerank_budget.saturating_sub(ranking.rerank_took);
-                ranking = self.rank_one(&wider, wanted)?;
+                ranking = self.rank_rows(&wider, wanted)?;
                 continue;
             }
             let query = ranking.text_query.as_ref();

@@ -11,7 +11,7 @@ use crate::segment::{Progress, Stage};
 const EMBED_BATCH: usize = 1_024;
 
 /// Fills the embedder's fields of every document that has text and brings nothing there.
-pub(super) fn embed(
+pub(crate) fn embed(
     schema: &Schema,
     model: Option<&dyn Embedder>,
     documents: &mut [Document],

@@ -8,51 +8,65 @@ use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::topk::descending;
 use lexivec_query::why_not::{LegOutcome, LegReport, Verdict, WhyNot, failing_clause, judge};
 
-use super::{Place, Ranking, Source, gather, text};
+use super::ranking::Ranking;
+use super::{Searcher, merge, text};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::generation::DocAddress;
 
-/// Tells the stage that dropped a row.
-pub(crate) fn why_not(source: &Source<'_>, request: &SearchRequest, id: &str) -> Result<WhyNot> {
-    let told = |verdict, legs| Ok(WhyNot { id: id.to_owned(), verdict, legs });
-    if request.group_by.is_some() {
-        return Err(Error::invalid("group_by", "why_not is told of hits; leave the groups out"));
-    }
-    let prepared = source.prepare(request, Deadline::of(request))?;
-    let Some(place) = source.find(id)? else {
-        return told(Verdict::NotInCollection, Vec::new());
-    };
-    let (segment, row) = (place.0 as usize, place.1);
-    let wanted = source.wanted(&prepared)?;
-    if !wanted.get(segment).is_some_and(|rows| rows.contains(row)) {
-        let live = source.generation.segments.get(segment);
-        let mut admits = |clause: &Filter| match live {
-            Some(live) => Ok(live.matching(source.schema, clause)?.contains(row)),
-            None => Ok::<bool, Error>(false),
+impl Searcher {
+    /// Finds the stage of a request that dropped a row, or that it is in the answer: the collection, the filter and
+    /// its clause, the legs with the row's rank in each (counted exactly), the reranker, the threshold, or the end of
+    /// the page. It costs a search and a scan.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search); and where the request asks for groups.
+    pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
+        let request = &*self.resolve(request)?;
+        let told = |verdict, legs| Ok(WhyNot { id: id.to_owned(), verdict, legs });
+        if request.group_by.is_some() {
+            return Err(Error::invalid(
+                "group_by",
+                "why_not is told of hits; leave the groups out",
+            ));
+        }
+        let prepared = self.prepare(request, Deadline::of(request))?;
+        let Some(address) = self.generation.find(id)? else {
+            return told(Verdict::NotInCollection, Vec::new());
         };
-        let clause = failing_clause(&request.filter, &mut admits)?.unwrap_or(&request.filter);
-        return told(Verdict::Filtered { clause: clause.to_text() }, Vec::new());
+        let (segment, row) = (address.segment as usize, address.row);
+        let wanted = self.matching(&request.filter, prepared.time)?;
+        if !wanted.get(segment).is_some_and(|rows| rows.contains(row)) {
+            let live = self.generation.segments.get(segment);
+            let mut admits = |clause: &Filter| match live {
+                Some(live) => Ok(live.matching(&self.schema, clause)?.contains(row)),
+                None => Ok::<bool, Error>(false),
+            };
+            let clause = failing_clause(&request.filter, &mut admits)?.unwrap_or(&request.filter);
+            return told(Verdict::Filtered { clause: clause.to_text() }, Vec::new());
+        }
+        let ranking = self.rank_rows(&prepared, &wanted)?;
+        let found = ranking.list.iter().enumerate().find(|(_, ranked)| ranked.fused.key == address);
+        let contributions = found.map_or(&[][..], |(_, ranked)| &ranked.fused.contributions);
+        let (syntax, time) = (request.syntax, prepared.time);
+        let looked =
+            Looked { searcher: self, address, wanted: &wanted, ranking: &ranking, syntax, time };
+        let mut legs = Vec::with_capacity(prepared.bound.legs.len());
+        for leg in &prepared.bound.legs {
+            let part = contributions.iter().find(|c| c.leg == leg.kind);
+            let outcome = looked.in_leg(leg, part, prepared.vector.as_deref())?;
+            legs.push(LegReport { leg: leg.kind, window: leg.window, outcome });
+        }
+        let verdict = judge(request, &legs, found, ranking.threshold(request));
+        told(verdict, legs)
     }
-    let ranking = source.rank_one(&prepared, &wanted)?;
-    let found = ranking.list.iter().enumerate().find(|(_, ranked)| ranked.fused.key == place);
-    let contributions = found.map_or(&[][..], |(_, ranked)| &ranked.fused.contributions);
-    let (syntax, time) = (request.syntax, prepared.time);
-    let looked = Looked { source, place, wanted: &wanted, ranking: &ranking, syntax, time };
-    let mut legs = Vec::with_capacity(prepared.bound.legs.len());
-    for leg in &prepared.bound.legs {
-        let part = contributions.iter().find(|c| c.leg == leg.kind);
-        let outcome = looked.in_leg(leg, part, prepared.vector.as_deref())?;
-        legs.push(LegReport { leg: leg.kind, window: leg.window, outcome });
-    }
-    let verdict = judge(request, &legs, found, ranking.threshold(request));
-    told(verdict, legs)
 }
 
 /// A row that is looked for.
 struct Looked<'a> {
-    source: &'a Source<'a>,
-    place: Place,
-    wanted: &'a [std::sync::Arc<crate::segment::RowSet>],
+    searcher: &'a Searcher,
+    address: DocAddress,
+    wanted: &'a [std::sync::Arc<crate::rows::RowSet>],
     ranking: &'a Ranking,
     syntax: Syntax,
     time: Deadline,
@@ -104,32 +118,33 @@ impl Looked<'_> {
         let Some(query) = &self.ranking.text_query else { return Ok(None) };
         let rows: usize = self.wanted.iter().map(|rows| rows.count() as usize).sum();
         let window = rows.max(leg.window);
-        let hits = text::search(self.source.generation, query, self.wanted, window, self.time)?;
-        let found = hits.iter().position(|(place, _)| *place == self.place);
+        let hits = text::search(&self.searcher.generation, query, self.wanted, window, self.time)?;
+        let found = hits.iter().position(|(address, _)| *address == self.address);
         Ok(found.and_then(|i| Some((i + 1, hits.get(i)?.1))))
     }
 
     /// Its rank among all rows that have a vector in this field, and its score.
     fn by_vector(&self, field: &str, vector: &[f32]) -> Result<Option<(usize, f64)>> {
-        let generation = self.source.generation;
+        let generation = &*self.searcher.generation;
         let segments = (0u32..).zip(&generation.segments).zip(self.wanted);
         let stores = segments.filter_map(|((segment, live), rows)| {
             Some((segment, &live.segment.vectors(field)?.store, rows))
         });
         let own = stores.clone().find(|(segment, store, _)| {
-            *segment == self.place.0 && store.present.contains(self.place.1)
+            *segment == self.address.segment && store.present.contains(self.address.row)
         });
         let Some((_, store, _)) = own else { return Ok(None) };
         let query = store.query(vector);
-        let own = f64::from(query.similarity(&query.stored(self.place.1)?));
+        let own = f64::from(query.similarity(&query.stored(self.address.row)?));
         let mut rank = 1;
         for (segment, store, rows) in stores {
             self.time.check()?;
             let query = store.query(vector);
             for row in rows.iter().filter(|&row| store.present.contains(row)) {
                 let score = f64::from(query.similarity(&query.stored(row)?));
+                let other = DocAddress::new(segment, row);
                 let order = descending(score, own)
-                    .then_with(|| gather::by_id(generation, (segment, row), self.place));
+                    .then_with(|| merge::by_id(generation, other, self.address));
                 rank += usize::from(order.is_lt());
             }
         }

@@ -6,12 +6,12 @@ use crate::error::Result;
 
 /// Keeps the best rows of those offered. `R` gives a row's place among the segment's ids; as most rows are
 /// far behind, only one that may enter pays for it.
-pub(crate) struct BestRows<R> {
+pub(crate) struct TopRows<R> {
     top: TopK<(u32, u32)>,
     rank: R,
 }
 
-impl<R: Fn(u32) -> Result<u32>> BestRows<R> {
+impl<R: Fn(u32) -> Result<u32>> TopRows<R> {
     pub(crate) fn new(k: usize, rank: R) -> Self {
         Self { top: TopK::new(k), rank }
     }

@@ -4,22 +4,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use lexivec_eval::compare::{PairedTest, Resampling, paired_test};
+use lexivec_eval::compare::{Resampling, paired_test};
 use lexivec_eval::metric::Metric;
 use lexivec_eval::random::SplitMix;
 use lexivec_eval::ranking::Judgments;
 use lexivec_eval::statistics::mean;
 use lexivec_eval::tune::{DEFAULT_FOLDS, SIGNIFICANCE};
-use lexivec_query::SearchRequest;
 use lexivec_query::request::{AdapterChoice, Mode};
+use lexivec_query::{SearchRequest, SearchResponse};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::{Source, search_many};
 use crate::error::{Error, Result};
+use crate::generation::{DocAddress, LiveSegment};
 use crate::limits::{MAX_FOLDS, MAX_QUERY_TRIPLETS, MAX_TRIPLETS};
 use crate::model::adapter::{Adapter, MAX_EPOCHS, MAX_RANK, MAX_WEIGHTS, Training, Triplet};
-use crate::vector::distance::inverse_norm;
+use crate::model::adapters::AdapterValidation;
+use crate::search::Searcher;
+use crate::vector::distance::normalize;
 
 /// Answers (a query and a relevant row) that an adapter is trained on, at the least.
 pub const MIN_TRIPLETS: usize = 100;
@@ -44,13 +45,13 @@ pub(crate) struct Question {
     pub(crate) shown: Vec<String>,
 }
 
-/// How an adapter is trained and examined.
+/// How an adapter is trained and validationined.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AdapterOptions {
     /// How it is trained.
     pub training: Training,
-    /// Parts the queries are split into for the examination.
+    /// Parts the queries are split into for the validationination.
     pub folds: usize,
     /// What the split, the rows compared with and the test depend on.
     pub seed: u64,
@@ -62,36 +63,16 @@ impl Default for AdapterOptions {
     }
 }
 
-/// What an examination found: nDCG@10 of exact vector search.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct AdapterValidation {
-    /// Queries asked.
-    pub queries: usize,
-    /// Answers that were learnt from.
-    #[serde(rename = "lessons")]
-    pub triplets: usize,
-    /// Mean without an adapter.
-    pub before: f64,
-    /// Mean of each query with adapters that were trained without its part, one for each of several splits.
-    pub after: f64,
-    /// The second less the first, query by query.
-    pub test: PairedTest,
-    /// True if the gain is [`MIN_GAIN`] or more and its p-value below
-    /// [`SIGNIFICANCE`](lexivec_eval::tune::SIGNIFICANCE).
-    pub passed: bool,
-}
-
 /// Examines by cross-validation, and trains an adapter on all questions.
 pub(crate) fn learn(
-    source: &Source<'_>,
+    searcher: &Searcher,
     field: &str,
     questions: &[Question],
     options: &AdapterOptions,
 ) -> Result<(AdapterValidation, Adapter)> {
     let dim = questions.first().map_or(0, |q| q.vector.len());
     check(options, dim)?;
-    let rows = Rows::new(source, field, options.seed);
+    let rows = Rows::new(searcher, field, options.seed);
     let triplets = questions.par_iter().enumerate().map(|(place, q)| rows.triplets(q, place));
     let triplets = triplets.collect::<Result<Vec<Vec<Triplet>>>>()?;
     let count = triplets.iter().map(Vec::len).sum::<usize>();
@@ -113,14 +94,14 @@ pub(crate) fn learn(
         Adapter::train(dim, &of, &options.training)
     };
     let plain = |q: &Question| q.vector.clone();
-    let before = scores(source, field, questions, questions.iter().map(plain))?;
+    let before = scores(searcher, field, questions, questions.iter().map(plain))?;
     let mut after = vec![0.0; questions.len()];
     for split in 0..SPLITS {
         let part = parts(questions.len(), options.folds, options.seed.wrapping_add(split));
         let adapters: Vec<Adapter> =
             (0..options.folds).into_par_iter().map(|fold| train(&|q| part[q] != fold)).collect();
         let adapted = questions.iter().zip(&part).map(|(q, &part)| adapters[part].apply(&q.vector));
-        let scores = scores(source, field, questions, adapted)?;
+        let scores = scores(searcher, field, questions, adapted)?;
         after.iter_mut().zip(scores).for_each(|(mean, score)| *mean += score / SPLITS as f64);
     }
     let differences: Vec<f64> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
@@ -169,7 +150,7 @@ fn check(options: &AdapterOptions, dim: usize) -> Result<()> {
 
 /// nDCG@10 of each question, asked by another vector.
 fn scores(
-    source: &Source<'_>,
+    searcher: &Searcher,
     field: &str,
     questions: &[Question],
     vectors: impl Iterator<Item = Vec<f32>>,
@@ -181,8 +162,8 @@ fn scores(
         request
     };
     let requests: Vec<SearchRequest> = vectors.map(request).collect();
-    let answers = search_many(source, &requests)?;
-    let score = |(answer, question): (lexivec_query::SearchResponse, &Question)| {
+    let answers = searcher.search_many(&requests)?;
+    let score = |(answer, question): (SearchResponse, &Question)| {
         let ids: Vec<&str> = answer.hits.iter().map(|hit| hit.id.as_str()).collect();
         let judgments: Judgments = question.relevant.iter().map(|id| (id.clone(), 1)).collect();
         Metric::default().of(&ids, &judgments)
@@ -192,7 +173,7 @@ fn scores(
 
 /// Where the vectors of triplets come from.
 struct Rows<'a> {
-    source: &'a Source<'a>,
+    searcher: &'a Searcher,
     field: &'a str,
     /// Rows up to the end of each segment, counted from the first one's beginning.
     ends: Vec<u64>,
@@ -200,14 +181,14 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(source: &'a Source<'a>, field: &'a str, seed: u64) -> Self {
+    fn new(searcher: &'a Searcher, field: &'a str, seed: u64) -> Self {
         let mut end = 0;
-        let count = |live: &crate::collection::LiveSegment| {
+        let count = |live: &LiveSegment| {
             end += u64::from(live.segment.rows);
             end
         };
-        let ends = source.generation.segments.iter().map(count).collect();
-        Self { source, field, ends, seed }
+        let ends = searcher.generation.segments.iter().map(count).collect();
+        Self { searcher, field, ends, seed }
     }
 
     /// A triplet for each relevant row that is there.
@@ -242,8 +223,8 @@ impl<'a> Rows<'a> {
     }
 
     fn vector_of(&self, id: &str) -> Result<Option<Vec<f32>>> {
-        match self.source.find(id)? {
-            Some((segment, row)) => self.vector(segment, row),
+        match self.searcher.generation.find(id)? {
+            Some(address) => self.vector(address),
             None => Ok(None),
         }
     }
@@ -252,29 +233,19 @@ impl<'a> Rows<'a> {
     fn any(&self, random: &mut SplitMix) -> Result<Option<(&'a str, Vec<f32>)>> {
         let drawn = random.below(self.ends.last().copied().unwrap_or(0).max(1));
         let segment = self.ends.partition_point(|&end| end <= drawn);
-        let Some(live) = self.source.generation.segments.get(segment) else { return Ok(None) };
+        let Some(live) = self.searcher.generation.segments.get(segment) else { return Ok(None) };
         let before = segment.checked_sub(1).and_then(|s| self.ends.get(s)).copied().unwrap_or(0);
         let row = (drawn - before) as u32;
         if !live.alive.contains(row) {
             return Ok(None);
         }
-        let vector = self.vector(segment as u32, row)?;
-        vector.map(|vector| Ok((live.segment.documents.id(row)?, vector))).transpose()
+        let vector = self.vector(DocAddress::new(segment as u32, row))?;
+        vector.map(|vector| Ok((live.id(row)?, vector))).transpose()
     }
 
     /// The vector of a row, at unit length.
-    fn vector(&self, segment: u32, row: u32) -> Result<Option<Vec<f32>>> {
-        let live = self.source.generation.segment(segment)?;
-        let Some(vectors) = live.segment.vectors(self.field) else { return Ok(None) };
-        if !vectors.store.present.contains(row) {
-            return Ok(None);
-        }
-        Ok(Some(normalize(vectors.store.vector(row)?)))
+    fn vector(&self, address: DocAddress) -> Result<Option<Vec<f32>>> {
+        let live = self.searcher.generation.segment(address.segment)?;
+        Ok(live.vector(self.field, address.row)?.map(normalize))
     }
-}
-
-/// A vector at unit length; one without a length stays as it is.
-pub(crate) fn normalize(vector: &[f32]) -> Vec<f32> {
-    let by = inverse_norm(vector);
-    vector.iter().map(|x| x * by).collect()
 }

@@ -16,11 +16,13 @@ use lexivec_query::rerank::RerankMethod;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Place, Prepared, Source, gather, text};
+use super::prepare::Prepared;
+use super::{Searcher, merge, text};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::generation::DocAddress;
 use crate::limits::MAX_TUNE_QUERIES;
-use crate::segment::RowSet;
+use crate::rows::RowSet;
 
 /// How [`Collection::tune`](crate::Collection::tune) chooses.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,60 +63,62 @@ pub struct TuneReport {
     pub fold_profiles: Vec<Profile>,
 }
 
-/// Chooses among the settings of the grid by cross-validation.
-pub(crate) fn tune(
-    source: &Source<'_>,
-    queries: &[JudgedQuery],
-    options: &TuneOptions,
-) -> Result<TuneReport> {
-    if queries.len() > MAX_TUNE_QUERIES {
-        let detail = format!("{} are over the limit of {MAX_TUNE_QUERIES}", queries.len());
-        return Err(Error::invalid("queries", detail));
-    }
-    let judged: Vec<(usize, &JudgedQuery)> = (queries.iter().enumerate())
-        .filter(|(_, query)| query.judgments.values().any(|&grade| grade > 0))
-        .collect();
-    let catalog = source.schema.catalog();
-    let mut legs: Option<Vec<Leg>> = None;
-    for (place, query) in &judged {
-        let bound = bind(&query.request, &catalog).map_err(Error::from);
-        let bound = bound.map_err(|e| e.of_query(*place))?;
-        let own: Vec<Leg> = bound.legs.iter().map(|leg| leg.kind).collect();
-        let first = legs.get_or_insert_with(|| own.clone());
-        if *first != own {
-            let detail = format!("it runs the legs {own:?}, the first one {first:?}");
-            return Err(Error::invalid(format!("queries[{place}]"), detail));
+impl Searcher {
+    /// Chooses settings of a search by judged queries and cross-validation, and measures the choice on queries that
+    /// had no part in it. Nothing is saved: [`set_profile`](crate::Collection::set_profile) does that.
+    ///
+    /// # Errors
+    /// When a query is refused, they do not all run the same legs, or too few are judged.
+    pub fn tune(&self, queries: &[JudgedQuery], options: &TuneOptions) -> Result<TuneReport> {
+        if queries.len() > MAX_TUNE_QUERIES {
+            let detail = format!("{} are over the limit of {MAX_TUNE_QUERIES}", queries.len());
+            return Err(Error::invalid("queries", detail));
         }
+        let judged: Vec<(usize, &JudgedQuery)> = (queries.iter().enumerate())
+            .filter(|(_, query)| query.judgments.values().any(|&grade| grade > 0))
+            .collect();
+        let catalog = self.schema.catalog();
+        let mut legs: Option<Vec<Leg>> = None;
+        for (place, query) in &judged {
+            let bound = bind(&query.request, &catalog).map_err(Error::from);
+            let bound = bound.map_err(|e| e.of_query(*place))?;
+            let own: Vec<Leg> = bound.legs.iter().map(|leg| leg.kind).collect();
+            let first = legs.get_or_insert_with(|| own.clone());
+            if *first != own {
+                let detail = format!("it runs the legs {own:?}, the first one {first:?}");
+                return Err(Error::invalid(format!("queries[{place}]"), detail));
+            }
+        }
+        let settings = grid(&legs.unwrap_or_default(), self.reranker.is_some());
+        let trial = Trial { searcher: self, catalog, settings: &settings, metric: options.metric };
+        let scores: Vec<Vec<f64>> = judged
+            .par_iter()
+            .map(|(place, query)| trial.scores(query).map_err(|e| e.of_query(*place)))
+            .collect::<Result<_>>()?;
+        let validation = cross_validate(&scores, 0, options.folds, options.seed)?;
+        let setting = |place: usize| settings.get(place).cloned().unwrap_or_default();
+        Ok(TuneReport {
+            metric: options.metric.to_string(),
+            queries: judged.len(),
+            settings: settings.len(),
+            seed: options.seed,
+            profile: setting(validation.chosen),
+            fold_profiles: validation.folds.iter().map(|fold| setting(fold.chosen)).collect(),
+            validation,
+        })
     }
-    let settings = grid(&legs.unwrap_or_default(), source.reranker.is_some());
-    let trial = Trial { source: *source, catalog, settings: &settings, metric: options.metric };
-    let scores: Vec<Vec<f64>> = judged
-        .par_iter()
-        .map(|(place, query)| trial.scores(query).map_err(|e| e.of_query(*place)))
-        .collect::<Result<_>>()?;
-    let validation = cross_validate(&scores, 0, options.folds, options.seed)?;
-    let setting = |place: usize| settings.get(place).cloned().unwrap_or_default();
-    Ok(TuneReport {
-        metric: options.metric.to_string(),
-        queries: judged.len(),
-        settings: settings.len(),
-        seed: options.seed,
-        profile: setting(validation.chosen),
-        fold_profiles: validation.folds.iter().map(|fold| setting(fold.chosen)).collect(),
-        validation,
-    })
 }
 
 /// What all queries are tried with.
 struct Trial<'a> {
-    source: Source<'a>,
+    searcher: &'a Searcher,
     catalog: Catalog,
     settings: &'a [Profile],
     metric: Metric,
 }
 
 /// A list of the text leg, by the constants it was made with.
-type TextList = (Option<Bm25>, Vec<(Place, f64)>);
+type TextList = (Option<Bm25>, Vec<(DocAddress, f64)>);
 
 impl Trial<'_> {
     /// The metric of a query under each setting.
@@ -127,12 +131,12 @@ impl Trial<'_> {
         let mut wide = plain.clone().limit(widest);
         // Of exact lists a shorter one is the beginning of a longer one; and settings are compared, not walks.
         wide.params = Params { exact: true, ..Params::default() };
-        let generation = self.source.generation;
-        let prepared = self.source.prepare(&wide, Deadline::NEVER)?;
-        let wanted = self.source.wanted(&prepared)?;
+        let generation = &*self.searcher.generation;
+        let prepared = self.searcher.prepare(&wide, Deadline::NEVER)?;
+        let wanted = self.searcher.matching(&wide.filter, Deadline::NEVER)?;
         let vector_list = match prepared.vector_leg() {
             Some((leg, vector)) => {
-                let found = self.source.vector_leg(
+                let found = self.searcher.vector_leg(
                     leg,
                     &[vector],
                     (&wide.params, Deadline::NEVER),
@@ -158,10 +162,10 @@ impl Trial<'_> {
                 let hits = list.iter().take(leg.window).copied().collect();
                 legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
             }
-            let fused = fuse(&legs, &request.fusion, |a, b| gather::by_id(generation, *a, *b));
+            let fused = fuse(&legs, &request.fusion, |a, b| merge::by_id(generation, *a, *b));
             let vector = prepared.vector.clone();
             let tried = Prepared::new(&request, bound, vector, Deadline::NEVER);
-            let (list, rerank) = self.source.rerank(&tried, fused)?;
+            let (list, rerank) = self.searcher.rerank(&tried, fused)?;
             // A search would say so and go on; figures of another order than the setting's would not.
             let by_model = request.rerank.as_ref().is_some_and(|r| r.method == RerankMethod::Model);
             if let Some(reason) = rerank.and_then(|rerank| rerank.reason).filter(|_| by_model) {
@@ -180,12 +184,12 @@ impl Trial<'_> {
         request: &SearchRequest,
         window: usize,
         wanted: &[Arc<RowSet>],
-    ) -> Result<&'l Vec<(Place, f64)>> {
+    ) -> Result<&'l Vec<(DocAddress, f64)>> {
         let place = match lists.iter().position(|(bm25, _)| *bm25 == request.bm25) {
             Some(place) => place,
             None => {
-                let generation = self.source.generation;
-                let query = text::query(generation, self.source.schema, request)?;
+                let generation = &*self.searcher.generation;
+                let query = text::query(generation, &self.searcher.schema, request)?;
                 let hits = text::search(generation, &query, wanted, window, Deadline::NEVER)?;
                 lists.push((request.bm25, hits));
                 lists.len() - 1
@@ -194,7 +198,7 @@ impl Trial<'_> {
         lists.get(place).map(|(_, hits)| hits).ok_or_else(|| Error::invalid("text", "no list"))
     }
 
-    fn id(&self, (segment, row): Place) -> Result<&str> {
-        self.source.generation.segment(segment)?.segment.documents.id(row)
+    fn id(&self, address: DocAddress) -> Result<&str> {
+        self.searcher.generation.segment(address.segment)?.id(address.row)
     }
 }

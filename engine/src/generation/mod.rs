@@ -1,17 +1,25 @@
 //! A generation: the segments of one manifest and those in memory, their alive rows and the
 //! statistics over them.
 
+mod matching;
+mod operation;
+mod renumbering;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use lexivec_storage::{Directory, MemoryVfs, SegmentEntry, SegmentFile};
+use serde_json::Value;
 
-use super::operation::Operation;
+pub(crate) use operation::Operation;
+pub(crate) use renumbering::Renumbering;
+
 use crate::document::Document;
 use crate::error::{Error, Result, corrupt};
 use crate::limits::ABSORB_MAX_ROWS;
+use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::segment::{NEVER, Progress, RowSet, Segment, SegmentBuilder};
+use crate::segment::{NEVER, Progress, Segment, SegmentBuilder};
 use crate::text::{SegmentStatistics, Statistics};
 
 /// A segment as one generation sees it.
@@ -32,15 +40,48 @@ impl LiveSegment {
         self.entry.is_none()
     }
 
+    /// The live row with this id.
+    pub(crate) fn find(&self, id: &str) -> Result<Option<u32>> {
+        let row = self.segment.documents.row_of(id)?;
+        Ok(row.filter(|&row| self.alive.contains(row)))
+    }
+
+    /// The id of a row.
+    pub(crate) fn id(&self, row: u32) -> Result<&str> {
+        self.segment.documents.id(row)
+    }
+
+    /// The rank of a row's id among all ids of the segment.
+    pub(crate) fn rank(&self, row: u32) -> Result<u32> {
+        self.segment.documents.rank(row)
+    }
+
+    /// The payload of a row.
+    pub(crate) fn payload(&self, schema: &Schema, row: u32) -> Result<Value> {
+        self.segment.documents.payload(schema, row)
+    }
+
+    /// The vector of a row in a field; `None` if the row has none there.
+    pub(crate) fn vector(&self, field: &str, row: u32) -> Result<Option<&[f32]>> {
+        let vectors = self.segment.vectors(field);
+        let store = vectors.map(|v| &v.store).filter(|store| store.present.contains(row));
+        store.map(|store| store.vector(row)).transpose()
+    }
+
+    /// Live rows that have a term of an indexed field.
+    pub(crate) fn doc_freq(&self, field: usize, term: &str) -> Result<u64> {
+        self.segment.text.doc_freq(field, term, &self.alive)
+    }
+
     /// Takes the row with this id out of the alive ones; true if it was one.
     pub(crate) fn remove(&mut self, id: &str) -> Result<bool> {
-        match self.segment.documents.row_of(id)? {
-            Some(row) if self.alive.contains(row) => {
+        match self.find(id)? {
+            Some(row) => {
                 Arc::make_mut(&mut self.alive).remove(row);
                 self.segment.text.subtract_row(row, &mut self.text)?;
                 Ok(true)
             }
-            _ => Ok(false),
+            None => Ok(false),
         }
     }
 
@@ -49,6 +90,19 @@ impl LiveSegment {
         let entry = self.entry.as_ref()?;
         let (alive, statistics) = (self.alive.to_bytes(), self.text.to_bytes());
         Some(SegmentEntry { alive, statistics, ..entry.clone() })
+    }
+}
+
+/// The address of a row in a generation: the number of its segment, and the row's number in that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct DocAddress {
+    pub(crate) segment: u32,
+    pub(crate) row: u32,
+}
+
+impl DocAddress {
+    pub(crate) fn new(segment: u32, row: u32) -> Self {
+        Self { segment, row }
     }
 }
 
@@ -169,16 +223,19 @@ impl Generation {
         self.segments.iter().find(|s| s.entry.as_ref().is_some_and(|e| e.file == *file))
     }
 
-    /// The live row with this id.
-    pub(crate) fn find(&self, id: &str) -> Result<Option<(&LiveSegment, u32)>> {
-        for live in &self.segments {
-            if let Some(row) = live.segment.documents.row_of(id)?
-                && live.alive.contains(row)
-            {
-                return Ok(Some((live, row)));
+    /// The address of the live row with this id.
+    pub(crate) fn find(&self, id: &str) -> Result<Option<DocAddress>> {
+        for (number, live) in (0u32..).zip(&self.segments) {
+            if let Some(row) = live.find(id)? {
+                return Ok(Some(DocAddress::new(number, row)));
             }
         }
         Ok(None)
+    }
+
+    /// The whole row at an address.
+    pub(crate) fn document(&self, schema: &Schema, address: DocAddress) -> Result<Document> {
+        self.segment(address.segment)?.segment.document(schema, address.row)
     }
 }
 
@@ -189,8 +246,7 @@ fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
     let builder = SegmentBuilder { vfs: &vfs, schema, graphs: false, progress: &progress };
     let (file, text) = builder.write("memory", 0, rows)?;
     let rows = rows.len() as u32;
-    let (alive, statistics, curves) = (Vec::new(), Vec::new(), Vec::new());
-    let entry = SegmentEntry { file, segment: 0, rows, alive, statistics, curves };
+    let entry = SegmentEntry::new(file, 0, rows);
     let segment = Arc::new(Segment::open(&vfs, schema, &entry)?);
     let alive = Arc::new(segment.all_rows());
     Ok(LiveSegment { segment, alive, text, entry: None, flushing: false })

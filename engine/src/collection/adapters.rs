@@ -1,0 +1,138 @@
+//! The query adapters that a handle applies, as the store of what was learnt keeps them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::Collection;
+use super::records::{read_all, record};
+use super::siblings::{LEARNING, Sibling};
+use crate::error::{Error, Result};
+use crate::model::adapter::Adapter;
+use crate::model::adapters::{AdapterInfo, AdapterValidation, Adapters, StoredAdapter};
+use crate::schema::Schema;
+
+/// Kind of the records that hold an adapter.
+const ADAPTER: &str = "adapter";
+/// Kind and id of the record that names the active adapter.
+const ACTIVE: &str = "active";
+/// Kind and id of the record that has the last version given, so that none is given twice.
+const LAST: &str = "last";
+
+/// The adapters of a handle, read when it is opened and when one of them changes.
+#[derive(Default)]
+pub(super) struct LoadedAdapters {
+    pub(super) current: ArcSwap<Adapters>,
+    /// Why there are no adapters, if they cannot be read: searches go on without them.
+    fault: Mutex<Option<String>>,
+}
+
+impl LoadedAdapters {
+    /// Why the adapters cannot be read, if they cannot.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.fault.lock().clone()
+    }
+}
+
+fn id_of(version: u32) -> String {
+    format!("{ADAPTER}-{version:010}")
+}
+
+/// The adapters that fit the collection's vectors as they are now.
+fn read_adapters(store: &Collection, schema: &Schema) -> Result<Adapters> {
+    let stored = read_all::<StoredAdapter>(store, ADAPTER)?;
+    let active = read_all::<u32>(store, ACTIVE)?.pop();
+    Ok(Adapters::new(stored, active, schema))
+}
+
+impl Collection {
+    fn learning(&self) -> Result<&Sibling> {
+        self.sibling(LEARNING)
+    }
+
+    /// Reads the adapters again. There are none if they cannot be read, and [`damage`](Self::damage) says so.
+    pub(super) fn load_adapters(&self) {
+        let fault = self.reload_adapters().err().map(|error| format!("what was learnt: {error}"));
+        if fault.is_some() {
+            self.adapters.current.store(Arc::new(Adapters::default()));
+        }
+        *self.adapters.fault.lock() = fault;
+    }
+
+    fn reload_adapters(&self) -> Result<()> {
+        let read = self.learning()?.read(|store| read_adapters(store, self.schema()))?;
+        self.adapters.current.store(Arc::new(read.unwrap_or_default()));
+        Ok(())
+    }
+
+    /// Keeps an adapter under a new version, which it returns. It is durable then, and not active.
+    pub(crate) fn add_adapter(
+        &self,
+        field: &str,
+        validation: AdapterValidation,
+        adapter: Adapter,
+    ) -> Result<u32> {
+        let version = {
+            let store = self.learning()?.store()?;
+            let version = read_all::<u32>(&store, LAST)?.pop().unwrap_or(0) + 1;
+            let (field, model) = (field.to_owned(), self.schema().model_of(field));
+            let info = AdapterInfo { version, field, model, validation, active: false };
+            let stored = record(id_of(version), ADAPTER, &StoredAdapter { info, adapter })?;
+            store.upsert(vec![stored, record(LAST.to_owned(), LAST, &version)?])?;
+            version
+        };
+        self.reload_adapters()?;
+        Ok(version)
+    }
+
+    /// The adapters that fit the collection's vectors, by version.
+    pub fn adapters(&self) -> Vec<AdapterInfo> {
+        self.adapters.current.load().list()
+    }
+
+    /// Applies an adapter to all queries that name none, from the next search on; none with `None`.
+    ///
+    /// # Errors
+    /// When there is no such version, or the handle cannot write.
+    pub fn activate_adapter(&self, version: Option<u32>) -> Result<()> {
+        self.shared.writable()?;
+        // A refusal makes no folder where nothing was learnt.
+        if let Some(store) = self.learning()?.store_if_exists()? {
+            match version {
+                Some(version) => {
+                    read_adapters(&store, self.schema())?.known(version)?;
+                    store.upsert(vec![record(ACTIVE.to_owned(), ACTIVE, &version)?])?;
+                }
+                None => {
+                    store.delete(&[ACTIVE])?;
+                }
+            }
+        } else if let Some(version) = version {
+            Adapters::default().known(version)?;
+        }
+        self.reload_adapters()
+    }
+
+    /// Deletes an adapter.
+    ///
+    /// # Errors
+    /// When there is no such version, it is the active one, or the handle cannot write.
+    pub fn delete_adapter(&self, version: u32) -> Result<()> {
+        self.shared.writable()?;
+        let Some(store) = self.learning()?.store_if_exists()? else {
+            return Adapters::default().known(version);
+        };
+        // Adapters of earlier models are deleted as well, though no search can name them.
+        if store.get(&id_of(version))?.is_none() {
+            read_adapters(&store, self.schema())?.known(version)?;
+        }
+        if read_all::<u32>(&store, ACTIVE)?.contains(&version) {
+            let detail = format!("version {version} is active; activate another or none first");
+            return Err(Error::invalid("adapter", detail));
+        }
+        store.delete(&[id_of(version)])?;
+        drop(store);
+        self.reload_adapters()
+    }
+}

@@ -1,0 +1,134 @@
+//! Reading from a handle: its searcher of the moment, and one-line conveniences that go through it.
+
+use lexivec_eval::JudgedQuery;
+use lexivec_eval::trec::Run;
+use lexivec_query::facets::FacetCounts;
+use lexivec_query::filter::Filter;
+use lexivec_query::request::{ConfidenceFloor, Leg};
+use lexivec_query::why_not::WhyNot;
+use lexivec_query::{SearchRequest, SearchResponse};
+
+use super::Collection;
+use crate::document::Document;
+use crate::error::Result;
+use crate::search::{
+    Cursor, RecallOptions, RecallReport, ScrollPage, Searcher, TuneOptions, TuneReport,
+};
+
+impl Collection {
+    /// The read view of this moment: every write acknowledged before it is in its answers, and no later one.
+    ///
+    /// # Errors
+    /// When writes that wait to be seen cannot be taken in.
+    pub fn searcher(&self) -> Result<Searcher> {
+        Ok(Searcher {
+            generation: self.shared.view()?,
+            schema: self.shared.schema.clone(),
+            profiles: self.profiles(),
+            embedder: self.embedder.clone(),
+            reranker: self.reranker.clone(),
+            adapters: self.adapters.current.load_full(),
+        })
+    }
+
+    /// Answers a request from every write acknowledged before it; see [`Searcher::search`].
+    ///
+    /// # Errors
+    /// As [`Searcher::search`].
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        self.searcher()?.search(request)
+    }
+
+    /// Answers many requests from one state of the collection; see [`Searcher::search_many`].
+    ///
+    /// # Errors
+    /// As [`Searcher::search_many`].
+    pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
+        self.searcher()?.search_many(requests)
+    }
+
+    /// Ranks up to `reach` hits of a request, to be read page by page; see [`Searcher::cursor`].
+    ///
+    /// # Errors
+    /// As [`Searcher::cursor`].
+    pub fn cursor(&self, request: &SearchRequest, reach: usize) -> Result<Cursor> {
+        self.searcher()?.cursor(request, reach)
+    }
+
+    /// Finds the stage of a request that dropped a row; see [`Searcher::why_not`].
+    ///
+    /// # Errors
+    /// As [`Searcher::why_not`].
+    pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
+        self.searcher()?.why_not(request, id)
+    }
+
+    /// Measures the recall of vector searches; see [`Searcher::recall`].
+    ///
+    /// # Errors
+    /// As [`Searcher::recall`].
+    pub fn measure_recall(&self, options: &RecallOptions) -> Result<RecallReport> {
+        self.searcher()?.recall(options)
+    }
+
+    /// The whole row with this id, if it is there.
+    ///
+    /// # Errors
+    /// Corruption, where a touched block is damaged.
+    pub fn get(&self, id: &str) -> Result<Option<Document>> {
+        self.searcher()?.get(id)
+    }
+
+    /// Number of rows that a filter admits; see [`Searcher::count`].
+    ///
+    /// # Errors
+    /// As [`Searcher::count`].
+    pub fn count(&self, filter: &Filter) -> Result<u64> {
+        self.searcher()?.count(filter)
+    }
+
+    /// Counts of the values at a payload path; see [`Searcher::facet`].
+    ///
+    /// # Errors
+    /// As [`Searcher::facet`].
+    pub fn facet(&self, field: &str, filter: &Filter, limit: usize) -> Result<FacetCounts> {
+        self.searcher()?.facet(field, filter, limit)
+    }
+
+    /// A page of rows in the order of their ids; see [`Searcher::scroll`].
+    ///
+    /// # Errors
+    /// As [`Searcher::scroll`].
+    pub fn scroll(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<ScrollPage> {
+        self.searcher()?.scroll(filter, after, limit)
+    }
+
+    /// The rankings of queries, each with its own id; see [`Searcher::rank`].
+    ///
+    /// # Errors
+    /// As [`Searcher::rank`].
+    pub fn rank(&self, queries: &[(String, SearchRequest)]) -> Result<Run> {
+        self.searcher()?.rank(queries)
+    }
+
+    /// Chooses settings of a search by judged queries; see [`Searcher::tune`].
+    ///
+    /// # Errors
+    /// As [`Searcher::tune`].
+    pub fn tune(&self, queries: &[JudgedQuery], options: &TuneOptions) -> Result<TuneReport> {
+        self.searcher()?.tune(queries, options)
+    }
+
+    /// The floor that a share of queries without an answer stay below; see [`Searcher::calibrate_floor`].
+    ///
+    /// # Errors
+    /// As [`Searcher::calibrate_floor`].
+    pub fn calibrate_floor(
+        &self,
+        unanswered: &[SearchRequest],
+        leg: Leg,
+        share: f64,
+    ) -> Result<ConfidenceFloor> {
+        self.searcher()?.calibrate_floor(unanswered, leg, share)
+    }
+}

@@ -1,0 +1,67 @@
+//! Rows of a live segment that a filter admits, and counts of them by their values.
+
+use std::sync::Arc;
+
+use lexivec_query::facets::Tally;
+use lexivec_query::filter::Filter;
+use serde_json::Value;
+
+use super::LiveSegment;
+use crate::error::{Error, Result};
+use crate::rows::RowSet;
+use crate::schema::Schema;
+use crate::segment::Segment;
+use crate::text::StoredFields;
+
+impl LiveSegment {
+    /// Live rows that a filter admits.
+    pub(crate) fn matching(&self, schema: &Schema, filter: &Filter) -> Result<Arc<RowSet>> {
+        let beside = Rows { segment: &self.segment, schema };
+        self.segment.columns.matching(filter, &self.alive, &beside)
+    }
+
+    /// Counts rows by their values at a payload path.
+    pub(crate) fn count_values(
+        &self,
+        schema: &Schema,
+        path: &str,
+        wanted: &RowSet,
+        tally: &mut Tally,
+    ) -> Result<()> {
+        let beside = Rows { segment: &self.segment, schema };
+        self.segment.columns.count_values(path, wanted, &beside, tally)
+    }
+}
+
+/// The rows of a segment, for what columns do not tell of them.
+struct Rows<'a> {
+    segment: &'a Segment,
+    schema: &'a Schema,
+}
+
+impl StoredFields for Rows<'_> {
+    fn payload(&self, row: u32) -> Result<Value> {
+        self.segment.documents.payload(self.schema, row)
+    }
+
+    fn id(&self, row: u32) -> Result<&str> {
+        self.segment.documents.id(row)
+    }
+
+    fn row_of(&self, id: &str) -> Result<Option<u32>> {
+        self.segment.documents.row_of(id)
+    }
+
+    fn rows_with(&self, field: Option<&str>, words: &str) -> Result<RowSet> {
+        let fields = self.schema.indexed_fields();
+        if let Some(name) = field.filter(|name| fields.iter().all(|f| f.name != *name)) {
+            return Err(Error::Request(lexivec_query::Error::UnknownField {
+                at: "filter: $text".to_owned(),
+                kind: "text",
+                name: name.to_owned(),
+                known: fields.into_iter().map(|f| f.name).collect(),
+            }));
+        }
+        self.segment.text.rows_with(&fields, field, words)
+    }
+}

@@ -1,0 +1,213 @@
+//! What users found relevant, and the query adapters that were learnt from it.
+//!
+//! Both are rows of a collection of its own, in the folder `learning` of the directory: they are durable, checked and
+//! repaired as any rows are. A collection without a directory has it in memory.
+
+mod train;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lexivec_query::limits::MAX_QUERY_BYTES;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
+
+pub use train::{AdapterOptions, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS};
+use train::{Question, learn};
+
+use crate::collection::{Collection, LEARNING, of_kind, read_all, record};
+use crate::document::vector_fault;
+use crate::error::{Error, Result};
+use crate::limits::{MAX_FEEDBACK_IDS, MAX_ID_BYTES};
+use crate::model::adapters::AdapterValidation;
+use crate::schema::{Metric, VectorField};
+use crate::vector::distance::normalize;
+
+/// Kind of the records that hold feedback.
+const FEEDBACK: &str = "feedback";
+
+/// A query, and which of the rows that were shown for it are relevant.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feedback {
+    /// The words that were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The query's vector; made of the words by the model where it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vector: Option<Vec<f32>>,
+    /// Ids of the rows that were relevant.
+    pub relevant: Vec<String>,
+    /// Ids of all rows that were shown, best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<String>,
+}
+
+/// What became of feedback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LearnReceipt {
+    /// Taken in.
+    pub taken: u64,
+    /// Word for word there already: what is sent again counts once.
+    pub known: u64,
+    /// What is there now.
+    pub total: u64,
+}
+
+/// What a training came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TrainReport {
+    /// The examination.
+    #[serde(flatten)]
+    pub validation: AdapterValidation,
+    /// Feedback that could not be used: its vector is another model's and it has no words, or the model has nothing to
+    /// say about them.
+    pub left_out: u64,
+    /// The version that is kept; none of an adapter that did not pass.
+    pub version: Option<u32>,
+}
+
+/// Feedback as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct KeptFeedback {
+    feedback: Feedback,
+    /// The model whose vectors the query's vector is compared with.
+    model: Option<String>,
+}
+
+impl Collection {
+    /// Takes in what users found relevant. It is durable then.
+    ///
+    /// # Errors
+    /// Names the first that is refused: without relevant ids, or without anything to make a vector of. Nothing is
+    /// taken in then. When the handle cannot write.
+    pub fn learn(&self, feedback: &[Feedback]) -> Result<LearnReceipt> {
+        self.check_writable()?;
+        if feedback.is_empty() {
+            return Err(Error::invalid("feedback", "there is none; nothing was taken in"));
+        }
+        let field = self.adapted_field()?;
+        let model = self.schema().model_of(&field.name);
+        let mut rows = BTreeMap::new();
+        for (place, given) in feedback.iter().enumerate() {
+            let fault = |detail: String| Error::invalid(format!("feedback[{place}]"), detail);
+            self.check_feedback(field, given).map_err(fault)?;
+            let kept = KeptFeedback { feedback: given.clone(), model: model.clone() };
+            let json = serde_json::to_vec(&kept).map_err(|e| fault(e.to_string()))?;
+            let id = format!("{FEEDBACK}-{:032x}", xxh3_128(&json));
+            rows.insert(id.clone(), record(id, FEEDBACK, &kept)?);
+        }
+        let store = self.sibling(LEARNING)?.store()?;
+        let before = store.count(&of_kind(FEEDBACK)?)?;
+        store.upsert(rows.into_values().collect())?;
+        let total = store.count(&of_kind(FEEDBACK)?)?;
+        let taken = total - before;
+        Ok(LearnReceipt { taken, known: feedback.len() as u64 - taken, total })
+    }
+
+    fn check_feedback(
+        &self,
+        field: &VectorField,
+        given: &Feedback,
+    ) -> std::result::Result<(), String> {
+        let by_model = self.schema().embedder.as_ref().is_some_and(|r| r.field == field.name);
+        match (&given.vector, &given.text) {
+            (Some(vector), _) => vector_fault(field, vector).map_or(Ok(()), Err)?,
+            (None, Some(_)) if by_model => {}
+            (None, Some(_)) => {
+                return Err("the collection has no model; give \"vector\"".to_owned());
+            }
+            (None, None) => return Err("give \"text\" or \"vector\"".to_owned()),
+        }
+        if given.text.as_ref().is_some_and(|text| text.len() > MAX_QUERY_BYTES) {
+            return Err(format!("the text is longer than {MAX_QUERY_BYTES} bytes"));
+        }
+        if given.relevant.is_empty() {
+            return Err("\"relevant\" names no row".to_owned());
+        }
+        let ids = || given.relevant.iter().chain(&given.shown);
+        if ids().count() > MAX_FEEDBACK_IDS || ids().any(|id| id.len() > MAX_ID_BYTES) {
+            return Err(format!("more than {MAX_FEEDBACK_IDS} ids, or one too long"));
+        }
+        Ok(())
+    }
+
+    /// The field whose queries are adapted: the model's, or the first.
+    fn adapted_field(&self) -> Result<&VectorField> {
+        let schema = self.schema();
+        let field = match &schema.embedder {
+            Some(record) => schema.vectors.iter().find(|f| f.name == record.field),
+            None => schema.vectors.first(),
+        };
+        match field {
+            None => Err(Error::invalid(LEARNING, "the collection has no vectors to adapt")),
+            Some(field) if field.metric == Metric::L2 => {
+                let detail = "adapters turn queries, and under l2 their length counts as well";
+                Err(Error::invalid(LEARNING, detail))
+            }
+            Some(field) => Ok(field),
+        }
+    }
+
+    /// Trains an adapter on all feedback there is, and keeps it under a new version if it passes an examination by
+    /// queries that had no part in its training. It is not active until [`activate_adapter`](Self::activate_adapter).
+    ///
+    /// # Errors
+    /// Too little feedback, an option out of its range, no model where feedback is words, a handle that cannot write.
+    pub fn train_adapter(&self, options: &AdapterOptions) -> Result<TrainReport> {
+        self.check_writable()?;
+        let field = self.adapted_field()?;
+        let (questions, left_out) = self.questions(field)?;
+        let (validation, adapter) = learn(&self.searcher()?, &field.name, &questions, options)?;
+        if !adapter.is_sound() {
+            return Err(Error::invalid("training", "its weights ran away; take a lower rate"));
+        }
+        if !validation.passed {
+            return Ok(TrainReport { validation, left_out, version: None });
+        }
+        let version = self.add_adapter(&field.name, validation, adapter)?;
+        Ok(TrainReport { validation, left_out, version: Some(version) })
+    }
+
+    /// Feedback by its queries, each with a vector; and how much could not be used.
+    fn questions(&self, field: &VectorField) -> Result<(Vec<Question>, u64)> {
+        let kept: Vec<KeptFeedback> = match self.sibling(LEARNING)?.store_if_exists()? {
+            Some(store) => read_all(&store, FEEDBACK)?,
+            None => Vec::new(),
+        };
+        let own = self.schema().model_of(&field.name);
+        // By the vector that is asked: one query in two parts of an examination would be known beforehand.
+        let mut questions: BTreeMap<Vec<u32>, Question> = BTreeMap::new();
+        let mut left_out = 0;
+        for KeptFeedback { feedback, model } in kept {
+            let Feedback { text, vector, relevant, shown } = feedback;
+            let vector = match (vector.filter(|_| model == own), text) {
+                (Some(vector), _) => Some(vector),
+                (None, Some(text)) => self.embed_question(&text)?,
+                (None, None) => None,
+            };
+            let Some(vector) = vector.filter(|vector| vector.len() == field.dim) else {
+                left_out += 1;
+                continue;
+            };
+            let vector = normalize(&vector);
+            let bits = vector.iter().map(|x| x.to_bits()).collect();
+            let question = questions.entry(bits).or_default();
+            question.vector = vector;
+            question.relevant.extend(relevant);
+            let new: BTreeSet<String> = question.shown.iter().cloned().collect();
+            question.shown.extend(shown.into_iter().filter(|id| !new.contains(id)));
+        }
+        Ok((questions.into_values().collect(), left_out))
+    }
+
+    fn embed_question(&self, text: &str) -> Result<Option<Vec<f32>>> {
+        match self.embedder() {
+            Some(model) => model.embed_query(text),
+            None => Err(Error::Embedder(
+                "feedback is words that have to be embedded; hand the model in".to_owned(),
+            )),
+        }
+    }
+}

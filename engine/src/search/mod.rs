@@ -1,0 +1,26 @@
+//! Answering requests from one generation: filter, legs, fusion, rerank, and documents for the winners only.
+
+mod answer;
+mod cursor;
+mod evaluation;
+mod floor;
+mod groups;
+mod merge;
+mod prepare;
+mod ranking;
+mod read;
+mod recall;
+mod rerank;
+mod searcher;
+mod text;
+mod tune;
+mod vector;
+mod why_not;
+
+pub use cursor::Cursor;
+pub use read::ScrollPage;
+pub(crate) use recall::measure_recall;
+pub use recall::{RecallOptions, RecallQueries, RecallReport, SegmentRecall, ShareRecall};
+pub use searcher::Searcher;
+pub(crate) use searcher::unknown_profile;
+pub use tune::{TuneOptions, TuneReport};

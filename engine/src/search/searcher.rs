@@ -1,0 +1,191 @@
+//! The searcher: the read view of a collection.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lexivec_query::filter::Filter;
+use lexivec_query::{Profile, SearchRequest, SearchResponse};
+use rayon::prelude::*;
+
+use super::prepare::Prepared;
+use super::vector::Found;
+use crate::deadline::Deadline;
+use crate::error::{Error, Result};
+use crate::generation::{Generation, LiveSegment};
+use crate::limits::MAX_BATCH_REQUESTS;
+use crate::model::Embedder;
+use crate::model::adapters::Adapters;
+use crate::model::rerank::RerankerHandle;
+use crate::rows::RowSet;
+use crate::schema::Schema;
+
+/// Most requests of a batch that one task answers together.
+const TASK_REQUESTS: usize = 32;
+
+/// A read view of a collection: one generation, which never changes, with the profiles, models and query adapters
+/// of the moment it was made.
+///
+/// Every answer of a searcher is from the same rows, whatever is written meanwhile. A clone is cheap and is the same
+/// view; a searcher can be sent to other threads and outlives the collection's handle. It holds its generation:
+/// segment files that a compaction replaces take space on disk until the last searcher of them is dropped.
+#[derive(Clone)]
+pub struct Searcher {
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) profiles: Arc<BTreeMap<String, Profile>>,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
+    pub(crate) reranker: Option<RerankerHandle>,
+    pub(crate) adapters: Arc<Adapters>,
+}
+
+impl std::fmt::Debug for Searcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Searcher")
+            .field("collection", &self.schema.name)
+            .field("generation", &self.generation.number)
+            .field("seq", &self.generation.seq)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Searcher {
+    /// Answers a request.
+    ///
+    /// The same rows and request give the same answer, byte for byte, unless a reranker is asked for whose time runs
+    /// out, or whose scores differ; the answer says whether it was applied.
+    ///
+    /// # Errors
+    /// The request's faults ([`Error::Request`]), corruption where a touched block is damaged, and
+    /// [`Error::DeadlineExceeded`] when the request's time is over.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        let request = self.resolve(request)?;
+        self.search_until(&request, Deadline::of(&request))
+    }
+
+    /// Answers a request that names no profile, within a time.
+    pub(crate) fn search_until(
+        &self,
+        request: &SearchRequest,
+        time: Deadline,
+    ) -> Result<SearchResponse> {
+        let prepared = self.prepare(request, time)?;
+        let matching = self.matching(&request.filter, time)?;
+        let ranking = self.rank_rows(&prepared, &matching)?;
+        self.answer(&prepared, ranking, &matching)
+    }
+
+    /// Answers a request, with the terms of every score and the plan of every segment.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn explain(&self, request: &SearchRequest) -> Result<SearchResponse> {
+        let mut request = request.clone();
+        request.explain = true;
+        self.search(&request)
+    }
+
+    /// Answers many requests, on all threads, in their order. A filter that some of them have in common is evaluated
+    /// once, and rows are scanned once for those that differ in words and vectors only.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search), with the index of the request; then none is answered, as when the time of one of
+    /// them is over. More than [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
+    pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
+        let requests = self.resolve_all(requests)?;
+        if requests.len() > MAX_BATCH_REQUESTS {
+            let detail = format!("{} are over the limit of {MAX_BATCH_REQUESTS}", requests.len());
+            return Err(Error::invalid("requests", detail));
+        }
+        // Every one is checked before one is run.
+        let prepared: Vec<_> = requests
+            .par_iter()
+            .enumerate()
+            .map(|(index, request)| {
+                self.prepare(request, Deadline::of(request)).map_err(|e| e.of_request(index))
+            })
+            .collect::<Result<_>>()?;
+        // As many tasks as keep all threads busy.
+        let share = requests.len().div_ceil(rayon::current_num_threads());
+        let tasks: Vec<&[Prepared<'_>]> = prepared
+            .chunk_by(|a, b| a.is_like(b))
+            .flat_map(|like| like.chunks(share.clamp(1, TASK_REQUESTS)))
+            .collect();
+        let answers = tasks.into_par_iter().map(|task| self.answer_task(task));
+        Ok(answers.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// Answers requests that are alike.
+    fn answer_task(&self, task: &[Prepared<'_>]) -> Result<Vec<SearchResponse>> {
+        let Some(first) = task.first() else {
+            return Ok(Vec::new());
+        };
+        // What is done for all of them has the time of the one that has least.
+        let time = task.iter().fold(first.time, |time, p| time.earlier(p.time));
+        let matching = self.matching(&first.request.filter, time)?;
+        let found = match first.vector_leg() {
+            None => vec![Found::default(); task.len()],
+            Some((leg, _)) => {
+                let vectors = task.iter().filter_map(|p| Some(p.vector_leg()?.1));
+                let vectors: Vec<&[f32]> = vectors.collect();
+                self.vector_leg(leg, &vectors, (&first.request.params, time), &matching)?
+            }
+        };
+        let answers = task.iter().zip(found);
+        answers
+            .map(|(p, found)| self.answer(p, self.rank_found(p, found, &matching)?, &matching))
+            .collect()
+    }
+
+    /// Live rows that a filter admits, per segment.
+    pub(super) fn matching(&self, filter: &Filter, time: Deadline) -> Result<Vec<Arc<RowSet>>> {
+        let matching = |live: &LiveSegment| {
+            time.check()?;
+            live.matching(&self.schema, filter)
+        };
+        self.generation.segments.iter().map(matching).collect()
+    }
+
+    /// The request with the settings of the profile it names.
+    pub(super) fn resolve<'r>(&self, request: &'r SearchRequest) -> Result<Cow<'r, SearchRequest>> {
+        let Some(name) = &request.profile else { return Ok(Cow::Borrowed(request)) };
+        let found = self.profiles.get(name);
+        let profile = found.ok_or_else(|| unknown_profile(name, &self.profiles))?;
+        let mut request = request.clone();
+        profile.apply(&mut request);
+        Ok(Cow::Owned(request))
+    }
+
+    /// Many requests, each with the settings of the profile it names.
+    fn resolve_all<'r>(&self, requests: &'r [SearchRequest]) -> Result<Cow<'r, [SearchRequest]>> {
+        if requests.iter().all(|request| request.profile.is_none()) {
+            return Ok(Cow::Borrowed(requests));
+        }
+        let resolved = requests.iter().enumerate().map(|(index, request)| {
+            Ok(self.resolve(request).map_err(|e| e.of_request(index))?.into_owned())
+        });
+        Ok(Cow::Owned(resolved.collect::<Result<_>>()?))
+    }
+
+    /// Name, fields and models of the collection.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Number of the generation of segment files that answers.
+    pub fn generation(&self) -> u64 {
+        self.generation.number
+    }
+
+    /// Number of the last write that answers know.
+    pub fn seq(&self) -> u64 {
+        self.generation.seq
+    }
+}
+
+/// The error of a profile that is not there.
+pub(crate) fn unknown_profile(name: &str, profiles: &BTreeMap<String, Profile>) -> Error {
+    let known: Vec<&String> = profiles.keys().collect();
+    let detail = format!("{name:?} is not known; the collection has {known:?}");
+    Error::Request(lexivec_query::Error::Invalid { at: "profile".to_owned(), detail })
+}
