@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{DocumentFault, Error, Result};
 use crate::limits::{
     MAX_BATCH_DOCUMENTS, MAX_DOCUMENT_BYTES, MAX_ID_BYTES, MAX_PAYLOAD_DEPTH, MAX_ROW_TOKENS,
 };
@@ -174,96 +174,87 @@ pub(crate) fn check_batch(schema: &Schema, documents: &[Document]) -> Result<()>
     for (position, document) in documents.iter().enumerate() {
         let first = seen.insert(&document.id, position);
         let fault = match first {
-            Some(first) => Some(format!("the same id is also document {first} of the batch")),
-            None => fault_of(schema, document),
+            Some(first) => Err(DocumentFault::Duplicate { first }),
+            None => check(schema, document),
         };
-        if let Some(detail) = fault {
+        fault.map_err(|fault| {
             let id = document.id.chars().take(64).collect();
-            return Err(Error::Document { position, id, detail });
-        }
+            Error::Document { position, id, fault }
+        })?;
     }
     Ok(())
 }
 
-/// What is wrong with one document, if anything.
-fn fault_of(schema: &Schema, document: &Document) -> Option<String> {
+/// Checks one document.
+fn check(schema: &Schema, document: &Document) -> std::result::Result<(), DocumentFault> {
     let id = document.id.len();
     if id == 0 || id > MAX_ID_BYTES {
-        return Some(format!("the id has {id} bytes; 1 to {MAX_ID_BYTES} are allowed"));
+        return Err(DocumentFault::Id { bytes: id });
     }
     let mut bytes = id;
     for (name, text) in &document.text {
-        if !schema.text.iter().any(|f| f.name == *name) {
-            let known: Vec<_> = schema.text.iter().map(|f| f.name.as_str()).collect();
-            return Some(format!("no text field {name:?}; the collection has {known:?}"));
-        }
+        let known = || schema.text.iter().map(|f| &f.name);
+        known().find(|known| *known == name).ok_or_else(|| unknown("text", name, known()))?;
         bytes += text.len();
     }
     for (name, vector) in &document.vectors {
-        match schema.vectors.iter().find(|f| f.name == *name) {
-            None => {
-                let known: Vec<_> = schema.vectors.iter().map(|f| f.name.as_str()).collect();
-                return Some(format!("no vector field {name:?}; the collection has {known:?}"));
-            }
-            Some(field) => {
-                if let Some(fault) = vector_fault(field, vector) {
-                    return Some(fault);
-                }
-            }
-        }
+        let known = || schema.vectors.iter().map(|f| &f.name);
+        let field = schema.vectors.iter().find(|f| f.name == *name);
+        check_vector(field.ok_or_else(|| unknown("vector", name, known()))?, vector)?;
     }
     for (name, vectors) in &document.tokens {
-        let fault = match schema.tokens.iter().find(|f| f.name == *name) {
-            Some(field) => tokens_fault(field, vectors),
-            None => {
-                let known: Vec<_> = schema.tokens.iter().map(|f| f.name.as_str()).collect();
-                Some(format!("no token field {name:?}; the collection has {known:?}"))
-            }
-        };
-        if fault.is_some() {
-            return fault;
-        }
+        let known = || schema.tokens.iter().map(|f| &f.name);
+        let field = schema.tokens.iter().find(|f| f.name == *name);
+        check_token_vectors(field.ok_or_else(|| unknown("token", name, known()))?, vectors)?;
     }
     if document.payload.values().any(|v| deeper_than(v, MAX_PAYLOAD_DEPTH - 1)) {
-        return Some(format!("the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels"));
+        return Err(DocumentFault::PayloadDepth);
     }
     bytes += document.payload.iter().map(|(k, v)| k.len() + json_bytes(v)).sum::<usize>();
-    (bytes > MAX_DOCUMENT_BYTES).then(|| {
-        format!("id, texts and payload have {bytes} bytes; the limit is {MAX_DOCUMENT_BYTES}")
-    })
+    match bytes > MAX_DOCUMENT_BYTES {
+        true => Err(DocumentFault::TooLarge { bytes }),
+        false => Ok(()),
+    }
 }
 
-/// What is wrong with a vector of this field, if anything.
-pub(crate) fn vector_fault(field: &VectorField, vector: &[f32]) -> Option<String> {
-    let square = match square_of(format_args!("vector {:?}", field.name), field.dim, vector) {
-        Ok(square) => square,
-        Err(fault) => return Some(fault),
-    };
-    (field.metric == Metric::Cosine && is_zero(square)).then(|| {
-        format!(
-            "vector {:?} is zero, and a zero vector has no direction for the cosine metric; \
-             leave the vector out, or use dot or l2",
-            field.name
-        )
-    })
+fn unknown<'a>(
+    kind: &'static str,
+    field: &str,
+    known: impl Iterator<Item = &'a String>,
+) -> DocumentFault {
+    DocumentFault::UnknownField { kind, field: field.to_owned(), known: known.cloned().collect() }
 }
 
-/// What is wrong with a list of token vectors of this field, if anything.
-pub(crate) fn tokens_fault(field: &TokenField, vectors: &[Vec<f32>]) -> Option<String> {
+/// Checks a vector of a field.
+pub(crate) fn check_vector(
+    field: &VectorField,
+    vector: &[f32],
+) -> std::result::Result<(), DocumentFault> {
+    let square = squared_length(&field.name, None, field.dim, vector)?;
+    if field.metric != Metric::Cosine || !is_zero(square) {
+        return Ok(());
+    }
+    let detail = "is zero, and a zero vector has no direction for the cosine metric; leave the vector out, or use \
+                  dot or l2";
+    Err(DocumentFault::Vector { field: field.name.clone(), token: None, detail: detail.to_owned() })
+}
+
+/// Checks a list of token vectors of a field.
+pub(crate) fn check_token_vectors(
+    field: &TokenField,
+    vectors: &[Vec<f32>],
+) -> std::result::Result<(), DocumentFault> {
     let (name, count) = (&field.name, vectors.len());
     if count == 0 || count > MAX_ROW_TOKENS {
-        return Some(format!(
-            "{count} token vectors {name:?}; 1 to {MAX_ROW_TOKENS} are allowed, or leave them out"
-        ));
+        return Err(DocumentFault::TokenCount { field: name.clone(), count });
     }
-    vectors.iter().enumerate().find_map(|(i, vector)| {
-        match square_of(format_args!("token vector {i} of {name:?}"), field.dim, vector) {
-            Ok(square) => is_zero(square).then(|| {
-                format!("token vector {i} of {name:?} is zero and has no direction; leave it out")
-            }),
-            Err(fault) => Some(fault),
+    for (i, vector) in vectors.iter().enumerate() {
+        if is_zero(squared_length(name, Some(i), field.dim, vector)?) {
+            let detail = "is zero and has no direction; leave it out".to_owned();
+            return Err(DocumentFault::Vector { field: name.clone(), token: Some(i), detail });
         }
-    })
+    }
+    Ok(())
 }
 
 /// True if a vector with this squared length has no direction.
@@ -271,22 +262,26 @@ fn is_zero(square: f64) -> bool {
     square < f64::from(f32::MIN_POSITIVE)
 }
 
-/// The squared length of a vector, or what is wrong with it; `what` is its name.
-fn square_of(
-    what: std::fmt::Arguments<'_>,
-    dim: usize,
+/// The squared length of a vector of a field, or its fault. `token` is its index in a list of token vectors.
+fn squared_length(
+    field: &str,
+    token: Option<usize>,
+    expected: usize,
     vector: &[f32],
-) -> std::result::Result<f64, String> {
-    if vector.len() != dim {
-        return Err(format!("{what} has {} components; the field has {dim}", vector.len()));
+) -> std::result::Result<f64, DocumentFault> {
+    let (field, found) = (field.to_owned(), vector.len());
+    if found != expected {
+        return Err(DocumentFault::Dimension { field, token, expected, found });
     }
     if let Some((at, x)) = vector.iter().enumerate().find(|(_, x)| !x.is_finite()) {
-        return Err(format!("{what} has {x} at component {at}"));
+        let detail = format!("has {x} at component {at}");
+        return Err(DocumentFault::Vector { field, token, detail });
     }
     let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
     // Two vectors this long are at most the largest float apart, squared.
     if square > f64::from(f32::MAX) / 4.0 {
-        return Err(format!("{what} is too long: its squared length overflows"));
+        let detail = "is too long: its squared length overflows".to_owned();
+        return Err(DocumentFault::Vector { field, token, detail });
     }
     Ok(square)
 }
@@ -295,10 +290,9 @@ fn square_of(
 pub(crate) fn check_embedded(schema: &Schema, model: &dyn Embedder, vector: &[f32]) -> Result<()> {
     let name = schema.embedder.as_ref().map(|r| r.field.as_str());
     let field = schema.vectors.iter().find(|f| Some(f.name.as_str()) == name);
-    match field.and_then(|f| vector_fault(f, vector)) {
-        None => Ok(()),
-        Some(fault) => Err(Error::Embedder(format!("model {}: {fault}", model.name()))),
-    }
+    field
+        .map_or(Ok(()), |field| check_vector(field, vector))
+        .map_err(|fault| Error::Embedder(format!("model {}: {fault}", model.name())))
 }
 
 fn deeper_than(value: &Value, levels: usize) -> bool {

@@ -1,6 +1,6 @@
 //! What the collection's model adds to documents before they are written: vectors, and token vectors.
 
-use crate::document::{Document, check_embedded, tokens_fault};
+use crate::document::{Document, check_embedded, check_token_vectors};
 use crate::error::{Error, Result};
 use crate::limits::MAX_ROW_TOKENS;
 use crate::model::Embedder;
@@ -118,8 +118,6 @@ pub(crate) fn check_tokens(
     field: &TokenField,
     list: &[Vec<f32>],
 ) -> Result<()> {
-    match tokens_fault(field, list) {
-        None => Ok(()),
-        Some(fault) => Err(Error::Embedder(format!("model {}: {fault}", model.name()))),
-    }
+    check_token_vectors(field, list)
+        .map_err(|fault| Error::Embedder(format!("model {}: {fault}", model.name())))
 }

@@ -2,27 +2,160 @@
 
 use lexivec_storage as storage;
 
+use crate::limits::{MAX_DOCUMENT_BYTES, MAX_ID_BYTES, MAX_PAYLOAD_DEPTH, MAX_ROW_TOKENS};
+
 /// Result of every engine call.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Coarse class of an [`Error`], for exit codes and HTTP statuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Kind of an [`Error`], for callers that act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The caller's input is at fault; nothing was changed.
-    Input,
-    /// The named thing is not there.
+    /// A search request, filter, profile or evaluation file is refused; [`Error::Request`] says where.
+    InvalidRequest,
+    /// A document is refused, and nothing of its batch was written; [`DocumentFault`] has the field and the reason.
+    InvalidDocument,
+    /// An option, a schema, a name or another argument is refused.
+    InvalidArgument,
+    /// A vector, of a document or of a request, has another number of components than its field.
+    DimensionMismatch,
+    /// The collection was made with another model than the one that was given, or with none.
+    Embedder,
+    /// The named collection, snapshot, version or file does not exist.
     NotFound,
-    /// The named thing is already there, or held by another process.
+    /// The name is taken.
+    AlreadyExists,
+    /// What the name stands for is in a state that does not allow the operation: it has snapshots, or is served alone.
     Conflict,
-    /// Bytes on disk are not what was written.
+    /// Another handle, of this process or another, has the collection open for writing.
+    Locked,
+    /// The handle was opened for reading.
+    ReadOnly,
+    /// Writes are refused since an earlier one failed in a way that leaves unknown what reached the disk. Reads go on;
+    /// opening the collection again shows what is there.
+    Poisoned,
+    /// A sync failed under this write, so it may or may not survive; opening the collection again shows it.
+    DurabilityUnknown,
+    /// The handle came into this process by a fork; open the collection again in this process.
+    Forked,
+    /// The disk, or the quota on it, is full. Nothing was published; the write may be repeated once there is space.
+    OutOfSpace,
+    /// Bytes on disk, or of an export, are not those that were written.
     Corrupt,
-    /// The machine failed (disk full, I/O error).
-    Machine,
-    /// Somebody asked for the work to end.
+    /// A newer release wrote the files. Nothing was changed.
+    NewerFormat,
+    /// The directory is on a file system that does not keep the promises durability rests on.
+    UnsafeFilesystem,
+    /// The operating system refused an operation.
+    Io,
+    /// The work was cancelled; the collection is as it was.
     Cancelled,
-    /// The work was not done in the time it was given.
-    TimedOut,
+    /// The search did not end within its deadline.
+    DeadlineExceeded,
+}
+
+impl ErrorKind {
+    /// True if the call itself is at fault: it changed nothing, and fails again unless it is mended.
+    pub fn is_input(self) -> bool {
+        matches!(
+            self,
+            Self::InvalidRequest
+                | Self::InvalidDocument
+                | Self::InvalidArgument
+                | Self::DimensionMismatch
+                | Self::Embedder
+                | Self::ReadOnly
+        )
+    }
+}
+
+/// Reason why a document is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DocumentFault {
+    /// The id is empty or too long.
+    #[error("the id has {bytes} bytes; 1 to {MAX_ID_BYTES} are allowed")]
+    Id {
+        /// Its length.
+        bytes: usize,
+    },
+    /// An earlier document of the batch has the same id.
+    #[error("the same id is also document {first} of the batch")]
+    Duplicate {
+        /// Index of the earlier document, from 0.
+        first: usize,
+    },
+    /// The collection has no field of this name.
+    #[error("no {kind} field {field:?}; the collection has {known:?}")]
+    UnknownField {
+        /// `text`, `vector` or `token`.
+        kind: &'static str,
+        /// The name.
+        field: String,
+        /// The names of the fields of this kind.
+        known: Vec<String>,
+    },
+    /// A vector has another number of components than its field.
+    #[error("{} has {found} components; the field has {expected}", vector_name(field, *token))]
+    Dimension {
+        /// The field.
+        field: String,
+        /// Index of the vector in a list of token vectors.
+        token: Option<usize>,
+        /// Components of the field.
+        expected: usize,
+        /// Components of the vector.
+        found: usize,
+    },
+    /// A vector is not one that can be compared.
+    #[error("{} {detail}", vector_name(field, *token))]
+    Vector {
+        /// The field.
+        field: String,
+        /// Index of the vector in a list of token vectors.
+        token: Option<usize>,
+        /// The reason and the remedy.
+        detail: String,
+    },
+    /// A list of token vectors is empty or too long.
+    #[error(
+        "{count} token vectors {field:?}; 1 to {MAX_ROW_TOKENS} are allowed, or leave them out"
+    )]
+    TokenCount {
+        /// The field.
+        field: String,
+        /// Number of vectors.
+        count: usize,
+    },
+    /// The payload is nested too deep.
+    #[error("the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels")]
+    PayloadDepth,
+    /// The document is too large.
+    #[error("id, texts and payload have {bytes} bytes; the limit is {MAX_DOCUMENT_BYTES}")]
+    TooLarge {
+        /// Length of id, texts and payload.
+        bytes: usize,
+    },
+}
+
+impl DocumentFault {
+    /// The field that is at fault, if one is.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::UnknownField { field, .. }
+            | Self::Dimension { field, .. }
+            | Self::Vector { field, .. }
+            | Self::TokenCount { field, .. } => Some(field),
+            _ => None,
+        }
+    }
+}
+
+fn vector_name(field: &str, token: Option<usize>) -> String {
+    match token {
+        Some(index) => format!("token vector {index} of {field:?}"),
+        None => format!("vector {field:?}"),
+    }
 }
 
 /// An engine error.
@@ -30,14 +163,30 @@ pub enum ErrorKind {
 #[non_exhaustive]
 pub enum Error {
     /// One document of a batch was refused; the batch changed nothing.
-    #[error("document {position} of the batch (id {id:?}): {detail}; nothing was written")]
+    #[error("document {position} of the batch (id {id:?}): {fault}; nothing was written")]
     Document {
-        /// Place in the batch, from 0.
+        /// Index in the batch, from 0.
         position: usize,
         /// Its id, cut to 64 characters.
         id: String,
-        /// What is wrong with it.
-        detail: String,
+        /// The reason.
+        fault: DocumentFault,
+    },
+    /// A vector that a request or a measurement gives is refused.
+    #[error("{at}: {fault}")]
+    Vector {
+        /// Where it is given, as in `queries[3]`.
+        at: String,
+        /// The reason.
+        fault: DocumentFault,
+    },
+    /// One of several requests or judged queries was refused or failed; none was answered.
+    #[error("{at}: {source}")]
+    InBatch {
+        /// The list and the index in it, as in `requests[3]`.
+        at: String,
+        /// The reason.
+        source: Box<Error>,
     },
     /// An option, schema or argument was refused.
     #[error("{what}: {detail}")]
@@ -125,52 +274,67 @@ pub enum Error {
 }
 
 impl Error {
-    /// The class of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Document { .. } | Self::Invalid { .. } | Self::Request(_) => ErrorKind::Input,
-            Self::Embedder(_) => ErrorKind::Input,
+            Self::Document { fault: DocumentFault::Dimension { .. }, .. }
+            | Self::Vector { fault: DocumentFault::Dimension { .. }, .. }
+            | Self::Request(lexivec_query::Error::Dimension { .. }) => ErrorKind::DimensionMismatch,
+            Self::Document { .. } => ErrorKind::InvalidDocument,
+            Self::Vector { .. } => ErrorKind::InvalidRequest,
+            Self::Request(_) => ErrorKind::InvalidRequest,
+            Self::Invalid { .. } => ErrorKind::InvalidArgument,
+            Self::Embedder(_) => ErrorKind::Embedder,
             Self::TextIndex { .. } => ErrorKind::Corrupt,
             Self::Cancelled => ErrorKind::Cancelled,
-            Self::DeadlineExceeded => ErrorKind::TimedOut,
+            Self::DeadlineExceeded => ErrorKind::DeadlineExceeded,
             Self::NoCollection { .. } => ErrorKind::NotFound,
-            Self::CollectionExists { .. }
-            | Self::HasSnapshots { .. }
-            | Self::SingleCollection { .. }
-            | Self::DuplicateName { .. } => ErrorKind::Conflict,
-            Self::Open { source, .. } => source.kind(),
-            Self::Storage(e) => match e {
-                storage::Error::Corrupt { .. }
-                | storage::Error::BadExport { .. }
-                | storage::Error::NewerFormat { .. } => ErrorKind::Corrupt,
-                storage::Error::NotFound { .. } => ErrorKind::NotFound,
-                storage::Error::AlreadyExists { .. } | storage::Error::Locked { .. } => {
-                    ErrorKind::Conflict
-                }
-                storage::Error::Invalid { .. } | storage::Error::ReadOnly => ErrorKind::Input,
-                _ => ErrorKind::Machine,
-            },
+            Self::CollectionExists { .. } | Self::DuplicateName { .. } => ErrorKind::AlreadyExists,
+            Self::HasSnapshots { .. } | Self::SingleCollection { .. } => ErrorKind::Conflict,
+            Self::Open { source, .. } | Self::InBatch { source, .. } => source.kind(),
+            Self::Storage(error) => kind_of_storage(error),
         }
     }
 
-    /// The same, of a request in a batch.
-    pub(crate) fn of_request(self, place: usize) -> Self {
-        match self.kind() {
-            ErrorKind::Input => Self::invalid(format!("requests[{place}]"), self.to_string()),
-            _ => self,
-        }
+    /// This error of one request of a batch, with its index if the request is at fault.
+    pub(crate) fn of_request(self, index: usize) -> Self {
+        self.in_batch("requests", index)
     }
 
-    /// The same, of a judged query.
-    pub(crate) fn of_query(self, place: usize) -> Self {
-        match self.kind() {
-            ErrorKind::Input => Self::invalid(format!("queries[{place}]"), self.to_string()),
-            _ => self,
+    /// This error of one judged query, with its index if the query is at fault.
+    pub(crate) fn of_query(self, index: usize) -> Self {
+        self.in_batch("queries", index)
+    }
+
+    fn in_batch(self, list: &str, index: usize) -> Self {
+        match self.kind().is_input() {
+            true => Self::InBatch { at: format!("{list}[{index}]"), source: Box::new(self) },
+            false => self,
         }
     }
 
     pub(crate) fn invalid(what: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Invalid { what: what.into(), detail: detail.into() }
+    }
+}
+
+fn kind_of_storage(error: &storage::Error) -> ErrorKind {
+    use storage::Error;
+    match error {
+        Error::Corrupt { .. } | Error::BadExport { .. } => ErrorKind::Corrupt,
+        Error::NewerFormat { .. } => ErrorKind::NewerFormat,
+        Error::NotFound { .. } => ErrorKind::NotFound,
+        Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
+        Error::Locked { .. } => ErrorKind::Locked,
+        Error::Invalid { .. } => ErrorKind::InvalidArgument,
+        Error::ReadOnly => ErrorKind::ReadOnly,
+        Error::Poisoned { .. } => ErrorKind::Poisoned,
+        Error::DurabilityUnknown { .. } => ErrorKind::DurabilityUnknown,
+        Error::Forked { .. } => ErrorKind::Forked,
+        Error::OutOfSpace { .. } => ErrorKind::OutOfSpace,
+        Error::UnsafeFilesystem { .. } => ErrorKind::UnsafeFilesystem,
+        // `Io`, and what storage adds later.
+        _ => ErrorKind::Io,
     }
 }
 
@@ -182,4 +346,62 @@ pub(crate) fn corrupt(file: &str, section: &str, detail: impl Into<String>) -> E
         offset: 0,
         detail: detail.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_storage_keep_their_kinds() {
+        let reason = || "a sync failed".to_owned();
+        let path = || "dir".to_owned();
+        for (error, kind) in [
+            (storage::Error::Poisoned { reason: reason() }, ErrorKind::Poisoned),
+            (storage::Error::DurabilityUnknown { reason: reason() }, ErrorKind::DurabilityUnknown),
+            (storage::Error::Forked { opener: 1 }, ErrorKind::Forked),
+            (storage::Error::OutOfSpace { path: path() }, ErrorKind::OutOfSpace),
+            (
+                storage::Error::UnsafeFilesystem { path: path(), kind: "NFS" },
+                ErrorKind::UnsafeFilesystem,
+            ),
+            (storage::Error::Locked { path: path(), pid: None }, ErrorKind::Locked),
+            (storage::Error::ReadOnly, ErrorKind::ReadOnly),
+            (storage::Error::NotFound { path: path() }, ErrorKind::NotFound),
+            (storage::Error::AlreadyExists { path: path() }, ErrorKind::AlreadyExists),
+            (
+                storage::Error::NewerFormat { file: path(), found: (2, 0), supported: (1, 6) },
+                ErrorKind::NewerFormat,
+            ),
+            (storage::Error::BadExport { detail: reason() }, ErrorKind::Corrupt),
+            (
+                storage::Error::Io {
+                    op: "read",
+                    path: path(),
+                    source: std::io::ErrorKind::Other.into(),
+                },
+                ErrorKind::Io,
+            ),
+        ] {
+            let error = Error::from(error);
+            assert_eq!(error.kind(), kind, "{error}");
+            let opened = Error::Open { path: path(), source: Box::new(error) };
+            assert_eq!(opened.kind(), kind, "a path in front changes no kind");
+        }
+    }
+
+    #[test]
+    fn only_errors_of_the_request_get_its_index() {
+        let wrong = || {
+            Error::Request(lexivec_query::Error::Dimension {
+                field: "vector".to_owned(),
+                expected: 2,
+                found: 3,
+            })
+        };
+        let indexed = wrong().of_request(7);
+        assert_eq!(indexed.to_string(), format!("requests[7]: {}", wrong()));
+        assert_eq!(indexed.kind(), ErrorKind::DimensionMismatch);
+        assert!(matches!(Error::DeadlineExceeded.of_query(7), Error::DeadlineExceeded));
+    }
 }

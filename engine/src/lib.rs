@@ -51,7 +51,7 @@ pub use collection::{
 };
 pub use database::{Database, DatabaseOptions};
 pub use document::Document;
-pub use error::{Error, ErrorKind, Result};
+pub use error::{DocumentFault, Error, ErrorKind, Result};
 pub use learning::{
     AdapterOptions, Feedback, LearnReceipt, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, TrainReport,
 };

@@ -6,7 +6,6 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lexivec::ErrorKind;
-use lexivec::storage::Error as StorageError;
 use serde::Serialize;
 
 /// Why a server did not start.
@@ -74,74 +73,60 @@ impl From<lexivec_platform::Error> for Problem {
 impl From<lexivec::Error> for Problem {
     fn from(error: lexivec::Error) -> Self {
         if let lexivec::Error::HasSnapshots { name, count } = &error {
-            let detail = format!(
-                "{count} snapshots of {name:?} would be removed with it; add ?snapshots=true to allow it"
-            );
             return Self::new(
                 StatusCode::CONFLICT,
                 "has_snapshots",
                 "The collection has snapshots",
-                detail,
+                format!(
+                    "{count} snapshots of {name:?} would be removed with it; add ?snapshots=true to allow it"
+                ),
             );
         }
-        let detail = error.to_string();
-        if let Some((status, code, title)) = named(&error) {
-            return Self::new(status, code, title, detail);
-        }
-        match error.kind() {
-            ErrorKind::Input => Self::bad_request(detail),
-            ErrorKind::NotFound => {
-                Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
-            }
-            ErrorKind::Conflict => Self::new(StatusCode::CONFLICT, "conflict", "Conflict", detail),
-            ErrorKind::Corrupt => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "corrupt",
-                "Stored data is damaged",
-                detail,
-            ),
-            ErrorKind::TimedOut => Self::new(
-                StatusCode::GATEWAY_TIMEOUT,
-                "deadline_exceeded",
-                "The time of the request is over",
-                detail,
-            ),
-            _ => Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "machine_failure",
-                "The machine failed",
-                detail,
-            ),
-        }
+        let (status, code, title) = answer_of(&error);
+        Self::new(status, code, title, error.to_string())
     }
 }
 
-/// Status, code and title of the errors that have a code of their own.
-fn named(error: &lexivec::Error) -> Option<(StatusCode, &'static str, &'static str)> {
+/// Status, code and title of the answer to an error.
+fn answer_of(error: &lexivec::Error) -> (StatusCode, &'static str, &'static str) {
     use lexivec::Error;
-    Some(match error {
+    match error {
         Error::NoCollection { .. } => {
-            (StatusCode::NOT_FOUND, "collection_not_found", "No such collection")
+            return (StatusCode::NOT_FOUND, "collection_not_found", "No such collection");
         }
         Error::CollectionExists { .. } => {
-            (StatusCode::CONFLICT, "collection_exists", "The collection exists")
+            return (StatusCode::CONFLICT, "collection_exists", "The collection exists");
         }
         Error::SingleCollection { .. } => {
-            (StatusCode::CONFLICT, "single_collection", "The server serves one collection")
+            return (StatusCode::CONFLICT, "single_collection", "The server serves one collection");
         }
-        Error::Storage(StorageError::OutOfSpace { .. }) => {
+        _ => {}
+    }
+    match error.kind() {
+        kind if kind.is_input() => {
+            (StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid")
+        }
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, "not_found", "Not found"),
+        ErrorKind::AlreadyExists | ErrorKind::Locked | ErrorKind::Conflict => {
+            (StatusCode::CONFLICT, "conflict", "Conflict")
+        }
+        ErrorKind::Corrupt | ErrorKind::NewerFormat => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "corrupt", "Stored data is damaged")
+        }
+        ErrorKind::DeadlineExceeded => {
+            (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", "The time of the request is over")
+        }
+        ErrorKind::OutOfSpace => {
             (StatusCode::INSUFFICIENT_STORAGE, "out_of_space", "The disk is full")
         }
-        Error::Storage(StorageError::DurabilityUnknown { .. }) => (
+        ErrorKind::DurabilityUnknown => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "durability_unknown",
             "It is unknown whether the write is on disk",
         ),
-        Error::Storage(StorageError::Poisoned { .. }) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "read_only", "Writes are refused")
-        }
-        _ => return None,
-    })
+        ErrorKind::Poisoned => (StatusCode::SERVICE_UNAVAILABLE, "read_only", "Writes are refused"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "machine_failure", "The machine failed"),
+    }
 }
 
 #[derive(Serialize)]

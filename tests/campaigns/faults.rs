@@ -153,7 +153,10 @@ fn ids(model: &Model) -> Vec<&String> {
 /// A fault of the machine is reported as one.
 fn check_kind(error: &lexivec::Error) -> Result<(), String> {
     match error.kind() {
-        ErrorKind::Machine => Ok(()),
+        ErrorKind::Io
+        | ErrorKind::OutOfSpace
+        | ErrorKind::Poisoned
+        | ErrorKind::DurabilityUnknown => Ok(()),
         kind => Err(format!("reported as {kind:?}: {error}")),
     }
 }

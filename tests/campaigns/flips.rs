@@ -98,7 +98,7 @@ fn outcome(files: Files, sound: &str) -> &'static str {
             // The error for damage names the file; NotFound is for a manifest that no name leads to.
             let named = ["segment-", "MANIFEST-", "log-"].iter().any(|n| text.contains(n));
             match error.kind() {
-                ErrorKind::Corrupt if named => "reported",
+                ErrorKind::Corrupt | ErrorKind::NewerFormat if named => "reported",
                 ErrorKind::NotFound => "reported",
                 _ => "unclear",
             }

@@ -106,11 +106,11 @@ fn a_name_belongs_to_one_collection_and_is_no_path() {
     database.create("papers", Options::new()).expect("made");
     let twice = database.create("papers", Options::new()).err().expect("refused");
     assert!(matches!(&twice, Error::CollectionExists { name } if name == "papers"), "{twice}");
-    assert_eq!(twice.kind(), ErrorKind::Conflict);
+    assert_eq!(twice.kind(), ErrorKind::AlreadyExists);
     // Names that differ by case alone cannot both be there, as none has a capital letter.
     for name in ["Papers", "PAPERS", "", ".", "..", "../papers", "a/b", "päpers", "-a", "a\0b"] {
         let error = database.create(name, Options::new()).err().expect("refused");
-        assert_eq!(error.kind(), ErrorKind::Input, "{name:?}: {error}");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name:?}: {error}");
         assert!(error.to_string().contains("a-z, 0-9"), "{error}");
     }
     assert_eq!(folders(scratch.path()).len(), 1);
@@ -125,7 +125,7 @@ fn two_collections_of_one_name_or_of_one_by_case_are_not_opened() {
     assert_eq!(open(scratch.path()).names(), ["papers"], "a folder may have any name");
     let second = by_hand(scratch.path().join("there"), "papers");
     let error = refused(scratch.path());
-    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     for part in ["\"papers\"", "Here", "there"] {
         assert!(error.to_string().contains(part), "{error}");
     }
@@ -231,11 +231,11 @@ fn a_full_database_takes_no_more_and_one_collection_has_one_writer() {
     let database = DatabaseOptions::new().max_collections(1).open(scratch.path()).expect("opened");
     database.create("papers", Options::new()).expect("made");
     let error = database.create("courses", Options::new()).err().expect("refused");
-    assert_eq!(error.kind(), ErrorKind::Input);
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().contains("there are 1, which is the limit"), "{error}");
     let error = refused(scratch.path());
     assert!(matches!(error, Error::Open { .. }), "{error}");
-    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     database.drop_collection("papers").expect("dropped");
     database.create("courses", Options::new()).expect("made");
 }

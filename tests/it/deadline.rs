@@ -71,7 +71,7 @@ fn a_deadline_that_is_over_is_told() {
     let over = |error: Error| {
         assert_eq!(
             (error.kind(), matches!(error, Error::DeadlineExceeded)),
-            (ErrorKind::TimedOut, true)
+            (ErrorKind::DeadlineExceeded, true)
         );
         assert!(error.to_string().contains("within its deadline"), "{error}");
     };
@@ -87,7 +87,7 @@ fn a_deadline_that_is_over_is_told() {
     over(empty.search(&SearchRequest::text("wing").deadline_ms(0)).expect_err("too late"));
     let long = SearchRequest::text("wing").deadline_ms(MAX_DEADLINE_MS + 1);
     let error = collection.search(&long).expect_err("refused");
-    assert_eq!(error.kind(), ErrorKind::Input, "{error}");
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{error}");
 }
 
 /// Time that a [`Noting`] takes at least: more than one call is another's delay.
@@ -150,7 +150,7 @@ fn a_reranker_has_what_is_left_of_the_time() {
     // Nothing is left after a reranker that took all of it.
     let collection = written().with_reranker(noting(true));
     let error = collection.search(&request.deadline_ms(20)).expect_err("too late");
-    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    assert_eq!(error.kind(), ErrorKind::DeadlineExceeded, "{error}");
 }
 
 #[test]

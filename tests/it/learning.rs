@@ -94,7 +94,7 @@ fn versions_are_checked(collection: &Collection, question: &SearchRequest) {
     let with = |choice| question.clone().adapter(choice);
     for (choice, version) in [(AdapterChoice::Version(7), 7), (AdapterChoice::Version(0), 0)] {
         let error = collection.search(&with(choice)).expect_err("refused");
-        assert_eq!(error.kind(), ErrorKind::Input, "{version}: {error}");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{version}: {error}");
     }
     let error = collection.delete_adapter(2).expect_err("active").to_string();
     assert!(error.contains("version 2 is active"), "{error}");

@@ -14,6 +14,7 @@ mod docs;
 mod embedder;
 mod endpoint;
 mod equivalence;
+mod error_kinds;
 mod filters;
 mod floors;
 mod format_doc;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lexivec::{Collection, VerifyLevel};
+use lexivec::{Collection, ErrorKind, VerifyLevel};
 
 use crate::args::Verify;
 use crate::exit::{Failure, Outcome};
@@ -17,7 +17,9 @@ pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
     // Two kinds of failure: damage that can be told, and nothing to be told at all.
     let report = match Collection::verify_with(&args.dir, level) {
         Ok(report) => report,
-        Err(error) if error.kind() == lexivec::ErrorKind::Corrupt => return Err(error.into()),
+        Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NewerFormat) => {
+            return Err(error.into());
+        }
         Err(error) => return Err(Failure::usage(error.to_string())),
     };
     if args.json {

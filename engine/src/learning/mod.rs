@@ -15,7 +15,7 @@ pub use train::{AdapterOptions, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS};
 use train::{Question, learn};
 
 use crate::collection::{Collection, LEARNING, of_kind, read_all, record};
-use crate::document::vector_fault;
+use crate::document::check_vector;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_FEEDBACK_IDS, MAX_ID_BYTES};
 use crate::model::adapters::AdapterValidation;
@@ -113,7 +113,7 @@ impl Collection {
     ) -> std::result::Result<(), String> {
         let by_model = self.schema().embedder.as_ref().is_some_and(|r| r.field == field.name);
         match (&given.vector, &given.text) {
-            (Some(vector), _) => vector_fault(field, vector).map_or(Ok(()), Err)?,
+            (Some(vector), _) => check_vector(field, vector).map_err(|fault| fault.to_string())?,
             (None, Some(_)) if by_model => {}
             (None, Some(_)) => {
                 return Err("the collection has no model; give \"vector\"".to_owned());

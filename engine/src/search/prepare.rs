@@ -9,7 +9,7 @@ use lexivec_query::request::Leg;
 
 use super::Searcher;
 use crate::deadline::Deadline;
-use crate::document::{check_embedded, vector_fault};
+use crate::document::{check_embedded, check_vector};
 use crate::embed::{check_tokens, token_lists};
 use crate::error::{Error, Result};
 
@@ -89,9 +89,9 @@ impl Searcher {
         };
         if let Some(vector) = &request.vector {
             let field = self.schema.vectors.iter().find(|f| f.name == name);
-            if let Some(fault) = field.and_then(|f| vector_fault(f, vector)) {
-                return Err(Error::invalid("query vector", fault));
-            }
+            field
+                .map_or(Ok(()), |field| check_vector(field, vector))
+                .map_err(|fault| Error::Vector { at: "query vector".to_owned(), fault })?;
             return Ok(Some(vector.clone()));
         }
         if let Some(record) = self.schema.embedder.as_ref().filter(|r| r.field != name) {

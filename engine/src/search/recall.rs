@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::vector::{Asked, search_segment};
 use super::{Searcher, merge};
 use crate::deadline::Deadline;
-use crate::document::vector_fault;
+use crate::document::check_vector;
 use crate::error::{Error, Result};
 use crate::generation::{DocAddress, Generation};
 use crate::limits::MAX_RECALL_QUERIES;
@@ -139,9 +139,10 @@ impl Searcher {
         let queries = match &options.queries {
             RecallQueries::Given(vectors) => {
                 for (place, vector) in vectors.iter().enumerate() {
-                    if let Some(fault) = vector_fault(field, vector) {
-                        return Err(Error::invalid(format!("queries[{place}]"), fault));
-                    }
+                    check_vector(field, vector).map_err(|fault| Error::Vector {
+                        at: format!("queries[{place}]"),
+                        fault,
+                    })?;
                 }
                 vectors.iter().map(|vector| (None, vector.clone())).collect()
             }

@@ -183,9 +183,9 @@ pub(super) async fn write(
         match collection.upsert_with(documents, asked.options()) {
             Ok(receipt) => Ok((lines, ids, receipt)),
             // A document is known to its sender by its line.
-            Err(Error::Document { position, id, detail }) if kind == BodyKind::Lines => {
+            Err(Error::Document { position, id, fault }) if kind == BodyKind::Lines => {
                 let line = lines.get(position).copied().unwrap_or_default();
-                let detail = format!("line {line} (id {id:?}): {detail}; nothing was written");
+                let detail = format!("line {line} (id {id:?}): {fault}; nothing was written");
                 Err(Problem::bad_request(detail))
             }
             Err(error) => Err(error.into()),
