@@ -170,7 +170,7 @@ fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
 }
 
 #[test]
-fn damaged_token_vectors_are_told_by_late_interaction_alone() {
+fn damaged_token_vectors_are_reported_by_late_interaction_only() {
     let files = collection().expect("made");
     let file = live_files(&files)[0].clone();
     for section in ["tokens/tokens/codes", "tokens/tokens/edges"] {

@@ -66,7 +66,7 @@ fn a_deadline_far_away_changes_nothing() {
 }
 
 #[test]
-fn a_deadline_that_is_over_is_told() {
+fn a_passed_deadline_is_reported() {
     let (collection, empty) = (written(), Collection::in_memory(Options::new()).expect("made"));
     let over = |error: Error| {
         assert_eq!(

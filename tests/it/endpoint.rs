@@ -107,7 +107,7 @@ fn vectors_of_the_endpoint_are_those_of_its_model() {
 }
 
 #[test]
-fn garbage_is_told_and_the_key_is_not() {
+fn garbage_is_reported_without_the_key() {
     const SECRET: &str = "sk-very-secret";
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let url = format!("http://{}/v1", listener.local_addr().expect("an address"));

@@ -216,7 +216,7 @@ fn scores_are_near_those_of_float_vectors_and_rows_without_tokens_follow() {
 }
 
 #[test]
-fn bad_token_vectors_are_told_and_change_nothing() {
+fn bad_token_vectors_are_refused_and_change_nothing() {
     let collection = Collection::in_memory(options()).expect("created");
     collection.upsert(rows()).expect("written");
     let before = (documents(&collection), collection.stats().expect("counted").seq);

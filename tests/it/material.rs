@@ -208,7 +208,7 @@ fn each_format_keeps_where_its_texts_are() {
 }
 
 #[test]
-fn only_what_changed_is_written_and_what_is_gone_is_pruned() {
+fn only_changed_files_are_written_and_removed_ones_pruned() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
     // Words without sentences: chunks of 20 words, of which each after the first brings 16 new ones.
@@ -275,7 +275,7 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
         (
             "wide.jsonl",
             format!("{{\"text\": \"x\", \"a\": \"{}\"}}", "b".repeat(2 << 20)).into(),
-            "bytes beside their texts",
+            "bytes besides their texts",
         ),
     ];
     for (name, bytes, _) in &cases {

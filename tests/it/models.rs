@@ -348,7 +348,7 @@ fn the_clients_of_openai_and_cohere_work_unchanged() {
 }
 
 #[test]
-fn a_folder_is_told_by_kind_sizes_and_licence() {
+fn a_folder_is_described_by_kind_sizes_and_licence() {
     let scratch = tempfile::tempdir().expect("a directory");
     embedder::model(scratch.path(), &embedder::TABLE);
     std::fs::write(scratch.path().join("LICENSE"), "\n  MIT License\n\nText").expect("written");
@@ -378,5 +378,5 @@ fn a_folder_is_told_by_kind_sizes_and_licence() {
     }
     assert!(lexivec_ok(&["model", "show", arg(&cross)]).contains("for --rerank-model"));
     let error = open_embedder(&cross, None).err().expect("refused").to_string();
-    assert!(error.contains("hand it in as a reranker"), "{error}");
+    assert!(error.contains("use it as the reranker"), "{error}");
 }

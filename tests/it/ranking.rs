@@ -370,7 +370,7 @@ fn every_stage_and_every_absent_row_is_as_a_plain_model_says() {
 }
 
 #[test]
-fn a_row_that_an_approximate_walk_misses_is_told() {
+fn a_row_missed_by_an_approximate_walk_is_reported() {
     let mut random = Random(3);
     let options = Options::new().vector(48, Metric::Cosine).graph_min_rows(1_000);
     let collection = Collection::in_memory(options).expect("a collection");
@@ -437,7 +437,7 @@ impl Reranker for Faulty {
 }
 
 #[test]
-fn a_reranker_that_fails_is_told_and_the_fused_order_stands() {
+fn a_failing_reranker_is_reported_and_the_fused_order_stays() {
     let plain = SearchRequest::hybrid("wing heat", vec![1.0; DIM]).limit(20);
     let fused = written(Arc::new(ById)).0.search(&plain).expect("an answer");
     let request = |rerank: Rerank| plain.clone().rerank(rerank).score_threshold(1e9);

@@ -229,7 +229,7 @@ fn a_model_that_makes_other_vectors_than_its_name_stands_for_is_refused() {
 }
 
 #[test]
-fn a_write_that_nobody_wants_any_more_ends_while_it_is_embedded() {
+fn a_cancelled_write_ends_while_it_is_embedded() {
     let options = Options::new().embedder(Letters::new(5));
     let collection = Collection::in_memory(options).expect("made");
     let cancelled = AtomicBool::new(false);
@@ -244,7 +244,7 @@ fn a_write_that_nobody_wants_any_more_ends_while_it_is_embedded() {
 }
 
 #[test]
-fn the_command_embeds_anew() {
+fn the_command_reembeds() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (dir, folders) = (scratch.path().join("c"), ["one", "two"].map(|n| scratch.path().join(n)));
     let mut other = TABLE;

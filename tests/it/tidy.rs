@@ -4,6 +4,8 @@ use std::path::Path;
 
 /// Most code lines of a file, its inline tests included.
 const MAX_FILE_LINES: usize = 600;
+/// A function has fewer lines than this.
+const FUNCTION_LINES: usize = 70;
 /// Folders with source of the product and its tests.
 const CRATES: [&str; 9] =
     ["storage", "query", "eval", "platform", "engine", "server", "cli", "tests", "benches"];
@@ -53,6 +55,53 @@ fn every_file_says_what_it_owns_and_is_not_too_long() {
         ["common", "utils", "types", "helpers", "manager"].iter().any(|b| name.contains(b))
     };
     assert_eq!(breaking(|name, _| bucket(name)), [""; 0]);
+}
+
+/// Functions of a text with more lines than allowed: from the line with `fn` to the closing brace at its
+/// indentation.
+fn long_functions(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().collect();
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let words = ["pub ", "pub(crate) ", "pub(super) ", "const ", "async ", "unsafe "];
+    let name = |line: &str| {
+        let mut rest = line.trim_start();
+        while let Some(word) = words.iter().find(|word| rest.starts_with(**word)) {
+            rest = &rest[word.len()..];
+        }
+        rest.strip_prefix("fn ").map(|rest| rest.split(['(', '<']).next().unwrap_or("").to_owned())
+    };
+    let functions = lines.iter().enumerate().filter_map(|(i, line)| Some((i, line, name(line)?)));
+    let length = |i: usize, line: &str| {
+        let end = |l: &&str| l.trim_start().starts_with('}') && indent(l) == indent(line);
+        lines[i..].iter().position(end).map_or(1, |lines| lines + 1)
+    };
+    let one_line = |line: &str| line.trim_end().ends_with([';', '}']);
+    functions
+        .filter(|(i, line, _)| !one_line(line) && length(*i, line) >= FUNCTION_LINES)
+        .map(|(_, _, name)| name)
+        .collect()
+}
+
+#[test]
+fn functions_are_short_and_tests_do_not_sleep() {
+    let long = sources().into_iter().flat_map(|(name, text)| {
+        let long = long_functions(&text).into_iter();
+        long.map(|function| format!("{name} {function}")).collect::<Vec<_>>()
+    });
+    assert_eq!(long.collect::<Vec<_>>(), [""; 0]);
+    let body = "    pub fn long() {\n".to_owned() + &"        f();\n".repeat(68) + "    }\n";
+    assert_eq!(long_functions(&body), ["long"]);
+    assert_eq!(long_functions(&body.replacen("        f();\n", "", 1)), [""; 0]);
+    // A campaign kills a process at a random moment, and has to let time pass until then.
+    let sleep = concat!("thread::", "sleep(");
+    let sleeps = breaking(|name, text| {
+        let test = name.starts_with("tests/") && name != "tests/campaigns/kill.rs";
+        let inside = text.split("#[cfg(test)]").nth(1).unwrap_or_default();
+        test && text.contains(sleep)
+            || name.ends_with("/tests.rs") && text.contains(sleep)
+            || inside.contains(sleep)
+    });
+    assert_eq!(sleeps, [""; 0]);
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Embedder for Long {
 }
 
 #[test]
-fn too_many_token_vectors_are_cut_and_wrong_ones_told() {
+fn too_many_token_vectors_are_cut_and_invalid_ones_refused() {
     let options = Options::new().embedder(Arc::new(Long)).embed_tokens(true);
     let collection = Collection::in_memory(options).expect("created");
     let row = |id: &str, text: &str| Document::new(id).text(text);
@@ -190,7 +190,7 @@ fn what_cannot_be_done_says_what_to_do_instead() {
 }
 
 #[test]
-fn embedding_anew_makes_the_token_vectors_anew() {
+fn reembedding_makes_new_token_vectors() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (dir, tiny) = (scratch.path().join("c"), scratch.path().join("tiny"));
     std::fs::create_dir(&tiny).expect("made");

@@ -160,7 +160,7 @@ fn a_reranker_that_is_handed_in_is_tried_and_kept_in_the_profile() {
 }
 
 #[test]
-fn a_tuning_that_cannot_be_done_is_told() {
+fn an_impossible_tuning_is_refused() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (collection, mut queries) = collection(&scratch.path().join("c"));
     let options = TuneOptions::default();

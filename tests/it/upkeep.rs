@@ -147,7 +147,7 @@ fn snapshots_and_exports_give_the_same_collection_back() {
 }
 
 #[test]
-fn a_damaged_collection_is_told_and_repaired() {
+fn a_damaged_collection_is_reported_and_repaired() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (dir, target) = (scratch.path().join("index"), scratch.path().join("mended"));
     made(&dir);

@@ -223,7 +223,7 @@ fn the_gate_measures_and_a_budget_is_kept() {
 }
 
 #[test]
-fn a_handle_is_closed_to_a_second_writer_and_a_failure_is_told() {
+fn a_second_writer_is_refused_and_a_failure_is_reported() {
     let scratch = tempfile::tempdir().expect("a directory");
     let collection = Collection::create(scratch.path(), options()).expect("created");
     let second = Collection::open(scratch.path()).err().expect("refused").to_string();
@@ -289,7 +289,7 @@ fn collections_of_older_formats_answer_as_they_did() {
 }
 
 #[test]
-fn flushes_beside_compactions_lose_nothing() {
+fn concurrent_flushes_and_compactions_lose_nothing() {
     let disk = FaultyVfs::new();
     let open = foreground().reserve_bytes(0).log_file_bytes(4 << 10);
     let options = Options::new().open(open.clone());

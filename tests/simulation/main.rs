@@ -53,13 +53,13 @@ fn random_operations_equal_the_model() {
 }
 
 #[test]
-fn a_failing_operation_is_told_and_the_collection_goes_on() {
+fn a_failing_operation_is_reported_and_the_collection_continues() {
     println!("{}", faults::run(seed(), None).expect("no violation"));
     faults::run(seed(), Some(1)).expect_err("a lost frame must be found");
 }
 
 #[test]
-fn damage_is_told_or_makes_no_difference() {
+fn damage_is_reported_or_has_no_effect() {
     println!("{}", flips::run(40).expect("no violation"));
     let wrong = flips::wrong_without_checksums().expect("resealed");
     assert!(wrong > 20, "only {wrong} changes were seen without checksums");

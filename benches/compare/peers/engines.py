@@ -3,7 +3,7 @@
 --out FOLDER [--rounds 3] ENGINE...
 
 Text, vectors, both, and both under filters, over one set of documents. One thread, pinned; each engine in a
-process of its own, rounds of all in turn, medians; queries a second are of processor time. BENCH.PY has
+separate process, rounds of all in turn, medians; queries a second are of processor time. BENCH.PY has
 the engines' adapters and their data (FOLDER); lexivec answers through its own command. Writes Markdown.
 """
 

@@ -141,7 +141,7 @@ fn drop_wide_rows(content: &mut Content) {
     content.rows.retain(|row| size(row) <= MAX_ROW_BYTES);
     let dropped = all - content.rows.len();
     if dropped > 0 {
-        let detail = format!("{dropped} rows have over {MAX_ROW_BYTES} bytes beside their texts");
+        let detail = format!("{dropped} rows have over {MAX_ROW_BYTES} bytes besides their texts");
         content.faults.push(detail);
     }
 }

@@ -17,7 +17,7 @@ fn numbered(words: Range<usize>) -> String {
     words.map(|i| format!("W{i}")).collect::<Vec<_>>().join(" ")
 }
 
-/// What is wrong with chunks of blocks, by one walk over the joined text.
+/// Faults of chunks of blocks, found by one walk over the joined text.
 fn fault(
     blocks: &[Block],
     options: ChunkOptions,
@@ -54,7 +54,7 @@ fn fault(
     missing.map(|(at, c)| format!("{c:?} at {at} is in no chunk"))
 }
 
-/// What is wrong with the overlap of chunks, where every word is a token.
+/// Faults of the overlap of chunks, with one token a word.
 fn overlap_fault(options: ChunkOptions, chunks: &[Chunk]) -> Option<String> {
     chunks.windows(2).enumerate().find_map(|(i, pair)| {
         let (a, b) = (&pair[0], &pair[1]);
@@ -141,7 +141,7 @@ fn edges_are_those_of_blocks_then_of_sentences() {
         let chunks = chunk(blocks, options, &words).expect("counted");
         chunks.into_iter().map(|c| c.text).collect()
     };
-    // The second block fits into a chunk of its own, so that it is not cut.
+    // The second block fits into one chunk, so that it is not cut.
     let (a, b) = (numbered(0..10), format!("{}. {}.", numbered(0..5), numbered(5..12)));
     assert_eq!(texts(&[block(&a, "h"), block(&b, "h")]), [a.clone(), b.clone()]);
     // After less than half a chunk it is, at the end of a sentence.

@@ -51,7 +51,7 @@ fn looks(collection: &Collection, request: &SearchRequest) -> usize {
 }
 
 #[test]
-fn a_search_ends_at_whatever_look_its_time_is_over() {
+fn a_search_ends_at_any_deadline_check() {
     let collection = collection(&[40, 30, 20]);
     let hybrid = SearchRequest::hybrid("wing", vec![1.0, 3.0]).limit(5);
     let mut words = SearchRequest::text("+wing -tail").mode(Mode::Text).limit(5);

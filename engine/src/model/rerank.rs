@@ -63,7 +63,7 @@ pub struct RerankQuery {
     pub text: Option<String>,
     /// The request's vector, or the embedding of its words if the search computed one.
     pub vector: Option<Vec<f32>>,
-    /// When the search stops waiting.
+    /// The moment at which the search stops waiting.
     pub deadline: Deadline,
 }
 
@@ -177,7 +177,7 @@ impl RerankerHandle {
             return Err(format!("{MAX_RUNNING_RERANKS} calls of reranker {name} have not ended"));
         };
         let (count, deadline) = (candidates.len(), query.deadline);
-        let (tell, told) = channel();
+        let (sender, receiver) = channel();
         let (reranker, pool) = (self.reranker.clone(), self.pool.clone());
         let work = move || {
             let named = ThreadPoolBuilder::new().thread_name(|place| format!("rerank-{place}"));
@@ -187,12 +187,12 @@ impl RerankerHandle {
             };
             drop(running);
             // The search may have stopped waiting.
-            let _ = tell.send(scores);
+            let _ = sender.send(scores);
         };
         if let Err(error) = std::thread::Builder::new().name("rerank".to_owned()).spawn(work) {
             return Err(format!("no thread for reranker {name}: {error}"));
         }
-        let scores = match told.recv_timeout(deadline.left()) {
+        let scores = match receiver.recv_timeout(deadline.left()) {
             Ok(scores) => scores.map_err(|e| format!("reranker {name} failed: {e}"))?,
             Err(RecvTimeoutError::Timeout) => return Err(out_of_time(&name)),
             Err(RecvTimeoutError::Disconnected) => {

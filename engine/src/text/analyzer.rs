@@ -1,4 +1,4 @@
-//! How text becomes terms: Unicode words (UAX #29), lower case, stop words, Snowball stems.
+//! Analysis of text to terms: Unicode words (UAX #29), lower case, stop words, Snowball stems.
 
 use tantivy::tokenizer::{
     LowerCaser, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream, Tokenizer,

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_least_recently_goes_first() {
+    fn the_least_recently_used_is_dropped_first() {
         let one = columns(1_000).bytes();
         assert!((4_000..8_000).contains(&one), "{one}");
         let kept = ColumnCache::new(2 * one);

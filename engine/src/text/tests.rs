@@ -84,7 +84,7 @@ fn texts() -> impl Strategy<Value = Vec<String>> {
     ]
 }
 
-/// What a query of clauses admits, over a text of plain words; all of them are their own stems.
+/// Model of the rows that a query of clauses admits, over texts of words that equal their stems.
 fn admits(clauses: &Clauses, words: &[&str]) -> bool {
     let has = |clause: &Clause| match &clause.what {
         What::Word(word) => words.contains(&word.as_str()),
@@ -247,7 +247,7 @@ proptest! {
     }
 }
 
-/// tantivy wants a searcher beside the statistics; it does not ask it anything.
+/// tantivy requires a searcher besides the statistics, and never calls it.
 fn empty_searcher(schema: tantivy::schema::Schema) -> tantivy::Searcher {
     let index = tantivy::Index::create_in_ram(schema);
     let reader = index.reader_builder().reload_policy(tantivy::ReloadPolicy::Manual);
@@ -295,7 +295,7 @@ fn operands() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// Strings of which some tell the same moment, and strings that are almost dates.
+/// Strings, some of which are the same date, and strings that are almost dates.
 fn dates() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just("2020-01-01"),
@@ -425,7 +425,7 @@ impl StoredFields for Payloads<'_> {
     }
 }
 
-/// The same row for the predicate.
+/// The row in the form of the predicate.
 struct Known<'a>(u32, &'a Value);
 
 impl Row for Known<'_> {

@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_codes_are_told() {
+    fn invalid_codes_are_reported() {
         for (bytes, vectors) in [(&[1u8, 2, 3][..], 2), (&[][..], 1), (&[1][..], 0), (&[], 0)] {
             assert_eq!(unpack(bytes, vectors), None, "{bytes:?} {vectors}");
         }

@@ -25,7 +25,7 @@ impl Isa {
     }
 }
 
-/// The widest instruction set of the machine; `None` if it has none of them.
+/// The widest instruction set of the machine; `None` if it has neither.
 #[inline]
 pub(super) fn isa() -> Option<Isa> {
     // Each call is a load and a branch: the standard library caches the answer.
