@@ -26,7 +26,7 @@ const SENTENCE_WINDOW_BYTES: usize = 4 << 10;
 /// Location of a text in its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Place {
+pub enum SourceLocation {
     /// The source has no pages and no times.
     #[default]
     Nowhere,
@@ -51,7 +51,7 @@ pub struct Block {
     pub heading: Vec<String>,
     /// Its location in the source.
     #[serde(default)]
-    pub place: Place,
+    pub location: SourceLocation,
 }
 
 /// A passage of a source.
@@ -67,7 +67,7 @@ pub struct Chunk {
     /// The headings it stands under: those of all its blocks.
     pub heading: Vec<String>,
     /// The page it begins on, or the time from its first block to its last.
-    pub place: Place,
+    pub location: SourceLocation,
 }
 
 /// Size of chunks, in tokens of the caller's counter.
@@ -144,14 +144,16 @@ pub fn joined(blocks: &[Block]) -> String {
 /// # Errors
 /// Those of the counter.
 pub fn chunk(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>) -> Result<Vec<Chunk>> {
-    let (text, places) = lay(blocks);
+    let (text, ranges) = lay(blocks);
     let cutter = Cutter { text: &text, count, options };
     let mut chunks = Vec::new();
     let mut open: Option<Open> = None;
     let mut close = |open: &Open| {
         let (first, last) = (&blocks[open.blocks.start], &blocks[open.blocks.end]);
-        let place = match (first.place, last.place) {
-            (Place::Time { start, .. }, Place::Time { end, .. }) => Place::Time { start, end },
+        let location = match (first.location, last.location) {
+            (SourceLocation::Time { start, .. }, SourceLocation::Time { end, .. }) => {
+                SourceLocation::Time { start, end }
+            }
             (first, _) => first,
         };
         let (range, heading) = (open.range.clone(), first.heading.clone());
@@ -161,13 +163,13 @@ pub fn chunk(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>) -> Re
             text: text[range.clone()].to_owned(),
             range,
             heading,
-            place,
+            location,
         });
     };
-    for (number, (block, place)) in blocks.iter().zip(&places).enumerate() {
-        let pieces = cutter.pieces(place.clone())?;
+    for (number, (block, range)) in blocks.iter().zip(&ranges).enumerate() {
+        let pieces = cutter.pieces(range.clone())?;
         let mut whole =
-            Piece { range: place.clone(), tokens: pieces.iter().map(|p| p.tokens).sum() };
+            Piece { range: range.clone(), tokens: pieces.iter().map(|p| p.tokens).sum() };
         for piece in pieces {
             if let Some(current) = open.take_if(|c| blocks[c.blocks.end].heading != block.heading) {
                 close(&current);
@@ -182,7 +184,7 @@ pub fn chunk(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>) -> Re
             };
             if let Some(current) = open.take_if(full) {
                 close(&current);
-                open = cutter.overlap(&current, &places)?;
+                open = cutter.overlap(&current, &ranges)?;
                 // Spaces before the piece may be long, too.
                 open.take_if(|o| !cutter.fits(&o.with(&piece, number).piece(), options.tokens));
             }
@@ -201,8 +203,8 @@ pub fn chunk(blocks: &[Block], options: ChunkOptions, count: &Counter<'_>) -> Re
 
 /// The joined text, and the range of each block in it.
 fn lay(blocks: &[Block]) -> (String, Vec<Range<usize>>) {
-    let (mut text, mut places) = (String::new(), Vec::with_capacity(blocks.len()));
-    let timed = |block: &Block| matches!(block.place, Place::Time { .. });
+    let (mut text, mut ranges) = (String::new(), Vec::with_capacity(blocks.len()));
+    let timed = |block: &Block| matches!(block.location, SourceLocation::Time { .. });
     for (i, block) in blocks.iter().enumerate() {
         if i > 0 {
             let lines = timed(block) && blocks.get(i - 1).is_some_and(timed);
@@ -210,9 +212,9 @@ fn lay(blocks: &[Block]) -> (String, Vec<Range<usize>>) {
         }
         let start = text.len();
         text.push_str(&block.text);
-        places.push(start..text.len());
+        ranges.push(start..text.len());
     }
-    (text, places)
+    (text, ranges)
 }
 
 /// A part of the joined text that is not cut any more.
@@ -298,11 +300,11 @@ impl Cutter<'_> {
     }
 
     /// The words at the end of a chunk with which the next one begins.
-    fn overlap(&self, before: &Open, places: &[Range<usize>]) -> Result<Option<Open>> {
+    fn overlap(&self, before: &Open, ranges: &[Range<usize>]) -> Result<Option<Open>> {
         let mut taken: Option<Open> = None;
         for number in (before.blocks.start..=before.blocks.end).rev() {
-            let Some(place) = places.get(number) else { continue };
-            let part = place.start.max(before.range.start)..place.end.min(before.range.end);
+            let Some(block) = ranges.get(number) else { continue };
+            let part = block.start.max(before.range.start)..block.end.min(before.range.end);
             let words: Vec<Range<usize>> = words_of(self.text, part).collect();
             for word in words.into_iter().rev() {
                 let word = self.piece(word)?;

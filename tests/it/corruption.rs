@@ -50,7 +50,7 @@ fn verify_finds_a_flip_anywhere_in_a_live_segment() {
 }
 
 #[test]
-fn verify_tells_a_damaged_manifest_or_log() {
+fn verify_reports_a_damaged_manifest_or_log() {
     let files = collection().expect("made");
     let newest = files.keys().rfind(|n| n.starts_with("MANIFEST-")).cloned().expect("there");
     let log = files.keys().rfind(|n| n.starts_with("log-")).cloned().expect("there");

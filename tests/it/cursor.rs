@@ -161,7 +161,7 @@ fn pages_are_one_answer_whatever_is_written_between_them() {
 }
 
 #[test]
-fn pages_by_offset_of_what_is_there_now_repeat_hits_and_lack_some() {
+fn pages_by_offset_repeat_and_miss_hits_between_writes() {
     let scratch = tempfile::tempdir().expect("a directory");
     let collection = written(&scratch.path().join("c"));
     let (mut random, mut turn) = (Random(7), 0);
@@ -255,7 +255,7 @@ fn a_cursor_outlives_its_collection_and_reranks_once() {
 }
 
 #[test]
-fn what_a_cursor_cannot_give_is_refused() {
+fn requests_that_a_cursor_cannot_answer_are_refused() {
     let scratch = tempfile::tempdir().expect("a directory");
     let collection = written(&scratch.path().join("c"));
     let text = SearchRequest::text("wing");

@@ -146,7 +146,7 @@ fn two_collections_of_one_name_or_of_one_by_case_are_not_opened() {
 }
 
 #[test]
-fn a_dropped_collection_serves_those_who_still_hold_it() {
+fn a_dropped_collection_serves_its_open_handles() {
     let scratch = tempfile::tempdir().expect("a directory");
     let database = open(scratch.path());
     let collection = database.create("papers", Options::new()).expect("made");

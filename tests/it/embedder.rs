@@ -103,7 +103,7 @@ fn a_collection_takes_its_own_model_and_no_other() {
 }
 
 #[test]
-fn what_is_no_model_is_refused() {
+fn folders_without_a_model_are_refused() {
     let scratch = tempfile::tempdir().expect("a directory");
     let refused = |expected: &str| {
         let error = StaticEmbedder::open(scratch.path()).err().expect("refused").to_string();

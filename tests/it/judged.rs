@@ -40,7 +40,7 @@ fn fill(server: &Running) -> (Vec<Value>, Qrels) {
 }
 
 #[test]
-fn what_judgments_say_over_http_is_what_the_library_says() {
+fn evaluation_over_http_equals_the_library() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (answer, changed, tuned, queries, qrels) = {
         let server = Running::start(scratch.path());

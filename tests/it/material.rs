@@ -372,7 +372,7 @@ fn a_reader_of_one_file_is_held_to_its_bounds() {
 }
 
 #[test]
-fn a_killed_ingestion_run_again_is_as_one_that_was_not() {
+fn a_killed_ingestion_run_again_equals_one_that_finished() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (whole, folder) = (scratch.path().join("whole"), scratch.path().join("folder"));
     for i in 0..70 {

@@ -136,7 +136,7 @@ fn ways() -> Vec<(Params, bool)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
     #[test]
-    fn every_way_gives_matching_rows_and_as_many_as_there_are(
+    fn every_strategy_returns_all_matching_rows(
         seed in any::<u64>(),
         metric in prop::sample::select(vec![Metric::Cosine, Metric::Dot, Metric::L2]),
         quantization in prop::sample::select(vec![
@@ -188,7 +188,7 @@ proptest! {
 
 /// Shows that the checks above can fail: the plan of another way than the requested one.
 #[test]
-fn a_plan_of_another_way_than_the_one_asked_for_is_noticed() {
+fn a_plan_of_another_strategy_is_noticed() {
     let (collection, _, mut random) = corpus(5, Metric::Cosine, Quantization::Int8);
     let mut request = SearchRequest::vector(random.vector(DIM)).strategy(StrategyKind::Graph);
     request.explain = true;
@@ -201,7 +201,7 @@ fn a_plan_of_another_way_than_the_one_asked_for_is_noticed() {
 /// And the counts of another way.
 #[test]
 #[should_panic(expected = "assertion")]
-fn a_plan_with_the_counts_of_another_way_is_noticed() {
+fn a_plan_with_counts_of_another_strategy_is_noticed() {
     let (collection, _, mut random) = corpus(5, Metric::Cosine, Quantization::Int8);
     let mut request = SearchRequest::vector(random.vector(DIM)).strategy(StrategyKind::Codes);
     request.explain = true;

@@ -325,7 +325,7 @@ fn requests() -> Vec<SearchRequest> {
 }
 
 #[test]
-fn every_stage_and_every_absent_row_is_as_a_plain_model_says() {
+fn every_stage_and_every_absent_row_equals_a_plain_model() {
     let (collection, rows) = written(Arc::new(ById));
     let mut met = BTreeMap::new();
     for (i, mut request) in requests().into_iter().enumerate() {

@@ -205,7 +205,7 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
 }
 
 #[test]
-fn a_model_that_makes_other_vectors_than_its_name_stands_for_is_refused() {
+fn a_model_with_other_vectors_than_recorded_is_refused() {
     let scratch = tempfile::tempdir().expect("a directory");
     let dir = scratch.path().join("c");
     drop(Collection::create(&dir, Options::new().embedder(Letters::new(5))).expect("made"));

@@ -55,7 +55,7 @@ fn error_of<T>(result: lexivec::Result<T>) -> String {
 }
 
 #[test]
-fn a_model_fills_what_its_lists_given_by_hand_would() {
+fn a_model_fills_the_token_vectors_that_callers_would_give() {
     let model = model();
     let made = Options::new().embedder(model.clone()).embed_tokens(true);
     let made = Collection::in_memory(made).expect("created");
@@ -152,7 +152,7 @@ fn too_many_token_vectors_are_cut_and_invalid_ones_refused() {
 }
 
 #[test]
-fn what_cannot_be_done_says_what_to_do_instead() {
+fn refusals_say_what_to_do_instead() {
     let scratch = tempfile::tempdir().expect("a directory");
     let tiny = scratch.path().join("tiny");
     std::fs::create_dir(&tiny).expect("made");

@@ -113,7 +113,7 @@ impl Reranker for Knows {
 }
 
 #[test]
-fn a_reranker_that_is_handed_in_is_tried_and_kept_in_the_profile() {
+fn a_collections_reranker_is_tuned_and_kept_in_the_profile() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (collection, mut queries) = collection(&scratch.path().join("c"));
     // Each has one of two words that its answer has, and one that no row has, so that the queries differ.
@@ -282,7 +282,7 @@ fn bad_profiles_are_refused_and_change_nothing() {
 }
 
 #[test]
-fn a_floor_tells_answers_from_noise() {
+fn a_confidence_threshold_separates_answers_from_noise() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (collection, queries) = collection(&scratch.path().join("c"));
     let mut random = Random(3);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lexivec::chunk::{
-    Block, ChunkOptions, Counter, DEFAULT_CHUNK_OVERLAP, DEFAULT_CHUNK_TOKENS, Place, chunk,
-    tokens_of, words,
+    Block, ChunkOptions, Counter, DEFAULT_CHUNK_OVERLAP, DEFAULT_CHUNK_TOKENS, SourceLocation,
+    chunk, tokens_of, words,
 };
 use lexivec::limits::MAX_SCROLL_ROWS;
 use lexivec::model::Embedder;
@@ -261,12 +261,12 @@ impl Ingestion<'_> {
                 if !chunk.heading.is_empty() {
                     document = document.payload("heading", chunk.heading.join(" > "));
                 }
-                document = match chunk.place {
-                    Place::Page(page) => document.payload("page", page),
-                    Place::Time { start, end } => {
+                document = match chunk.location {
+                    SourceLocation::Page(page) => document.payload("page", page),
+                    SourceLocation::Time { start, end } => {
                         document.payload("start", seconds(start)).payload("end", seconds(end))
                     }
-                    Place::Nowhere => document,
+                    SourceLocation::Nowhere => document,
                 };
                 if let Some(row) = row.filter(|row| !row.is_empty()) {
                     document = document.payload("row", row.clone());

@@ -10,7 +10,11 @@ fn signs(text: &str) -> Result<usize> {
 }
 
 fn block(text: &str, heading: &str) -> Block {
-    Block { text: text.to_owned(), heading: vec![heading.to_owned()], place: Place::Nowhere }
+    Block {
+        text: text.to_owned(),
+        heading: vec![heading.to_owned()],
+        location: SourceLocation::Nowhere,
+    }
 }
 
 fn numbered(words: Range<usize>) -> String {
@@ -155,20 +159,25 @@ fn edges_are_those_of_blocks_then_of_sentences() {
 }
 
 #[test]
-fn places_are_those_of_the_first_block_and_the_last() {
+fn locations_are_those_of_the_first_block_and_the_last() {
     let options = ChunkOptions::new(16, 4).expect("within");
-    let at = |place, words: Range<usize>| Block { place, ..block(&numbered(words), "") };
-    let cue = |i: u64| Place::Time { start: i * 1_000, end: i * 1_000 + 900 };
+    let at = |location, words: Range<usize>| Block { location, ..block(&numbered(words), "") };
+    let cue = |i: u64| SourceLocation::Time { start: i * 1_000, end: i * 1_000 + 900 };
     let cues: Vec<Block> = (0..4).map(|i| at(cue(i), 0..6)).collect();
     let found = chunk(&cues, options, &words).expect("counted");
-    let places: Vec<Place> = found.iter().map(|c| c.place).collect();
-    let span =
-        |first: u64, last: u64| Place::Time { start: first * 1_000, end: last * 1_000 + 900 };
-    assert_eq!(places, [span(0, 1), span(1, 3)]);
+    let ranges: Vec<SourceLocation> = found.iter().map(|c| c.location).collect();
+    let span = |first: u64, last: u64| SourceLocation::Time {
+        start: first * 1_000,
+        end: last * 1_000 + 900,
+    };
+    assert_eq!(ranges, [span(0, 1), span(1, 3)]);
     assert_eq!(found[1].text.lines().count(), 3);
-    let pages = [at(Place::Page(1), 0..12), at(Place::Page(2), 0..12)];
+    let pages = [at(SourceLocation::Page(1), 0..12), at(SourceLocation::Page(2), 0..12)];
     let found = chunk(&pages, options, &words).expect("counted");
-    assert_eq!(found.iter().map(|c| c.place).collect::<Vec<_>>(), [Place::Page(1), Place::Page(1)]);
+    assert_eq!(
+        found.iter().map(|c| c.location).collect::<Vec<_>>(),
+        [SourceLocation::Page(1), SourceLocation::Page(1)]
+    );
 }
 
 #[test]

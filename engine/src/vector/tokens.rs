@@ -296,7 +296,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_decoded_has_the_same_code_again(
+        fn decoded_vectors_have_the_same_codes_again(
             (dim, row) in (1usize..150).prop_flat_map(|dim| (Just(dim), lists(dim, 9)))
         ) {
             let codes = pack(&row);

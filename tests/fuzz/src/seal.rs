@@ -124,7 +124,7 @@ mod tests {
     use lexivec::storage::{MemoryVfs, SegmentReader, SegmentWriter};
 
     #[test]
-    fn what_is_sound_stays_as_it_is_and_what_was_changed_is_sound_again() {
+    fn sealing_keeps_sound_files_and_mends_changed_ones() {
         let disk = MemoryVfs::default();
         let mut writer = SegmentWriter::create(&disk, "file", 7).expect("created");
         writer.section("long", &[5; 3 * super::BLOCK_BYTES + 1]).expect("written");

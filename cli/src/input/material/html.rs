@@ -8,7 +8,7 @@ use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
 };
-use lexivec::chunk::{Block, Place};
+use lexivec::chunk::{Block, SourceLocation};
 
 use super::{Content, Headings, heading};
 
@@ -156,7 +156,7 @@ impl Reader {
         let text = open.trim_end().trim_start_matches('\n');
         if !text.is_empty() {
             let (text, heading) = (text.to_owned(), self.headings.path());
-            self.blocks.push(Block { text, heading, place: Place::Nowhere });
+            self.blocks.push(Block { text, heading, location: SourceLocation::Nowhere });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Markdown: paragraphs, items, code and rows as blocks under their headings.
 
-use lexivec::chunk::{Block, Place};
+use lexivec::chunk::{Block, SourceLocation};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::{Content, Headings, heading, html};
@@ -81,7 +81,11 @@ impl Reader {
     }
 
     fn push(&mut self, text: String) {
-        self.blocks.push(Block { text, heading: self.headings.path(), place: Place::Nowhere });
+        self.blocks.push(Block {
+            text,
+            heading: self.headings.path(),
+            location: SourceLocation::Nowhere,
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use lexivec::chunk::Place;
+use lexivec::chunk::SourceLocation;
 use pdf_extract::{Document, PlainTextOutput, decode_text_string, output_doc_page};
 
 use super::{Part, heading, text};
@@ -29,7 +29,8 @@ pub(super) fn read(path: &Path, give: &mut dyn FnMut(Part)) -> Result<(), String
             .unwrap_or_else(|_| Err("its reader gave up".to_owned()));
         match page {
             Ok(page) => {
-                let blocks = text::paragraphs(&page.replace('\0', ""), Place::Page(number));
+                let blocks =
+                    text::paragraphs(&page.replace('\0', ""), SourceLocation::Page(number));
                 blocks.into_iter().for_each(|block| give(Part::Block(block)));
             }
             Err(detail) => give(Part::Fault(format!("page {number}: {detail}"))),

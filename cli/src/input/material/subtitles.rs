@@ -1,6 +1,6 @@
 //! Subtitles, SRT and WebVTT: each cue a block with its time.
 
-use lexivec::chunk::{Block, Place};
+use lexivec::chunk::{Block, SourceLocation};
 
 use super::Content;
 
@@ -10,13 +10,13 @@ const ARROW: &str = "-->";
 /// Reads the cues of a file. Notes, styles and regions have no times and are passed over.
 pub(super) fn read(text: &str) -> Result<Content, String> {
     let mut content = Content::default();
-    let mut open: Option<(Place, Vec<String>)> = None;
+    let mut open: Option<(SourceLocation, Vec<String>)> = None;
     for (number, line) in text.lines().chain([""]).enumerate() {
         if line.contains(ARROW) {
             let fault = || format!("line {}: {:?} is no time of a cue", number + 1, cut(line));
-            let place = times(line).ok_or_else(fault)?;
+            let location = times(line).ok_or_else(fault)?;
             close(&mut open, &mut content.blocks);
-            open = Some((place, Vec::new()));
+            open = Some((location, Vec::new()));
         } else if line.trim().is_empty() {
             close(&mut open, &mut content.blocks);
         } else if let Some((_, lines)) = &mut open {
@@ -26,11 +26,11 @@ pub(super) fn read(text: &str) -> Result<Content, String> {
     Ok(content)
 }
 
-fn close(open: &mut Option<(Place, Vec<String>)>, blocks: &mut Vec<Block>) {
-    let Some((place, lines)) = open.take() else { return };
+fn close(open: &mut Option<(SourceLocation, Vec<String>)>, blocks: &mut Vec<Block>) {
+    let Some((location, lines)) = open.take() else { return };
     let text = lines.join(" ").trim().to_owned();
     if !text.is_empty() {
-        blocks.push(Block { text, heading: Vec::new(), place });
+        blocks.push(Block { text, heading: Vec::new(), location });
     }
 }
 
@@ -40,10 +40,10 @@ fn cut(line: &str) -> &str {
 
 /// The times of a cue: `00:01:02,500 --> 00:01:04,000`, in WebVTT with a dot, without hours if there are
 /// none, and with settings after it.
-fn times(line: &str) -> Option<Place> {
+fn times(line: &str) -> Option<SourceLocation> {
     let (start, end) = line.split_once(ARROW)?;
     let (start, end) = (time(start.trim())?, time(end.split_whitespace().next()?)?);
-    (start <= end).then_some(Place::Time { start, end })
+    (start <= end).then_some(SourceLocation::Time { start, end })
 }
 
 /// Milliseconds of a time.

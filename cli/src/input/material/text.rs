@@ -1,6 +1,6 @@
 //! Plain text: UTF-8, its paragraphs as blocks.
 
-use lexivec::chunk::{Block, Place};
+use lexivec::chunk::{Block, SourceLocation};
 
 use super::Content;
 
@@ -16,18 +16,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<&str, String> {
 
 /// The paragraphs of a text.
 pub(super) fn read(text: &str) -> Content {
-    Content { blocks: paragraphs(text, Place::Nowhere), ..Content::default() }
+    Content { blocks: paragraphs(text, SourceLocation::Nowhere), ..Content::default() }
 }
 
 /// Parts of a text with empty lines between them.
-pub(super) fn paragraphs(text: &str, place: Place) -> Vec<Block> {
+pub(super) fn paragraphs(text: &str, location: SourceLocation) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut paragraph = String::new();
     let mut close = |paragraph: &mut String| {
         let text = std::mem::take(paragraph);
         let text = text.trim_end().to_owned();
         if !text.is_empty() {
-            blocks.push(Block { text, heading: Vec::new(), place });
+            blocks.push(Block { text, heading: Vec::new(), location });
         }
     };
     for line in text.split_inclusive('\n') {

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beam_made_wider_is_as_one_that_was() {
+    fn a_widened_beam_equals_one_that_was_wide_from_the_start() {
         let near = |row: u32| ScoredRow { score: f32::from((row * 37 % 101) as i8), row };
         // Each row leads to five others.
         let walk = |beam: &mut Beam, steps: usize| {

@@ -268,7 +268,7 @@ mod tests {
     use crate::schema::{Metric, Quantization};
 
     #[test]
-    fn a_check_tells_codes_of_other_vectors() {
+    fn a_check_finds_codes_of_other_vectors() {
         use crate::vector::store::write_vectors;
         use lexivec_storage::MemoryVfs;
         let vectors = vectors(DIM);
