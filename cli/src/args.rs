@@ -315,7 +315,7 @@ pub(crate) struct Search {
     /// Hits passed over first.
     #[arg(long, default_value_t = 0)]
     pub(crate) offset: usize,
-    /// Which legs run.
+    /// The legs that run.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) mode: ModeArg,
     /// Predicate: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
@@ -432,7 +432,7 @@ pub(crate) struct Evaluate {
     /// What intervals and tests depend on.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Which legs run.
+    /// The legs that run.
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) mode: ModeArg,
     /// Scan instead of walking graphs.
@@ -727,7 +727,7 @@ pub(crate) struct Bench {
     /// if left out, where only vectors are asked.
     #[arg(long, value_name = "NPY")]
     pub(crate) truth: Option<PathBuf>,
-    /// Which legs run.
+    /// The legs that run.
     #[arg(long, value_enum, default_value = "vector")]
     pub(crate) mode: ModeArg,
     /// Widths of the beam in graphs, each measured.

@@ -1,4 +1,4 @@
-//! Whether one system is better than another on the same queries, or only luckier: paired tests.
+//! Paired tests of two systems on the same queries: is the difference more than chance?
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -10,17 +10,17 @@ use crate::random::SplitMix;
 use crate::statistics::{mean, percentile_of_sorted};
 use lexivec_query::{Error, Result};
 
-/// Resamples and random signs at the most: a million of a thousand pairs is a few seconds.
+/// Most resamples and random signs: a million for a thousand pairs takes a few seconds.
 pub const MAX_RESAMPLES: usize = 1_000_000;
 /// Per cent of the resampled means that lie below and above the interval, for one of 95 %.
 const TAILS: [f64; 2] = [2.5, 97.5];
 
-/// How often a paired test draws, and from which seed; the same seed gives the same figures.
+/// Number of draws of a paired test, and their seed; the same seed gives the same values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Resampling {
     /// Draws of each kind, from 1 to [`MAX_RESAMPLES`].
     pub resamples: usize,
-    /// Where the random numbers start.
+    /// Seed of the random numbers.
     pub seed: u64,
 }
 
@@ -31,7 +31,7 @@ impl Default for Resampling {
     }
 }
 
-/// What the differences of some pairs say of all the pairs that might have been measured.
+/// Inference from the differences of measured pairs on all pairs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairedTest {
     /// The pairs.
@@ -40,9 +40,9 @@ pub struct PairedTest {
     /// truth is inside in 93 to 95 of 100 measurements of 200 pairs, in 90 to 93 of 50 pairs, and
     /// in fewer where there are fewer: what a handful of pairs does not show is not resampled.
     pub difference: Interval,
-    /// How often a mean difference at least as far from 0, to either side, comes about where the
-    /// two systems are equally good; 0 to 1. Of several metrics tested together some come out low
-    /// by chance: decide on one beforehand, or correct for their number.
+    /// Probability of a mean difference at least as far from 0, to either side, if the two systems are
+    /// equally good; 0 to 1. Of several metrics tested together some are low by chance: choose one
+    /// beforehand, or correct for their number.
     pub p_value: f64,
 }
 
@@ -81,7 +81,7 @@ pub fn mean_interval(values: &[f64], resampling: &Resampling) -> Result<Interval
 fn check(what: &str, values: &[f64], resampling: &Resampling) -> Result<SplitMix> {
     let count = values.len();
     if count < 2 {
-        let detail = format!("{count} tell nothing of how much they vary; at least 2 are needed");
+        let detail = format!("{count} given; at least 2 are needed to estimate their spread");
         return Err(Error::invalid(what, detail));
     }
     if let Some(i) = values.iter().position(|d| !d.is_finite()) {
@@ -229,8 +229,8 @@ mod tests {
         assert_ne!(with(1_000, 1), with(1_000, 2));
         assert!(with(0, 1).is_err() && with(MAX_RESAMPLES + 1, 1).is_err());
         for (differences, expected) in [
-            (&[][..], "paired differences: 0 tell nothing"),
-            (&[1.0], "paired differences: 1 tell nothing"),
+            (&[][..], "paired differences: 0 given"),
+            (&[1.0], "paired differences: 1 given"),
             (&[1.0, f64::NAN], "paired differences[1]: it is not a finite number"),
         ] {
             let error = paired_test(differences, &Resampling::default()).expect_err("refused");

@@ -1,4 +1,4 @@
-//! How far two rankings of one query differ: overlap, rank-biased overlap, what came and what went.
+//! Difference of two rankings of one query: overlap, rank-biased overlap, added and removed documents.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use lexivec_query::{Error, Result};
 /// that the first ten weigh 86 %. The value of its authors.
 pub const PERSISTENCE: f64 = 0.9;
 
-/// How the answer to one query changed.
+/// Change of the answer to one query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Change {
     /// The query.
@@ -36,7 +36,7 @@ pub struct Changes {
     pub k: usize,
     /// Queries compared.
     pub queries: usize,
-    /// Those whose lists are not the same.
+    /// Number of queries with different lists.
     pub changed: usize,
     /// Their share; 0 where there are no queries.
     pub share: f64,

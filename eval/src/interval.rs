@@ -1,4 +1,4 @@
-//! How far a measured recall may be from the true one.
+//! Confidence interval of a measured recall.
 
 use serde::{Deserialize, Serialize};
 

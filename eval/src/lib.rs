@@ -1,6 +1,6 @@
 //! Rankings scored, compared and tuned by human judgments: files of judgments and runs, the metrics of
-//! a ranking, the uncertainty of a mean and of a difference, and the choice of settings. Pure functions: whoever
-//! calls brings the rankings.
+//! a ranking, the uncertainty of a mean and of a difference, and the choice of settings. Pure
+//! functions: the caller gives the rankings.
 #![forbid(unsafe_code)]
 
 pub mod compare;

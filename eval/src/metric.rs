@@ -8,7 +8,7 @@ use crate::ranking::{
 };
 use lexivec_query::{Error, Result};
 
-/// Places of a ranking that a metric looks at, at the most.
+/// Most ranks that a metric reads.
 pub const MAX_METRIC_DEPTH: usize = 1_000;
 /// Places that those look at whose name has no number.
 const DEFAULT_DEPTH: usize = 100;

@@ -1,5 +1,5 @@
-//! The source of seeded choices: SplitMix64 (Steele, Lea and Flood, 2014). A few lines of our own,
-//! because what a seed gives must stay the same when a dependency changes its generator.
+//! The source of seeded choices: SplitMix64 (Steele, Lea and Flood, 2014). Implemented here, because
+//! the numbers of a seed must stay the same when a dependency changes its generator.
 
 /// A generator; one seed gives one sequence.
 #[derive(Clone, Debug)]

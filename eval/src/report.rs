@@ -1,4 +1,4 @@
-//! How sure the means of a run are, and whether those of another one differ.
+//! Confidence intervals of the means of a run, and tests of their difference from another run.
 
 use std::collections::BTreeMap;
 

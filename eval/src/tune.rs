@@ -93,7 +93,7 @@ fn fusions(legs: &[Leg], base: &Profile) -> Vec<Profile> {
     all
 }
 
-/// What choosing is worth, told by queries that had no part in the choice.
+/// Gain of a choice, measured on held-out queries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CrossValidation {
     /// Mean of the default over all queries.

@@ -1,5 +1,4 @@
-//! What kind of words a query is made of: names from code, or ideas; and how much the vector leg is
-//! then worth.
+//! Type of a query's words: names from code, or concepts; and the weight of the vector leg for it.
 
 use serde::Serialize;
 
@@ -14,7 +13,7 @@ const CODE: [char; 8] = ['_', '.', '(', ')', '{', '}', '[', ']'];
 /// Words of a query from which on it may be a sentence.
 const LONG: usize = 7;
 
-/// What most of a query's signs say.
+/// Type that most signs of a query indicate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum QueryType {
@@ -22,7 +21,7 @@ pub enum QueryType {
     Technical,
     /// Ideas: meaning matters.
     Conceptual,
-    /// As many signs of the one as of the other.
+    /// Equally many signs of both.
     Balanced,
 }
 
@@ -94,9 +93,9 @@ mod tests {
             ("a b c d e f", Balanced),
             ("a b c d e f g", Conceptual),
             ("a b c d e f g.", Technical),
-            // 'İ' becomes 'i' and a mark, which is no word character: "who" stands alone.
-            ("İwho", Conceptual),
-            ("iwho", Balanced),
+            // 'İ' becomes 'i' and a mark, which is not a word character, so the question word stands alone.
+            ("İwhy", Conceptual),
+            ("iwhy", Balanced),
         ] {
             assert_eq!(QueryType::of(query), expected, "{query:?}");
         }

@@ -21,11 +21,11 @@ pub struct BoundRequest {
 /// One leg.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BoundLeg {
-    /// Which.
+    /// Its kind.
     pub kind: Leg,
-    /// Factor on what it contributes.
+    /// Factor on its contributions.
     pub weight: f64,
-    /// Hits it brings.
+    /// Number of hits it returns.
     pub window: usize,
     /// The vector field it searches.
     pub vector_field: Option<String>,
@@ -110,11 +110,11 @@ fn running(request: &SearchRequest, catalog: &Catalog, can_embed: bool) -> Resul
     Ok(legs)
 }
 
-fn query_given(request: &SearchRequest, can_embed: bool, who: &str) -> Result<()> {
+fn query_given(request: &SearchRequest, can_embed: bool, subject: &str) -> Result<()> {
     if request.vector.is_some() || can_embed {
         return Ok(());
     }
-    let detail = format!("{who} needs \"vector\", or text and a collection with a model");
+    let detail = format!("{subject} needs \"vector\", or text and a collection with a model");
     Err(Error::invalid("vector", detail))
 }
 

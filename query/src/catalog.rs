@@ -1,4 +1,4 @@
-//! What a request may name in a collection.
+//! The names that a request may use in a collection.
 
 /// The names of a collection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,15 +10,15 @@ pub enum Error {
     /// A part is not valid.
     #[error("{at}: {detail}")]
     Invalid {
-        /// Where, as a path into the request or a line of a file.
+        /// Path into the request, or line of a file.
         at: String,
-        /// What is wrong and what would be right.
+        /// The fault, and what is expected.
         detail: String,
     },
     /// A field the collection does not have.
     #[error("{at}: the collection has no {kind} field {name:?}; it has {known:?}")]
     UnknownField {
-        /// Where it is named.
+        /// Path to the name.
         at: String,
         /// Text or vector.
         kind: &'static str,
@@ -40,11 +40,11 @@ pub enum Error {
     /// A limit is crossed.
     #[error("{what}: {found} is over the limit of {limit}")]
     TooLarge {
-        /// What is too large.
+        /// The part that is too large.
         what: String,
         /// The limit.
         limit: usize,
-        /// What was asked for.
+        /// The requested number.
         found: usize,
     },
 }

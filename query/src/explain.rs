@@ -22,7 +22,7 @@ pub struct Ledger {
     pub terms: Vec<TermScore>,
 }
 
-/// What one term gave to the text leg's raw score.
+/// Contribution of one term to the text leg's raw score.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TermScore {
     /// The indexed field.
@@ -35,7 +35,7 @@ pub struct TermScore {
     pub tf: u32,
     /// Tokens of the row's field.
     pub length: u32,
-    /// What is added to the raw score.
+    /// Addend of the raw score.
     pub contribution: f64,
 }
 

@@ -19,7 +19,7 @@ use crate::value::{compare, scalars_at};
 pub struct GroupBy {
     /// Dotted path.
     pub field: String,
-    /// Hits of a group at the most.
+    /// Most hits of a group.
     #[serde(default = "group_size")]
     pub size: usize,
     /// Groups wanted; the request's limit if not set.
@@ -32,12 +32,12 @@ fn group_size() -> usize {
 }
 
 impl GroupBy {
-    /// Groups of up to so many hits, by the values at a path.
+    /// Groups of up to `size` hits, by the values at a path.
     pub fn new(field: impl Into<String>, size: usize) -> Self {
         Self { field: field.into(), size, limit: None }
     }
 
-    /// Rows that fill all groups; they may be [`MAX_WINDOW`] at the most.
+    /// Number of rows that fill all groups, at most [`MAX_WINDOW`].
     pub(crate) fn rows(&self, limit: usize) -> usize {
         self.size.saturating_mul(self.limit.unwrap_or(limit))
     }
@@ -70,7 +70,7 @@ fn facet_limit() -> usize {
 }
 
 impl Facet {
-    /// So many of the values at a path.
+    /// The `limit` most frequent values at a path.
     pub fn new(field: impl Into<String>, limit: usize) -> Self {
         Self { field: field.into(), limit }
     }
@@ -214,7 +214,7 @@ pub struct GroupBuilder<T> {
 }
 
 impl<T: Clone> GroupBuilder<T> {
-    /// So many groups of so many rows.
+    /// At most `limit` groups of at most `size` rows.
     pub fn new(limit: usize, size: usize) -> Self {
         Self { limit, size, places: BTreeMap::new(), groups: Vec::new(), open: limit }
     }

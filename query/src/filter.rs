@@ -24,9 +24,9 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// Rows that this one does not admit.
     Not(Box<Filter>),
-    /// Rows that so many of these admit.
+    /// Rows that at least `count` of the parts admit.
     AtLeast {
-        /// How many at the least.
+        /// Least number of parts.
         count: usize,
         /// Of which.
         parts: Vec<Filter>,
@@ -91,7 +91,7 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// The same value as JSON.
+    /// The value as JSON.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -121,7 +121,7 @@ pub trait Row {
     }
 }
 
-/// As JSON a filter is written as one string of the SQL-like notation, and read in every notation.
+/// Writes a filter to JSON as one string of the SQL-like notation; every notation can be read back.
 impl Serialize for Filter {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_text())

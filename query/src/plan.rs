@@ -1,4 +1,4 @@
-//! What the planner is told about a segment, and what it answers.
+//! Inputs of the planner about a segment, and its plan.
 
 use std::borrow::Cow;
 
@@ -19,13 +19,13 @@ pub struct SegmentFacts {
     pub has_codes: bool,
     /// True where the segment has a graph.
     pub has_graph: bool,
-    /// Neighbours a row has in the graph, at the most.
+    /// Most neighbours of a row in the graph.
     pub degree: u32,
     /// Bytes of a vector.
     pub vector_bytes: u32,
     /// Bytes of a code, where there are some.
     pub code_bytes: u32,
-    /// Rows compared by their vectors after a scan of codes, at the most.
+    /// Most rows rescored on their vectors after a code scan.
     pub rescored: u32,
     /// Recall of comparing codes, as measured; 0 where it was not.
     pub code_recall: f64,
@@ -103,32 +103,32 @@ pub struct Work {
 /// The planner's choice for a segment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmentPlan {
-    /// What is done.
+    /// The chosen strategy.
     pub strategy: Strategy,
     /// A walk that was chosen and met too few of the rows that match, so that they were scanned after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tried: Option<Strategy>,
     /// The estimated cost of what was chosen, in microseconds.
     pub cost: f64,
-    /// The same of what was done: of the rows counted. It takes no clock, so that answers repeat.
+    /// Cost of the work done, from the counted rows. It reads no clock, so that answers repeat.
     pub actual: f64,
-    /// What was done, counted.
+    /// Counts of the work done.
     pub work: Work,
     /// Rows that match, counted.
     pub matching: u32,
-    /// What else could have been done, with its cost.
+    /// The other possible strategies, with their costs.
     pub alternatives: Vec<(Strategy, f64)>,
-    /// What could not have been done, and why.
+    /// The impossible strategies, with the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<(StrategyKind, Cow<'static, str>)>,
     /// Pages of 4 KiB of the segment's file that were touched, where the request bounds them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub page_reads: Option<usize>,
-    /// What the costs were computed from.
+    /// The machine costs used.
     pub costs: Cow<'static, Costs>,
 }
 
-/// What things cost on a class of machines, in nanoseconds.
+/// Costs of operations on a class of machines, in nanoseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Costs {
     /// The class: the vector instructions that codes are compared by.
@@ -144,7 +144,7 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// What work on a segment costs, in microseconds.
+    /// Cost of work on a segment, in microseconds.
     pub fn micros(&self, facts: &SegmentFacts, work: &Work) -> f64 {
         let (vector, code) = (f64::from(facts.vector_bytes), f64::from(facts.code_bytes));
         let scored = work.scored as f64 * (self.row + vector * self.byte_in_order);

@@ -10,10 +10,10 @@ use crate::request::Params;
 /// neighbours of a visited row have been seen before. Counted on real graphs of degree 32.
 const NEW_NEIGHBOURS: f64 = 0.5;
 
-/// The costs of each class; that of the last is taken where none fits. Those of avx512 are measured, see
-/// "What ways cost" in benches/RESULTS.md; those of the others are estimates from the widths of their
-/// vectors, for want of such machines. Machines of a class differ by a factor that is about the same for all costs, so
-/// that the choices stay. They are not measured anew by each process: its plans would not repeat.
+/// The costs of each class; the last one applies if no other fits. Those of avx512 are measured, see
+/// "What ways cost" in benches/RESULTS.md; those of the others are estimated from their vector widths,
+/// as no such machines were available. Machines of a class differ by about the same factor in all
+/// costs, so the choices stay the same. A process does not measure them, as its plans would not repeat.
 pub const COSTS: [Costs; 4] = [
     Costs {
         machine: Cow::Borrowed("avx512"),
@@ -106,7 +106,7 @@ pub fn plan_vector(
     plan(strategy, cost, ways, dropped)
 }
 
-/// Pages that a way touches at the most; a walk keeps to any bound.
+/// Most pages that a strategy touches; a walk keeps any bound.
 fn pages(facts: &SegmentFacts, way: &Strategy) -> f64 {
     let rows = |count: f64, bytes: u32| {
         // Of one row.

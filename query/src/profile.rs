@@ -8,7 +8,8 @@ use crate::request::{Bm25, ConfidenceFloor, Fusion, Mode, SearchRequest};
 use crate::rerank::{Rerank, RerankMethod};
 
 /// Settings of a search. Each is taken by a request that leaves it at its default: a value that the
-/// request sets to anything else wins. (A value set to the default cannot be told from one that was not set.)
+/// request sets to anything else wins. (A value set to the default cannot be distinguished from an
+/// unset one.)
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Form", into = "Form")]
 pub struct Profile {

@@ -17,17 +17,17 @@ pub struct Clauses(pub Vec<Clause>);
 /// One part of a query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Clause {
-    /// Whether a hit has it.
+    /// Its occurrence in a hit.
     pub occur: Occur,
     /// The field it is looked for in; all of them if it names none.
     pub field: Option<String>,
-    /// What is looked for.
+    /// The pattern of the clause.
     pub what: What,
-    /// Factor on what it adds to a score.
+    /// Factor on its contribution to a score.
     pub boost: f64,
 }
 
-/// Whether a hit has a clause.
+/// Occurrence of a clause in a hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occur {
     /// It may; where no clause is one it must have, it has one of these.
@@ -38,18 +38,18 @@ pub enum Occur {
     MustNot,
 }
 
-/// What a clause looks for.
+/// Pattern of a clause.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
     /// A word. The analyzer may make several terms of it; they count as a phrase then.
     Word(String),
-    /// Words in a row, which stand up to so many places apart in all.
+    /// A phrase, with its slop: the most positions that its words may be apart in total.
     Phrase(String, u32),
     /// Words that begin so.
     Prefix(String),
-    /// Words that are so many edits away, at the most.
+    /// Words within this many edits.
     Fuzzy(String, u8),
-    /// Clauses of their own.
+    /// Nested clauses.
     Group(Clauses),
 }
 

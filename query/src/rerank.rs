@@ -13,22 +13,22 @@ use crate::limits::{
 use crate::names::names;
 use crate::topk::descending;
 
-/// Orders the best of the fused list anew. Its first `depth` rows are the candidates; those that get a
-/// score are put first, by it, and it is their final score. All others (rows beyond the depth, rows
-/// without a vector or token vectors where these are compared) follow in fused order and keep their fused score, which is
-/// on another scale: only the scores of hits whose ledger has a rerank score can be compared. When
-/// the reranker fails or its time runs out, the fused order stands and the answer says so.
+/// Reranks the first `depth` rows of the fused list, the candidates. Candidates with a rerank score
+/// come first, ordered by it, and it is their final score. All others (rows beyond the depth, rows
+/// without the compared vector or token vectors) follow in fused order and keep their fused score,
+/// which is on another scale: only the scores of hits whose ledger has a rerank score can be compared.
+/// If the reranker fails or its time runs out, the fused order stays and the answer reports it.
 ///
 /// As JSON it is `{KIND: {…}}`: `{"mmr": {"lambda": 0.5, "depth": 100, "budget_ms": 1000}}`, `{"exact": {…}}`,
-/// `{"late_interaction": {"query_tokens": […], "field": "tokens", …}}` or `{"model": {…}}`; every number may be
-/// left out, and the query's token vectors where the collection's model makes them.
+/// `{"late_interaction": {"query_tokens": […], "field": "tokens", …}}` or `{"model": {…}}`; every
+/// number may be left out, and so may the query's token vectors if the collection's model makes them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "Form", into = "Form")]
 #[non_exhaustive]
 pub struct Rerank {
-    /// How the candidates are scored.
+    /// Scoring of the candidates.
     pub method: RerankMethod,
-    /// Candidates it sees; each leg brings at least as many.
+    /// Number of candidates; each leg returns at least as many rows.
     pub depth: usize,
     /// Its time, in milliseconds; with 0 it is never applied.
     pub budget_ms: u64,
@@ -61,7 +61,7 @@ pub enum RerankMethod {
         /// token vectors, else the only one of the collection.
         field: Option<String>,
     },
-    /// By the scores of the reranker that the caller handed in.
+    /// The scores of the collection's reranker.
     Model,
 }
 
@@ -221,7 +221,7 @@ impl Rerank {
         self
     }
 
-    /// The reranker that was handed in.
+    /// Reranking by the collection's reranker.
     pub fn model() -> Self {
         Self::new(RerankMethod::Model)
     }
@@ -282,7 +282,7 @@ fn check_tokens(at: &str, tokens: &[Vec<f32>]) -> Result<()> {
     Ok(())
 }
 
-/// Where a row was in the fused list, and where the reranker put it.
+/// Ranks of a row before and after the rerank.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reranked {
     /// The reranker's kind.
@@ -303,7 +303,7 @@ pub struct Reranked {
 pub struct Ranked<K> {
     /// The row, as it was fused.
     pub fused: Fused<K>,
-    /// What the reranker did with it, where one was applied.
+    /// Its ranks before and after the rerank, if one was applied.
     pub reranked: Option<Reranked>,
 }
 
@@ -419,7 +419,7 @@ mod tests {
 
     #[test]
     fn mmr_gives_the_worked_out_scores() {
-        // Rows 0 and 1 are twins; row 2 is less relevant, and like none of them.
+        // Rows 0 and 1 are twins; row 2 is less relevant, and unlike both.
         let relevance = [0.9, 0.8, 0.5];
         let cosine = |a: usize, b: usize| if a + b == 1 { 1.0 } else { -0.5 };
         let scores = |lambda| mmr(&relevance, lambda, cosine, |a, b| a.cmp(&b), || false);
@@ -452,7 +452,7 @@ mod tests {
     }
 
     proptest! {
-        /// A plain model: pick after pick, every value computed anew.
+        /// A plain model: pick after pick, every value recomputed.
         #[test]
         fn scores_of_mmr_are_in_the_order_of_its_picks(
             vectors in prop::collection::vec(prop::collection::vec(-3i32..4, 3), 0..14),

@@ -1,4 +1,4 @@
-//! Moments in time as strings tell them: RFC 3339, and the shorter forms that people write.
+//! Timestamps in strings: RFC 3339, and the shorter forms in common use.
 
 /// Most digits of a fraction of a second that count; those after them are left out.
 const FRACTION_DIGITS: usize = 9;
@@ -16,7 +16,7 @@ impl Timestamp {
     /// seconds, without the offset (it is UTC then), or only the date (its first moment in UTC).
     /// Anything else is no moment: `None`. A 60th second is the first of the next minute.
     pub fn parse(text: &str) -> Option<Self> {
-        // Most strings are no moments, and most of those are told by one byte.
+        // Most strings are not timestamps, and one byte excludes most of those.
         if text.as_bytes().get(4) != Some(&b'-') {
             return None;
         }
@@ -51,7 +51,7 @@ impl Timestamp {
     }
 }
 
-/// What is left to read.
+/// The bytes left to read.
 struct Input<'a>(&'a [u8]);
 
 impl Input<'_> {
@@ -61,7 +61,7 @@ impl Input<'_> {
         Some(first)
     }
 
-    /// A number of so many digits.
+    /// A number of exactly `digits` digits.
     fn number(&mut self, digits: usize) -> Option<i64> {
         let (number, rest) = self.0.split_at_checked(digits)?;
         self.0 = rest;

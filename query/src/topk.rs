@@ -68,7 +68,7 @@ impl<K: Ord> TopK<K> {
         if self.heap.len() < self.k { None } else { self.heap.peek().map(|e| e.score) }
     }
 
-    /// What was kept, best first.
+    /// The kept items, best first.
     pub fn into_sorted(self) -> Vec<(f64, K)> {
         self.heap.into_sorted_vec().into_iter().map(|e| (e.score, e.key)).collect()
     }

@@ -157,8 +157,8 @@ pub fn judge<K>(
     }
 }
 
-/// The innermost clause that keeps a row out: of clauses that all have to hold, the first that does not, and
-/// so on into it. Nothing if the filter admits the row. `admits` tells of one clause.
+/// The innermost clause that excludes a row: of clauses that must all hold, the first that fails, and
+/// so on into it. `None` if the filter admits the row. `admits` evaluates one clause.
 ///
 /// # Errors
 /// Those of `admits`.

@@ -35,7 +35,7 @@ macro_rules! numbers {
 numbers!(u8: u8, u16: u16, u32: u32, u64: u64, u128: u128, f32: f32);
 
 impl Encoder {
-    /// Nothing written yet.
+    /// An empty encoder.
     pub fn new() -> Self {
         Self::default()
     }
@@ -53,12 +53,12 @@ impl Encoder {
         self.raw(bytes);
     }
 
-    /// What was written so far.
+    /// The bytes written so far.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// What was written.
+    /// The bytes written.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

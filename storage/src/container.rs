@@ -1,6 +1,6 @@
-//! A generation as one stream of bytes, to carry elsewhere: the manifest and the files it names, in
-//! its order, each with its hash; then those of its sibling stores. Not an archive of paths: a file has no name of
-//! its own choice, and the reader decides which names of siblings it knows.
+//! A generation as one stream of bytes, for transfer: the manifest and the files it names, in its order,
+//! each with its hash; then those of its sibling stores. It is not an archive of paths: files cannot choose
+//! their names, and the reader decides which names of siblings it knows.
 
 use std::io::{Read, Write};
 
@@ -20,15 +20,14 @@ const ALONE: (u16, u16) = (1, 0);
 /// Most siblings of a container, and most bytes of the name of one.
 const MAX_SIBLINGS: u32 = 64;
 const MAX_SIBLING_NAME: u32 = 63;
-/// What containers are called in errors.
+/// Name of containers in errors.
 const NAME: &str = "the export";
 const HEAD_BYTES: usize = 24;
 /// Bytes of a sibling's head after its name.
 const SIBLING_HEAD_BYTES: usize = 12;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
-/// A generation that is about to be written: its files are open, and stay readable whatever is
-/// committed meanwhile.
+/// A generation to export: its files are open, and stay readable after later commits.
 pub struct Export {
     own: Part,
     siblings: Vec<(String, Part)>,

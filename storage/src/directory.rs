@@ -29,7 +29,7 @@ const NEWEST_ATTEMPTS: usize = 64;
 /// Generations before the newest one that an open falls back to: the log goes back no further.
 const FALLBACK: u64 = 1;
 
-/// What the next generation is to hold.
+/// Contents of the next generation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NextManifest {
     /// The schema.
@@ -66,7 +66,7 @@ impl Directory {
     /// # Errors
     /// [`Error::AlreadyExists`] if a collection is there, [`Error::Invalid`] if foreign files are.
     pub fn create(vfs: Arc<dyn Vfs>, schema: Vec<u8>) -> Result<Self> {
-        // Not even a lock file is made in a directory that is somebody else's.
+        // No file, not even a lock file, is created in a directory with foreign files.
         left_overs(vfs.as_ref())?;
         let lock = vfs.lock(LOCK)?;
         // Again, as another handle may have made the collection before it let the lock go.
@@ -116,8 +116,8 @@ impl Directory {
     }
 
     /// Opens a collection for reading: without a lock, writing nothing. The writer may remove files
-    /// of this generation once two newer ones are there; a caller that meets
-    /// [`Error::NotFound`] while it maps them calls [`refresh`](Self::refresh) and begins anew.
+    /// of this generation once two newer ones are there; a caller that gets [`Error::NotFound`] while
+    /// it maps them calls [`refresh`](Self::refresh) and starts again.
     pub fn open_read_only(vfs: Arc<dyn Vfs>) -> Result<Self> {
         let found = newest(vfs.as_ref(), FALLBACK)?;
         Ok(Self::of(vfs, found, None))
@@ -181,7 +181,7 @@ impl Directory {
         Ok(newer)
     }
 
-    /// What all writers of this directory share: after a failed sync none may go on.
+    /// Poison shared by all writers of this directory: after a failed sync no write is allowed.
     pub fn poison(&self) -> &Arc<Poison> {
         &self.poison
     }
@@ -215,13 +215,13 @@ impl Directory {
         segment_name(number)
     }
 
-    /// Commits the next generation: on return it is durable and the one that opens find.
+    /// Commits the next generation: on return it is durable and opens find it.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the generation is beyond the limits of a manifest; nothing was written.
     /// After any other failure it is unknown whether the generation is durable; the handle then
-    /// refuses writes ([`Error::Poisoned`]) until the collection is opened again. A disk too full
-    /// for the manifest is told as [`Error::OutOfSpace`] and does not poison, as nothing was renamed.
+    /// refuses writes ([`Error::Poisoned`]) until the collection is opened again. A disk too full for
+    /// the manifest is reported as [`Error::OutOfSpace`] and does not poison, as nothing was renamed.
     pub fn commit(&mut self, next: NextManifest) -> Result<()> {
         if self.read_only() {
             return Err(Error::ReadOnly);
@@ -274,8 +274,8 @@ impl Directory {
         }
     }
 
-    /// Learns which files the generation before this one names. Where it is gone or damaged there is
-    /// nothing to keep: no reader can start from it.
+    /// Reads the files that the previous generation names. If it is missing or damaged no file is kept
+    /// for it: no reader can start from it.
     fn read_previous(&mut self) -> Result<()> {
         let before = self.manifest.generation.saturating_sub(1);
         match read(self.vfs.as_ref(), before) {
@@ -364,7 +364,7 @@ fn newest(vfs: &dyn Vfs, fallback: u64) -> Result<Newest> {
     Err(Error::NotFound { path: format!("a manifest that stays in {}", vfs.describe()) })
 }
 
-/// What an interrupted creation left in a directory that holds nothing else.
+/// Files of an interrupted creation in a directory without other files.
 fn left_overs(vfs: &dyn Vfs) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for file in vfs.list()? {

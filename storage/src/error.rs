@@ -1,4 +1,4 @@
-//! What can go wrong with bytes and files.
+//! Errors of bytes and files.
 
 use std::io;
 
@@ -12,7 +12,7 @@ pub enum Error {
     /// The operating system refused an operation.
     #[error("cannot {op} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The operation.
         op: &'static str,
         /// On which file.
         path: String,
@@ -37,7 +37,7 @@ pub enum Error {
         section: Option<String>,
         /// Byte in the section, or in the file where there is none.
         offset: u64,
-        /// What is wrong.
+        /// The fault.
         detail: String,
     },
     /// An exported stream is not what was written; nothing was made of it.
@@ -45,7 +45,7 @@ pub enum Error {
         "the export is damaged ({detail}); nothing was made of it, export the collection again"
     )]
     BadExport {
-        /// What is wrong, and where.
+        /// The fault and its position.
         detail: String,
     },
     /// Written by a newer release; nothing was touched.
@@ -64,13 +64,13 @@ pub enum Error {
     /// The name is taken.
     #[error("{path} is already there")]
     AlreadyExists {
-        /// What is there.
+        /// The existing path.
         path: String,
     },
-    /// Nothing of this name.
+    /// The named file or directory does not exist.
     #[error("{path} is not there")]
     NotFound {
-        /// What is missing.
+        /// The missing path.
         path: String,
     },
     /// Another handle writes to the collection.
@@ -81,24 +81,24 @@ pub enum Error {
     Locked {
         /// The lock file.
         path: String,
-        /// Process that holds it, if it could be told.
+        /// Process that holds it, if known.
         pid: Option<u32>,
     },
     /// An earlier write failed in a way that leaves unknown what reached the disk.
     #[error("writes are refused since {reason}; reopen the collection. Reads go on")]
     Poisoned {
-        /// What failed.
+        /// The reason.
         reason: String,
     },
     /// A sync failed under this write. It may be there or not once the collection is opened again.
     #[error("it is unknown whether the write is on disk: {reason}; reopen the collection to see")]
     DurabilityUnknown {
-        /// What failed.
+        /// The reason.
         reason: String,
     },
     /// The handle came into this process by a fork.
     #[error(
-        "the collection was opened by process {opener}, of which this one is a fork; open it anew \
+        "the collection was opened by process {opener}, of which this one is a fork; open it again \
          here, read-only as long as the other one writes"
     )]
     Forked {
@@ -113,7 +113,7 @@ pub enum Error {
     UnsafeFilesystem {
         /// The directory.
         path: String,
-        /// What it is on.
+        /// Kind of its file system.
         kind: &'static str,
     },
     /// The handle was opened for reading.
@@ -122,7 +122,7 @@ pub enum Error {
     /// A name or argument was refused.
     #[error("{detail}")]
     Invalid {
-        /// What and why.
+        /// The refused argument and the reason.
         detail: String,
     },
 }

@@ -1,5 +1,5 @@
-//! Bytes and durability of a collection: files, checksums, segments, manifests. Knows nothing of
-//! documents. `FORMAT.md` beside this crate describes every byte it writes.
+//! Bytes and durability of a collection: files, checksums, segments, manifests. This crate does not
+//! know documents. Its `FORMAT.md` describes every byte it writes.
 
 mod checksum;
 pub mod codec;

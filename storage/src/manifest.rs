@@ -56,13 +56,13 @@ pub struct Manifest {
     pub generation: u64,
     /// Identifies the collection.
     pub collection: u128,
-    /// As [`first_write`](Self::first_write); 0 in a collection that never had a log.
+    /// Number of the log file with that write; 0 in a collection that never had a log.
     pub log_start: u64,
     /// Number of the first log file that may hold that write.
     pub log_file: u64,
     /// Number of the next file.
     pub next_file: u64,
-    /// What the collection holds, in the words of the crate above.
+    /// The schema, as bytes of the engine.
     pub schema: Vec<u8>,
     /// The segments.
     pub segments: Vec<SegmentEntry>,
@@ -77,11 +77,11 @@ pub struct SegmentEntry {
     pub segment: u128,
     /// Rows in it.
     pub rows: u32,
-    /// Which rows are alive, in the words of the crate above.
+    /// The live rows, as bytes of the engine.
     pub alive: Vec<u8>,
     /// Counts over the rows alive, in the words of the crate above.
     pub statistics: Vec<u8>,
-    /// How its graphs find what they should, in the words of the crate above.
+    /// The recall curves of its graphs, as bytes of the engine.
     pub curves: Vec<u8>,
 }
 

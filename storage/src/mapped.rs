@@ -55,7 +55,7 @@ impl Bytes {
         Self { start: lines.as_ptr().cast(), len: bytes.len(), _owner: Owner::Heap(lines) }
     }
 
-    /// As [`from_slice`](Self::from_slice), of bytes that are no longer needed.
+    /// Like [`from_slice`](Self::from_slice), for bytes that the caller gives up.
     pub fn from_vec(bytes: Vec<u8>) -> Self {
         Self::from_slice(&bytes)
     }
@@ -69,7 +69,7 @@ impl Bytes {
         Ok(Self { start: map.as_ptr(), len: map.len(), _owner: Owner::Mapped(map) })
     }
 
-    /// Asks the system for a part of a mapped file, which is read beside what goes on; a hint.
+    /// Hints to the system that a part of a mapped file is read soon, so that it is read in the background.
     pub(crate) fn will_need(&self, range: Range<usize>) {
         #[cfg(unix)]
         if let Owner::Mapped(map) = &self._owner {

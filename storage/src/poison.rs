@@ -1,4 +1,4 @@
-//! Fail-stop: after a failed sync nobody knows what is on disk, so nothing more is written.
+//! Fail-stop: after a failed sync the state on disk is unknown, so no further write is allowed.
 //!
 //! A second sync after a failed one may succeed without the data having reached the disk (Rebello
 //! et al., "Can Applications Recover from fsync Failures?", 2020), so it is not tried.

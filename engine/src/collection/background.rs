@@ -80,7 +80,7 @@ fn sync(shared: &Shared) {
         }
         synced = Instant::now();
         if let Ok(log) = shared.writable() {
-            let done = log.sync(log.last()).and_then(|()| log.tell());
+            let done = log.sync(log.last()).and_then(|()| log.mark_durable());
             if done.is_err() {
                 shared.note(done.map_err(Into::into));
             }

@@ -16,12 +16,11 @@ pub const NO_CLEAR_WINNER_BELOW: f64 = 0.05;
 pub struct Comparison {
     /// The baseline.
     pub experiment_a: Experiment,
-    /// What is compared with it.
+    /// The experiment compared with it.
     pub experiment_b: Experiment,
     /// B over A.
     pub improvements: Improvements,
-    /// Which is better, by quality alone. It does not say whether that is more than chance:
-    /// [`significance`] does.
+    /// The better one by quality alone. [`significance`] tests if the difference is more than chance.
     pub recommendation: Recommendation,
 }
 
@@ -55,7 +54,7 @@ pub struct Improvements {
     pub latency: f64,
 }
 
-/// Which experiment to take.
+/// Recommended experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recommendation {
@@ -259,6 +258,6 @@ mod tests {
         assert_eq!(error(&a[1..], &a), "B: \"0\" is not in A: no pair");
         let twice = [a.as_slice(), &a[..1]].concat();
         assert_eq!(error(&a, &twice), "B: the case \"0\" is there twice: no pair");
-        assert!(error(&a[..1], &b[19..]).starts_with("paired differences: 1 tell"));
+        assert!(error(&a[..1], &b[19..]).starts_with("paired differences: 1 given"));
     }
 }

@@ -1,8 +1,8 @@
-//! How good the answers made from retrieved contexts are: cases, the metrics of each, the figures
-//! of a suite, and two suites compared.
+//! Quality of answers made from retrieved contexts: cases, the metrics of each, the figures of a suite,
+//! and a comparison of two suites.
 //!
-//! Whoever asks the cases (one after another or many at once) brings the [`Response`]s and their
-//! latencies: nothing here asks a model or reads a clock.
+//! The caller runs the cases (one after another or many at once) and gives the [`Response`]s and their
+//! latencies: this module calls no model and reads no clock.
 
 mod aggregate;
 mod compare;
@@ -32,7 +32,7 @@ use crate::error::Result;
 pub struct TestCase {
     /// Name of the case; results of two suites are paired by it.
     pub test_id: String,
-    /// What is asked.
+    /// The question.
     pub question: String,
     /// The true answer.
     pub ground_truth: String,
@@ -50,8 +50,8 @@ impl TestCase {
     }
 }
 
-/// The id of a case that has none of its own: the first 8 hexadecimal digits of the MD5 of the
-/// question (RFC 1321). A name, no protection.
+/// The id of a case without an explicit one: the first 8 hexadecimal digits of the MD5 of the question
+/// (RFC 1321). It is a name, not a protection.
 pub fn test_id(question: &str) -> String {
     format!("{:x}", md5::compute(question)).chars().take(8).collect()
 }
@@ -79,7 +79,7 @@ impl From<CaseFile> for TestCase {
     }
 }
 
-/// What the system gave for a case.
+/// The system's response to a case.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Response {
     /// The retrieved texts, best first.

@@ -1,8 +1,7 @@
-//! How far an answer, its question and its contexts share words.
+//! Word overlap of an answer, its question and its contexts.
 //!
-//! These are the platform's figures, kept to the bit so that old and new ones can be compared. They
-//! take words as they stand between white space, in lower case: "hello," is not "hello". They know
-//! nothing of meaning.
+//! These are the platform's metrics, equal to the bit so that old and new values can be compared. Words
+//! are split at white space and lower-cased: "hello," is not "hello". The metrics ignore meaning.
 
 use std::collections::HashSet;
 
@@ -14,7 +13,7 @@ const SUPPORTED: f64 = 0.5;
 const SAME_CONTEXT: f64 = 0.7;
 /// Share of the question's words above which a context is taken for relevant to it.
 const RELEVANT: f64 = 0.3;
-/// What shared words and length weigh in an answer's relevancy.
+/// Weights of shared words and of length in an answer's relevancy.
 const RELEVANCY_WEIGHTS: (f64, f64) = (0.7, 0.3);
 
 /// The different words of a text in lower case.
@@ -85,9 +84,9 @@ pub fn faithfulness<S: AsRef<str>>(answer: &str, contexts: &[S]) -> f64 {
     share(supported, sentences)
 }
 
-/// How far the answer takes up the question: 0.7 for the share of the question's words that are in
-/// the answer, and 0.3 for an answer of twice as many words, or less in proportion. 0 to 1; 0 where
-/// one has no words. A mere echo of the question has 0.85.
+/// Relevancy of an answer to its question, 0 to 1: 0.7 for the share of the question's words that are
+/// in the answer, and 0.3 for an answer of twice as many words, or less in proportion. It is 0 if one
+/// has no words; an echo of the question has 0.85.
 pub fn answer_relevancy(question: &str, answer: &str) -> f64 {
     let (question, answer) = (question.to_lowercase(), answer.to_lowercase());
     let question: WordSet<'_> = words(&question).collect();

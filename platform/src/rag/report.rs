@@ -1,4 +1,4 @@
-//! RagCase cases as a file or a request holds them, and what is told of them.
+//! Answered cases in the form of a file or a request, and the report of them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,9 +11,9 @@ use lexivec_eval::compare::Resampling;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RagCase {
-    /// As of [`TestCase`]; the digest of the question if not given.
+    /// Id of the [`TestCase`]; the digest of the question if not given.
     pub test_id: Option<String>,
-    /// What was asked.
+    /// The question.
     pub question: String,
     /// The true answer.
     pub ground_truth: String,
@@ -45,7 +45,7 @@ impl RagCase {
     }
 }
 
-/// A suite, beside another one that answered the same cases if there is one.
+/// A suite, and its comparison with another one of the same cases, if given.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RagReport {
     /// The figures of the suite, and those of each case.
@@ -56,7 +56,7 @@ pub struct RagReport {
     pub against: Option<Against>,
 }
 
-/// How a suite differs from a baseline.
+/// Differences of a suite from a baseline.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Against {
     /// In per cent of the baseline; none where a figure of the baseline is 0, as an unmeasured latency.
@@ -114,22 +114,22 @@ mod tests {
     fn a_baseline_is_compared_case_by_case() {
         let good = answered(&["a wing"; 6], 2.0);
         let poor = answered(&["an unrelated thing"; 6], 4.0);
-        let told = |cases: &[RagCase], base: Option<&[RagCase]>| {
+        let report_of = |cases: &[RagCase], base: Option<&[RagCase]>| {
             let base = base.map(<[_]>::to_vec);
             rag_report(("b", "m"), cases.to_vec(), base, &Resampling::default())
         };
-        assert_eq!(told(&good, None).expect("told").against, None);
-        let report = told(&good, Some(&poor)).expect("told");
+        assert_eq!(report_of(&good, None).expect("reported").against, None);
+        let report = report_of(&good, Some(&poor)).expect("reported");
         assert_eq!(report.suite.results[0].test_case.test_id, test_id("what is 0"));
         assert_eq!(report.suite.results[0].metrics.faithfulness, 1.0);
         let against = report.against.expect("a baseline");
         assert_eq!(against.significance.faithfulness.difference.mean, 1.0);
         assert_eq!(against.comparison.expect("compared").improvements.latency, 50.0);
-        // No latency was measured: differences are told, percentages are not.
-        let against = told(&good, Some(&answered(&["x"; 6], 0.0))).expect("told").against;
+        // No latency was measured: differences are reported, percentages are not.
+        let against = report_of(&good, Some(&answered(&["x"; 6], 0.0))).expect("reported").against;
         let against = against.expect("a baseline");
         assert_eq!((against.comparison, against.significance.faithfulness.pairs), (None, 6));
-        assert!(told(&good, Some(&poor[1..])).is_err(), "a case without its pair");
-        assert_eq!(told(&[], None), Err(Error::NoResults));
+        assert!(report_of(&good, Some(&poor[1..])).is_err(), "a case without its pair");
+        assert_eq!(report_of(&[], None), Err(Error::NoResults));
     }
 }

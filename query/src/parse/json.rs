@@ -56,7 +56,7 @@ impl Parser {
         Ok(parts)
     }
 
-    /// What is said of one path: a bare value, or an object of operators.
+    /// The condition on one path: a bare value, or an object of operators.
     fn field(&mut self, path: &str, value: &Value, at: &str, depth: usize) -> Result<Filter> {
         self.enter(depth)?;
         let Value::Object(operators) = value else {
@@ -79,8 +79,8 @@ impl Parser {
                 operator => parts.push(operation(operator, path.to_owned(), value, &at)?),
             }
         }
-        // Each bound is a clause of its own: over an array one element may fit the one and another
-        // the other, as with two keys.
+        // Each bound is a separate clause: in an array one element may fit the one and another the
+        // other, as with two keys.
         if lower != Bound::Unbounded {
             let (path, upper) = (path.to_owned(), Bound::Unbounded);
             parts.push(Filter::Range { path, lower, upper });

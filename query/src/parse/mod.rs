@@ -110,7 +110,7 @@ impl Filter {
     }
 }
 
-/// What the notations share while one is read.
+/// State shared by the parsers of all notations.
 struct Parser {
     nodes: usize,
 }

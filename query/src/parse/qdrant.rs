@@ -93,7 +93,7 @@ impl Parser {
     }
 }
 
-/// What is said of one key: a match, a range, or both.
+/// The condition on one key: a match, a range, or both.
 fn keyed(map: &Map<String, Value>, at: &str) -> Result<Filter> {
     only(map, &["key", "match", "range"], at)?;
     let key = path(map, at)?;
@@ -105,7 +105,7 @@ fn keyed(map: &Map<String, Value>, at: &str) -> Result<Filter> {
         parts.push(range(key, value, &format!("{at}.range"))?);
     }
     if parts.is_empty() {
-        return Err(Error::invalid(at, "\"match\" or \"range\" is expected beside \"key\""));
+        return Err(Error::invalid(at, "\"match\" or \"range\" is expected with \"key\""));
     }
     Ok(all_of(parts))
 }

@@ -93,7 +93,7 @@ fn tokens(text: &str) -> Result<Vec<(Token, usize)>> {
     }
 }
 
-/// What is between two quotes; a quote inside is doubled.
+/// The text between two quotes; a quote inside is doubled.
 fn quoted(text: &str, quote: char, column: usize) -> Result<(String, &str)> {
     let mut string = String::new();
     let mut rest = text.get(1..).unwrap_or_default();
@@ -265,7 +265,7 @@ impl Reader<'_> {
         Ok(Filter::AtLeast { count, parts })
     }
 
-    /// What is said of a path; nothing means that it is true.
+    /// The condition on a path; a bare path means that its value is true.
     fn operation(&mut self, path: String) -> Result<Filter> {
         if let Token::Sign(sign @ ("=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">=")) =
             self.peek()

@@ -311,7 +311,7 @@ fn faults_of_a_text_name_their_column() {
     }
 }
 
-/// A path's dates, told in several ways, and what is no date.
+/// Dates in several forms, and strings that are not dates.
 #[test]
 fn moments_are_compared_in_time() {
     let rows = json!([

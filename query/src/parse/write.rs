@@ -43,7 +43,7 @@ impl Filter {
         }
     }
 
-    /// The same, in brackets where it would fall apart beside others.
+    /// The filter's text, in brackets if it could be misread among other parts.
     fn to_part(&self) -> String {
         match self {
             Self::And(parts) | Self::Or(parts) if !parts.is_empty() => {

@@ -12,9 +12,9 @@ use crate::plan::StrategyKind;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bm25 {
-    /// How soon further occurrences of a term stop adding: 0 (at once) to [`MAX_K1`].
+    /// Saturation of term frequency: 0 (further occurrences add nothing) to [`MAX_K1`].
     pub k1: f64,
-    /// How far long texts count less: 0 (not at all) to 1.
+    /// Length normalisation: 0 (none) to 1.
     pub b: f64,
 }
 
@@ -143,10 +143,10 @@ impl std::str::FromStr for AdapterChoice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Syntax {
-    /// As words; no text is wrong.
+    /// Plain words; every text is valid.
     #[default]
     Words,
-    /// As a query of the language of [`query_string`](crate::query_string).
+    /// The language of [`query_string`](crate::query_string).
     QueryString,
 }
 
@@ -185,9 +185,9 @@ pub struct Params {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<StrategyKind>,
     /// Pages of 4 KiB that the vector leg may touch in a segment's file, for collections larger than
-    /// memory: a walk ends when it has come so far, and ways that touch more are not taken. Where a filter
-    /// leaves only a scan to find all hits there are, it is done all the same. The plan tells the count.
-    /// The first touch of a block of 4 KiB since the segment was opened reads all of it, to verify it.
+    /// memory: a walk ends at this number, and strategies that touch more are not used. If only a scan
+    /// finds all hits under a filter, it runs in any case. The plan reports the count. The first touch
+    /// of a block of 4 KiB since the segment was opened reads all of it, to verify it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_page_reads: Option<usize>,
 }

@@ -11,7 +11,7 @@ use crate::vfs::memory::MemoryVfs;
 /// Seeds for each policy that uses chance, at each cut. One of eight cases shows an unsynced name
 /// that a renamed manifest needs, so that 48 miss it once in six hundred.
 const SEEDS: u64 = 48;
-/// The same where every image is crashed again at each of its operations.
+/// Seeds of runs in which every image is crashed again at each of its operations.
 const SEEDS_OF_TWO: u64 = 3;
 
 /// A commit that was tried, and when.
@@ -24,7 +24,7 @@ struct Tried {
     acknowledged: Option<usize>,
 }
 
-/// What a segment file of this number holds: more than a sector, less than a block.
+/// Content of the segment file of this number: more than a sector, less than a block.
 fn content(segment: u128) -> Vec<u8> {
     (0..1300u32).map(|i| (i as u8) ^ (segment as u8)).collect()
 }
@@ -48,7 +48,7 @@ fn entry(file: SegmentFile, segment: u128) -> SegmentEntry {
     }
 }
 
-/// Creates, grows, merges, reopens and deletes; `log` tells what was tried up to a failure.
+/// Creates, grows, merges, reopens and deletes; `log` records the steps tried up to a failure.
 fn workload(disk: &FaultyVfs, log: &mut Vec<Tried>) -> Result<()> {
     let mut next =
         NextManifest { schema: b"one".to_vec(), log_start: 1, ..NextManifest::default() };
@@ -95,8 +95,8 @@ fn acknowledge(disk: &FaultyVfs, log: &mut [Tried]) {
     }
 }
 
-/// Opens what is left after the first `cut` operations: the newest acknowledged generation or the
-/// one that was being committed, whole; every file of it sound, and no file of nobody's.
+/// Opens the image after the first `cut` operations. It must have the newest acknowledged generation or
+/// the one being committed, complete, with sound files and no file that neither names.
 fn recover(vfs: Arc<dyn Vfs>, log: &[Tried], cut: usize) -> std::result::Result<u64, String> {
     let acknowledged = log
         .iter()
@@ -167,8 +167,8 @@ fn policies(seeds: u64) -> impl Iterator<Item = (CrashPolicy, u64)> {
     [(CrashPolicy::DropUnsynced, 0), (CrashPolicy::KeepAll, 0)].into_iter().chain(chance)
 }
 
-/// What goes wrong on a disk of this trace after a power cut at each of its operations, and how
-/// many cuts were tried.
+/// Violations on a disk of this trace after a power cut at each of its operations, and the number of
+/// cuts.
 fn crash_everywhere(disk: &FaultyVfs, log: &[Tried]) -> (usize, Vec<String>) {
     let (mut images, mut wrong) = (0, Vec::new());
     for cut in 0..=disk.ops() {
@@ -283,8 +283,8 @@ fn a_fault_anywhere_is_an_error_and_loses_nothing_acknowledged() {
                     let image = Arc::new(disk.crash_image(cut, policy, seed));
                     recover(image, &log, cut).unwrap_or_else(|e| panic!("{context}, cut: {e}"));
                 }
-                // The process is gone and the machine is not: what is found now may not be
-                // durable yet, and has to be once it was opened.
+                // The process ended and the machine did not: the state found now may not be durable
+                // yet, and must be so once it was opened.
                 let found = recover(Arc::new(disk.clone()), &log, cut);
                 let found = found.unwrap_or_else(|e| panic!("{context}: {e}"));
                 if found > 0 {
@@ -453,8 +453,8 @@ fn files_stay_for_one_more_generation() {
     writer.commit(NextManifest::default()).expect("committed");
     read_back(&memory, &old).expect("the generation before is kept");
     writer.commit(NextManifest::default()).expect("committed");
-    let gone = read_back(&memory, &old);
-    assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
+    let missing = read_back(&memory, &old);
+    assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");
     assert!(reader.refresh().expect("read"), "there is a newer one");
     assert_eq!(reader.manifest(), writer.manifest());
 }

@@ -26,14 +26,14 @@ const BLOCK_SHIFT: u32 = 12;
 const OLD_BLOCK_SHIFT: u32 = 16;
 /// Bytes of the header, and of the footer.
 const EDGE_BYTES: usize = 64;
-/// Where sections may start: a cache line, and the width of the widest vector register.
+/// Alignment of sections: a cache line, and the width of the widest vector register.
 const ALIGNMENT: u64 = 64;
 /// Longest section name, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 /// Sections of one file; 64 vector fields have under ten each.
 const MAX_SECTIONS: u32 = 4_096;
 
-/// What a manifest records of a segment file.
+/// The manifest's record of a segment file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentFile {
     /// Its name.
@@ -65,7 +65,7 @@ fn aligned(at: u64) -> u64 {
     at.next_multiple_of(ALIGNMENT)
 }
 
-/// Refuses versions this release does not read, newer ones with a text of their own.
+/// Refuses versions that this release does not read, newer ones with a separate error.
 fn check_version(file: &str, found: (u16, u16)) -> Result<()> {
     if [VERSION, VERSION_WITHOUT_HALVES, VERSION_WITHOUT_CODES].contains(&found) {
         return Ok(());

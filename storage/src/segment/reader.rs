@@ -227,7 +227,7 @@ impl Section {
         &self.0.name
     }
 
-    /// Where it begins in its file, in bytes.
+    /// Its offset in the file, in bytes.
     pub fn offset(&self) -> usize {
         self.0.offset
     }
@@ -264,12 +264,12 @@ impl Section {
         self.get(0..self.len())
     }
 
-    /// All bytes of a section of records of `width` bytes each, of which those with these numbers are
-    /// verified; nobody may rely on others. For many small records at once: the disk is asked for all of
-    /// them before one is waited for.
+    /// All bytes of a section of records of `width` bytes each, of which only the records with these
+    /// numbers are verified; callers must not use others. For many small records: the disk is asked for
+    /// all of them before the first is awaited.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// Those of [`get`](Self::get).
     #[inline]
     pub fn records(&self, width: usize, numbers: &[u32]) -> Result<&[u8]> {
         let inner = &*self.0;
@@ -291,8 +291,8 @@ impl Section {
         Ok(&inner.bytes)
     }
 
-    /// Asks the disk for bytes that are read soon, unless they were read before. Other bytes are not read
-    /// ahead of: for one who jumps.
+    /// Asks the disk for bytes that are read soon, unless they were read before. It reads no further
+    /// bytes ahead, for callers with random access.
     #[inline]
     pub fn ask(&self, range: Range<usize>) {
         let inner = &*self.0;
@@ -301,13 +301,13 @@ impl Section {
         }
     }
 
-    /// As [`get`](Self::get), as a handle that outlives the borrow.
+    /// Like [`get`](Self::get), but a handle that outlives the borrow.
     pub fn bytes_of(&self, range: Range<usize>) -> Result<Bytes> {
         self.get(range.clone())?;
         self.0.bytes.slice(range.clone()).ok_or_else(|| self.0.outside(range.start, range.end))
     }
 
-    /// As [`all`](Self::all), as a handle that outlives the borrow.
+    /// Like [`all`](Self::all), but a handle that outlives the borrow.
     pub fn bytes(&self) -> Result<Bytes> {
         self.bytes_of(0..self.len())
     }

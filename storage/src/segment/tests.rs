@@ -225,7 +225,7 @@ fn versions_of_header_and_footer_are_checked() {
     }
 }
 
-/// The same bytes with right checksums, as somebody could make them who means harm.
+/// The bytes with matching checksums, as an attacker could compute them.
 fn resealed(mut bytes: Vec<u8>) -> (SegmentFile, Vec<u8>) {
     let header = crc(&bytes[..EDGE_BYTES - 4]).to_le_bytes();
     bytes[EDGE_BYTES - 4..EDGE_BYTES].copy_from_slice(&header);
@@ -251,7 +251,7 @@ fn survives(file: &SegmentFile, bytes: &[u8]) -> bool {
     };
     let _ = reader.verify();
     for name in reader.names() {
-        let section = reader.section(name).expect("a name it told");
+        let section = reader.section(name).expect("a listed name");
         let _ = section.all();
         let _ = section.get(0..1);
     }

@@ -17,7 +17,7 @@ use crate::mapped::Bytes;
 
 /// Only the owner may look into a collection.
 const DIRECTORY_MODE: u32 = 0o700;
-/// Sealed files are for nobody to write; the handle that creates one still can.
+/// Mode of sealed files, which cannot be opened for writing; the handle that creates one can still write.
 const SEALED_MODE: u32 = 0o444;
 const LOCK_MODE: u32 = 0o600;
 /// Logs are written in place by their owner.
@@ -317,8 +317,8 @@ pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
     listed.map_err(|e| fail("list", path, e))
 }
 
-/// Makes an empty directory beside `path`, to be given that name by [`publish_directory`] once what is
-/// in it is whole. It has a name that nobody else has: what is there already is nobody's to remove.
+/// Creates an empty directory next to `path`, which [`publish_directory`] renames to it once its
+/// contents are complete. Its name is unique, so that no existing directory is ever removed.
 pub fn staging_directory(path: &Path) -> Result<PathBuf> {
     if path.exists() && !(path.is_dir() && is_empty(path)?) {
         return Err(fail("create", path, io::ErrorKind::AlreadyExists.into()));
@@ -379,7 +379,7 @@ fn is_fresh_name(name: &str) -> bool {
     name.len() == 32 && name.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
 }
 
-/// A directory name nobody else has: 32 hexadecimal digits.
+/// A unique directory name: 32 hexadecimal digits.
 pub fn fresh_name() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }

@@ -19,10 +19,10 @@ use crate::mapped::Bytes;
 /// Bytes that a disk writes or does not write as one.
 const SECTOR_BYTES: usize = 512;
 
-/// What a sync is called in errors.
+/// Name of a sync in errors.
 const SYNC: &str = "sync";
 
-/// What becomes of operations that were not synced before the cut.
+/// Fate of operations that were not synced before the cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashPolicy {
     /// All are lost.
@@ -70,7 +70,7 @@ type FileId = usize;
 #[derive(Clone, Debug)]
 enum Op {
     Create(String, FileId),
-    /// Where, and what.
+    /// A write: file, offset and bytes.
     Write(FileId, u64, Vec<u8>),
     Sync(FileId),
     Rename(String, String),
@@ -80,7 +80,7 @@ enum Op {
 
 #[derive(Debug, Default)]
 struct Trace {
-    /// What was durable before the first operation.
+    /// The durable state before the first operation.
     base: BTreeMap<String, Vec<u8>>,
     ops: Vec<Op>,
     files: FileId,
@@ -179,7 +179,7 @@ impl FaultyVfs {
         image.after_cut(policy)
     }
 
-    /// Counts an operation; tells the fault it is to meet.
+    /// Counts an operation; returns the fault to inject into it.
     fn step(&self, op: &'static str) -> Option<Fault> {
         let mut trace = self.trace.lock();
         let number = trace.tried;

@@ -37,7 +37,7 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
     /// Renames a file; never over another one.
     fn rename(&self, from: &str, to: &str) -> Result<()>;
 
-    /// Removes a file. Those who have it mapped keep their bytes.
+    /// Removes a file. Existing maps of it stay readable.
     fn remove(&self, name: &str) -> Result<()>;
 
     /// The files there are, by name.
@@ -53,7 +53,7 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
     /// The place, for messages.
     fn describe(&self) -> String;
 
-    /// Bytes that can still be written, where that can be told.
+    /// Bytes that can still be written; `None` if unknown.
     fn free_bytes(&self) -> Result<Option<u64>> {
         Ok(None)
     }

@@ -1,5 +1,5 @@
-//! What every file system here promises, what the real one does besides, and what the simulated
-//! one may lose.
+//! Tests of the promises of every file system here, of the real one's further ones, and of what the
+//! simulated one may lose.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -147,8 +147,8 @@ fn names_that_leave_the_directory_are_refused() {
                 vfs.lock(name).err(),
             ];
             for (call, error) in refused.iter().enumerate() {
-                let told = matches!(error, Some(Error::Invalid { .. }));
-                assert!(told, "{name:?}, call {call}: {error:?}");
+                let refused = matches!(error, Some(Error::Invalid { .. }));
+                assert!(refused, "{name:?}, call {call}: {error:?}");
             }
         }
         assert_eq!(vfs.read("a", 5).expect("untouched"), b"first");
@@ -246,8 +246,8 @@ fn directories_are_listed_and_removed_whole() {
     disk::remove_tree(&root.path().join("a")).expect("removed");
     let left: Vec<_> = fs::read_dir(root.path()).expect("listed").collect();
     assert_eq!(left.len(), 1, "{left:?}");
-    let gone = disk::remove_tree(&root.path().join("a"));
-    assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
+    let missing = disk::remove_tree(&root.path().join("a"));
+    assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");
     assert!(!disk::is_collection(&root.path().join("b")));
 }
 

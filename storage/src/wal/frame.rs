@@ -10,10 +10,10 @@ const MAGIC: &[u8; 8] = b"LXVWAL\0\0";
 const VERSION: (u16, u16) = (1, 0);
 /// Bytes of a file's header.
 pub(super) const HEADER_BYTES: usize = 64;
-/// Where the frame lies that says, when a log is closed, how much of it is durable. Not behind the
-/// last write: what damages that one would easily damage both.
+/// Offset of the mark: the frame that records, when a log is closed, how much of it is durable. It is
+/// not after the last write, as damage there would easily hit both.
 pub(super) const MARK_AT: usize = HEADER_BYTES;
-/// Where the first write lies.
+/// Offset of the first write.
 pub(super) const FIRST_FRAME: usize = 128;
 /// Marks the beginning of a frame, so that frames behind a damaged one can be found.
 const FRAME_MAGIC: u32 = 0x4652_584c; // "LXRF"
@@ -27,20 +27,20 @@ pub(super) const FRAME_ALIGNMENT: usize = 8;
 pub struct Frame {
     /// Its sequence number; each write has the next one.
     pub lsn: u64,
-    /// What was written, in the words of the crate above.
+    /// The write, as bytes of the engine.
     pub payload: Vec<u8>,
 }
 
-/// What a frame is for.
+/// Kind of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A write.
     Write,
-    /// Nothing but the number known durable.
+    /// A mark: only the number known durable.
     Mark,
 }
 
-/// What ties a frame to its place: bytes of another collection or of another file never verify.
+/// Identity that ties a frame to its file: bytes of another collection or of another file never verify.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Home {
     pub(super) collection: u128,
@@ -121,7 +121,7 @@ impl Prepared {
         Self { bytes, len, payload_crc: crc(payload), kind: Kind::Write }
     }
 
-    /// Nothing but what is known durable.
+    /// A mark of the number known durable.
     pub(super) fn mark() -> Self {
         Self { bytes: vec![0; FRAME_BYTES], len: 0, payload_crc: crc(&[]), kind: Kind::Mark }
     }
@@ -163,11 +163,11 @@ pub(super) struct Found<'a> {
     pub(super) lsn: u64,
     pub(super) durable: u64,
     pub(super) payload: &'a [u8],
-    /// Where the next one starts.
+    /// Offset of the next frame.
     pub(super) end: usize,
 }
 
-/// Bytes that have to be read to tell whether a frame is at this place.
+/// Number of bytes to read to find out if a frame is at this offset.
 pub(super) fn claimed_bytes(bytes: &[u8], at: usize) -> usize {
     let mut head = Decoder::new("", bytes.get(at..).unwrap_or_default());
     match (head.u32(), head.u32(), head.u32()) {

@@ -1,9 +1,9 @@
 //! The write-ahead log: frames in files of fixed length, each frame one atomic write.
 //!
-//! A frame is durable once its file was synced after it; many frames share one sync. Reading tells
-//! a *torn tail* (frames that no sync had covered when the power went, and which nobody was told are
-//! durable) from damage: every frame carries the last number known durable when it was written, and
-//! a frame at or below any such number must be readable.
+//! A frame is durable once its file was synced after it; many frames share one sync. Reading
+//! distinguishes a *torn tail* (frames that no sync had covered at a power cut, and which were never
+//! acknowledged as durable) from damage: every frame carries the last number known durable when it was
+//! written, and a frame at or below any such number must be readable.
 
 mod frame;
 mod replay;

@@ -7,7 +7,7 @@ use super::{MAX_LOG_FILE_BYTES, log_name, log_number};
 use crate::error::{Error, Result};
 use crate::vfs::Vfs;
 
-/// What the log holds from a number on.
+/// The writes of the log from a number on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LogContent {
     /// The writes, in order and without a gap.
@@ -16,16 +16,16 @@ pub struct LogContent {
     pub next_lsn: u64,
     /// Numbers of the files there are.
     pub files: Vec<u64>,
-    /// Where the readable part ends before bytes that are no frames: what a power cut leaves.
+    /// End of the readable part before bytes that are not frames, as a power cut leaves it.
     pub torn: Option<Torn>,
 }
 
-/// The torn end of a log: bytes of writes that nobody was told are durable.
+/// The torn end of a log: bytes of writes that were never acknowledged as durable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Torn {
     /// The file.
     pub file: String,
-    /// Where they begin.
+    /// Offset at which they begin.
     pub offset: u64,
 }
 
@@ -47,7 +47,7 @@ pub fn read_log(
     }
 }
 
-/// As [`read_log`], with what could be read before the damage, and the damage.
+/// Like [`read_log`], but returns the writes before the damage, and the damage.
 pub fn salvage_log(
     vfs: &dyn Vfs,
     collection: u128,
@@ -109,7 +109,7 @@ struct Chain {
     content: LogContent,
     /// No write up to this one may be missing.
     durable: u64,
-    /// Where the last file read ceased to be readable, and whether bytes other than zeros follow.
+    /// Position at which the last file ceases to be readable; true if bytes other than zeros follow.
     bad: Option<(Torn, bool)>,
 }
 

@@ -25,8 +25,8 @@ fn open(vfs: Arc<dyn Vfs>) -> Result<Log> {
     Log::open(vfs, COLLECTION, Arc::new(Poison::default()), FILE_BYTES, &content, 0)
 }
 
-/// Opens the log, writes `count` frames, some synced at once and some together, and tells after how
-/// many operations which number was durable.
+/// Opens the log, writes `count` frames, some synced at once and some together, and records after how
+/// many operations each number was durable.
 fn write(disk: &FaultyVfs, count: u64, acknowledged: &mut Vec<(usize, u64)>) -> Result<Log> {
     let log = open(Arc::new(disk.clone()))?;
     for _ in 0..count {
@@ -68,22 +68,22 @@ fn cut_everywhere(ignored: IgnoredSync) -> std::result::Result<usize, String> {
             .chain([CrashPolicy::Random; 12])
         {
             states += 1;
-            let told = |what: String| format!("cut {cut}, {policy:?}: {what}");
+            let with_case = |what: String| format!("cut {cut}, {policy:?}: {what}");
             let image = disk.crash_image(cut, policy, states);
-            let found = read(&image).map_err(told)?;
+            let found = read(&image).map_err(with_case)?;
             if found < durable {
-                return Err(told(format!("{durable} was durable, {found} is there")));
+                return Err(with_case(format!("{durable} was durable, {found} is there")));
             }
             let again = FaultyVfs::over(&image);
-            let log = open(Arc::new(again.clone())).map_err(|e| told(e.to_string()))?;
+            let log = open(Arc::new(again.clone())).map_err(|e| with_case(e.to_string()))?;
             let recovered = again.ops();
-            let lsn = log.append(&payload(found + 1)).map_err(|e| told(e.to_string()))?;
-            log.sync(lsn).map_err(|e| told(e.to_string()))?;
+            let lsn = log.append(&payload(found + 1)).map_err(|e| with_case(e.to_string()))?;
+            log.sync(lsn).map_err(|e| with_case(e.to_string()))?;
             for second in 0..=again.ops() {
                 let image = again.crash_image(second, CrashPolicy::Random, states);
-                let left = read(&image).map_err(|e| told(format!("again at {second}: {e}")))?;
+                let left = read(&image).map_err(|e| with_case(format!("again at {second}: {e}")))?;
                 if left < found || (second > recovered && second == again.ops() && left != lsn) {
-                    return Err(told(format!("again at {second}: {found} shrank to {left}")));
+                    return Err(with_case(format!("again at {second}: {found} shrank to {left}")));
                 }
             }
         }
@@ -108,7 +108,7 @@ fn damage_to_a_closed_log_is_told_with_its_place() {
     let whole = disk.crash_image(disk.ops(), CrashPolicy::KeepAll, 0);
     let files = whole.contents();
     assert!(files.len() > 2, "{:?}", files.keys());
-    let (mut told, mut harmless) = (0, 0);
+    let (mut reported, mut harmless) = (0, 0);
     for name in files.keys() {
         let len = files[name].len();
         for at in 0..len * 8 {
@@ -116,8 +116,8 @@ fn damage_to_a_closed_log_is_told_with_its_place() {
             damaged.get_mut(name).expect("it is there")[at / 8] ^= 1 << (at % 8);
             let image = MemoryVfs::with_files(damaged);
             match read_log(&image, COLLECTION, 1, 0) {
-                Err(Error::Corrupt { file, .. }) if files.contains_key(&file) => told += 1,
-                Err(Error::NewerFormat { .. }) => told += 1,
+                Err(Error::Corrupt { file, .. }) if files.contains_key(&file) => reported += 1,
+                Err(Error::NewerFormat { .. }) => reported += 1,
                 Err(error) => panic!("bit {at} of {name}: {error}"),
                 Ok(content) => {
                     assert_eq!(content.frames.len(), 9, "bit {at} of {name}");
@@ -133,7 +133,7 @@ fn damage_to_a_closed_log_is_told_with_its_place() {
         }
     }
     // Space that no frame uses, and the mark that says all is durable.
-    assert!(told > harmless / 2, "{told} told, {harmless} harmless");
+    assert!(reported > harmless / 2, "{reported} reported, {harmless} harmless");
 }
 
 #[test]
@@ -158,11 +158,11 @@ fn a_gap_between_files_is_damage() {
     log.close().expect("closed");
     let files = disk.crash_image(disk.ops(), CrashPolicy::KeepAll, 0).contents();
     let names: Vec<String> = files.keys().cloned().collect();
-    for gone in &names[..names.len() - 1] {
+    for removed in &names[..names.len() - 1] {
         let mut left = files.clone();
-        left.remove(gone);
+        left.remove(removed);
         let error = read_log(&MemoryVfs::with_files(left), COLLECTION, 1, 0);
-        assert!(matches!(error, Err(Error::Corrupt { .. })), "without {gone}: {error:?}");
+        assert!(matches!(error, Err(Error::Corrupt { .. })), "without {removed}: {error:?}");
     }
 }
 
@@ -235,8 +235,8 @@ fn names_tell_numbers() {
     }
 }
 
-/// A disk whose next sync of a log waits to be let go, and fails then. As a real one, it tells a
-/// failure once.
+/// A disk whose next sync of a log waits until it is released, and then fails. Like a real one, it
+/// reports a failure once.
 #[derive(Clone, Debug, Default)]
 struct Gated {
     live: MemoryVfs,
@@ -317,8 +317,8 @@ fn a_failing_sync_is_told_to_all_that_need_it() {
         while !disk.gate.entered.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }
-        // It needs a new file, before which the full one has to be durable: it waits for the sync
-        // under way, and must not take a second one of its own for an answer.
+        // It needs a new file, before which the full one has to be durable: it waits for the running
+        // sync, and must not start a second one and trust its result.
         let next = scope.spawn(|| log.append(&[2; 1_500]));
         disk.gate.open.store(true, Ordering::SeqCst);
         let synced = synced.join().expect("it ended");

@@ -39,8 +39,8 @@ struct Open {
     home: Home,
     at: u64,
     len: u64,
-    /// What the file says is durable.
-    told: u64,
+    /// Number that the file's mark records as durable.
+    marked: u64,
 }
 
 impl Open {
@@ -133,8 +133,7 @@ impl Log {
         Ok(lsn)
     }
 
-    /// Returns once the write of this number is durable. Those who wait at the same time share one
-    /// sync.
+    /// Returns once the write of this number is durable. Concurrent callers share one sync.
     ///
     /// # Errors
     /// [`Error::DurabilityUnknown`] when a sync failed; all later writes are refused.
@@ -186,13 +185,13 @@ impl Log {
 
     /// Says in the file what is durable, so that damage to the last writes is not taken for a torn tail
     /// after a kill either. This itself is not synced.
-    pub fn tell(&self) -> Result<()> {
+    pub fn mark_durable(&self) -> Result<()> {
         let mut inner = self.inner.lock();
         let durable = inner.durable;
         match &mut inner.file {
-            Some(open) if open.told < durable => {
+            Some(open) if open.marked < durable => {
                 self.poison.guard(open.mark(durable))?;
-                open.told = durable;
+                open.marked = durable;
                 Ok(())
             }
             _ => Ok(()),
@@ -212,8 +211,8 @@ impl Log {
         self.sync_file(&inner)
     }
 
-    /// Waits for a sync under way. The system tells a failed one once: were there two at a time, one
-    /// would fail and the other say that all is well.
+    /// Waits for a running sync. The system reports a failed sync once: of two concurrent ones, one
+    /// would fail and the other succeed.
     fn await_sync(&self, inner: &mut MutexGuard<'_, Inner>) {
         while inner.syncing {
             self.synced.wait(inner);
@@ -290,7 +289,7 @@ impl Log {
             let file: Arc<dyn LogFile> = Arc::from(file);
             let header = Header { home, first_lsn, len };
             file.write_at(0, &header.encode())?;
-            let mut open = Open { file, home, at: FIRST_FRAME as u64, len, told: 0 };
+            let mut open = Open { file, home, at: FIRST_FRAME as u64, len, marked: 0 };
             fill(&mut open)?;
             open.file.sync()?;
             Ok(open)
