@@ -163,9 +163,9 @@ impl Adapter {
     pub fn loss(&self, triplets: &[Triplet]) -> f64 {
         let all: Vec<&Triplet> = triplets.iter().collect();
         let losses = all.chunks(BATCH).flat_map(|batch| {
-            (0..batch.len()).map(|place| {
-                let pass = self.pass(&batch[place].query);
-                let shares = shares(&pass.out, batch, place).0;
+            (0..batch.len()).map(|index| {
+                let pass = self.pass(&batch[index].query);
+                let shares = shares(&pass.out, batch, index).0;
                 -f64::from(shares.first().copied().unwrap_or(1.0).max(f32::MIN_POSITIVE)).ln()
             })
         });
@@ -177,9 +177,9 @@ impl Adapter {
     fn gradient(&self, batch: &[&Triplet]) -> (Vec<f32>, Vec<f32>) {
         let (mut down, mut up) = (vec![0.0; self.down.len()], vec![0.0; self.up.len()]);
         let each = self.scale / batch.len().max(1) as f32;
-        for (place, triplet) in batch.iter().enumerate() {
+        for (index, triplet) in batch.iter().enumerate() {
             let pass = self.pass(&triplet.query);
-            let (shares, documents) = shares(&pass.out, batch, place);
+            let (shares, documents) = shares(&pass.out, batch, index);
             // Gradient of the loss by the adapted query: softmax minus the target.
             let mut by_out = vec![0f32; self.dim];
             for (number, (share, document)) in shares.iter().zip(documents).enumerate() {
@@ -205,13 +205,13 @@ impl Adapter {
 
 /// Softmax of a query's similarities to its positive, its negatives and the positives of the other
 /// triplets; and these documents, in that order.
-fn shares<'a>(query: &[f32], batch: &[&'a Triplet], place: usize) -> (Vec<f32>, Vec<&'a [f32]>) {
-    let own = batch.get(place).into_iter();
+fn shares<'a>(query: &[f32], batch: &[&'a Triplet], index: usize) -> (Vec<f32>, Vec<&'a [f32]>) {
+    let own = batch.get(index).into_iter();
     let answer = own.clone().map(|triplet| &triplet.positive);
     let shown = own.flat_map(|triplet| triplet.negatives.iter());
     // Another positive of the same query is not a negative.
     let query_of = |of: usize| batch.get(of).map(|triplet| &triplet.query);
-    let apart = |other: usize| other != place && query_of(other) != query_of(place);
+    let apart = |other: usize| other != index && query_of(other) != query_of(index);
     let others = batch.iter().enumerate().filter(|(other, _)| apart(*other));
     let others = others.map(|(_, triplet)| &triplet.positive);
     let documents: Vec<&[f32]> = answer.chain(shown).chain(others).map(Vec::as_slice).collect();
@@ -300,20 +300,20 @@ mod tests {
         let adapter = Adapter::train(DIM, &known, &training);
         let (down, up) = adapter.gradient(&batch);
         let step = 2e-3;
-        for place in 0..down.len() {
+        for index in 0..down.len() {
             let slope = |of: fn(&mut Adapter) -> &mut Vec<f32>| {
                 let at = |by: f32| {
                     let mut moved = adapter.clone();
-                    of(&mut moved)[place] += by;
+                    of(&mut moved)[index] += by;
                     moved.loss(&known)
                 };
                 (at(step) - at(-step)) / f64::from(2.0 * step)
             };
             for (found, expected) in
-                [(down[place], slope(|a| &mut a.down)), (up[place], slope(|a| &mut a.up))]
+                [(down[index], slope(|a| &mut a.down)), (up[index], slope(|a| &mut a.up))]
             {
                 let off = (f64::from(found) - expected).abs();
-                assert!(off < 2e-2 * (1.0 + expected.abs()), "{place}: {found} {expected}");
+                assert!(off < 2e-2 * (1.0 + expected.abs()), "{index}: {found} {expected}");
             }
         }
     }

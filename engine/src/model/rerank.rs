@@ -96,9 +96,9 @@ pub fn score_texts(
     texts: Vec<String>,
     deadline: Deadline,
 ) -> Result<Vec<f64>> {
-    let candidate = |(place, text): (usize, String)| Candidate {
-        id: place.to_string(),
-        rank: place + 1,
+    let candidate = |(index, text): (usize, String)| Candidate {
+        id: index.to_string(),
+        rank: index + 1,
         score: 0.0,
         text: BTreeMap::from([(JOINED_TEXT_FIELD.to_owned(), text)]),
         payload: Map::new(),
@@ -117,8 +117,8 @@ fn checked(name: &str, scores: Vec<f64>, count: usize) -> std::result::Result<Ve
         return Err(format!("reranker {name} gave {found} scores for {count} candidates"));
     }
     match scores.iter().enumerate().find(|(_, s)| !s.is_finite()) {
-        Some((place, score)) => {
-            Err(format!("reranker {name} gave candidate {place} the score {score}"))
+        Some((index, score)) => {
+            Err(format!("reranker {name} gave candidate {index} the score {score}"))
         }
         None => Ok(scores),
     }
@@ -180,7 +180,7 @@ impl RerankerHandle {
         let (sender, receiver) = channel();
         let (reranker, pool) = (self.reranker.clone(), self.pool.clone());
         let work = move || {
-            let named = ThreadPoolBuilder::new().thread_name(|place| format!("rerank-{place}"));
+            let named = ThreadPoolBuilder::new().thread_name(|index| format!("rerank-{index}"));
             let scores = match pool.get_or_init(|| named.build().map_err(|e| e.to_string())) {
                 Ok(pool) => pool.install(|| reranker.rerank(&query, &candidates)),
                 Err(error) => Err(Error::Embedder(format!("no threads: {error}"))),

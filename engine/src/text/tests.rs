@@ -109,16 +109,16 @@ fn admits(clauses: &Clauses, words: &[&str]) -> bool {
     some && !of(Occur::MustNot).any(has)
 }
 
-/// True if the words of a phrase stand in a text so that all shifts from their places differ by no more than
+/// True if the words of a phrase stand in a text so that all shifts from their positions differ by no more than
 /// the slop, the first word at `start`.
 fn stands(phrase: &[&str], words: &[&str], start: i64, slop: i64) -> bool {
-    let places = |word: &str| -> Vec<i64> {
+    let positions = |word: &str| -> Vec<i64> {
         (0..words.len()).filter(|&i| words[i] == word).map(|i| i as i64).collect()
     };
     let shifts: Vec<Vec<i64>> = phrase
         .iter()
         .enumerate()
-        .map(|(i, word)| places(word).into_iter().map(|place| place - i as i64).collect())
+        .map(|(i, word)| positions(word).into_iter().map(|position| position - i as i64).collect())
         .collect();
     words[start as usize] == phrase[0]
         && shifts.iter().flatten().any(|&low| {

@@ -81,7 +81,8 @@ fn cut_everywhere(ignored: IgnoredSync) -> std::result::Result<usize, String> {
             log.sync(lsn).map_err(|e| with_case(e.to_string()))?;
             for second in 0..=again.ops() {
                 let image = again.crash_image(second, CrashPolicy::Random, states);
-                let left = read(&image).map_err(|e| with_case(format!("again at {second}: {e}")))?;
+                let left =
+                    read(&image).map_err(|e| with_case(format!("again at {second}: {e}")))?;
                 if left < found || (second > recovered && second == again.ops() && left != lsn) {
                     return Err(with_case(format!("again at {second}: {found} shrank to {left}")));
                 }

@@ -165,8 +165,8 @@ impl Encoder {
             }
         };
         for text in texts {
-            for (place, (&id, &of)) in text.ids.iter().zip(&text.types).enumerate() {
-                let position = row(&self.positions, self.first_position + place, "position")?;
+            for (index, (&id, &of)) in text.ids.iter().zip(&text.types).enumerate() {
+                let position = row(&self.positions, self.first_position + index, "position")?;
                 let kind = row(&self.types, of as usize, "token type")?;
                 let added = self.positions[position].iter().zip(&self.types[kind]);
                 let words = self.words.row(id, self.width)?;

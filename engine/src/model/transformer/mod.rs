@@ -94,10 +94,10 @@ impl Model {
     ) -> Result<Vec<T>> {
         let mut tasks: Vec<&[Tokens]> = Vec::new();
         let (mut start, mut tokens) = (0, 0);
-        for (place, text) in texts.iter().enumerate() {
+        for (index, text) in texts.iter().enumerate() {
             if tokens > 0 && tokens + text.ids.len() > TASK_TOKENS {
-                tasks.push(&texts[start..place]);
-                (start, tokens) = (place, 0);
+                tasks.push(&texts[start..index]);
+                (start, tokens) = (index, 0);
             }
             tokens += text.ids.len();
         }
