@@ -1,4 +1,4 @@
-//! A database: a directory of collections, each in a directory of its own below it, found by name.
+//! A database: a directory of collections, each in its subdirectory, found by name.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! A document as the caller gives and gets it, and its checks against the schema.
+//! A document in its public form, and its checks against the schema.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,12 +31,12 @@ pub struct Document {
     /// Vectors by field name; a field may be missing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub vectors: BTreeMap<String, Vec<f32>>,
-    /// Token vectors by field name, 1 to [`MAX_ROW_TOKENS`] each; a field may be missing. Of each its
-    /// direction is kept, in eight bits a component: what is read is of length 1, and near what was
-    /// written, and written again it is the same.
+    /// Token vectors by field name, 1 to [`MAX_ROW_TOKENS`] each; a field may be missing. Only their
+    /// direction is stored, in eight bits a component: a vector read back has length 1 and is close to
+    /// the written one, and writing it again changes nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tokens: BTreeMap<String, Vec<Vec<f32>>>,
-    /// Free JSON, filterable by dotted path.
+    /// A JSON object of any content, filterable by dotted path.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub payload: Map<String, Value>,
 }
@@ -100,7 +100,7 @@ impl TryFrom<DocumentJson> for Document {
 }
 
 impl Document {
-    /// A document with an id and nothing else.
+    /// A document with only an id.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), ..Self::default() }
     }
@@ -162,7 +162,7 @@ impl Document {
     }
 }
 
-/// Checks a whole batch, so that a bad one is refused before anything is written.
+/// Checks a whole batch, so that a bad batch is refused before any row is written.
 pub(crate) fn check_batch(schema: &Schema, documents: &[Document]) -> Result<()> {
     if documents.len() > MAX_BATCH_DOCUMENTS {
         return Err(Error::invalid(
@@ -278,7 +278,7 @@ fn squared_length(
         return Err(DocumentFault::Vector { field, token, detail });
     }
     let square: f64 = vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
-    // Two vectors this long are at most the largest float apart, squared.
+    // The squared distance of two vectors of this length is at most the largest float.
     if square > f64::from(f32::MAX) / 4.0 {
         let detail = "is too long: its squared length overflows".to_owned();
         return Err(DocumentFault::Vector { field, token, detail });
@@ -286,7 +286,7 @@ fn squared_length(
     Ok(square)
 }
 
-/// Refuses what a model made if it is no vector of the field it is for.
+/// Refuses a model's output if it is not a valid vector of its field.
 pub(crate) fn check_embedded(schema: &Schema, model: &dyn Embedder, vector: &[f32]) -> Result<()> {
     let name = schema.embedder.as_ref().map(|r| r.field.as_str());
     let field = schema.vectors.iter().find(|f| Some(f.name.as_str()) == name);

@@ -1,4 +1,4 @@
-//! What the collection's model adds to documents before they are written: vectors, and token vectors.
+//! Embedding of documents by the collection's model before they are written: vectors and token vectors.
 
 use crate::document::{Document, check_embedded, check_token_vectors};
 use crate::error::{Error, Result};
@@ -7,10 +7,10 @@ use crate::model::Embedder;
 use crate::schema::{Schema, TokenField};
 use crate::segment::{Progress, Stage};
 
-/// Texts handed to an embedder at once; sizes progress reports, not results.
+/// Texts given to an embedder in one call; affects progress reports, not results.
 const EMBED_BATCH: usize = 1_024;
 
-/// Fills the embedder's fields of every document that has text and brings nothing there.
+/// Fills the embedder's fields of every document that has text and no vector there.
 pub(crate) fn embed(
     schema: &Schema,
     model: Option<&dyn Embedder>,
@@ -53,7 +53,7 @@ pub(crate) fn embed(
     Ok(())
 }
 
-/// What the model makes of each document's texts.
+/// The vectors that the model makes of each document's texts.
 fn made<T>(
     schema: &Schema,
     model: &dyn Embedder,
@@ -86,7 +86,7 @@ fn fill_vectors(
     Ok(())
 }
 
-/// Fills a token field; of a text with more than [`MAX_ROW_TOKENS`] the first ones.
+/// Fills a token field with at most the first [`MAX_ROW_TOKENS`] token vectors of a text.
 fn fill_tokens(
     schema: &Schema,
     model: &dyn Embedder,
@@ -105,14 +105,14 @@ fn fill_tokens(
     Ok(())
 }
 
-/// What a model made, unless it is one without token vectors.
+/// The token vectors of a model; an error for a model without token vectors.
 pub(crate) fn token_lists<T>(model: &dyn Embedder, made: Option<T>) -> Result<T> {
     let name = model.name();
     let none = || Error::Embedder(format!("model {name} makes no token vectors; give them"));
     made.ok_or_else(none)
 }
 
-/// Refuses what a model made if it is no list of this field.
+/// Refuses token vectors that do not fit this field.
 pub(crate) fn check_tokens(
     model: &dyn Embedder,
     field: &TokenField,

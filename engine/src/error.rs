@@ -1,4 +1,4 @@
-//! What can go wrong, told so that the caller knows what, where and what now.
+//! Errors of the engine; each message says what failed, where, and what to do.
 
 use lexivec_storage as storage;
 
@@ -193,7 +193,7 @@ pub enum Error {
     Invalid {
         /// The argument.
         what: String,
-        /// What is wrong and what would be right.
+        /// The fault, and what is expected.
         detail: String,
     },
     /// A request was refused.
@@ -202,10 +202,10 @@ pub enum Error {
     /// The collection was made with another model, or with none.
     #[error("embedder: {0}")]
     Embedder(String),
-    /// The work was ended before it was done; what was there is as it was.
+    /// The work was cancelled before its end; the collection is unchanged.
     #[error("cancelled; the collection is as it was")]
     Cancelled,
-    /// A search was not done in the time that its request gives it.
+    /// A search exceeded the deadline of its request.
     #[error(
         "the search did not end within its deadline; give it more time, or ask for less: a narrower filter, \
          fewer candidates, a lower target_recall"
@@ -263,12 +263,12 @@ pub enum Error {
         /// The reason.
         source: Box<Error>,
     },
-    /// The inverted index failed although its bytes were verified.
+    /// The inverted index failed although its bytes are verified.
     #[error("text index of {file}: {detail}")]
     TextIndex {
         /// The segment file.
         file: String,
-        /// What tantivy said.
+        /// The message of tantivy.
         detail: String,
     },
 }

@@ -1,4 +1,4 @@
-//! How a collection is created; every option has a default that works.
+//! Options of creating and of opening a collection; every option has a default that works.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::schema::{
     EmbedderRecord, Metric, Schema, TextField, TokenField, VectorField,
 };
 
-/// How a collection is opened; every option has a default that works.
+/// Options of opening a collection; every option has a default that works.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// A thread of the handle's own flushes, compacts and syncs. Without one, the write that makes
-    /// it due does the work, at a moment that depends on nothing but the writes.
+    /// True to flush, compact and sync on background threads of the handle. Without them, the write
+    /// that makes work due runs it, at a moment that depends only on the writes.
     pub background: bool,
-    /// Rows not in segment files from which a flush is due.
+    /// Rows outside segment files from which a flush is due.
     pub flush_rows: usize,
     /// Bytes in the log from which a flush is due.
     pub flush_bytes: u64,
@@ -32,8 +32,8 @@ pub struct OpenOptions {
     pub log_file_bytes: u64,
     /// Space kept for deletes on a full disk, in bytes; 0 for none.
     pub reserve_bytes: u64,
-    /// Opens a collection on a network or user-space file system, where locks, syncs or maps may not
-    /// hold, at the risk of its data.
+    /// True to open a collection on a network or user-space file system, where locks, syncs or memory
+    /// maps may be unreliable, at the risk of its data.
     pub unsafe_filesystem: bool,
 }
 
@@ -145,13 +145,13 @@ impl Options {
         self
     }
 
-    /// Searches all text fields as one (the default), or each by itself.
+    /// Searches all text fields as one (the default), or each separately.
     pub fn join_text(mut self, join: bool) -> Self {
         self.join_text = join;
         self
     }
 
-    /// Sets the constants of BM25; a request may still name others.
+    /// Sets the BM25 constants; a request may override them.
     pub fn bm25(mut self, bm25: Bm25) -> Self {
         self.bm25 = bm25;
         self
@@ -162,7 +162,7 @@ impl Options {
         self.vector_field(VectorField::new(DEFAULT_VECTOR_FIELD, dim, metric))
     }
 
-    /// Adds a vector field with its own graph parameters.
+    /// Adds a vector field with all its parameters.
     pub fn vector_field(mut self, field: VectorField) -> Self {
         self.vectors.push(field);
         self
@@ -179,14 +179,14 @@ impl Options {
         self
     }
 
-    /// Lets a model turn text into vectors; adds the default vector field if none is there.
+    /// Sets the model that embeds texts; adds the default vector field if there is none.
     pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
         self.embedder = Some(embedder);
         self
     }
 
-    /// Lets the [`embedder`](Self::embedder) fill the first token field, for late interaction; adds the default
-    /// token field if none is there. Documents that bring token vectors keep their own.
+    /// True to let the [`embedder`](Self::embedder) fill the first token field, for late interaction;
+    /// adds the default token field if there is none. Documents with token vectors keep them.
     pub fn embed_tokens(mut self, embed: bool) -> Self {
         self.embed_tokens = embed;
         self
@@ -210,28 +210,28 @@ impl Options {
         self
     }
 
-    /// When writes are acknowledged, unless one says otherwise; on disk if not set.
+    /// Default durability of writes; `Sync` if not set.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// How the new collection is opened.
+    /// Options of opening the new collection.
     pub fn open(mut self, open: OpenOptions) -> Self {
         self.open = open;
         self
     }
 
-    /// Checks documents against the collection these options would make.
+    /// Checks documents against the collection that these options would create.
     ///
     /// # Errors
-    /// As [`Collection::upsert`](crate::Collection::upsert) would, and those of the options.
+    /// Those of [`Collection::upsert`](crate::Collection::upsert), and those of the options.
     pub fn check(&self, documents: &[Document]) -> Result<()> {
         let (schema, _) = self.clone().into_schema()?;
         check_batch(&schema, documents)
     }
 
-    /// Name of the token field that the model fills, if it is to.
+    /// Name of the token field that the model fills, if it does.
     fn token_field_of(&mut self, model: &dyn Embedder) -> Result<Option<String>> {
         if !self.embed_tokens {
             return Ok(None);
@@ -261,7 +261,7 @@ impl Options {
     pub(crate) fn into_schema(mut self) -> Result<(Schema, Option<Arc<dyn Embedder>>)> {
         let record = match self.embedder.clone() {
             None if self.embed_tokens => {
-                let detail = "a model is to make token vectors and none is handed in; hand one in, or give \
+                let detail = "a model is to make token vectors and no model is set; set one, or give \
                               documents token vectors";
                 return Err(Error::invalid("embed_tokens", detail));
             }

@@ -1,4 +1,4 @@
-//! What a collection holds: its text fields, vector fields and embedder, fixed at creation.
+//! The schema of a collection: its text fields, vector fields and embedder, fixed at creation.
 
 use std::collections::BTreeMap;
 
@@ -14,34 +14,36 @@ use crate::limits::{
     MAX_GRAPH_ROWS, MAX_M, MAX_NAME_BYTES, MAX_PROFILES, MAX_TOKEN_DIMENSION,
 };
 
-/// Out-degree of a graph where none is named: what most engines take.
+/// Default out-degree of a graph; most engines use it.
 const DEFAULT_M: usize = 16;
-/// Candidates for the neighbours of a row where no number is named.
+/// Default number of candidates for the neighbours of a row.
 const DEFAULT_EF_CONSTRUCTION: usize = 100;
-/// Components from which on four bits are enough for each: [`Quantization::usual`].
+/// Number of components from which four bits are enough for each; see [`Quantization::usual`].
 pub(crate) const FOUR_BITS_DIM: usize = 192;
 /// Name of the text field that [`Document::text`](crate::Document::text) sets.
 pub const DEFAULT_TEXT_FIELD: &str = "text";
-/// Name of the vector field used where none is named.
+/// Name of the default vector field.
 pub const DEFAULT_VECTOR_FIELD: &str = "vector";
-/// Name of the token field used where none is named.
+/// Name of the default token field.
 pub const DEFAULT_TOKEN_FIELD: &str = "tokens";
 /// Name of the searchable field that joins all text fields.
 pub const JOINED_TEXT_FIELD: &str = "text";
 
-/// When a write is acknowledged, and what it then survives.
+/// Durability of a write: the point at which it is acknowledged, and the failures it then survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Durability {
-    /// Once it is on disk: a kill and a power cut lose nothing. Writes that come at once share a sync.
+    /// Acknowledged once it is on disk: a kill or a power cut loses no acknowledged write. Concurrent
+    /// writes share a sync.
     #[default]
     Sync,
-    /// Once it is in the log: a kill loses nothing, a power cut at most the last
-    /// [`INTERVAL`](crate::limits::INTERVAL), and of that only the end. On a handle without a background
-    /// thread it is as `Sync`.
+    /// Acknowledged once it is in the log: a kill loses no write, a power cut at most writes of the
+    /// last [`INTERVAL`](crate::limits::INTERVAL). On a handle without background threads it equals
+    /// `Sync`.
     Interval,
-    /// By [`flush`](crate::Collection::flush) alone: before it, a kill or a power cut may lose the end.
+    /// Durable only after a [`flush`](crate::Collection::flush): before it, a kill or a power cut may
+    /// lose the last writes.
     Bulk,
 }
 
@@ -54,13 +56,13 @@ impl std::str::FromStr for Durability {
             "bulk" => Ok(Self::Bulk),
             other => Err(Error::invalid(
                 "durability",
-                format!("{other:?} is not known; use sync, interval or bulk"),
+                format!("{other:?} is not a durability; use sync, interval or bulk"),
             )),
         }
     }
 }
 
-/// How two vectors are compared. Scores are higher for closer vectors under every metric.
+/// Similarity of two vectors. Scores are higher for closer vectors under every metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Metric {
@@ -82,22 +84,22 @@ impl std::str::FromStr for Metric {
             "l2" => Ok(Self::L2),
             other => Err(Error::invalid(
                 "metric",
-                format!("{other:?} is not known; use cosine, dot or l2"),
+                format!("{other:?} is not a metric; use cosine, dot or l2"),
             )),
         }
     }
 }
 
-/// How many bits the codes have that walks and scans compare; what they find is always scored on the
-/// vectors themselves.
+/// Format of the codes that walks and scans compare. The rows they find are always rescored on the
+/// stored vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Quantization {
-    /// Half floats of eight bits of mantissa, with the range of floats: twice the memory of eight bits, for
-    /// collections where those lose hits.
+    /// Half floats with eight bits of mantissa and the range of floats: twice the memory of `Int8`, for
+    /// collections where `Int8` loses hits.
     Bf16,
-    /// Half floats of eleven bits of mantissa: as long, and finer by eight times.
+    /// Half floats with eleven bits of mantissa: of the same size, and eight times finer.
     F16,
     /// Eight bits a component.
     Int8,
@@ -108,9 +110,9 @@ pub enum Quantization {
 }
 
 impl Quantization {
-    /// What serves vectors of this many components best: four bits where they are many, for the errors
-    /// of many components are small in their sum, and a walk waits for half as much memory;
-    /// benches/RESULTS.md has the figures.
+    /// Default codes for vectors of this many components: four bits for many components, whose errors
+    /// are small in their sum, so that a walk reads half as much memory; benches/RESULTS.md has the
+    /// figures.
     pub fn usual(dim: usize) -> Self {
         if dim < FOUR_BITS_DIM { Self::Int8 } else { Self::Int4 }
     }
@@ -127,21 +129,21 @@ impl std::str::FromStr for Quantization {
             "binary" => Ok(Self::Binary),
             other => Err(Error::invalid(
                 "quantization",
-                format!("{other:?} is not known; use bf16, f16, int8, int4 or binary"),
+                format!("{other:?} is not a quantization; use bf16, f16, int8, int4 or binary"),
             )),
         }
     }
 }
 
-/// How text becomes terms, for documents and queries alike.
+/// Analysis of text to terms, for documents and queries.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Analyzer {
     /// Language of the stop words and of the Snowball stemmer.
     pub language: Language,
-    /// Leave the language's stop words out.
+    /// True to leave out the language's stop words.
     pub stop_words: bool,
-    /// Reduce words to their stems.
+    /// True to reduce words to their stems.
     pub stemming: bool,
 }
 
@@ -178,7 +180,7 @@ pub enum Language {
 pub struct TextField {
     /// Name, `[a-z0-9_-]`, at most 63 bytes.
     pub name: String,
-    /// How its text becomes terms.
+    /// Analysis of its text to terms.
     #[serde(default)]
     pub analyzer: Analyzer,
 }
@@ -191,7 +193,7 @@ pub struct VectorField {
     pub name: String,
     /// Components of every vector of this field.
     pub dim: usize,
-    /// How vectors are compared.
+    /// Similarity of its vectors.
     pub metric: Metric,
     /// HNSW out-degree on the upper levels (level 0: twice as many). Malkov and Yashunin,
     /// "Efficient and robust approximate nearest neighbor search using HNSW graphs", 2016.
@@ -202,7 +204,7 @@ pub struct VectorField {
     pub quantization: Quantization,
 }
 
-/// A field as JSON has it: what is left out depends on what is there.
+/// The JSON form of a field; the defaults of missing members depend on the others.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GivenField {
@@ -226,7 +228,7 @@ impl From<GivenField> for VectorField {
     }
 }
 
-/// One named list of token vectors of a document, for late interaction: of each only its direction counts.
+/// One named list of token vectors of a document, for late interaction; only the direction of each counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenField {
@@ -249,13 +251,13 @@ fn default_graph_min_rows() -> usize {
 }
 
 impl Schema {
-    /// True if a segment with so many vectors of a field has a graph over them.
+    /// True if a segment with this many vectors of a field has a graph over them.
     pub(crate) fn wants_graph(&self, vectors: u32) -> bool {
         vectors as usize >= self.graph_min_rows.max(1) && vectors <= MAX_GRAPH_ROWS
     }
 
-    /// True if a segment with so many vectors of a field has codes of them: a graph is walked by codes,
-    /// and from some number on a scan is faster by them.
+    /// True if a segment with this many vectors of a field has codes of them: graphs are walked by
+    /// codes, and from [`CODES_MIN_ROWS`] rows a scan by codes is faster.
     pub(crate) fn wants_codes(&self, vectors: u32) -> bool {
         vectors as usize >= CODES_MIN_ROWS.min(self.graph_min_rows.max(1))
     }
@@ -275,7 +277,7 @@ impl VectorField {
     }
 }
 
-/// Which model made the collection's vectors.
+/// Record of the model that makes the collection's vectors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmbedderRecord {
@@ -285,7 +287,7 @@ pub struct EmbedderRecord {
     pub hash: String,
     /// The vector field it fills.
     pub field: String,
-    /// What it made of [`CANARY_TEXTS`] when it was recorded; none in collections made before there were any.
+    /// Its vectors of [`CANARY_TEXTS`] when it was recorded; empty in collections of earlier formats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub canaries: Vec<Option<Vec<f32>>>,
     /// The token field it fills, for late interaction.
@@ -293,8 +295,8 @@ pub struct EmbedderRecord {
     pub tokens: Option<String>,
 }
 
-/// Texts whose vectors are kept, to tell whether a model of the right name and hash makes what it made: files do not
-/// decide everything where a service or a new machine computes.
+/// Texts whose vectors are recorded, to check that a model of the right name and hash still makes the
+/// same vectors: with a service or on a new machine, files do not decide everything.
 pub const CANARY_TEXTS: [&str; 2] =
     ["A canary sings in a coal mine.", "search engines rank documents by their relevance"];
 fn is_usual(bm25: &Bm25) -> bool {
@@ -305,14 +307,14 @@ fn is_usual(bm25: &Bm25) -> bool {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
-    /// Name shown to people and used by the server; `[a-z0-9][a-z0-9_-]*`, at most 63 bytes.
+    /// Name, also used by the server; `[a-z0-9][a-z0-9_-]*`, at most 63 bytes.
     pub name: String,
     /// Text fields, in the order in which they are joined.
     pub text: Vec<TextField>,
-    /// Search all text fields as one (their texts joined by a space); the first field's analyzer
-    /// is the one used. Otherwise each is searched by itself and the scores are added.
+    /// True to search all text fields as one, their texts joined by a space and analyzed by the first
+    /// field's analyzer. Otherwise each field is searched separately and the scores are added.
     pub join_text: bool,
-    /// The constants of BM25 where a request has none.
+    /// The BM25 constants of requests without their own.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub bm25: Bm25,
     /// Vector fields; the first is the default.
@@ -329,17 +331,18 @@ pub struct Schema {
     /// Rows from which a segment gets a graph.
     #[serde(default = "default_graph_min_rows")]
     pub graph_min_rows: usize,
-    /// When a write is acknowledged, unless it says otherwise itself.
+    /// Default durability of writes.
     #[serde(default)]
     pub durability: Durability,
-    /// Named settings of searches, the only part that changes later. Here they are as when the handle was
-    /// opened; [`Collection::profiles`](crate::Collection::profiles) has those of now.
+    /// Named settings of searches, the only part that changes after creation. This copy is of the
+    /// moment when the handle was opened; [`Collection::profiles`](crate::Collection::profiles) has the
+    /// present ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profiles: BTreeMap<String, Profile>,
 }
 
 impl Schema {
-    /// Fields that the inverted index holds: the joined one, or each.
+    /// Fields of the inverted index: the joined one, or each text field.
     pub(crate) fn indexed_fields(&self) -> Vec<TextField> {
         match (self.join_text, self.text.first()) {
             (true, Some(first)) => vec![TextField {
@@ -350,7 +353,7 @@ impl Schema {
         }
     }
 
-    /// What a request may name.
+    /// The names that a request may use.
     pub(crate) fn catalog(&self) -> Catalog {
         Catalog {
             text_fields: self.indexed_fields().into_iter().map(|f| f.name).collect(),
@@ -369,7 +372,7 @@ impl Schema {
         }
     }
 
-    /// True if both are the same but for what may change.
+    /// True if both differ only in parts that may change.
     pub(crate) fn has_the_rows_of(&self, other: &Self) -> bool {
         Self { profiles: BTreeMap::new(), ..self.clone() }
             == Self { profiles: BTreeMap::new(), ..other.clone() }

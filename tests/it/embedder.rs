@@ -96,7 +96,7 @@ fn a_collection_takes_its_own_model_and_no_other() {
     let error = plain.upsert(vec![Document::new("x").text("mach")]).expect_err("refused");
     assert!(error.to_string().contains("hand that model in"), "{error}");
     let error = plain.search(&SearchRequest::text("heat")).expect_err("refused").to_string();
-    assert!(error.contains("no model was handed in"), "{error}");
+    assert!(error.contains("the collection's model is not set"), "{error}");
     drop(plain);
     let opened = Collection::open(&dir).expect("opened").with_embedder(open(0)).expect("the model");
     assert_eq!(opened.search(&SearchRequest::text("wing")).expect("an answer").hits[0].id, "w");

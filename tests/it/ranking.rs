@@ -485,7 +485,7 @@ fn a_failing_reranker_is_reported_and_the_fused_order_stays() {
     }
     let none = Collection::in_memory(Options::new()).expect("a collection");
     let refused = none.search(&SearchRequest::text("a").rerank(Rerank::model()));
-    assert!(refused.expect_err("refused").to_string().contains("no reranker was handed in"));
+    assert!(refused.expect_err("refused").to_string().contains("the collection has no reranker"));
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
     // A reader that has the old vectors open keeps them, and its next refresh reports the change.
     assert_eq!(dim(&reader), 5);
     let error = reader.refresh().expect_err("another model").to_string();
-    assert!(error.contains("embedded anew"), "{error}");
+    assert!(error.contains("re-embedded"), "{error}");
     let error = Collection::open(&dir).expect("opened").with_embedder(Letters::new(5));
     assert!(error.err().expect("another model").to_string().contains("reembed"));
 }

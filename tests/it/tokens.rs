@@ -159,7 +159,7 @@ fn refusals_say_what_to_do_instead() {
     embedder::model(&tiny, &embedder::TABLE);
     let fixed = Arc::new(StaticEmbedder::open(&tiny).expect("opened"));
     for (options, expected) in [
-        (Options::new().embed_tokens(true), "none is handed in; hand one in"),
+        (Options::new().embed_tokens(true), "no model is set; set one"),
         (Options::new().embedder(fixed).embed_tokens(true), "model tiny makes no token vectors"),
         (
             Options::new().embedder(model()).tokens(8).embed_tokens(true),
@@ -179,7 +179,10 @@ fn refusals_say_what_to_do_instead() {
     Collection::create(&dir, options).expect("created").upsert(rows()).expect("written");
     let bare = Collection::open(&dir).expect("opened");
     let error = error_of(bare.search(&by_model().mode(lexivec::query::request::Mode::Text)));
-    assert!(error.contains("no model was handed in; hand it in, give \"query_tokens\""), "{error}");
+    assert!(
+        error.contains("the collection's model is not set; set it, give \"query_tokens\""),
+        "{error}"
+    );
     let half = Document::new("x").text("wing").vector(vec![1.0; 32]);
     let error = error_of(bare.upsert(vec![half.clone()]));
     assert!(error.contains("give every document a vector and token vectors"), "{error}");
@@ -201,7 +204,7 @@ fn reembedding_makes_new_token_vectors() {
     Collection::create(&dir, options(model())).expect("created").upsert(rows()).expect("written");
     let fixed = Arc::new(StaticEmbedder::open(&tiny).expect("opened"));
     let error = error_of(Collection::reembed(&dir, fixed, &ReembedOptions::default()));
-    assert!(error.contains("model tiny makes none; hand in a transformer"), "{error}");
+    assert!(error.contains("model tiny makes none; use a transformer"), "{error}");
     let rows_of = |collection: &Collection| {
         collection.scroll(&Filter::All, None, 100).expect("read").documents
     };
@@ -265,7 +268,11 @@ fn the_command_and_the_server_rank_by_their_model() {
     let new = scratch.path().join("new");
     for (args, code, expected) in [
         ([&["search", arg(&plain), QUERY], &late[..]].concat(), 2, "no model fills"),
-        ([&["search", arg(&made), QUERY], &late[..]].concat(), 1, "no model was handed in"),
+        (
+            [&["search", arg(&made), QUERY], &late[..]].concat(),
+            1,
+            "the collection's model is not set",
+        ),
         (vec!["create", arg(&new), "--late-interaction"], 2, "needs --model FOLDER"),
         ([&ingest[..], &[arg(&plain)]].concat(), 2, "late interaction is not made by a model"),
         (vec!["search", arg(&made), QUERY, "--rerank", "mmr", "--token-field", "t"], 2, "is for"),

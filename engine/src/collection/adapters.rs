@@ -1,4 +1,4 @@
-//! The query adapters that a handle applies, as the store of what was learnt keeps them.
+//! The query adapters that a handle applies, read from the learning store.
 
 use std::sync::Arc;
 
@@ -17,19 +17,19 @@ use crate::schema::Schema;
 const ADAPTER: &str = "adapter";
 /// Kind and id of the record that names the active adapter.
 const ACTIVE: &str = "active";
-/// Kind and id of the record that has the last version given, so that none is given twice.
+/// Kind and id of the record that has the last assigned version, so that no version is assigned twice.
 const LAST: &str = "last";
 
 /// The adapters of a handle, read when it is opened and when one of them changes.
 #[derive(Default)]
 pub(super) struct LoadedAdapters {
     pub(super) current: ArcSwap<Adapters>,
-    /// Why there are no adapters, if they cannot be read: searches go on without them.
+    /// The reason that adapters cannot be read, if so: searches continue without them.
     fault: Mutex<Option<String>>,
 }
 
 impl LoadedAdapters {
-    /// Why the adapters cannot be read, if they cannot.
+    /// The reason that the adapters cannot be read, if so.
     pub(super) fn fault(&self) -> Option<String> {
         self.fault.lock().clone()
     }
@@ -39,7 +39,7 @@ fn id_of(version: u32) -> String {
     format!("{ADAPTER}-{version:010}")
 }
 
-/// The adapters that fit the collection's vectors as they are now.
+/// The adapters that fit the collection's present vectors.
 fn read_adapters(store: &Collection, schema: &Schema) -> Result<Adapters> {
     let stored = read_all::<StoredAdapter>(store, ADAPTER)?;
     let active = read_all::<u32>(store, ACTIVE)?.pop();
@@ -53,7 +53,8 @@ impl Collection {
 
     /// Reads the adapters again. There are none if they cannot be read, and [`damage`](Self::damage) says so.
     pub(super) fn load_adapters(&self) {
-        let fault = self.reload_adapters().err().map(|error| format!("what was learnt: {error}"));
+        let fault =
+            self.reload_adapters().err().map(|error| format!("the learning store: {error}"));
         if fault.is_some() {
             self.adapters.current.store(Arc::new(Adapters::default()));
         }
@@ -66,7 +67,7 @@ impl Collection {
         Ok(())
     }
 
-    /// Keeps an adapter under a new version, which it returns. It is durable then, and not active.
+    /// Stores an adapter durably under a new version, which it returns. It is not active.
     pub(crate) fn add_adapter(
         &self,
         field: &str,
@@ -86,18 +87,18 @@ impl Collection {
         Ok(version)
     }
 
-    /// The adapters that fit the collection's vectors, by version.
+    /// The stored adapters that fit the collection's vectors, by version.
     pub fn adapters(&self) -> Vec<AdapterInfo> {
         self.adapters.current.load().list()
     }
 
-    /// Applies an adapter to all queries that name none, from the next search on; none with `None`.
+    /// Applies an adapter to all queries that name none, from the next search on; `None` applies no adapter.
     ///
     /// # Errors
     /// When there is no such version, or the handle cannot write.
     pub fn activate_adapter(&self, version: Option<u32>) -> Result<()> {
         self.shared.writable()?;
-        // A refusal makes no folder where nothing was learnt.
+        // A refusal does not create the folder.
         if let Some(store) = self.learning()?.store_if_exists()? {
             match version {
                 Some(version) => {
@@ -128,7 +129,9 @@ impl Collection {
             read_adapters(&store, self.schema())?.known(version)?;
         }
         if read_all::<u32>(&store, ACTIVE)?.contains(&version) {
-            let detail = format!("version {version} is active; activate another or none first");
+            let detail = format!(
+                "version {version} is active; activate another version, or no version, first"
+            );
             return Err(Error::invalid("adapter", detail));
         }
         store.delete(&[id_of(version)])?;

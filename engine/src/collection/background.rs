@@ -1,4 +1,4 @@
-//! The background threads of a handle: one syncs, one flushes and compacts what is due.
+//! The background threads of a handle: one syncs, one runs due flushes and compactions.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,10 +11,10 @@ use super::shared::Shared;
 use crate::error::Result;
 use crate::limits::{BACKGROUND_PAUSE, INTERVAL};
 
-/// What a thread does until its handle ends.
+/// The work that a thread repeats until its handle is dropped.
 type Work = fn(&Shared);
 
-/// The threads; they end with the handle they belong to.
+/// The background threads; they end when their handle is dropped.
 pub(super) struct Background {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -24,10 +24,10 @@ impl Background {
     /// Starts them.
     ///
     /// # Errors
-    /// When the system has no thread to give.
+    /// When the system cannot start a thread.
     pub(super) fn start(shared: &Arc<Shared>) -> Result<Self> {
         let mut background = Self { shared: shared.clone(), threads: Vec::new() };
-        // Two, so that a long merge keeps no sync waiting.
+        // Two, so that a long merge does not delay a sync.
         for (name, run) in [("lexivec-sync", sync as Work), ("lexivec-merge", merge)] {
             let own = shared.clone();
             let builder = std::thread::Builder::new().name(name.to_owned());
@@ -44,7 +44,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        // In a fork there are no such threads, and a lock one of them held is never let go.
+        // A fork does not have these threads, and a lock that one of them held is never released.
         if std::process::id() != self.shared.opener {
             std::mem::forget(std::mem::take(&mut self.threads));
             return;
@@ -56,13 +56,13 @@ impl Drop for Background {
         }
         self.shared.bell.rung.notify_all();
         for thread in self.threads.drain(..) {
-            // A panic in it was noted by the poison it watched under.
+            // The thread's poison guard has recorded a panic.
             let _ = thread.join();
         }
     }
 }
 
-/// Syncs what was written since the last time, and says in the log that it is durable.
+/// Syncs the writes since the last sync, and marks them durable in the log.
 fn sync(shared: &Shared) {
     let mut synced = Instant::now();
     loop {
@@ -88,7 +88,7 @@ fn sync(shared: &Shared) {
     }
 }
 
-/// Flushes and merges what is due.
+/// Runs the due flush and the due merges.
 fn merge(shared: &Shared) {
     loop {
         let due = {
@@ -101,7 +101,7 @@ fn merge(shared: &Shared) {
             }
             std::mem::take(&mut state.due)
         };
-        // A flush that failed is tried again: the disk may have space by now.
+        // A failed flush is retried: the disk may have space by now.
         let flush = shared.flush_due(1);
         if (due || flush) && shared.writable().is_ok() {
             let flushed = if flush { shared.flush().map(drop) } else { Ok(()) };

@@ -1,5 +1,5 @@
-//! Compaction: segments merged tier by tier, under a budget of memory, a look at the free disk and
-//! a gate on recall.
+//! Compaction: segments are merged tier by tier, under a memory budget, a check of the free disk space
+//! and a gate on recall.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,21 +19,22 @@ use crate::rows::RowSet;
 use crate::search::measure_recall;
 use crate::segment::{GraphFrom, Input, Progress, Segment, SegmentMerger, Stage, largest_graph};
 
-/// Bytes of a process that merges before it has merged anything: buffers of the file and the pool.
+/// Fixed bytes of memory of a merge: buffers of the file and the pool.
 const MERGE_BASE_BYTES: u64 = 32 << 20;
-/// Bytes a row takes while it is merged, besides its text and its links: its vector's place, its
-/// places by id and in the graph, and twice what is thrown away when one of these grows.
+/// Bytes that a row takes while it is merged, besides its text and its links: its vector's slice, its
+/// index by id and in the graph, and twice the memory dropped when one of these grows.
 const MERGE_ROW_BYTES: u64 = 120;
-/// Bytes a row takes for each token field: the edge of its list, and as much again while that grows.
+/// Bytes that a row takes for each token field: the edge of its list, twice, as the list of edges grows
+/// by doubling.
 const MERGE_TOKEN_BYTES: u64 = 16;
 
-/// How [`Collection::compact_with`] is done.
+/// Options of [`Collection::compact_with`].
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct CompactOptions<'a> {
-    /// Bytes of memory it may take, besides the mapped files; no limit if not set.
+    /// Most bytes of memory it takes besides the mapped files; no limit if not set.
     pub memory: Option<u64>,
-    /// Told the stage, rows done and rows in all.
+    /// Receives the stage, the rows done and all rows.
     pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
 }
 
@@ -44,7 +45,7 @@ impl Default for CompactOptions<'_> {
 }
 
 impl<'a> CompactOptions<'a> {
-    /// Without a limit of memory, and nobody is told.
+    /// No limit of memory and no progress reports.
     pub fn new() -> Self {
         Self::default()
     }
@@ -62,7 +63,7 @@ impl<'a> CompactOptions<'a> {
     }
 }
 
-/// What a compaction did.
+/// Report of a compaction.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct CompactReport {
@@ -74,7 +75,7 @@ pub struct CompactReport {
     pub bytes: (u64, u64),
     /// Each merge.
     pub merges: Vec<MergeReport>,
-    /// Segments left as they are for want of memory.
+    /// Segments not merged because the memory budget holds none of their merges.
     pub over_budget: usize,
 }
 
@@ -88,25 +89,25 @@ pub struct MergeReport {
     pub rows: u32,
     /// Rows whose space was freed.
     pub freed: u64,
-    /// Recall@10 measured on the segments that were replaced, where there are graphs.
+    /// Recall@10 measured on the replaced segments; `None` without graphs.
     pub recall_before: Option<f64>,
-    /// The same on the new segment.
+    /// Recall@10 measured on the new segment.
     pub recall_after: Option<f64>,
-    /// False if the gate refused the new segment, and the old ones stay.
+    /// False if the recall gate refused the new segment and the old ones stay.
     pub published: bool,
 }
 
 impl Collection {
-    /// Merges all segments into one and frees the space of rows that are gone.
+    /// Merges all segments into one and frees the space of dead rows.
     ///
     /// # Errors
-    /// As [`compact_with`](Self::compact_with).
+    /// Those of [`compact_with`](Self::compact_with).
     pub fn compact(&self) -> Result<CompactReport> {
         self.compact_with(CompactOptions::new())
     }
 
-    /// As [`compact`](Self::compact), with options. Searches and writes go on meanwhile. Each merge
-    /// is committed by itself, so that what is done stays done if a later one is cancelled.
+    /// Like [`compact`](Self::compact), with options. Searches and writes continue during it. Each
+    /// merge is committed separately, so that a cancelled compaction keeps the merges done so far.
     ///
     /// # Errors
     /// [`Error::Cancelled`] after [`cancel_compaction`](Self::cancel_compaction); no space on the
@@ -115,13 +116,13 @@ impl Collection {
         self.shared.compact_all(options)
     }
 
-    /// Ends a compaction that is under way, soon; what it has not committed yet is dropped.
+    /// Cancels a running compaction at its next step; merges it has not committed are dropped.
     pub fn cancel_compaction(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
     }
 }
 
-/// A merge that was made and may be committed.
+/// A merge that is written and not committed.
 struct Merged {
     inputs: Vec<SegmentEntry>,
     renumbering: Renumbering,
@@ -131,7 +132,7 @@ struct Merged {
 
 impl Shared {
     fn compact_all(&self, options: CompactOptions<'_>) -> Result<CompactReport> {
-        // One that is under way is waited for: what it merges need not be merged again.
+        // Waits for a running compaction, whose segments need no second merge.
         let _compacting = self.compacting.lock();
         self.cancelled.store(false, Ordering::Relaxed);
         self.flush()?;
@@ -149,7 +150,7 @@ impl Shared {
                 let merged = self.merge(group, options.progress)?;
                 report.merges.push(merged);
             }
-            // The files that were merged go now, not with the next commit.
+            // The merged files are removed now, not with the next commit.
             let _maintenance = self.maintenance.lock();
             self.commit_again()?;
         }
@@ -159,11 +160,11 @@ impl Shared {
         Ok(report)
     }
 
-    /// Merges what is due: tiers with enough segments, and segments with many dead rows.
+    /// Runs the due merges: tiers with enough segments, and segments with many dead rows.
     pub(super) fn compact_tiers(&self) -> Result<()> {
         let Some(_compacting) = self.compacting.try_lock() else { return Ok(()) };
         {
-            // Not after the handle that is being dropped has asked for an end.
+            // Stops once the handle is being dropped.
             let state = self.bell.state.lock();
             if state.stop {
                 return Ok(());
@@ -172,7 +173,7 @@ impl Shared {
         }
         while let Some(group) = due(self.disk_entries()) {
             let names: Vec<String> = group.iter().map(|e| e.file.name.clone()).collect();
-            // What the gate refused once it would refuse again, after the same work.
+            // A merge that the gate refused is skipped: it would be refused again, after the same work.
             if self.refused.lock().as_ref() == Some(&names) {
                 return Ok(());
             }
@@ -188,7 +189,7 @@ impl Shared {
         self.directory.lock().manifest().segments.clone()
     }
 
-    /// What to merge with what, within a budget; and how many segments fit in none.
+    /// Groups of segments to merge within a budget, and the number of segments that fit in no group.
     fn groups(
         &self,
         mut entries: Vec<SegmentEntry>,
@@ -215,19 +216,21 @@ impl Shared {
             group.push(entry);
         }
         groups.push(group);
-        // One segment alone, all of it alive, gains nothing.
+        // A single segment without dead rows needs no merge.
         groups.retain(|g| g.len() > 1 || g.iter().any(|e| live_rows(e) < e.rows));
         if groups.is_empty() && over > 0 {
             return Err(Error::invalid(
                 "memory",
-                format!("{memory} bytes hold no merge; the smallest one takes {least}"),
+                format!(
+                    "{memory} bytes are not enough for any merge; the smallest one needs {least}"
+                ),
             ));
         }
         Ok((groups, over))
     }
 
-    /// Bytes of memory that merging a segment takes: its inverted index and columns, which are made
-    /// in memory, with what tantivy keeps besides; places and links of its rows.
+    /// Bytes of memory that merging a segment takes: its inverted index and columns, which are built in
+    /// memory, with tantivy's overhead; indices and links of its rows.
     fn memory_of(&self, entry: &SegmentEntry) -> Result<u64> {
         let segment = self.open_segment(entry)?;
         let links: u64 = self.schema.vectors.iter().map(|f| f.m as u64 * 2 * 4 * 2).sum();
@@ -244,7 +247,7 @@ impl Shared {
         }
     }
 
-    /// Merges these segments and commits the result, unless its recall is worse.
+    /// Merges these segments, and commits the result unless its recall is lower.
     fn merge(
         &self,
         inputs: Vec<SegmentEntry>,
@@ -253,7 +256,7 @@ impl Shared {
         let _watch = self.poison.watch();
         self.writable()?;
         self.check_space(&inputs)?;
-        let progress = Progress { tell: progress, cancelled: &self.cancelled };
+        let progress = Progress { report: progress, cancelled: &self.cancelled };
         let mut merged = self.build_merged(inputs, &progress)?;
         if merged.report.published {
             self.commit_merged(&mut merged)?;
@@ -261,7 +264,7 @@ impl Shared {
         Ok(merged.report)
     }
 
-    /// Refuses a merge for which there is no room; a small one may use the reserve.
+    /// Refuses a merge without enough free disk space; a small merge may use the reserve.
     fn check_space(&self, inputs: &[SegmentEntry]) -> Result<()> {
         let share = |e: &SegmentEntry| {
             e.file.len.saturating_mul(u64::from(live_rows(e))) / u64::from(e.rows.max(1))
@@ -281,8 +284,8 @@ impl Shared {
     fn build_merged(&self, entries: Vec<SegmentEntry>, progress: &Progress<'_>) -> Result<Merged> {
         let mut inputs = Vec::with_capacity(entries.len());
         for entry in &entries {
-            // By the manifest: a row that a write in the log replaces is replaced again by its
-            // replay, so it must not be gone before that write is in the manifest.
+            // Rows alive by the manifest: a row that a write in the log replaces is replaced again when
+            // the log is replayed, so it must stay until that write is in the manifest.
             inputs.push(Input { segment: self.open_segment(entry)?, alive: RowSet::of(entry)? });
         }
         let all: u64 = entries.iter().map(|e| u64::from(e.rows)).sum();
@@ -364,14 +367,14 @@ impl Shared {
 }
 
 impl Merged {
-    /// Rows of the new segment that are alive where they came from, by `alive` of a file.
+    /// Rows of the new segment that are alive in their source segments, by `alive` of each file.
     fn survivors(&self, alive: impl Fn(&SegmentFile) -> Option<Arc<RowSet>>) -> RowSet {
         self.renumbering.alive_where(|input| self.inputs.get(input).and_then(|e| alive(&e.file)))
     }
 }
 
-/// How to make the graph of a merged segment, one way after another until one passes the gate. After
-/// that the old segments stay.
+/// The ways to build the graph of a merged segment, tried until one passes the gate. If none does, the
+/// old segments stay.
 fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphFrom> {
     if inputs.iter().all(|input| input.alive.count() == 0) {
         return Vec::new();
@@ -383,14 +386,14 @@ fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphFrom> 
         attempts.push(GraphFrom::Largest);
     }
     attempts.extend([GraphFrom::Nothing(1), GraphFrom::Nothing(2)]);
-    // What was scanned can be scanned as well in one piece.
+    // Segments without graphs were scanned before and are scanned after the merge as well.
     if !schema.vectors.iter().any(|field| graphs(&field.name)) {
         attempts.push(GraphFrom::Nowhere);
     }
     attempts
 }
 
-/// Live rows of a segment, as its entry has them.
+/// Live rows of a segment, by its entry.
 fn live_rows(entry: &SegmentEntry) -> u32 {
     RowSet::of(entry).map_or(0, |rows| rows.count())
 }
@@ -399,8 +402,7 @@ fn total(entries: &[SegmentEntry]) -> u64 {
     entries.iter().map(|e| e.file.len).sum()
 }
 
-/// What is due to be merged, if anything: the smallest tier that is full; or a segment of which too
-/// much is dead.
+/// The due merge, if any: the smallest full tier, or a segment with too many dead rows.
 fn due(entries: Vec<SegmentEntry>) -> Option<Vec<SegmentEntry>> {
     let tier = |e: &SegmentEntry| live_rows(e).max(1).ilog(TIER_GROWTH);
     let mut tiers: Vec<u32> = entries.iter().map(tier).collect();

@@ -1,4 +1,4 @@
-//! Flushing: recent rows become a segment file, and one manifest swap lets the log before it go.
+//! Flushing: recent rows become a segment file, and one manifest swap releases the log before it.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, Segment, SegmentBuilder};
 use crate::text::SegmentStatistics;
 
-/// Where the log begins once a manifest is committed: the number of the first write that is not in
-/// its segments, and of the first file that may hold it.
+/// Beginning of the log once a manifest is committed: the number of the first write that is not in its
+/// segments, and of the first file that may hold it.
 #[derive(Clone, Copy)]
 pub(super) struct LogStart {
     pub(super) lsn: u64,
@@ -24,19 +24,18 @@ pub(super) struct LogStart {
 }
 
 impl Collection {
-    /// Brings every acknowledged write into segment files and commits them; gives the generation.
-    /// The writes of durability `bulk` are acknowledged by this.
+    /// Writes every acknowledged write to segment files and commits them; returns the generation. It
+    /// makes writes of durability `bulk` durable.
     ///
     /// # Errors
-    /// When the machine fails, or the disk is full: nothing is lost then, the log still has it.
+    /// When the machine fails, or the disk is full; no write is lost, as the log still has it.
     pub fn flush(&self) -> Result<u64> {
         self.shared.flush()
     }
 }
 
 impl Shared {
-    /// True when as many rows or bytes are in the log and nowhere else as make a flush due, times
-    /// this.
+    /// True if the rows or bytes that only the log has are `times` those that make a flush due.
     pub(super) fn flush_due(&self, times: u64) -> bool {
         let writes = self.writes.lock();
         writes.bytes >= self.options.flush_bytes.saturating_mul(times)
@@ -48,7 +47,7 @@ impl Shared {
         self.flush_held()
     }
 
-    /// [`flush`](Self::flush) by somebody who holds `maintenance`.
+    /// [`flush`](Self::flush) for a caller that holds `maintenance`.
     pub(super) fn flush_held(&self) -> Result<u64> {
         let _watch = self.poison.watch();
         let log = self.writable()?;
@@ -63,7 +62,7 @@ impl Shared {
             let (lsn, file) = log.seal()?;
             let counted = (writes.bytes, writes.rows);
             (writes.bytes, writes.rows) = (0, 0);
-            // From here on these segments stay as they are, but for rows that go.
+            // From here on these segments do not change, except for rows that are deleted.
             let frozen = self.freeze(&view, true);
             self.current.store(frozen.clone());
             (frozen, LogStart { lsn, file }, counted)
@@ -72,7 +71,7 @@ impl Shared {
         let flushed = written.and_then(|new| self.commit_flush(&view, new, start));
         if flushed.is_err() {
             let _building = self.building.lock();
-            // It is due as before.
+            // The flush is due as before.
             let mut writes = self.writes.lock();
             writes.bytes += counted.0;
             writes.rows += counted.1;
@@ -100,7 +99,7 @@ impl Shared {
             return Ok(None);
         }
         let rows: Vec<&Document> = documents.iter().collect();
-        let progress = Progress { tell: &|_, _, _| {}, cancelled: &NEVER };
+        let progress = Progress { report: &|_, _, _| {}, cancelled: &NEVER };
         let build = |name: &str, id| {
             let vfs = self.vfs.as_ref();
             let schema = &self.schema;
@@ -110,7 +109,7 @@ impl Shared {
         self.write_segment(rows.len() as u32, build).map(Some)
     }
 
-    /// Writes a segment file by `build`, and opens it. Not part of any generation yet.
+    /// Writes a segment file by `build`, and opens it; it is not part of any generation yet.
     pub(super) fn write_segment(
         &self,
         rows: u32,
@@ -119,7 +118,7 @@ impl Shared {
         self.write_segment_of(&self.schema, rows, build)
     }
 
-    /// [`write_segment`](Self::write_segment), of another schema.
+    /// [`write_segment`](Self::write_segment), with another schema.
     pub(super) fn write_segment_of(
         &self,
         schema: &Schema,
@@ -129,7 +128,7 @@ impl Shared {
         let (name, segment) = {
             let mut directory = self.directory.lock();
             let name = directory.new_segment_name();
-            // Not random: the same writes into the same collection give the same bytes.
+            // The seed is fixed, so that the same writes into the same collection give the same bytes.
             let mut key = directory.manifest().collection.to_le_bytes().to_vec();
             key.extend_from_slice(name.as_bytes());
             (name, xxh3_128(&key))
@@ -143,7 +142,7 @@ impl Shared {
             Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
         });
         if opened.is_err() {
-            // The file belongs to no generation; if it cannot go now, the next open sweeps it.
+            // The file belongs to no generation; if it cannot be removed now, the next open sweeps it.
             let _ = self.vfs.remove(&name);
         }
         opened
@@ -186,8 +185,8 @@ impl Shared {
         Ok(number)
     }
 
-    /// Commits a manifest of these segments; `start` moves the beginning of the log. On a full disk
-    /// the reserve is given up first. A file in `new` is removed if nothing was committed.
+    /// Commits a manifest of these segments; `start` moves the beginning of the log. On a full disk the
+    /// reserve is released first. A file in `new` is removed if nothing was committed.
     pub(super) fn commit(
         &self,
         segments: Vec<SegmentEntry>,
@@ -222,16 +221,16 @@ impl Shared {
             committed
             && let Some(entry) = new.as_ref().and_then(|s| s.entry.as_ref())
         {
-            // Nothing was renamed, so the new file is nobody's.
+            // The commit failed before its rename, so no manifest names the new file.
             let _ = self.vfs.remove(&entry.file.name);
         }
         committed
     }
 
     /// Commits the newest generation once more. The one before it, which is kept to fall back to,
-    /// then holds the same: after a commit whose rows are not in the log, and to let files go that
-    /// only older ones name. Called with `maintenance` held: between the look at the newest generation
-    /// and its commit no other may come.
+    /// then holds the same: after a commit whose rows are not in the log, and to release files that
+    /// only older ones name. Called with `maintenance` held: no other commit may come between the read
+    /// of the newest generation and this one.
     pub(super) fn commit_again(&self) -> Result<u64> {
         self.commit_schema(None)
     }
@@ -249,7 +248,7 @@ impl Shared {
     }
 }
 
-/// The segments on disk that these entries name, as a generation has them, with their new entries.
+/// The segments on disk that these entries name, in the form of a generation, with their new entries.
 pub(super) fn kept_segments(view: &Generation, entries: &[SegmentEntry]) -> Vec<LiveSegment> {
     let kept = |live: &LiveSegment| {
         let own = live.entry.as_ref()?;

@@ -1,4 +1,4 @@
-//! Looking into a collection's files: its manifest and the writes in its log.
+//! Inspection of a collection's files: its manifest and the writes in its log.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::generation::Operation;
 use crate::rows::RowSet;
 use crate::schema::Schema;
 
-/// What is in the files of a collection.
+/// Contents of the files of a collection.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
     /// The newest generation that can be read.
     pub generation: u64,
-    /// Why a newer one was passed over, if one was.
+    /// The reason that a newer one was passed over; `None` if it was not.
     pub damage: Option<String>,
     /// The collection's identifier, 32 hexadecimal digits.
     pub collection: String,
@@ -30,7 +30,8 @@ pub struct Inspection {
     pub segments: Vec<(String, u32, u32, u64)>,
     /// Each write in the log after that: number, bytes, rows written, rows deleted.
     pub log: Vec<(u64, usize, usize, usize)>,
-    /// Where the log ends in bytes of a write that nobody was told is durable.
+    /// File and byte at which the log ends in a torn write that was never acknowledged as durable, if
+    /// it does.
     pub torn: Option<(String, u64)>,
     /// The schema.
     pub schema: Schema,

@@ -57,10 +57,10 @@ use crate::schema::Schema;
 /// An open collection. Clones are not needed: share it by reference or in an `Arc`; searches run
 /// on any number of threads while others write.
 ///
-/// Dropping it makes every write durable that is acknowledged; [`flush`](Self::flush) before it
-/// saves the next open the replay of the log.
+/// Dropping it makes every acknowledged write durable; a [`flush`](Self::flush) before it saves the
+/// next open the replay of the log.
 pub struct Collection {
-    /// Before `shared`, as the thread ends first.
+    /// Declared before `shared`, so that the threads end first.
     _background: Option<Background>,
     shared: Arc<Shared>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -75,7 +75,7 @@ impl Collection {
     /// # Errors
     /// When a collection or a foreign file is already there, or an option is refused.
     pub fn create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
-        // Options are checked before a directory is made.
+        // Options are checked before a directory is created.
         options.clone().into_schema()?;
         let path = path.as_ref();
         if path.is_dir() && !storage::disk::subdirectories(path)?.is_empty() {
@@ -86,7 +86,7 @@ impl Collection {
         }
         let vfs = DiskVfs::create_root(path)?;
         check_filesystem(&vfs, &options.open)?;
-        // Only where nothing is that belongs to somebody else.
+        // Only in a directory without foreign files.
         if !options.open.unsafe_filesystem && storage::disk::is_empty(path)? {
             storage::probe(&vfs)?;
         }
@@ -100,7 +100,7 @@ impl Collection {
         Self::create_on(Arc::new(MemoryVfs::default()), options.open(open))
     }
 
-    /// Creates a collection on any [`Vfs`]; tests hand in one that fails on purpose.
+    /// Creates a collection on any [`Vfs`]; tests pass one that fails on purpose.
     pub fn create_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
         let open = options.open.clone();
         let (schema, embedder) = options.into_schema()?;
@@ -110,18 +110,18 @@ impl Collection {
         Ok(collection)
     }
 
-    /// Opens a collection for reading and writing. One handle at a time may: a second one, in this
-    /// process or another, is refused with the holder's process id. Writes that are in the log and
-    /// in no segment file are read back.
+    /// Opens a collection for reading and writing. Only one such handle may exist: a second one, in
+    /// this process or another, is refused with the holder's process id. Writes that are in the log and
+    /// in no segment file are replayed.
     ///
     /// # Errors
-    /// [`Corrupt`](lexivec_storage::Error::Corrupt) with file and place if an acknowledged write
-    /// cannot be read: nothing is dropped in silence.
+    /// [`Corrupt`](lexivec_storage::Error::Corrupt) with file and offset if an acknowledged write
+    /// cannot be read: no write is dropped silently.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, OpenOptions::new())
     }
 
-    /// As [`open`](Self::open), with options.
+    /// Like [`open`](Self::open), with options.
     pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
         let vfs = DiskVfs::open_root(path.as_ref())?;
         check_filesystem(&vfs, &options)?;
@@ -133,8 +133,8 @@ impl Collection {
         Self::from_directory(Directory::open(vfs)?, options)
     }
 
-    /// Opens a collection for reading; takes no lock and writes nothing. The answers are those of
-    /// the writes found now, until [`refresh`](Self::refresh).
+    /// Opens a collection for reading; takes no lock and writes nothing. It answers from the writes
+    /// found now, until [`refresh`](Self::refresh).
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_read_only_on(Arc::new(DiskVfs::open_root(path.as_ref())?))
     }
@@ -157,7 +157,7 @@ impl Collection {
                 let collection = manifest.collection;
                 let log =
                     || Log::open(vfs.clone(), collection, poison.clone(), bytes, &content, file);
-                // On a full disk what is in the log has to be copied all the same.
+                // On a full disk the log still has to be copied.
                 Some(match log() {
                     Err(StorageError::OutOfSpace { .. }) if directory.release_reserve() => log()?,
                     opened => opened?,
@@ -205,7 +205,7 @@ impl Collection {
         Ok(collection)
     }
 
-    /// Hands in the model that the collection was made with.
+    /// Sets the model with which the collection was created.
     ///
     /// # Errors
     /// [`Error::Embedder`] when the collection records another model, or none.
@@ -234,12 +234,12 @@ impl Collection {
         Ok(self)
     }
 
-    /// The model that was handed in, if one was.
+    /// The collection's model, if one was set.
     pub fn embedder(&self) -> Option<&Arc<dyn Embedder>> {
         self.embedder.as_ref()
     }
 
-    /// Hands in a reranker, for requests that ask for [`Rerank::model`](lexivec_query::Rerank::model).
+    /// Sets the reranker of requests that ask for [`Rerank::model`](lexivec_query::Rerank::model).
     pub fn with_reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
         self.reranker = Some(RerankerHandle::new(reranker));
         self
@@ -265,9 +265,9 @@ impl Collection {
         self.shared.writable().map(drop)
     }
 
-    /// Why the newest manifest was passed over when the collection was opened, if it was: it is
-    /// damaged, and the one before it and the log hold every write. Or why there are no query adapters, if what was
-    /// learnt cannot be read.
+    /// The reason that the newest manifest was passed over when the collection was opened, if so: it is
+    /// damaged, and the one before it and the log hold every write. Or the reason that there are no
+    /// query adapters, if the learning store cannot be read.
     pub fn damage(&self) -> Option<String> {
         let damage = self.shared.directory.lock().damage().map(ToString::to_string);
         damage.or_else(|| self.adapters.fault())
@@ -288,7 +288,7 @@ impl Collection {
         let newest_schema = Schema::of(directory.manifest())?;
         if !newest_schema.has_the_rows_of(&shared.schema) {
             return Err(Error::Embedder(
-                "the collection was embedded anew by another model since it was opened; open it again".to_owned(),
+                "the collection was re-embedded by another model since it was opened; open it again".to_owned(),
             ));
         }
         let (generation, content) = load_newest(&mut directory, &shared.schema, Some(&current))?;
@@ -310,7 +310,7 @@ impl Drop for Collection {
     fn drop(&mut self) {
         self._background = None;
         if let Ok(log) = self.shared.writable() {
-            // Nobody is left to tell; what this could not do, the next open finds out.
+            // A drop cannot report an error; the next open finds it.
             let _ = log.close();
         }
     }
@@ -323,7 +323,7 @@ fn check_filesystem(vfs: &DiskVfs, options: &OpenOptions) -> Result<()> {
     }
 }
 
-/// The writes of a log as a generation takes them in.
+/// The writes of a log in the form that a generation applies.
 fn waiting(content: &LogContent) -> Result<Writes> {
     let mut writes = Writes::default();
     for frame in &content.frames {
@@ -334,8 +334,8 @@ fn waiting(content: &LogContent) -> Result<Writes> {
     Ok(writes)
 }
 
-/// Loads the newest generation and the log after it. A reader holds no lock, so files may go while
-/// it opens them, and the log may grow while it is read: it then begins anew.
+/// Loads the newest generation and the log after it. A reader holds no lock, so files may be removed
+/// while it opens them, and the log may grow while it is read: it then starts again.
 fn load_newest(
     directory: &mut Directory,
     schema: &Schema,
@@ -356,8 +356,8 @@ fn load_newest(
             return loaded;
         }
         retries += 1;
-        // What was read is whole if nothing was committed meanwhile. Damage may have been a write
-        // under way: it is read again a few times before it is believed.
+        // The state is consistent if no commit came between. Apparent damage may be a write in
+        // progress, so the files are read again a few times before damage is reported.
         let newer = directory.refresh()?;
         let damaged = matches!(loaded, Err(Error::Storage(StorageError::Corrupt { .. })));
         if !newer && (!damaged || retries > DAMAGE_READS) {

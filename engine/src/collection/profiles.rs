@@ -11,17 +11,17 @@ use crate::error::Result;
 use crate::schema::Schema;
 use crate::search::unknown_profile;
 
-/// Profiles by their names.
+/// Profiles by name.
 type Profiles = BTreeMap<String, Profile>;
 
 impl Collection {
-    /// The profiles there are, by their names.
+    /// The stored profiles, by name.
     pub fn profiles(&self) -> Arc<BTreeMap<String, Profile>> {
         self.shared.profiles.load_full()
     }
 
-    /// Keeps a profile under a name, in place of the one that had it; gives the generation. It is durable
-    /// then: a crash leaves either the old ones or the new. Other handles see it after a
+    /// Stores a profile under a name, replacing the one of that name; returns the generation. It is
+    /// durable: a crash leaves either the old profiles or the new ones. Other handles see it after a
     /// [`refresh`](Self::refresh).
     ///
     /// # Errors
@@ -33,10 +33,10 @@ impl Collection {
         })
     }
 
-    /// Removes the profile of a name; gives the generation.
+    /// Removes the profile of a name; returns the generation.
     ///
     /// # Errors
-    /// When there is none, or the handle cannot write.
+    /// When there is no such profile, or the handle cannot write.
     pub fn remove_profile(&self, name: &str) -> Result<u64> {
         self.shared.change_profiles(|profiles| match profiles.remove(name) {
             Some(_) => Ok(()),
@@ -46,7 +46,7 @@ impl Collection {
 }
 
 impl Shared {
-    /// Commits the newest generation once more, with the profiles that are left by a change.
+    /// Commits the newest generation once more, with changed profiles.
     fn change_profiles(&self, change: impl FnOnce(&mut Profiles) -> Result<()>) -> Result<u64> {
         let _maintenance = self.maintenance.lock();
         let _watch = self.poison.watch();

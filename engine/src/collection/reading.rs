@@ -19,7 +19,7 @@ impl Collection {
     /// The read view of this moment: every write acknowledged before it is in its answers, and no later one.
     ///
     /// # Errors
-    /// When writes that wait to be seen cannot be taken in.
+    /// When pending writes cannot be applied.
     pub fn searcher(&self) -> Result<Searcher> {
         Ok(Searcher {
             generation: self.shared.view()?,
@@ -71,7 +71,7 @@ impl Collection {
         self.searcher()?.recall(options)
     }
 
-    /// The whole row with this id, if it is there.
+    /// The whole row with this id; `None` if there is no such row.
     ///
     /// # Errors
     /// Corruption, where a touched block is damaged.

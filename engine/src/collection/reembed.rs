@@ -1,4 +1,5 @@
-//! Embedding anew: the vectors of another model are written beside the old ones, and one manifest swap takes them in.
+//! Re-embedding: the vectors of another model are written to new segment files, and one manifest swap
+//! makes them current.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,15 +20,15 @@ use crate::options::OpenOptions;
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
 
-/// How a collection is embedded anew.
+/// Options of a re-embedding.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ReembedOptions<'a> {
-    /// How it is opened.
+    /// Options of the open.
     pub open: OpenOptions,
-    /// Told the stage, rows done of a segment, and its rows.
+    /// Receives the stage, the rows done of a segment, and its rows.
     pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
-    /// Set by somebody who does not want it any more; the collection is as it was then.
+    /// Set to cancel; the collection then stays as it was.
     pub cancelled: &'a AtomicBool,
 }
 
@@ -37,7 +38,7 @@ impl Default for ReembedOptions<'_> {
     }
 }
 
-/// What embedding anew did.
+/// Report of a re-embedding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ReembedReport {
@@ -45,23 +46,26 @@ pub struct ReembedReport {
     pub generation: u64,
     /// Rows.
     pub rows: u64,
-    /// Rows of whose text the model makes no vector.
+    /// Rows for whose text the model has no vector.
     pub without_vector: u64,
-    /// Profiles whose floor is a similarity of the old vectors, and tells nothing of the new ones.
+    /// Profiles whose confidence threshold is a similarity of the old vectors, which does not apply to
+    /// the new ones.
     pub floors: Vec<String>,
 }
 
 impl Collection {
-    /// Gives every row the vector, and where the model fills them the token vectors, that another model makes of its
-    /// text, in place of those of the model the collection has now, and those that were given in that field. The new ones are written beside the old ones; one manifest
-    /// swap takes them in. A crash before it leaves the collection as it was, but for files that the next open sweeps.
-    /// It takes as much space again as the collection has, until it is done.
+    /// Replaces the vector of every row, and its token vectors if the model fills them, by those that
+    /// another model makes of its text; vectors that callers gave in that field are replaced, too. The
+    /// new ones are written to new files, and one manifest swap makes them current. A crash before it
+    /// leaves the collection as it was, except for files that the next open sweeps. Until it is done it
+    /// needs as much disk space again as the collection has.
     ///
-    /// The collection is opened for writing meanwhile; readers go on with the old vectors until they open it again.
-    /// Query adapters of the old model apply no more. A model that is the collection's own already does nothing.
+    /// It holds the collection open for writing; readers keep the old vectors until they open it again.
+    /// Query adapters of the old model no longer apply. The collection's present model changes nothing.
     ///
     /// # Errors
-    /// A collection without a model, which has vectors from outside; a model that fails; [`Error::Cancelled`].
+    /// A collection without a model, whose vectors come from its callers; a model that fails;
+    /// [`Error::Cancelled`].
     pub fn reembed(
         path: impl AsRef<Path>,
         model: Arc<dyn Embedder>,
@@ -70,7 +74,7 @@ impl Collection {
         Self::reembed_on(Arc::new(DiskVfs::open_root(path.as_ref())?), model, options)
     }
 
-    /// As [`reembed`](Self::reembed), on any [`Vfs`].
+    /// Like [`reembed`](Self::reembed), on any [`Vfs`].
     pub fn reembed_on(
         vfs: Arc<dyn Vfs>,
         model: Arc<dyn Embedder>,
@@ -81,7 +85,7 @@ impl Collection {
         let _watch = shared.poison.watch();
         let Some(record) = shared.schema.embedder.clone() else {
             return Err(Error::Embedder(
-                "the collection has no model; its vectors come from outside and are written anew from there"
+                "the collection has no model: its vectors come from its callers; write the rows again with new vectors"
                     .to_owned(),
             ));
         };
@@ -95,22 +99,22 @@ impl Collection {
             without_vector: 0,
             floors: floors.map(|(name, _)| name.clone()).collect(),
         };
-        // The hash alone does not say it: behind an address there may be another model now.
+        // The hash alone is not enough: an endpoint's address may serve another model now.
         if record.check(model.as_ref()).is_ok() {
             report.floors.clear();
             return Ok(report);
         }
         let schema = Schema { profiles: (*profiles).clone(), ..(*shared.schema).clone() };
         let schema = schema.with_model(model.as_ref(), &record.field)?;
-        let progress = Progress { tell: options.progress, cancelled: options.cancelled };
+        let progress = Progress { report: options.progress, cancelled: options.cancelled };
         let mut written = Vec::new();
         let made =
             collection.write_anew(&schema, model.as_ref(), &progress, &mut written, &mut report);
         let committed = made.and_then(|()| {
             let _maintenance = shared.maintenance.lock();
             shared.commit_with(Some(schema.to_bytes()?), written.clone(), None, &None)?;
-            // Again, so that a damaged newest manifest falls back to the same vectors. If that fails it is done all
-            // the same: the next commit is the second one.
+            // Committed twice, so that a damaged newest manifest falls back to the same vectors. A
+            // failure here is no failure of the re-embedding: the next commit is the second one.
             shared.note(shared.commit_with(None, written.clone(), None, &None).map(drop));
             Ok(shared.directory.lock().manifest().generation)
         });
@@ -119,7 +123,8 @@ impl Collection {
             Err(error) => {
                 if shared.poison.check().is_ok() {
                     for entry in &written {
-                        // No manifest names them; what cannot go now, the next open sweeps.
+                        // No manifest names them; files that cannot be removed now are swept by the
+                        // next open.
                         let _ = shared.vfs.remove(&entry.file.name);
                     }
                 }
@@ -140,7 +145,7 @@ impl Collection {
         let shared = &self.shared;
         let field = schema.embedder.as_ref().map(|r| r.field.clone()).unwrap_or_default();
         let tokens = schema.embedder.as_ref().and_then(|r| r.tokens.as_ref());
-        // A list of token vectors is as long as hundreds of vectors.
+        // A list of token vectors is as large as hundreds of vectors.
         let most = if tokens.is_some() { REEMBED_ROWS / 50 } else { REEMBED_ROWS };
         let generation = shared.current.load_full();
         for live in &generation.segments {

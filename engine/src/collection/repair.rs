@@ -1,4 +1,4 @@
-//! Repair: a new collection of what can be read of a damaged one; what cannot is listed.
+//! Repair: a new collection of the readable rows of a damaged one; lost rows are listed.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -19,10 +19,10 @@ use crate::schema::Schema;
 use crate::segment::StoredDocuments;
 use crate::vector::{TokenStore, VectorStore};
 
-/// Rows written at once.
+/// Rows written in one batch.
 const BATCH: usize = 1_000;
 
-/// What a repair found.
+/// Report of a repair.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct RepairReport {
@@ -30,20 +30,20 @@ pub struct RepairReport {
     pub generation: u64,
     /// Rows of the new collection.
     pub documents: u64,
-    /// Rows that could not be read: their ids, or where they were if not even these could be read.
+    /// Rows that could not be read: their ids, or segment and row if the id could not be read either.
     pub lost: Vec<String>,
     /// Rows that lost a vector or their token vectors, by id.
     pub without_vector: Vec<String>,
-    /// What was found damaged.
+    /// Damage found.
     pub damage: Vec<String>,
 }
 
 impl Collection {
-    /// Makes a sound collection in `target` of what can be read in `path`, which is left as it is.
-    /// Inverted index, columns and graphs are made anew from the stored rows.
+    /// Creates a sound collection in `target` from the readable rows in `path`, which is not changed.
+    /// Inverted index, columns and graphs are rebuilt from the stored rows.
     ///
     /// # Errors
-    /// When nothing can be read at all, or `target` is there.
+    /// When nothing can be read at all, or `target` exists.
     pub fn repair(path: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
         let vfs: Arc<dyn Vfs> = Arc::new(DiskVfs::open_root(path.as_ref())?);
         let directory = Directory::open_damaged(vfs)?;
@@ -62,7 +62,7 @@ impl Collection {
         Ok(report)
     }
 
-    /// As [`repair`](Self::repair), from any [`Vfs`] into an empty one.
+    /// Like [`repair`](Self::repair), from any [`Vfs`] into an empty one.
     pub fn repair_on(vfs: Arc<dyn Vfs>, target: Arc<dyn Vfs>) -> Result<RepairReport> {
         let mut report = RepairReport::default();
         rebuild(&Directory::open_damaged(vfs)?, target, &mut report)?;
@@ -100,7 +100,7 @@ fn rebuild(source: &Directory, target: Arc<dyn Vfs>, report: &mut RepairReport) 
                         ids.into_iter().collect()
                     }
                 };
-                // A row that was written or deleted since is none that is lost.
+                // A row that a later write replaced or deleted is not lost.
                 report.lost.retain(|id| !ids.contains(id));
                 report.without_vector.retain(|id| !ids.contains(id));
             }
@@ -156,7 +156,7 @@ fn read_segment(
     Ok(())
 }
 
-/// What can be opened of a segment's vectors, by the names of their fields.
+/// The readable vector stores of a segment, by field name.
 struct Stores {
     vectors: Vec<(String, Option<VectorStore>)>,
     tokens: Vec<(String, Option<TokenStore>)>,
@@ -184,7 +184,7 @@ impl Stores {
         stores
     }
 
-    /// Gives a document the vectors of its row; false if one of them, if there was one, is lost.
+    /// Adds the vectors of its row to a document; false if an existing vector is lost.
     fn attach(&self, row: u32, document: &mut Document) -> bool {
         let mut whole = true;
         for (field, store) in &self.vectors {

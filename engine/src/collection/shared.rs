@@ -1,5 +1,5 @@
-//! What a handle and its background thread share: the directory, the log, the order of writes and
-//! the generation that searches see.
+//! State shared by a handle and its background threads: the directory, the log, the order of writes and
+//! the generation that searches read.
 //!
 //! Locks are taken in this order: `compacting`, `maintenance`, `building`, `writes`; `directory`
 //! last.
@@ -21,20 +21,20 @@ use crate::schema::Schema;
 
 pub(super) struct Shared {
     pub(super) schema: Arc<Schema>,
-    /// Those of the manifest that is in force; changed with `maintenance` held.
+    /// Profiles of the current manifest; changed with `maintenance` held.
     pub(super) profiles: ArcSwap<BTreeMap<String, Profile>>,
     pub(super) options: OpenOptions,
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) poison: Arc<Poison>,
     pub(super) directory: Mutex<Directory>,
-    /// Nothing on a handle that only reads.
+    /// `None` on a read-only handle.
     pub(super) log: Option<Log>,
-    /// Held while a write gets its number.
+    /// Held while a write is assigned its number.
     pub(super) writes: Mutex<Writes>,
-    /// Held while a generation is made out of the one before it.
+    /// Held while a generation is derived from the one before it.
     pub(super) building: Mutex<()>,
     pub(super) current: ArcSwap<Generation>,
-    /// Writes up to this one are to be seen by the next search.
+    /// Number of the last write that the next search must see.
     pub(super) visible: AtomicU64,
     /// Held while a manifest is committed.
     pub(super) maintenance: Mutex<()>,
@@ -42,17 +42,17 @@ pub(super) struct Shared {
     pub(super) compacting: Mutex<()>,
     /// Segments whose merge the gate refused.
     pub(super) refused: Mutex<Option<Vec<String>>>,
-    /// Ends a compaction under way.
+    /// Cancels a running compaction.
     pub(super) cancelled: AtomicBool,
     /// Wakes the background thread.
     pub(super) bell: Bell,
-    /// Where the log ended in a torn write when the handle was opened: file and byte.
+    /// File and byte at which the log ended in a torn write when the handle was opened.
     pub(super) torn: Option<(String, u64)>,
     /// The process that opened the handle.
     pub(super) opener: u32,
 }
 
-/// Writes that have their number and are in no generation yet.
+/// Numbered writes that are in no generation yet.
 #[derive(Default)]
 pub(super) struct Writes {
     pub(super) pending: VecDeque<(u64, Arc<Operation>)>,
@@ -62,7 +62,7 @@ pub(super) struct Writes {
 }
 
 impl Writes {
-    /// Takes in a write that has its number; `bytes` is what the log takes for it.
+    /// Adds a numbered write; `bytes` is its size in the log.
     pub(super) fn push(&mut self, lsn: u64, operation: Operation, bytes: usize) {
         self.bytes += bytes as u64;
         self.rows += operation.rows();
@@ -70,7 +70,7 @@ impl Writes {
     }
 }
 
-/// What the background thread waits for.
+/// Wake-up of the background thread.
 #[derive(Default)]
 pub(super) struct Bell {
     pub(super) state: Mutex<BellState>,
@@ -81,7 +81,7 @@ pub(super) struct Bell {
 pub(super) struct BellState {
     pub(super) stop: bool,
     pub(super) due: bool,
-    /// What the last run of the background thread failed with.
+    /// Error of the background thread's last run.
     pub(super) failure: Option<String>,
 }
 
@@ -90,8 +90,8 @@ impl Shared {
         self.log.is_none()
     }
 
-    /// The log, of a handle that may write at all: not one that reads only, nor one that came into
-    /// this process by a fork, nor one after a failure.
+    /// The log of a handle that may write; an error for a read-only handle, a handle inherited by a
+    /// fork, and a handle after a failure.
     pub(super) fn writable(&self) -> Result<&Log> {
         let Some(log) = &self.log else {
             return Err(StorageError::ReadOnly.into());
@@ -101,8 +101,8 @@ impl Shared {
         Ok(log)
     }
 
-    /// The generation with every write that is to be seen. Writes wait here for the first search
-    /// after them, so that many of them make one segment in memory.
+    /// The generation with every visible write. Writes are applied by the first search after them, so
+    /// that many of them make one segment in memory.
     pub(super) fn view(&self) -> Result<Arc<Generation>> {
         let seen = |current: &Generation| current.seq >= self.visible.load(Ordering::Acquire);
         let current = self.current.load_full();
@@ -123,7 +123,7 @@ impl Shared {
     }
 
     /// The generation with every write that has a number, all of them durable. Called with
-    /// `building` and `writes` held: nothing is written meanwhile.
+    /// `building` and `writes` held, so that no write comes between.
     pub(super) fn latest(
         &self,
         log: &Log,
@@ -161,7 +161,7 @@ impl Shared {
         current: &Arc<Generation>,
         waiting: &[(u64, Arc<Operation>)],
     ) -> Result<Arc<Generation>> {
-        // Those that a flush or a recovery brought into a segment already are not applied again.
+        // Writes that a flush or a recovery has put into a segment are not applied again.
         let new: Vec<_> = waiting.iter().filter(|(lsn, _)| *lsn > current.seq).collect();
         let Some((seq, _)) = new.last() else { return Ok(current.clone()) };
         let operations: Vec<_> = new.iter().map(|(_, operation)| operation.clone()).collect();
@@ -170,7 +170,7 @@ impl Shared {
         Ok(next)
     }
 
-    /// Does some work, and again with the space of the reserve if the disk is full.
+    /// Runs `work`; if the disk is full, releases the reserve and runs it again.
     pub(super) fn with_reserve<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         match work() {
             Err(Error::Storage(StorageError::OutOfSpace { .. }))
@@ -182,13 +182,12 @@ impl Shared {
         }
     }
 
-    /// Remembers what work that nobody waits for last failed with, to be told by `stats`, until it
-    /// succeeds.
+    /// Records the last error of background work, which `stats` reports until the work succeeds.
     pub(super) fn note(&self, done: Result<()>) {
         self.bell.state.lock().failure = done.err().map(|error| error.to_string());
     }
 
-    /// Wakes the background thread; without one, true: the caller does the work.
+    /// Wakes the background thread; true if there is no thread and the caller has to do the work.
     pub(super) fn ring(&self) -> bool {
         if !self.options.background {
             return true;
@@ -199,8 +198,7 @@ impl Shared {
     }
 }
 
-/// Refuses a handle in a process that is a fork of the one that opened it: both would write to one
-/// log, each sure that the other does not.
+/// Refuses a handle in a fork of the process that opened it: both processes would write to one log.
 fn check_process(opener: u32, process: u32) -> Result<()> {
     if opener == process { Ok(()) } else { Err(StorageError::Forked { opener }.into()) }
 }

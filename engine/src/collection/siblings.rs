@@ -1,4 +1,5 @@
-//! Sibling stores: collections in folders of a collection's directory, which hold what belongs to it and is no row of it.
+//! Sibling stores: collections in folders of a collection's directory, which hold data that belongs to
+//! it besides its rows.
 //!
 //! [`FOLDERS`] is the one list of them. A copy, an export, a verification and a repair of a collection take every
 //! sibling from it, so that none is forgotten.
@@ -17,7 +18,7 @@ pub(crate) const LEARNING: &str = "learning";
 /// The folders of all sibling stores.
 pub(super) const FOLDERS: [&str; 1] = [LEARNING];
 
-/// The sibling stores in a collection's directory: folder and path of each that is there.
+/// The existing sibling stores in a collection's directory: folder and path of each.
 pub(super) fn stores_in(root: &Path) -> impl Iterator<Item = (&'static str, PathBuf)> {
     let stores = FOLDERS.into_iter().map(|folder| (folder, root.join(folder)));
     stores.filter(|(_, path)| disk::is_collection(path))
@@ -36,7 +37,7 @@ impl Siblings {
         }))
     }
 
-    /// All of them, there or not.
+    /// All siblings, existing or not.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Sibling> {
         self.0.iter()
     }
@@ -49,7 +50,7 @@ pub(crate) struct Sibling {
     store: Mutex<Option<Box<Collection>>>,
 }
 
-/// A sibling store that is open; it is locked as long as this is held.
+/// An open sibling store; it is locked as long as this is held.
 pub(crate) type OpenSibling<'a> = MappedMutexGuard<'a, Collection>;
 
 impl Sibling {

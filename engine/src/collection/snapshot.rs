@@ -1,4 +1,4 @@
-//! Snapshots: a generation kept under a name of its own, as links to the files it shares.
+//! Snapshots: a generation kept under a name, as links to the files it shares.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 /// Folder of a collection's directory that holds its named snapshots.
 const SNAPSHOT_FOLDER: &str = "snapshots";
 
-/// A snapshot: a directory that is a collection, and can be opened for reading as it is.
+/// A snapshot: a directory that is a collection and can be opened for reading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -25,7 +25,7 @@ pub struct Snapshot {
     pub generation: u64,
     /// Its segment files.
     pub files: usize,
-    /// Their bytes, which are shared with the collection as long as it has them.
+    /// Bytes of its segment files, which are shared with the collection as long as it has them.
     pub bytes: u64,
 }
 
@@ -41,8 +41,8 @@ impl Snapshot {
 }
 
 impl Collection {
-    /// Keeps what is there now, under a name, in the folder `snapshots` of the collection's own
-    /// directory. Searches and writes go on; files are linked and not copied where that can be done.
+    /// Keeps the present state under a name, in the folder `snapshots` of the collection's directory.
+    /// Searches and writes continue; files are hard-linked, and copied only if they cannot be linked.
     ///
     /// # Errors
     /// When the name is refused or taken, the collection is in memory, or the machine fails.
@@ -56,18 +56,18 @@ impl Collection {
     /// The directory of a named snapshot of the collection in `path`.
     ///
     /// # Errors
-    /// When the name is none of a snapshot: it could lead elsewhere.
+    /// When the name is not valid for a snapshot, as it could lead out of the folder.
     pub fn snapshot_path(path: &Path, name: &str) -> Result<PathBuf> {
         crate::schema::check_name("snapshot name", name)?;
         Ok(path.join(SNAPSHOT_FOLDER).join(name))
     }
 
-    /// As [`snapshot`](Self::snapshot), into a directory that is not there yet.
+    /// Like [`snapshot`](Self::snapshot), into a directory that does not exist yet.
     pub fn snapshot_to(&self, path: &Path) -> Result<Snapshot> {
         let shared = &self.shared;
         let _maintenance = shared.maintenance.lock();
         shared.flush_held()?;
-        // Nothing is committed while this is held, so no file goes.
+        // No commit can come while this is held, so no file is removed.
         let manifest = shared.directory.lock().manifest().clone();
         let siblings = |target: &Path| {
             for sibling in self.siblings.iter() {
@@ -92,7 +92,7 @@ impl Collection {
             let vfs = DiskVfs::open_root(&folder.join(&name))?;
             match Directory::open_read_only(Arc::new(vfs)) {
                 Ok(directory) => found.push(Snapshot::of(&name, directory.manifest())),
-                // A folder of somebody else's.
+                // A folder that is not a collection.
                 Err(StorageError::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -100,11 +100,11 @@ impl Collection {
         Ok(found)
     }
 
-    /// Makes a collection of a snapshot, in a directory that is not there yet or empty. It gets its
-    /// name after every byte of it was verified.
+    /// Creates a collection from a snapshot, in a directory that does not exist or is empty. It gets
+    /// its name after every byte of it was verified.
     ///
     /// # Errors
-    /// When something is there already, or the snapshot is damaged: nothing is left behind then.
+    /// When the directory is not empty, or the snapshot is damaged; then nothing is left behind.
     pub fn restore(snapshot: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Snapshot> {
         let vfs = DiskVfs::open_root(snapshot.as_ref())?;
         let directory = Directory::open_read_only(Arc::new(vfs))?;
@@ -141,15 +141,15 @@ fn copy(
     )
 }
 
-/// Makes a directory by `make` beside the place it is for, and gives it its name once `check` has
-/// nothing to object. What was made is removed if something fails.
+/// Creates a directory by `make` next to its target, and renames it once `check` accepts it. It is
+/// removed if a step fails.
 pub(super) fn fill(
     path: &Path,
     make: impl FnOnce(&DiskVfs) -> Result<()>,
     check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
     let unnamed = |e| StorageError::Io { op: "find", path: path.display().to_string(), source: e };
-    // Without a slash at its end, which a shell completes; and `.` has no place beside it.
+    // Without the slash at its end that a shell completes; `.` has no parent to create a directory in.
     let path: PathBuf = std::path::absolute(path).map_err(unnamed)?.components().collect();
     let staging = disk::staging_directory(&path)?;
     let made = DiskVfs::open_root(&staging)
@@ -158,7 +158,7 @@ pub(super) fn fill(
         .and_then(|()| check(&staging))
         .and_then(|()| Ok(disk::publish_directory(&staging, &path)?));
     if made.is_err() {
-        // What cannot be removed now has a name that tells what it is.
+        // A directory that cannot be removed now has a name that shows its purpose.
         let _ = disk::remove_tree(&staging);
     }
     made

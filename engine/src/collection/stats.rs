@@ -1,4 +1,4 @@
-//! What a collection holds, in numbers.
+//! Statistics of a collection.
 
 use serde::Serialize;
 
@@ -26,16 +26,16 @@ pub struct Stats {
     pub tokens: u64,
     /// Rows that are in no segment file yet; the log has them.
     pub recent_rows: u64,
-    /// Where the log ended, when the handle was opened, in bytes of a write that nobody was told is
-    /// durable: what a power cut leaves. File and byte.
+    /// File and byte at which the log ended in a torn write when the handle was opened, as a power cut
+    /// leaves it; that write was never acknowledged as durable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub torn: Option<(String, u64)>,
-    /// What the background thread last failed with.
+    /// Last error of the background threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// Each segment.
     pub segments: Vec<SegmentStats>,
-    /// What the collection was created with.
+    /// The schema with which the collection was created.
     pub schema: Schema,
 }
 
@@ -43,7 +43,7 @@ pub struct Stats {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct SegmentStats {
-    /// Its file; `memory` for one that is in none yet.
+    /// Its file; `memory` for a segment in memory.
     pub file: String,
     /// Rows in it.
     pub rows: u32,
@@ -56,10 +56,10 @@ pub struct SegmentStats {
 }
 
 impl Collection {
-    /// Counts of what a search would see now; reads no document.
+    /// Statistics of the state that a search would see now; reads no document.
     ///
     /// # Errors
-    /// When writes that wait to be seen cannot be taken in.
+    /// When pending writes cannot be applied.
     pub fn stats(&self) -> Result<Stats> {
         let generation = self.shared.view()?;
         let segments: Vec<SegmentStats> = generation

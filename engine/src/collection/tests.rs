@@ -1,4 +1,5 @@
-//! Whether a search looks at the clock between all its steps: on a clock that is over after so many looks.
+//! Tests that a search checks its deadline between all its steps, with deadlines that pass after a
+//! number of checks.
 
 use std::sync::atomic::AtomicUsize;
 
@@ -30,7 +31,7 @@ fn collection(segments: &[usize]) -> Collection {
     collection
 }
 
-/// The answer with so many looks, and how many are left of them.
+/// The answer under a deadline of `checks` checks, and the number of checks left.
 fn search(
     collection: &Collection,
     request: &SearchRequest,
@@ -42,7 +43,7 @@ fn search(
     (answer, left.load(std::sync::atomic::Ordering::Relaxed))
 }
 
-/// How often a search looks.
+/// Number of deadline checks of a search.
 fn looks(collection: &Collection, request: &SearchRequest) -> usize {
     const MANY: usize = 1_000_000;
     let (answer, left) = search(collection, request, MANY);
@@ -57,8 +58,9 @@ fn a_search_ends_at_any_deadline_check() {
     let mut words = SearchRequest::text("+wing -tail").mode(Mode::Text).limit(5);
     (words.syntax, words.highlight) = (Syntax::QueryString, Some(Highlight::default()));
     let mmr = Rerank::mmr(0.5).budget_ms(60_000);
-    // At the least: the beginning; each segment under the filter and in each leg; fusion, and both sides
-    // of the rerank; hits. Facets look in each segment, and groups at each row.
+    // Checks are expected at least at the beginning; for each segment under the filter and in each leg;
+    // at fusion, before and after the rerank; at the hits. Facets check for each segment, and groups
+    // for each row.
     for (request, least) in [
         (hybrid.clone(), 1 + 9 + 3 + 5),
         (hybrid.clone().rerank(mmr).facet("n", 3), 1 + 9 + 3 + 3 + 5),

@@ -1,4 +1,4 @@
-//! Checking a collection: every byte of every file, and what the parts say of each other.
+//! Verification of a collection: every byte of every file, and the consistency of its parts.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::search::measure_recall;
 use crate::segment::Segment;
 use crate::vector::TokenStore;
 
-/// How far a verification goes.
+/// Depth of a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VerifyLevel {
@@ -29,13 +29,13 @@ pub enum VerifyLevel {
     /// Also every byte, every row, and that no id is alive twice.
     #[default]
     Full,
-    /// Also that the parts of a row agree: its text with the inverted index, its vector with its
-    /// norm and its code, and that the graph reaches it; that codes of token vectors are such; and recall
+    /// Also that the parts of a row agree: its text with the inverted index, its vector with its norm
+    /// and its code; that the graph reaches it; that codes of token vectors are valid; and the recall
     /// on sampled rows.
     Deep,
 }
 
-/// What [`Collection::verify`] found.
+/// Report of [`Collection::verify`].
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
@@ -49,31 +49,31 @@ pub struct VerifyReport {
     pub log_writes: usize,
     /// Files that no kept generation names; the next open for writing removes them.
     pub orphans: Vec<String>,
-    /// The lowest recall@10 measured on a graph; only of a deep verification.
+    /// The lowest recall@10 measured on a graph; only in a deep verification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recall: Option<f64>,
-    /// Live rows with a vector that no walk through a graph comes to; only of a deep verification.
+    /// Live rows with a vector that no path in their graph reaches; only in a deep verification.
     pub unreachable: u64,
-    /// Where the log ends in bytes of a write that was not durable when it was written: what a power
-    /// cut leaves. File and byte.
+    /// File and byte at which the log ends in a torn write, as a power cut leaves it; that write was
+    /// never acknowledged as durable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub torn: Option<(String, u64)>,
-    /// What is wrong; empty for a sound collection.
+    /// Faults found; empty for a sound collection.
     pub problems: Vec<Problem>,
 }
 
-/// One thing that is wrong.
+/// One fault.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Problem {
     /// The file.
     pub file: String,
-    /// What is wrong with it.
+    /// Its fault.
     pub detail: String,
 }
 
 impl VerifyReport {
-    /// True when nothing is wrong.
+    /// True if no fault was found.
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
     }
@@ -88,12 +88,12 @@ impl Collection {
     /// damaged file, as far as [`VerifyLevel::Full`] goes.
     ///
     /// # Errors
-    /// Only when nothing can be told: the directory or its manifest cannot be read.
+    /// Only when the directory or its manifest cannot be read.
     pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport> {
         Self::verify_with(path, VerifyLevel::Full)
     }
 
-    /// As [`verify`](Self::verify), as far as `level` says.
+    /// Like [`verify`](Self::verify), to the depth of `level`.
     pub fn verify_with(path: impl AsRef<Path>, level: VerifyLevel) -> Result<VerifyReport> {
         let path = path.as_ref();
         let mut report = Self::verify_on(Arc::new(DiskVfs::open_root(path)?), level)?;
@@ -109,18 +109,18 @@ impl Collection {
         Ok(report)
     }
 
-    /// As [`verify`](Self::verify), on any [`Vfs`].
+    /// Like [`verify`](Self::verify), on any [`Vfs`].
     pub fn verify_on(vfs: Arc<dyn Vfs>, level: VerifyLevel) -> Result<VerifyReport> {
         let mut directory = Directory::open_read_only(vfs)?;
-        // A writer may remove files while they are opened; what is open stays.
+        // A writer may remove files while they are opened; open files stay readable.
         let mut retries = 0;
         loop {
             let opened = open_all(&directory)?;
-            let gone = |(_, segment): &(SegmentEntry, Result<Segment>)| {
+            let vanished = |(_, segment): &(SegmentEntry, Result<Segment>)| {
                 matches!(segment, Err(Error::Storage(StorageError::NotFound { .. })))
             };
             let log = check_log(&directory);
-            if (opened.iter().any(gone) || log.is_err())
+            if (opened.iter().any(vanished) || log.is_err())
                 && retries < OPEN_RETRIES
                 && directory.refresh()?
             {
@@ -203,19 +203,19 @@ fn check(
     Ok(report)
 }
 
-/// Checks what an open would fall back to, were the newest manifest damaged.
+/// Checks the manifest that an open falls back to if the newest one is damaged.
 fn check_fallback(directory: &Directory, report: &mut VerifyReport) {
     let Some(previous) = directory.previous() else { return };
     let (first, file) = (previous.first_write(), previous.log_file);
     let log = read_log(directory.vfs().as_ref(), previous.collection, first, file);
     match log {
-        // A writer that commits meanwhile takes them away.
+        // A concurrent commit removes them.
         Ok(_) | Err(StorageError::NotFound { .. }) => {}
         Err(error) => report.add(&previous.file_name(), format!("the log after it: {error}")),
     }
 }
 
-/// Checks one segment: its bytes, its rows, and what the manifest says of them.
+/// Checks one segment: its bytes, its rows, and its entry in the manifest.
 fn check_segment(
     schema: &Schema,
     manifest: &str,
@@ -238,8 +238,8 @@ fn check_segment(
     Ok(())
 }
 
-/// Checks that the parts of each row agree; gives the recall of the graphs, and the rows they do not
-/// reach.
+/// Checks that the parts of each row agree; returns the recall of the graphs, and the number of rows
+/// they do not reach.
 fn check_deeply(
     schema: &Schema,
     entry: &SegmentEntry,

@@ -22,13 +22,13 @@ use crate::schema::Durability;
 use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
 
-/// What a write did.
+/// Receipt of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Receipt {
     /// Its sequence number: a search sees it if its own `seq` is this or more.
     pub seq: u64,
-    /// True if it is on disk by now; see [`Durability`].
+    /// True if it is already on disk; see [`Durability`].
     pub durable: bool,
     /// The generation of segment files at that moment.
     pub generation: u64,
@@ -38,15 +38,15 @@ pub struct Receipt {
     pub deleted: usize,
 }
 
-/// How one write is done.
+/// Options of one write.
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct WriteOptions<'a> {
-    /// When it is acknowledged; the collection's own way if not set.
+    /// Durability at which it is acknowledged; the collection's own if not set.
     pub durability: Option<Durability>,
-    /// Told the stage, rows done and rows in all.
+    /// Receives the stage, the rows done and all rows.
     pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
-    /// Set by somebody who does not want the write any more: nothing is written then, unless it is done.
+    /// Set to cancel: nothing is written then, unless the write is already done.
     pub cancelled: &'a AtomicBool,
 }
 
@@ -57,13 +57,13 @@ impl Default for WriteOptions<'_> {
 }
 
 impl<'a> WriteOptions<'a> {
-    /// As the collection was made, and nobody is told.
+    /// The collection's durability and no progress reports.
     pub fn new() -> Self {
         Self::default()
     }
 
     fn as_progress(&self) -> Progress<'a> {
-        Progress { tell: self.progress, cancelled: self.cancelled }
+        Progress { report: self.progress, cancelled: self.cancelled }
     }
 
     /// See [`durability`](Self::durability).
@@ -89,8 +89,8 @@ impl Collection {
     /// Writes a batch of whole rows: all of them or none. A row whose id is already there is
     /// replaced. On return the batch is acknowledged, and the next search sees it.
     ///
-    /// A batch of as many rows as a graph is made for becomes a segment file at once; a smaller one
-    /// goes to the log, and into a segment file with the next flush.
+    /// A batch of enough rows for a graph becomes a segment file at once; a smaller one goes to the
+    /// log, and to a segment file with the next flush.
     ///
     /// # Errors
     /// [`Error::Document`] names the first refused document; nothing was written then.
@@ -99,7 +99,7 @@ impl Collection {
         self.upsert_with(documents, WriteOptions::new())
     }
 
-    /// As [`upsert`](Self::upsert), with options.
+    /// Like [`upsert`](Self::upsert), with options.
     pub fn upsert_with(
         &self,
         mut documents: Vec<Document>,
@@ -111,33 +111,33 @@ impl Collection {
         self.write_checked(documents, options)
     }
 
-    /// Writes whole rows and deletes others, all in one write: those of what `gone` names that are not
-    /// written. So what a source gives now takes the place of what it gave before, and no search sees half
-    /// of it. Where something is to go, the rows become a segment file at once, however few they are.
+    /// Writes whole rows and deletes the rows of `deleted` that are not among them, all in one write.
+    /// So the new rows of a source replace its earlier ones, and no search sees half of it. If there
+    /// are rows to delete, the new rows become a segment file at once, however few they are.
     ///
     /// # Errors
     /// As [`upsert`](Self::upsert); nothing was written or deleted then.
     pub fn upsert_and_delete<S: AsRef<str>>(
         &self,
         mut documents: Vec<Document>,
-        gone: &[S],
+        deleted: &[S],
         options: WriteOptions<'_>,
     ) -> Result<Receipt> {
-        if gone.is_empty() {
+        if deleted.is_empty() {
             return self.upsert_with(documents, options);
         }
         if documents.is_empty() {
-            return self.delete_with(gone, options);
+            return self.delete_with(deleted, options);
         }
         self.shared.writable()?;
         check_batch(self.schema(), &documents)?;
         self.embed(&mut documents, &options.as_progress())?;
         let _watch = self.shared.poison.watch();
-        let gone: Vec<&str> = gone.iter().map(AsRef::as_ref).collect();
-        self.shared.write_directly(&documents, &gone, options)
+        let deleted: Vec<&str> = deleted.iter().map(AsRef::as_ref).collect();
+        self.shared.write_directly(&documents, &deleted, options)
     }
 
-    /// Checks documents as a write of them would, and writes nothing.
+    /// Checks documents like a write of them, and writes nothing.
     ///
     /// # Errors
     /// [`Error::Document`] names the first that would be refused.
@@ -145,7 +145,7 @@ impl Collection {
         check_batch(self.schema(), documents)
     }
 
-    /// As [`upsert_with`](Self::upsert_with), of documents as they are: no model is asked.
+    /// Like [`upsert_with`](Self::upsert_with), for documents as they are: the model is not called.
     pub(super) fn write_checked(
         &self,
         documents: Vec<Document>,
@@ -168,8 +168,8 @@ impl Collection {
     }
 
     /// Changes the payload of a row: keys of `changes` replace those of the payload, objects are
-    /// changed key by key, and a `null` takes a key away (RFC 7396). Texts and vectors stay.
-    /// `None` if no such row is there.
+    /// changed key by key, and a `null` removes a key (RFC 7396). Texts and vectors stay. `None` if
+    /// there is no such row.
     ///
     /// # Errors
     /// [`Error::Document`] if the changed row is refused; nothing was written then.
@@ -177,7 +177,7 @@ impl Collection {
         self.patch_with(id, changes, WriteOptions::new())
     }
 
-    /// As [`patch`](Self::patch), with options.
+    /// Like [`patch`](Self::patch), with options.
     pub fn patch_with(
         &self,
         id: &str,
@@ -194,12 +194,12 @@ impl Collection {
         Ok(receipt.map(|receipt| Receipt { written: 1, ..receipt }))
     }
 
-    /// Deletes rows by id, all in one write; ids that are not there are passed over.
+    /// Deletes rows by id, all in one write; unknown ids are ignored.
     pub fn delete<S: AsRef<str>>(&self, ids: &[S]) -> Result<Receipt> {
         self.delete_with(ids, WriteOptions::new())
     }
 
-    /// As [`delete`](Self::delete), with options.
+    /// Like [`delete`](Self::delete), with options.
     pub fn delete_with<S: AsRef<str>>(
         &self,
         ids: &[S],
@@ -221,7 +221,7 @@ impl Collection {
         self.delete_where_with(filter, WriteOptions::new())
     }
 
-    /// As [`delete_where`](Self::delete_where), with options.
+    /// Like [`delete_where`](Self::delete_where), with options.
     pub fn delete_where_with(&self, filter: &Filter, options: WriteOptions<'_>) -> Result<Receipt> {
         self.delete_found(options, |view, schema| {
             let mut found = Vec::new();
@@ -252,7 +252,7 @@ impl Collection {
         Ok(Receipt { deleted, ..receipt })
     }
 
-    /// A write that depends on what is there: nothing else is written between its look and itself.
+    /// A write that depends on present rows: no other write comes between its read and its write.
     fn change(
         &self,
         options: WriteOptions<'_>,
@@ -274,8 +274,8 @@ impl Collection {
         Ok(Some(receipt))
     }
 
-    /// Does what is due after a write, or has it done. What fails here is no failure of the write:
-    /// it is acknowledged, and the log has it until a later flush succeeds.
+    /// Runs the work that is due after a write, or wakes the thread for it. A failure here is not a
+    /// failure of the write: it is acknowledged, and the log has it until a later flush succeeds.
     fn maintain(&self) {
         let due = |times| self.shared.flush_due(times);
         if due(1) && (self.shared.ring() || due(BACKPRESSURE)) {
@@ -289,7 +289,7 @@ impl Collection {
 }
 
 impl Shared {
-    /// Logs a write that does not depend on what is there.
+    /// Logs a write that does not depend on present rows.
     fn log_write(&self, operation: Operation, durability: Option<Durability>) -> Result<Receipt> {
         let log = self.writable()?;
         let payload = operation.encode()?;
@@ -297,7 +297,7 @@ impl Shared {
         self.acknowledge(log, lsn, durability)
     }
 
-    /// Appends a frame; a delete on a full disk takes the space of the reserve.
+    /// Appends a frame; a delete on a full disk uses the reserve.
     fn append(
         &self,
         log: &Log,
@@ -329,7 +329,7 @@ impl Shared {
 
     fn acknowledge(&self, log: &Log, lsn: u64, durability: Option<Durability>) -> Result<Receipt> {
         let durability = durability.unwrap_or(self.schema.durability);
-        // Without a thread nobody would sync later.
+        // Without a background thread there would be no later sync.
         let now = durability == Durability::Interval && !self.options.background;
         if durability == Durability::Sync || now {
             log.sync(lsn)?;
@@ -338,19 +338,18 @@ impl Shared {
         Ok(Receipt { seq: lsn, durable: log.durable() >= lsn, ..self.receipt(log) })
     }
 
-    /// A receipt for nothing.
+    /// The receipt of an empty write.
     fn receipt(&self, log: &Log) -> Receipt {
         let (seq, generation) = (log.last(), self.current.load().number);
         Receipt { seq, durable: log.durable() >= seq, generation, written: 0, deleted: 0 }
     }
 
-    /// Makes a batch a segment file of its own and commits it, with every write before it and without the
-    /// rows that are to go. The log
-    /// does not hold it; so it is in two generations before it is acknowledged.
+    /// Writes a batch to a segment file and commits it, with every write before it and without the
+    /// deleted rows. The log does not hold it, so it is in two generations before it is acknowledged.
     fn write_directly(
         &self,
         documents: &[Document],
-        gone: &[&str],
+        deleted: &[&str],
         options: WriteOptions<'_>,
     ) -> Result<Receipt> {
         let rows: Vec<&Document> = documents.iter().collect();
@@ -360,12 +359,12 @@ impl Shared {
             SegmentBuilder { vfs, schema, graphs: true, progress: &progress }.write(name, id, &rows)
         })?;
         let file = batch.entry.as_ref().map(|e| e.file.name.clone()).unwrap_or_default();
-        let committed = self.commit_directly(documents, gone, batch);
+        let committed = self.commit_directly(documents, deleted, batch);
         match committed {
             Err(error) => {
                 let poisoned = self.poison.check().is_err();
                 if !poisoned {
-                    // No generation names it; the sweep of the next open would remove it as well.
+                    // No generation names it; the next open would sweep it as well.
                     let _ = self.vfs.remove(&file);
                 }
                 Err(error)
@@ -382,7 +381,7 @@ impl Shared {
     fn commit_directly(
         &self,
         documents: &[Document],
-        gone: &[&str],
+        deleted: &[&str],
         batch: LiveSegment,
     ) -> Result<Receipt> {
         let written: HashSet<&str> = documents.iter().map(|d| d.id.as_str()).collect();
@@ -397,7 +396,7 @@ impl Shared {
             let seq = log.append(&Operation::Upsert(Vec::new()).encode()?)?;
             let (lsn, file) = log.seal()?;
             let mut segments = view.segments.clone();
-            for id in written.iter().chain(gone) {
+            for id in written.iter().chain(deleted) {
                 for live in &mut segments {
                     if live.remove(id)? {
                         deleted += usize::from(!written.contains(id));
@@ -420,13 +419,13 @@ impl Shared {
             self.current.store(Arc::new(next));
             self.visible.fetch_max(seq, Ordering::AcqRel);
         }
-        // It is durable by now; until a second commit there is no generation to fall back to.
+        // It is already durable; until a second commit there is no generation to fall back to.
         self.note(self.commit_again().map(drop));
         Ok(Receipt { written: documents.len(), deleted, durable: true, ..self.receipt(log) })
     }
 }
 
-/// Bytes a batch takes in the log, roughly.
+/// Estimated bytes of a batch in the log.
 fn logged_bytes(documents: &[Document]) -> usize {
     let bytes = |d: &Document| {
         let vectors: usize = d.vectors.values().map(|v| v.len() * 4).sum();

@@ -16,8 +16,8 @@ use crate::text::StoredFields;
 impl LiveSegment {
     /// Live rows that a filter admits.
     pub(crate) fn matching(&self, schema: &Schema, filter: &Filter) -> Result<Arc<RowSet>> {
-        let beside = Rows { segment: &self.segment, schema };
-        self.segment.columns.matching(filter, &self.alive, &beside)
+        let stored = Rows { segment: &self.segment, schema };
+        self.segment.columns.matching(filter, &self.alive, &stored)
     }
 
     /// Counts rows by their values at a payload path.
@@ -28,12 +28,12 @@ impl LiveSegment {
         wanted: &RowSet,
         tally: &mut Tally,
     ) -> Result<()> {
-        let beside = Rows { segment: &self.segment, schema };
-        self.segment.columns.count_values(path, wanted, &beside, tally)
+        let stored = Rows { segment: &self.segment, schema };
+        self.segment.columns.count_values(path, wanted, &stored, tally)
     }
 }
 
-/// The rows of a segment, for what columns do not tell of them.
+/// The stored fields of a segment, for filters on values that columns do not hold.
 struct Rows<'a> {
     segment: &'a Segment,
     schema: &'a Schema,

@@ -22,16 +22,16 @@ use crate::schema::Schema;
 use crate::segment::{NEVER, Progress, Segment, SegmentBuilder};
 use crate::text::{SegmentStatistics, Statistics};
 
-/// A segment as one generation sees it.
+/// A segment in the state of one generation.
 #[derive(Clone)]
 pub(crate) struct LiveSegment {
     pub(crate) segment: Arc<Segment>,
     pub(crate) alive: Arc<RowSet>,
-    /// Counts over the rows alive.
+    /// Statistics over the live rows.
     pub(crate) text: SegmentStatistics,
-    /// What the manifest says of it; nothing for a segment in memory.
+    /// Its entry in the manifest; `None` for a segment in memory.
     pub(crate) entry: Option<SegmentEntry>,
-    /// In memory and on its way to disk, so that it is not merged with others any more.
+    /// True for a segment in memory that is being flushed, so that it is not merged with others any more.
     pub(crate) flushing: bool,
 }
 
@@ -73,7 +73,7 @@ impl LiveSegment {
         self.segment.text.doc_freq(field, term, &self.alive)
     }
 
-    /// Takes the row with this id out of the alive ones; true if it was one.
+    /// Removes the row with this id from the live rows; true if it was live.
     pub(crate) fn remove(&mut self, id: &str) -> Result<bool> {
         match self.find(id)? {
             Some(row) => {
@@ -106,17 +106,17 @@ impl DocAddress {
     }
 }
 
-/// Everything a search needs; never changes.
+/// The immutable state of a collection that a search reads.
 pub(crate) struct Generation {
     pub(crate) number: u64,
-    /// The last write that is in it.
+    /// Number of the last write that is in it.
     pub(crate) seq: u64,
     pub(crate) segments: Vec<LiveSegment>,
     pub(crate) statistics: Statistics,
 }
 
 impl Generation {
-    /// Opens the segments of the directory's manifest, taking over those `known` already has.
+    /// Opens the segments of the directory's manifest, reusing those that `known` has open.
     pub(crate) fn load(
         directory: &Directory,
         schema: &Schema,
@@ -145,23 +145,22 @@ impl Generation {
         Ok(Self::of(manifest.generation, seq, schema, segments))
     }
 
-    /// The segment at this place.
+    /// The segment at this index.
     pub(crate) fn segment(&self, place: u32) -> Result<&LiveSegment> {
         self.segments
             .get(place as usize)
             .ok_or_else(|| Error::invalid("hit", "its segment is not in the generation"))
     }
 
-    /// A generation of segments that are open already.
+    /// A generation of open segments.
     pub(crate) fn of(number: u64, seq: u64, schema: &Schema, segments: Vec<LiveSegment>) -> Self {
         let fields = schema.indexed_fields().len();
         let statistics = Statistics::sum(fields, segments.iter().map(|s| &s.text));
         Self { number, seq, segments, statistics }
     }
 
-    /// The generation after these writes, of which `seq` is the last: rows that were replaced or
-    /// deleted leave the alive sets, new ones make a segment in memory, which takes in the smaller
-    /// ones before it.
+    /// The generation after these writes, of which `seq` is the last: replaced and deleted rows leave
+    /// the live sets, and new rows form a segment in memory, which absorbs the smaller ones before it.
     pub(crate) fn after(
         &self,
         schema: &Schema,
@@ -179,12 +178,12 @@ impl Generation {
                 Operation::Upsert(documents) => {
                     documents.iter().for_each(|d: &Document| put(d.id.as_str(), Some(&d)));
                 }
-                Operation::Delete(gone) => gone.iter().for_each(|id| put(id.as_str(), None)),
+                Operation::Delete(deleted) => deleted.iter().for_each(|id| put(id.as_str(), None)),
             }
         }
         let mut segments = self.segments.clone();
         for id in &ids {
-            // An id is alive in one segment at the most.
+            // An id is alive in at most one segment.
             for live in &mut segments {
                 if live.remove(id)? {
                     break;
@@ -239,10 +238,10 @@ impl Generation {
     }
 }
 
-/// A segment in memory, without a graph: so few rows are scanned as fast.
+/// A segment in memory, without a graph: its few rows are scanned as fast.
 fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
     let vfs = MemoryVfs::default();
-    let progress = Progress { tell: &|_, _, _| {}, cancelled: &NEVER };
+    let progress = Progress { report: &|_, _, _| {}, cancelled: &NEVER };
     let builder = SegmentBuilder { vfs: &vfs, schema, graphs: false, progress: &progress };
     let (file, text) = builder.write("memory", 0, rows)?;
     let rows = rows.len() as u32;
@@ -252,9 +251,9 @@ fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
     Ok(LiveSegment { segment, alive, text, entry: None, flushing: false })
 }
 
-/// Places of the segments in memory whose rows a new one takes in: smallest first, as long as each
-/// is not more than twice what is already gathered. A row is so rewritten a logarithmic number of
-/// times, and a logarithmic number of small segments is left.
+/// Indices of the segments in memory that a new one absorbs: smallest first, as long as each has at
+/// most twice the rows gathered so far. So a row is rewritten a logarithmic number of times, and a
+/// logarithmic number of small segments remains.
 fn absorbable(segments: &[LiveSegment], written: usize) -> Vec<usize> {
     let mut small: Vec<(u32, usize)> = segments
         .iter()

@@ -1,4 +1,4 @@
-//! A write as the log holds it: whole rows, or the ids of rows to go. FORMAT.md has its bytes.
+//! A write in the form of the log: whole rows, or the ids of deleted rows. FORMAT.md has its bytes.
 
 use lexivec_storage::codec::{Decoder, Encoder};
 
@@ -8,15 +8,15 @@ use crate::vector::{pack, unpack};
 
 const UPSERT: u8 = 1;
 const DELETE: u8 = 2;
-/// Rows with their token vectors; where no row has any they are written without.
+/// Rows with their token vectors; a batch without token vectors uses the shorter form.
 const UPSERT_TOKENS: u8 = 3;
 
-/// One acknowledged write. It needs nothing else to be done again.
+/// One acknowledged write, with everything that its replay needs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operation {
-    /// These rows are there, whole.
+    /// Rows to insert or replace, whole.
     Upsert(Vec<Document>),
-    /// The rows with these ids are gone.
+    /// Ids of rows to delete.
     Delete(Vec<String>),
 }
 
@@ -57,7 +57,7 @@ impl Operation {
         Ok(operation)
     }
 
-    /// Rows it concerns.
+    /// Number of rows it concerns.
     pub(crate) fn rows(&self) -> usize {
         match self {
             Self::Upsert(documents) => documents.len(),
@@ -158,7 +158,7 @@ mod tests {
             }
         }
         Operation::decode("log", &[9, 0, 0, 0, 0]).expect_err("no such kind");
-        // A count beyond what is there allocates nothing.
+        // A count larger than the bytes left allocates no memory.
         Operation::decode("log", &[UPSERT, 255, 255, 255, 255]).expect_err("none is there");
     }
 }

@@ -18,8 +18,8 @@ impl Renumbering {
     /// Rows of the new segment that are still alive in their input: `alive` returns the live rows of an input now,
     /// and `None` if the input no longer exists.
     ///
-    /// While a segment is written its inputs go on: rows that are deleted or replaced in them meanwhile must not come
-    /// back with it.
+    /// While a segment is written its inputs stay in use: rows deleted or replaced in them during that
+    /// time must not come back with it.
     pub(crate) fn alive_where(&self, alive: impl Fn(usize) -> Option<Arc<RowSet>>) -> RowSet {
         let mut set = RowSet::empty(self.inputs.iter().map(|rows| rows.count()).sum());
         let mut number = 0;

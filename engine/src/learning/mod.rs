@@ -1,7 +1,7 @@
-//! What users found relevant, and the query adapters that were learnt from it.
+//! Relevance feedback, and the query adapters trained on it.
 //!
-//! Both are rows of a collection of its own, in the folder `learning` of the directory: they are durable, checked and
-//! repaired as any rows are. A collection without a directory has it in memory.
+//! Both are rows of a separate collection in the folder `learning` of the directory, so they are
+//! durable, checked and repaired like any rows. A collection without a directory has it in memory.
 
 mod train;
 
@@ -25,50 +25,50 @@ use crate::vector::distance::normalize;
 /// Kind of the records that hold feedback.
 const FEEDBACK: &str = "feedback";
 
-/// A query, and which of the rows that were shown for it are relevant.
+/// A query and its relevant rows among the rows shown for it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feedback {
-    /// The words that were looked for.
+    /// The words of the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// The query's vector; made of the words by the model where it is not given.
+    /// The query's vector; the embedding of the words if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vector: Option<Vec<f32>>,
-    /// Ids of the rows that were relevant.
+    /// Ids of the relevant rows.
     pub relevant: Vec<String>,
-    /// Ids of all rows that were shown, best first.
+    /// Ids of all shown rows, best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<String>,
 }
 
-/// What became of feedback.
+/// Receipt for feedback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LearnReceipt {
-    /// Taken in.
+    /// Feedback that was stored.
     pub taken: u64,
-    /// Word for word there already: what is sent again counts once.
+    /// Feedback that was stored before, word for word; it counts once.
     pub known: u64,
-    /// What is there now.
+    /// All stored feedback.
     pub total: u64,
 }
 
-/// What a training came to.
+/// Result of a training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TrainReport {
-    /// The examination.
+    /// The validation on held-out queries.
     #[serde(flatten)]
     pub validation: AdapterValidation,
-    /// Feedback that could not be used: its vector is another model's and it has no words, or the model has nothing to
-    /// say about them.
+    /// Number of feedback entries that could not be used: the vector is another model's and there are
+    /// no words, or the model has no embedding for the words.
     pub left_out: u64,
-    /// The version that is kept; none of an adapter that did not pass.
+    /// The stored version; `None` if the adapter did not pass the validation.
     pub version: Option<u32>,
 }
 
-/// Feedback as it is kept.
+/// The stored form of feedback.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct KeptFeedback {
     feedback: Feedback,
@@ -77,15 +77,15 @@ struct KeptFeedback {
 }
 
 impl Collection {
-    /// Takes in what users found relevant. It is durable then.
+    /// Stores relevance feedback durably.
     ///
     /// # Errors
-    /// Names the first that is refused: without relevant ids, or without anything to make a vector of. Nothing is
-    /// taken in then. When the handle cannot write.
+    /// Names the first refused entry: one without relevant ids, or without words or a vector; then none
+    /// is stored. Also when the handle cannot write.
     pub fn learn(&self, feedback: &[Feedback]) -> Result<LearnReceipt> {
         self.check_writable()?;
         if feedback.is_empty() {
-            return Err(Error::invalid("feedback", "there is none; nothing was taken in"));
+            return Err(Error::invalid("feedback", "there is no entry; nothing was stored"));
         }
         let field = self.adapted_field()?;
         let model = self.schema().model_of(&field.name);
@@ -128,7 +128,7 @@ impl Collection {
         }
         let ids = || given.relevant.iter().chain(&given.shown);
         if ids().count() > MAX_FEEDBACK_IDS || ids().any(|id| id.len() > MAX_ID_BYTES) {
-            return Err(format!("more than {MAX_FEEDBACK_IDS} ids, or one too long"));
+            return Err(format!("more than {MAX_FEEDBACK_IDS} ids, or an id that is too long"));
         }
         Ok(())
     }
@@ -141,27 +141,35 @@ impl Collection {
             None => schema.vectors.first(),
         };
         match field {
-            None => Err(Error::invalid(LEARNING, "the collection has no vectors to adapt")),
+            None => Err(Error::invalid(
+                LEARNING,
+                "the collection has no vector field whose queries could be adapted",
+            )),
             Some(field) if field.metric == Metric::L2 => {
-                let detail = "adapters turn queries, and under l2 their length counts as well";
+                let detail = "adapters change the direction of queries, and under the metric l2 their length counts as well";
                 Err(Error::invalid(LEARNING, detail))
             }
             Some(field) => Ok(field),
         }
     }
 
-    /// Trains an adapter on all feedback there is, and keeps it under a new version if it passes an examination by
-    /// queries that had no part in its training. It is not active until [`activate_adapter`](Self::activate_adapter).
+    /// Trains an adapter on all stored feedback, and stores it under a new version if it passes a
+    /// validation on held-out queries. It is not active until
+    /// [`activate_adapter`](Self::activate_adapter).
     ///
     /// # Errors
-    /// Too little feedback, an option out of its range, no model where feedback is words, a handle that cannot write.
+    /// Too little feedback, an option out of its range, no model although feedback has words only, a
+    /// handle that cannot write.
     pub fn train_adapter(&self, options: &AdapterOptions) -> Result<TrainReport> {
         self.check_writable()?;
         let field = self.adapted_field()?;
         let (questions, left_out) = self.questions(field)?;
         let (validation, adapter) = learn(&self.searcher()?, &field.name, &questions, options)?;
         if !adapter.is_sound() {
-            return Err(Error::invalid("training", "its weights ran away; take a lower rate"));
+            return Err(Error::invalid(
+                "training",
+                "training diverged: its weights are not finite; lower the learning rate",
+            ));
         }
         if !validation.passed {
             return Ok(TrainReport { validation, left_out, version: None });
@@ -170,14 +178,14 @@ impl Collection {
         Ok(TrainReport { validation, left_out, version: Some(version) })
     }
 
-    /// Feedback by its queries, each with a vector; and how much could not be used.
+    /// Feedback grouped by query, each with a vector; and the number of entries that could not be used.
     fn questions(&self, field: &VectorField) -> Result<(Vec<Question>, u64)> {
         let kept: Vec<KeptFeedback> = match self.sibling(LEARNING)?.store_if_exists()? {
             Some(store) => read_all(&store, FEEDBACK)?,
             None => Vec::new(),
         };
         let own = self.schema().model_of(&field.name);
-        // By the vector that is asked: one query in two parts of an examination would be known beforehand.
+        // Grouped by the query's vector: a query in two folds would be known from training.
         let mut questions: BTreeMap<Vec<u32>, Question> = BTreeMap::new();
         let mut left_out = 0;
         for KeptFeedback { feedback, model } in kept {

@@ -1,5 +1,5 @@
-//! Training a query adapter: what was found relevant becomes triplets, and the adapter is kept only if it helps
-//! queries that had no part in its training.
+//! Training of a query adapter: feedback becomes triplets, and the adapter is stored only if it
+//! improves held-out queries.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,22 +22,23 @@ use crate::model::adapters::AdapterValidation;
 use crate::search::Searcher;
 use crate::vector::distance::normalize;
 
-/// Answers (a query and a relevant row) that an adapter is trained on, at the least.
+/// Fewest triplets (a query with a relevant row) that an adapter is trained on.
 pub const MIN_TRIPLETS: usize = 100;
-/// Queries that are asked to tell whether an adapter helps, at the least.
+/// Fewest queries by which an adapter is validated.
 pub const MIN_QUERIES: usize = 20;
-/// nDCG@10 that an adapter gains on held-out queries, at the least: less is not worth another thing that changes
-/// scores, and is what answers in general have in common rather than what was learnt of each.
+/// Least gain in nDCG@10 of an adapter on held-out queries: a smaller gain is not worth a further
+/// component that changes scores, and comes from a trait common to all answers rather than from single
+/// queries.
 pub const MIN_GAIN: f64 = 0.01;
-/// Rows that were shown and passed over, of one triplet at the most: those of the first places are often right as well.
+/// Most passed-over rows of one triplet: rows at the first ranks are often relevant as well.
 const MAX_SHOWN: usize = 4;
-/// Times the queries are split: what one split finds depends on luck, and the mean of several on less of it (Kim,
-/// "Estimating classification error rate: repeated cross-validation", 2009).
+/// Number of random splits of the queries: the result of one split depends on chance, the mean of
+/// several less so (Kim, "Estimating classification error rate: repeated cross-validation", 2009).
 const SPLITS: u64 = 4;
-/// Any other rows of a triplet.
+/// Random rows of a triplet.
 const RANDOM_ROWS: usize = 32;
 
-/// A query, and what was found relevant of what it showed.
+/// A query with its relevant rows and the rows shown for it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Question {
     pub(crate) vector: Vec<f32>,
@@ -45,15 +46,15 @@ pub(crate) struct Question {
     pub(crate) shown: Vec<String>,
 }
 
-/// How an adapter is trained and validationined.
+/// Options of training and validating an adapter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AdapterOptions {
-    /// How it is trained.
+    /// Hyperparameters of the training.
     pub training: Training,
-    /// Parts the queries are split into for the validationination.
+    /// Number of folds of the validation.
     pub folds: usize,
-    /// What the split, the rows compared with and the test depend on.
+    /// Seed of the splits, of the random rows and of the test.
     pub seed: u64,
 }
 
@@ -63,7 +64,7 @@ impl Default for AdapterOptions {
     }
 }
 
-/// Examines by cross-validation, and trains an adapter on all questions.
+/// Validates by cross-validation, and trains an adapter on all queries.
 pub(crate) fn learn(
     searcher: &Searcher,
     field: &str,
@@ -120,7 +121,7 @@ pub(crate) fn learn(
     Ok((validation, train(&|_| true)))
 }
 
-/// The part of each question, drawn at random.
+/// The fold of each query, drawn at random.
 fn parts(questions: usize, folds: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..questions).collect();
     SplitMix::new(seed).shuffle(&mut order);
@@ -148,7 +149,7 @@ fn check(options: &AdapterOptions, dim: usize) -> Result<()> {
     }
 }
 
-/// nDCG@10 of each question, asked by another vector.
+/// nDCG@10 of each query, searched by another vector.
 fn scores(
     searcher: &Searcher,
     field: &str,
@@ -171,11 +172,11 @@ fn scores(
     Ok(answers.into_iter().zip(questions).map(score).collect())
 }
 
-/// Where the vectors of triplets come from.
+/// Source of the vectors of triplets.
 struct Rows<'a> {
     searcher: &'a Searcher,
     field: &'a str,
-    /// Rows up to the end of each segment, counted from the first one's beginning.
+    /// Number of rows up to the end of each segment.
     ends: Vec<u64>,
     seed: u64,
 }
@@ -191,7 +192,7 @@ impl<'a> Rows<'a> {
         Self { searcher, field, ends, seed }
     }
 
-    /// A triplet for each relevant row that is there.
+    /// A triplet for each relevant row that exists.
     fn triplets(&self, question: &Question, place: usize) -> Result<Vec<Triplet>> {
         let mut others = Vec::new();
         for id in question.shown.iter().filter(|id| !question.relevant.contains(*id)) {
@@ -229,7 +230,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A row drawn at random; nothing if it is gone, or has no vector.
+    /// A row drawn at random; `None` if it is dead or has no vector.
     fn any(&self, random: &mut SplitMix) -> Result<Option<(&'a str, Vec<f32>)>> {
         let drawn = random.below(self.ends.last().copied().unwrap_or(0).max(1));
         let segment = self.ends.partition_point(|&end| end <= drawn);

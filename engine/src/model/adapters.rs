@@ -16,27 +16,27 @@ use crate::vector::distance::normalize;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AdapterValidation {
-    /// Queries asked.
+    /// Number of queries.
     pub queries: usize,
-    /// Answers that were learnt from.
+    /// Number of triplets trained on.
     #[serde(rename = "lessons")]
     pub triplets: usize,
     /// Mean without an adapter.
     pub before: f64,
-    /// Mean of each query with adapters that were trained without its part, one for each of several splits.
+    /// Mean with adapters that were trained without the query's fold, averaged over several splits.
     pub after: f64,
-    /// The second less the first, query by query.
+    /// Paired test of the differences `after - before`, query by query.
     pub test: PairedTest,
     /// True if the gain is [`MIN_GAIN`](crate::MIN_GAIN) or more and its p-value below
     /// [`SIGNIFICANCE`](lexivec_eval::tune::SIGNIFICANCE).
     pub passed: bool,
 }
 
-/// An adapter that is kept.
+/// Description of a stored adapter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AdapterInfo {
-    /// Its number, from 1.
+    /// Its version, from 1.
     pub version: u32,
     /// The vector field whose queries it changes.
     pub field: String,
@@ -47,7 +47,7 @@ pub struct AdapterInfo {
     /// Its gain on queries that had no part in its training.
     #[serde(rename = "exam")]
     pub validation: AdapterValidation,
-    /// True of the one that is applied where a request names none.
+    /// True for the adapter that applies to requests that name none.
     #[serde(skip_deserializing)]
     pub active: bool,
 }
@@ -77,7 +77,7 @@ pub(crate) struct Adapters {
 }
 
 impl Adapters {
-    /// Those of the stored ones that fit the schema.
+    /// The stored adapters that fit the schema.
     pub(crate) fn new(stored: Vec<StoredAdapter>, active: Option<u32>, schema: &Schema) -> Self {
         let fitting = stored.into_iter().filter(|stored| stored.fits(schema));
         let stored: BTreeMap<u32, StoredAdapter> =
@@ -104,7 +104,7 @@ impl Adapters {
         };
         match self.stored.get(&version).filter(fits) {
             Some(stored) => {
-                // At unit length, as it was trained; then as long as it was.
+                // Adapted at unit length, like in training, then scaled back to its length.
                 let length =
                     vector.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt() as f32;
                 let adapted = stored.adapter.apply(&normalize(vector));
@@ -121,7 +121,7 @@ impl Adapters {
         }
     }
 
-    /// Refuses a version that is not there.
+    /// Refuses a version that does not exist.
     pub(crate) fn known(&self, version: u32) -> Result<()> {
         if self.stored.contains_key(&version) {
             return Ok(());

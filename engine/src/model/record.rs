@@ -1,4 +1,4 @@
-//! The model that a schema records: how it is recorded, and how another one is told from it.
+//! The record of a schema's model: its form, and the check that refuses another model.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::schema::{CANARY_TEXTS, EmbedderRecord, Metric, Quantization, Schema};
 use crate::vector::distance::{inverse_norm, similarity};
 
-/// Cosine from which on a canary is the one it was. Machines differ in the last bits of sums, by 1e-6 and less.
+/// Least cosine of a canary with its recorded vector. Machines differ in the last bits of sums, by 1e-6
+/// and less.
 const SAME_COSINE: f64 = 0.999;
 
 impl EmbedderRecord {
@@ -25,7 +26,7 @@ impl EmbedderRecord {
         })
     }
 
-    /// What tells this model from any other: its hash, and what it made of the canaries.
+    /// Identity of the model: its hash, and a hash of its canary vectors.
     pub(crate) fn identity(&self) -> String {
         let canaries = self.canaries.iter().flatten().flatten();
         let bytes: Vec<u8> = canaries.flat_map(|x| x.to_le_bytes()).collect();
@@ -35,14 +36,14 @@ impl EmbedderRecord {
     /// Refuses a model that makes other vectors than the one recorded.
     ///
     /// # Errors
-    /// [`Error::Embedder`] says in what it differs.
+    /// [`Error::Embedder`] names the difference.
     pub(crate) fn check(&self, model: &dyn Embedder) -> Result<()> {
         if self.hash != model.hash() {
             return Err(Error::Embedder(format!(
                 "the collection's vectors were made by {} ({}), the model given is {} ({}); \
                  vectors of two models cannot be compared: open the folder it was made with, a \
                  transformer in the precision it had then (int8 if none was given, or float), or an \
-                 endpoint by the URL, the name and the dimension it had then, or embed the collection anew (`lexivec reembed`)",
+                 endpoint by the URL, the name and the dimension it had then, or re-embed the collection (`lexivec reembed`)",
                 self.name,
                 self.hash,
                 model.name(),
@@ -68,7 +69,7 @@ impl EmbedderRecord {
         }
         Err(Error::Embedder(format!(
             "model {} has the name and the hash of the collection's, and makes other vectors than it made then of \
-             the same texts: what computes it was changed; bring that back, or embed the collection anew \
+             the same texts: its files or its service changed; restore them, or re-embed the collection \
              (`lexivec reembed`)",
             model.name()
         )))
@@ -82,7 +83,7 @@ impl Schema {
         record.map(EmbedderRecord::identity)
     }
 
-    /// The same with the vectors of another model.
+    /// The schema with the vectors of another model.
     pub(crate) fn with_model(&self, model: &dyn Embedder, field: &str) -> Result<Self> {
         let mut schema = self.clone();
         let tokens = self.embedder.as_ref().and_then(|record| record.tokens.clone());
@@ -90,7 +91,7 @@ impl Schema {
             if model.embed_tokens(&[])?.is_none() {
                 return Err(Error::Embedder(format!(
                     "the collection's token vectors {name:?} are made by its model, and model {} makes none; \
-                     hand in a transformer",
+                     use a transformer",
                     model.name()
                 )));
             }
@@ -100,7 +101,7 @@ impl Schema {
         }
         schema.embedder = Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model, field)? });
         for field in schema.vectors.iter_mut().filter(|f| f.name == field) {
-            // Chosen for the old dimension, unless somebody chose another.
+            // The quantization was the default for the old dimension, unless the caller chose another.
             if field.quantization == Quantization::usual(field.dim) {
                 field.quantization = Quantization::usual(model.dim());
             }

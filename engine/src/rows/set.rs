@@ -1,4 +1,4 @@
-//! A set of rows of one segment: which are alive, which a filter admits, which have a vector.
+//! A set of rows of one segment, for example its live rows, or those that a filter admits.
 
 use lexivec_storage::SegmentEntry;
 
@@ -15,7 +15,7 @@ pub(crate) struct RowSet {
 /// Rows of a set, ascending.
 pub(crate) struct Rows<'a> {
     words: std::iter::Enumerate<std::slice::Iter<'a, u64>>,
-    /// What is left of the current word, and its first row.
+    /// The remaining bits of the current word, and its first row.
     left: u64,
     first: u32,
 }
@@ -46,12 +46,12 @@ impl RowSet {
         set
     }
 
-    /// How many rows the segment has.
+    /// Number of rows of the segment.
     pub(crate) fn rows(&self) -> u32 {
         self.rows
     }
 
-    /// How many rows are in the set.
+    /// Number of rows in the set.
     pub(crate) fn count(&self) -> u32 {
         self.count
     }
@@ -65,7 +65,7 @@ impl RowSet {
         self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
-    /// Adds a row; one outside the segment is our own mistake and is left out.
+    /// Adds a row; a row outside the segment, a programming error, is ignored.
     #[inline]
     pub(crate) fn insert(&mut self, row: u32) {
         debug_assert!(row < self.rows);
@@ -76,7 +76,7 @@ impl RowSet {
         }
     }
 
-    /// Adds rows, in any order and as often as they come.
+    /// Adds rows, in any order and with repetitions.
     pub(crate) fn insert_all(&mut self, rows: &[u32]) {
         rows.iter().for_each(|&row| self.insert(row));
     }
@@ -123,7 +123,7 @@ impl RowSet {
         Rows { words: self.words.iter().enumerate(), left: 0, first: 0 }
     }
 
-    /// The bits, little-endian words; nothing at all for a full set.
+    /// The bits as little-endian words; empty for a full set.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         if self.is_full() {
             return Vec::new();
@@ -131,14 +131,14 @@ impl RowSet {
         self.words.iter().flat_map(|w| w.to_le_bytes()).collect()
     }
 
-    /// The rows alive of a segment, as its entry in the manifest has them.
+    /// The live rows of a segment, from its entry in the manifest.
     pub(crate) fn of(entry: &SegmentEntry) -> Result<Self> {
         Self::from_bytes(entry.rows, &entry.alive).ok_or_else(|| {
             corrupt("the manifest", &entry.file.name, "an alive set of another segment")
         })
     }
 
-    /// Reads [`to_bytes`](Self::to_bytes); `None` if the bytes are no set of this many rows.
+    /// Reads [`to_bytes`](Self::to_bytes); `None` if the bytes are not a set of this many rows.
     pub(crate) fn from_bytes(rows: u32, bytes: &[u8]) -> Option<Self> {
         if bytes.is_empty() {
             return Some(Self::full(rows));

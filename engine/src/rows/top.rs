@@ -1,11 +1,11 @@
-//! The best rows of a segment, under the one tie rule: score, then the place of the id.
+//! The best rows of a segment, ordered by the one tie rule: score, then the rank of the id.
 
 use lexivec_query::topk::TopK;
 
 use crate::error::Result;
 
-/// Keeps the best rows of those offered. `R` gives a row's place among the segment's ids; as most rows are
-/// far behind, only one that may enter pays for it.
+/// Keeps the best of the offered rows. `R` gives a row's rank among the segment's ids; it is called
+/// only for rows that may enter.
 pub(crate) struct TopRows<R> {
     top: TopK<(u32, u32)>,
     rank: R,
@@ -16,7 +16,7 @@ impl<R: Fn(u32) -> Result<u32>> TopRows<R> {
         Self { top: TopK::new(k), rank }
     }
 
-    /// The worst kept score once as many as wanted are kept: a lower one cannot enter any more.
+    /// The lowest kept score once enough rows are kept: a lower one cannot enter any more.
     #[inline]
     pub(crate) fn threshold(&self) -> Option<f64> {
         self.top.threshold()

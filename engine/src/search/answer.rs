@@ -69,7 +69,7 @@ impl Searcher {
         let live = self.generation.segment(segment)?;
         let mut ledger = Ledger::new(score, fused.contributions);
         ledger.rerank = reranked;
-        // Terms of a row that the text leg did not bring are no part of its score.
+        // If the text leg did not find a row, its terms are not part of its score.
         let from_text = ledger.contributions.iter().any(|c| c.leg == Leg::Text);
         if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
             ledger.terms = query.explain(&live.segment.text, row)?;

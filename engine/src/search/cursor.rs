@@ -10,15 +10,15 @@ use crate::error::{Error, Result};
 use crate::generation::DocAddress;
 use crate::limits::MAX_REACH;
 
-/// The hits of one request as they were ranked when the cursor was opened, to be read in pages. Whatever
-/// is written, flushed or compacted meanwhile: pages that follow each other have no hit twice and lack
-/// none, and together they are, to the bit, what one search for as many hits as the cursor reaches gave
-/// on that generation.
+/// The ranked hits of one request on the generation at which the cursor was opened, read in pages.
+/// Writes, flushes and compactions do not change it: consecutive pages repeat no hit and miss none, and
+/// together they equal, to the bit, one search on that generation for as many hits as the cursor
+/// reaches.
 ///
-/// It keeps the request and the ranked rows, not their documents: about 220 bytes a row and at most
-/// [`MAX_REACH`] rows, so 2.2 MB. It holds its generation, too: segment files that a compaction replaces
-/// take space on disk, and rows not flushed yet take memory, until the cursor is dropped. It holds
-/// neither the collection nor its lock.
+/// It holds the request and the ranked rows, not their documents: about 220 bytes a row and at most
+/// [`MAX_REACH`] rows, so 2.2 MB. It also holds its generation: segment files that a compaction
+/// replaces take space on disk, and rows not flushed yet take memory, until the cursor is dropped. It
+/// does not hold the collection or its lock.
 #[derive(Debug)]
 pub struct Cursor {
     searcher: Searcher,
@@ -27,7 +27,7 @@ pub struct Cursor {
     list: Vec<Ranked<DocAddress>>,
     /// True if the text leg ran.
     by_words: bool,
-    /// What every page says besides its hits.
+    /// The parts of the answer that every page repeats.
     head: SearchResponse,
     next: usize,
 }
@@ -49,10 +49,10 @@ impl Cursor {
     /// Ranks the rows of a request, up to `reach` of them.
     pub(super) fn open(searcher: &Searcher, request: &SearchRequest, reach: usize) -> Result<Self> {
         if request.group_by.is_some() {
-            return Err(Error::invalid("group_by", "a cursor reads hits; leave the groups out"));
+            return Err(Error::invalid("group_by", "a cursor has no groups; leave group_by out"));
         }
         if reach == 0 || reach.saturating_add(request.offset) > MAX_REACH {
-            let detail = format!("a number from 1 to {MAX_REACH}, with the offset, is expected");
+            let detail = format!("reach plus offset must be from 1 to {MAX_REACH}");
             return Err(Error::invalid("reach", detail));
         }
         let mut request = request.clone().limit(reach);
@@ -60,7 +60,7 @@ impl Cursor {
         let wanted = searcher.matching(&request.filter, prepared.time)?;
         let mut ranking = searcher.rank_rows(&prepared, &wanted)?;
         let mut list: Vec<_> = ranking.page(&request).collect();
-        // The legs bring more than is kept.
+        // The legs return more rows than the cursor keeps.
         list.iter_mut().for_each(|row| row.fused.contributions.shrink_to_fit());
         list.shrink_to_fit();
         let by_words = ranking.text_query.is_some();
@@ -74,26 +74,26 @@ impl Cursor {
         Ok(Self { searcher, request, list, by_words, head, next: 0 })
     }
 
-    /// The next page: up to `limit` hits after those of the pages before; none when all were given.
-    /// Facets that the request asks for are in the first page alone. If it fails the cursor stays where
-    /// it is. Each page has the time that the request had for all of its ranking.
+    /// The next page: up to `limit` hits after those of the pages before; empty once all were returned.
+    /// The request's facets are in the first page only. A failed call does not move the cursor. Each
+    /// page has the same time budget as the request.
     ///
     /// # Errors
-    /// The end of that time; corruption, where a touched block is damaged.
+    /// [`Error::DeadlineExceeded`] after that time; corruption if a block it reads is damaged.
     pub fn next(&mut self, limit: usize) -> Result<SearchResponse> {
         let page = self.page(self.next, limit)?;
         self.next += page.hits.len();
         Ok(page)
     }
 
-    /// The page of up to `limit` hits from place `from` on, counted from 0; as often as it is asked for.
+    /// The page of up to `limit` hits from index `from` on, counted from 0; it does not move the cursor.
     ///
     /// # Errors
-    /// As [`next`](Self::next).
+    /// Those of [`next`](Self::next).
     pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
         let (searcher, request) = (&self.searcher, &self.request);
         let time = Deadline::of(request);
-        // Read anew: the terms that a prefix stands for have no bound, so they are not kept.
+        // The query is parsed again: the terms that a prefix stands for are unbounded, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());
         let query = reads
             .then(|| text::query(&searcher.generation, &searcher.schema, request))
@@ -112,12 +112,12 @@ impl Cursor {
         Ok(answer)
     }
 
-    /// Hits of all pages together.
+    /// Number of hits of all pages together.
     pub fn rows(&self) -> usize {
         self.list.len()
     }
 
-    /// Hits that [`next`](Self::next) has not given yet.
+    /// Number of hits that [`next`](Self::next) has not returned yet.
     pub fn left(&self) -> usize {
         self.list.len().saturating_sub(self.next)
     }

@@ -1,4 +1,4 @@
-//! Many queries at once, for their rankings and for what judgments say of them.
+//! Batches of judged queries: their rankings, and tuning by judgments.
 
 use lexivec_eval::trec::Run;
 use lexivec_query::request::SearchRequest;
@@ -9,11 +9,11 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 
 impl Searcher {
-    /// The rankings of queries, each with its own id, on all threads and all on one generation.
+    /// The rankings of queries, each with its id, computed on all threads from one generation.
     ///
     /// # Errors
-    /// When a query is refused or asks for groups or for hits from a place on, or its reranker does not do its
-    /// work: figures of another order than that asked for would tell nothing. Its place is told.
+    /// When a query is refused, asks for groups or an offset, or its reranker fails: measures of
+    /// another order than the requested one would be wrong. The error has the query's index.
     pub fn rank(&self, queries: &[(String, SearchRequest)]) -> Result<Run> {
         let rank = |(place, (id, request)): (usize, &(String, SearchRequest))| {
             let ranked = || -> Result<Vec<(String, f64)>> {
@@ -22,7 +22,10 @@ impl Searcher {
                     [("group_by", request.group_by.is_some()), ("offset", request.offset > 0)]
                 {
                     if is_asked {
-                        return Err(Error::invalid(part, "a ranking is whole; leave it out"));
+                        return Err(Error::invalid(
+                            part,
+                            "a ranking begins with its first hit and has no groups; leave it out",
+                        ));
                     }
                 }
                 (request.with_payload, request.with_text) = (false, false);

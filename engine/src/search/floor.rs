@@ -8,13 +8,13 @@ use super::Searcher;
 use crate::error::{Error, Result};
 
 impl Searcher {
-    /// The floor that `share` of these queries stay below, which are to have no answer in the collection:
-    /// the quantile of the best scores that a leg finds for them. So about (1 - share) of such queries
-    /// pass for answered, whatever the rows; how many answered ones do not is not known from these.
-    /// A query for which BM25 finds nothing counts as 0.
+    /// The confidence threshold that `share` of these queries stay below; they should have no answer in
+    /// the collection. It is the quantile of their best scores in a leg, so about (1 - share) of such
+    /// queries pass as answered. The share of answerable queries below it cannot be known from these. A
+    /// query without a BM25 hit counts as 0.
     ///
     /// # Errors
-    /// When a query is refused, none has a hit, or the share is not from 0 to 1.
+    /// When a query is refused, no query has a hit, or the share is not from 0 to 1.
     pub fn calibrate_floor(
         &self,
         unanswered: &[SearchRequest],
@@ -25,7 +25,7 @@ impl Searcher {
             return Err(Error::invalid("share", "a number from 0 to 1 is expected"));
         }
         let mode = if leg == Leg::Text { Mode::Text } else { Mode::Vector };
-        // As the profile of each has the leg, and that alone.
+        // Each query runs only the threshold's leg, with the settings of its profile.
         let alone = |request: &SearchRequest| -> Result<SearchRequest> {
             let mut alone = self.resolve(request)?.ranking_only().mode(mode).limit(1);
             alone.profile = None;
@@ -34,12 +34,15 @@ impl Searcher {
         let requests = unanswered.iter().map(alone).collect::<Result<Vec<_>>>()?;
         let answers = self.search_many(&requests)?;
         let none = (leg == Leg::Text).then_some(0.0);
-        // A floor is compared with what the leg itself gives.
+        // The threshold is compared with the leg's own score.
         let raw = |hit: &Hit| hit.ledger.contributions.first().map(|part| part.score);
         let best = answers.iter().filter_map(|a| a.hits.first().and_then(raw).or(none));
         let best: Vec<f64> = best.collect();
         if best.is_empty() {
-            return Err(Error::invalid("floor", "no query has a hit whose score could be taken"));
+            return Err(Error::invalid(
+                "floor",
+                "no query has a hit, so there is no score to take a quantile of",
+            ));
         }
         Ok(ConfidenceFloor { leg, score: percentile(&best, share * 100.0) })
     }

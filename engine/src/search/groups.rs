@@ -1,4 +1,4 @@
-//! Hits gathered by the values of a payload field, and counts of those values, in an answer.
+//! Groups of hits by the values of a payload field, and facet counts of those values.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ use crate::error::Result;
 use crate::generation::DocAddress;
 use crate::rows::RowSet;
 
-/// Times the window of the legs where it did not fill the groups. Each is a search of its own, so that few
-/// wide ones cost less than many.
+/// Factor by which the legs' window grows if it did not fill the groups. Each attempt is a separate
+/// search, so few wide ones cost less than many.
 const WIDEN: usize = 4;
 
 impl Searcher {
-    /// Counts the values that a request asks for.
+    /// Counts the facets of a request.
     pub(super) fn facets(
         &self,
         request: &SearchRequest,
@@ -44,8 +44,8 @@ impl Searcher {
         Ok(tally.into_counts(facet))
     }
 
-    /// Gathers a request's final list. Where it does not fill the groups, the request is ranked again with
-    /// wider legs; gives the last ranking, too.
+    /// Groups a request's final list. If it does not fill the groups, the request is ranked again with
+    /// wider legs; also returns the last ranking.
     pub(super) fn groups(
         &self,
         prepared: &Prepared<'_>,
@@ -79,7 +79,7 @@ impl Searcher {
                 for leg in &mut wider.bound.legs {
                     leg.window = leg.window.max(1).saturating_mul(WIDEN).min(MAX_WINDOW);
                 }
-                // The budget is for the answer, not for each of its rankings.
+                // The rerank budget is for the whole answer, not for each of its rankings.
                 wider.rerank_budget = wider.rerank_budget.saturating_sub(ranking.rerank_took);
                 ranking = self.rank_rows(&wider, wanted)?;
                 continue;

@@ -1,4 +1,4 @@
-//! A request made ready: bound to the collection's fields, with its vectors and its deadline.
+//! Preparation of a request: bound to the collection's fields, with its vectors and its deadline.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::document::{check_embedded, check_vector};
 use crate::embed::{check_tokens, token_lists};
 use crate::error::{Error, Result};
 
-/// A request and what it means.
+/// A request prepared for a generation.
 #[derive(Clone)]
 pub(super) struct Prepared<'a> {
     pub(super) request: &'a SearchRequest,
     pub(super) bound: BoundRequest,
     pub(super) vector: Option<Vec<f32>>,
-    /// Token vectors of the request's words, where the model is to make them.
+    /// Token vectors of the request's words, if the model is to make them.
     pub(super) tokens: Option<Vec<Vec<f32>>>,
     pub(super) time: Deadline,
-    /// The query adapter that was applied.
+    /// Version of the query adapter that was applied.
     pub(super) adapter: Option<u32>,
-    /// What the rerank may take, or what is left of that.
+    /// Time budget of the rerank, or the rest of it.
     pub(super) rerank_budget: Duration,
 }
 
@@ -40,12 +40,12 @@ impl<'a> Prepared<'a> {
         Self { request, bound, vector, tokens: None, time, adapter: None, rerank_budget }
     }
 
-    /// What its vector leg asks for.
+    /// The key by which vector legs are shared.
     pub(super) fn vector_leg(&self) -> Option<(&BoundLeg, &[f32])> {
         Some((leg_of(&self.bound, Leg::Vector)?, self.vector.as_deref()?))
     }
 
-    /// True if both ask the same of the same rows, with other words and vectors.
+    /// True if both differ only in words and vectors.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let asks = |p: &Self| p.vector_leg().map(|(leg, _)| (leg.vector_field.clone(), leg.window));
         self.request.filter == other.request.filter
@@ -77,8 +77,8 @@ impl Searcher {
         Ok(Prepared { adapter, tokens, ..Prepared::new(request, bound, vector, time) })
     }
 
-    /// The query vector: given, or made from the text. `None` when the model has nothing to say about
-    /// the text; the vector leg is empty then.
+    /// The query vector: given, or embedded from the text. `None` if the model has no embedding for the
+    /// text; the vector leg is empty then.
     fn query_vector(
         &self,
         request: &SearchRequest,
@@ -114,8 +114,8 @@ impl Searcher {
         Ok(vector)
     }
 
-    /// The query's token vectors where the model is to make them: the first [`MAX_QUERY_TOKENS`], none when it
-    /// has nothing to say about the text.
+    /// The query's token vectors, if the model is to make them: the first [`MAX_QUERY_TOKENS`]; empty
+    /// if the model has no embedding for the text.
     fn query_tokens(
         &self,
         request: &SearchRequest,
@@ -141,6 +141,6 @@ impl Searcher {
 
 fn no_model(instead: &str) -> Error {
     Error::Embedder(format!(
-        "the text has to be embedded and no model was handed in; hand it in, {instead}"
+        "the text has to be embedded and the collection's model is not set; set it, {instead}"
     ))
 }

@@ -20,7 +20,7 @@ use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::text::TextQuery;
 
-/// The final list of a request, before its page is cut out of it.
+/// The ranked list of a request, before the page is cut out.
 pub(super) struct Ranking {
     pub(super) list: Vec<Ranked<DocAddress>>,
     pub(super) rerank: Option<RerankReport>,
@@ -28,7 +28,7 @@ pub(super) struct Ranking {
     confident: Option<bool>,
     pub(super) text_query: Option<TextQuery>,
     plans: Vec<SegmentPlan>,
-    /// False if the legs brought all they find.
+    /// False if the legs returned all rows they match.
     pub(super) more: bool,
 }
 
@@ -39,7 +39,7 @@ impl Ranking {
         request.score_threshold.filter(|_| applied)
     }
 
-    /// Takes the rows of the request's page out.
+    /// Removes and returns the rows of the request's page.
     pub(super) fn page(
         &mut self,
         request: &SearchRequest,
@@ -49,7 +49,7 @@ impl Ranking {
         list.skip(request.offset).take(request.limit)
     }
 
-    /// What an answer says besides its hits, groups and facets.
+    /// The parts of an answer besides hits, groups and facets.
     pub(super) fn into_head(
         self,
         generation: &Generation,
@@ -98,7 +98,7 @@ impl Searcher {
         vector::search(&self.generation, &asked, wanted)
     }
 
-    /// Ranks the rows of a request whose vector leg has been run.
+    /// Ranks the rows of a request after its vector leg.
     pub(super) fn rank_found(
         &self,
         prepared: &Prepared<'_>,

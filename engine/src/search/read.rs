@@ -1,4 +1,4 @@
-//! Reading rows without ranking them: by id, by filter, counted, and page by page.
+//! Reads without ranking: rows by id and by filter, counts, facets and pages.
 
 use lexivec_query::facets::{Facet, FacetCounts};
 use lexivec_query::filter::Filter;
@@ -16,13 +16,13 @@ use crate::limits::MAX_SCROLL_ROWS;
 pub struct ScrollPage {
     /// The rows, whole.
     pub documents: Vec<Document>,
-    /// The id after which the next page begins; nothing on the last page.
+    /// The id after which the next page begins; `None` on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
 impl Searcher {
-    /// The whole row with this id, if it is there.
+    /// The whole row with this id; `None` if there is no such row.
     pub fn get(&self, id: &str) -> Result<Option<Document>> {
         let generation = &self.generation;
         match generation.find(id)? {
@@ -31,7 +31,7 @@ impl Searcher {
         }
     }
 
-    /// How many rows a filter admits, exactly.
+    /// Exact number of rows that a filter admits.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
         let matching = self.matching(filter, Deadline::NEVER)?;
         Ok(matching.iter().map(|rows| u64::from(rows.count())).sum())
@@ -41,7 +41,7 @@ impl Searcher {
     /// values of most rows, ties by value. A row with several values counts for each of them, once.
     ///
     /// # Errors
-    /// When the path is none, or `limit` is over
+    /// When the path is invalid, or `limit` is over
     /// [`MAX_FACET_LIMIT`](lexivec_query::limits::MAX_FACET_LIMIT).
     pub fn facet(&self, field: &str, filter: &Filter, limit: usize) -> Result<FacetCounts> {
         let facet = Facet::new(field, limit);
@@ -49,8 +49,9 @@ impl Searcher {
         self.facet_of(&facet, &self.matching(filter, Deadline::NEVER)?, Deadline::NEVER)
     }
 
-    /// Up to `limit` rows that a filter admits, by id, those after the id `after` if one is given. A
-    /// row that is there from the first page to the last is met once, whatever is written meanwhile.
+    /// Up to `limit` rows that a filter admits, ordered by id, after the id `after` if one is given. A
+    /// row that exists from the first page to the last is returned once, whatever is written between
+    /// pages.
     ///
     /// # Errors
     /// When `limit` is over [`MAX_SCROLL_ROWS`].
@@ -69,7 +70,7 @@ impl Searcher {
             };
             let mut found = 0;
             for rank in first..live.segment.rows {
-                // One more than wanted tells whether there is a next page.
+                // One more than wanted shows if there is a next page.
                 if found > limit {
                     break;
                 }

@@ -1,4 +1,4 @@
-//! Recall, measured: what a search finds against the exact scan.
+//! Measurement of recall: the hits of a search compared with the exact scan.
 
 use std::sync::Arc;
 
@@ -20,17 +20,17 @@ use crate::rows::RowSet;
 use crate::segment::Segment;
 use lexivec_eval::random::SplitMix;
 
-/// Hits that a gate compares: ten, and the row that asks.
+/// Hits that the compaction gate compares: ten, and the query's own row.
 const DEPTH: usize = 11;
 /// Queries compared with a block of rows at once.
 const BATCH: usize = 64;
-/// Shares of the rows that the buckets of a report hold, besides all of them.
+/// Shares of the rows in the buckets of a report, besides the bucket of all rows.
 const SHARES: [f64; 4] = [0.5, 0.1, 0.01, 0.001];
 
 /// Segments that are searched together, each with its live rows.
 pub(crate) type Searched<'a> = [(&'a Segment, &'a RowSet)];
 
-/// What to measure; see [`Collection::measure_recall`](crate::Collection::measure_recall).
+/// Options of [`Collection::measure_recall`](crate::Collection::measure_recall).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RecallOptions {
@@ -38,21 +38,21 @@ pub struct RecallOptions {
     pub field: Option<String>,
     /// Hits compared.
     pub k: usize,
-    /// How the search that is measured is run.
+    /// Parameters of the measured search.
     pub params: Params,
     /// The rows that are searched.
     pub filter: Filter,
-    /// What is asked.
+    /// The queries.
     pub queries: RecallQueries,
-    /// What sampled rows depend on, and the rows of the buckets.
+    /// Seed of the sampled rows and of the buckets' rows.
     pub seed: u64,
 }
 
-/// What a measurement of recall asks.
+/// Queries of a measurement of recall.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecallQueries {
-    /// So many of the live rows, each for the others. Rows are easier to answer than most questions that
-    /// people ask: what is measured is rather too good.
+    /// A number of sampled live rows, each searched among the others. Rows are easier queries than most
+    /// of users, so the measured recall is rather too high.
     Sampled(usize),
     /// These vectors.
     Given(Vec<Vec<f32>>),
@@ -71,19 +71,19 @@ impl Default for RecallOptions {
     }
 }
 
-/// What was measured.
+/// Result of a measurement.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RecallReport {
     /// Hits compared.
     pub k: usize,
-    /// Queries asked.
+    /// Number of queries.
     pub queries: usize,
-    /// Share of the exact hits found, over the whole collection.
+    /// Recall over the whole collection.
     pub recall: Interval,
-    /// The same in each segment.
+    /// Recall in each segment.
     pub segments: Vec<SegmentRecall>,
-    /// The same among shares of the rows that are picked at random.
+    /// Recall among random shares of the rows.
     pub selectivity: Vec<ShareRecall>,
 }
 
@@ -91,11 +91,11 @@ pub struct RecallReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentRecall {
-    /// Its file; `memory` for one that is in none yet.
+    /// Its file; `memory` for a segment in memory.
     pub file: String,
     /// Rows that match.
     pub matching: u32,
-    /// Share of the exact hits found in it.
+    /// Recall in the segment.
     pub recall: Interval,
 }
 
@@ -107,22 +107,22 @@ pub struct ShareRecall {
     pub share: f64,
     /// Rows that match it.
     pub matching: u64,
-    /// Share of the exact hits found.
+    /// Recall among these rows.
     pub recall: Interval,
 }
 
 /// Rows and their scores, best first.
 type Hits = Vec<(DocAddress, f64)>;
 
-/// One query, and the row it was made of.
+/// One query, and the row it equals, if any.
 type Query = (Option<DocAddress>, Vec<f32>);
 
 impl Searcher {
-    /// Measures how many of the exact hits a vector search finds: in all, in each segment, and among shares of the
-    /// rows.
+    /// Measures the recall of vector search against exact search: overall, in each segment, and among
+    /// shares of the rows.
     ///
     /// # Errors
-    /// When a number is beyond its limit, a vector is refused, or there is nothing to ask.
+    /// When a number is over its limit, a vector is refused, or there are no queries.
     pub fn recall(&self, options: &RecallOptions) -> Result<RecallReport> {
         let field = match &options.field {
             Some(name) => self.schema.vectors.iter().find(|f| f.name == *name),
@@ -243,7 +243,7 @@ impl Measure<'_> {
         Ok((recall_interval(&all, k), segments.collect()))
     }
 
-    /// Of each query and segment the `k` closest rows without the one that asks.
+    /// The `k` closest rows of each segment for each query, without the query's own row.
     fn lists(
         &self,
         batch: &[Query],
@@ -269,16 +269,16 @@ impl Measure<'_> {
     }
 }
 
-/// Share of the right hits that are among those found, nothing if there are none. A hit counts if it is
-/// no farther than the last of the right ones: among equals none is more right than another.
+/// Share of the exact hits that were found; `None` if there are no exact hits. A hit counts if it is no
+/// farther than the last exact one, as equally close rows are equally right.
 fn share_found<T>(right: &[(T, f64)], found: &[(T, f64)]) -> Option<f64> {
     let (_, least) = right.last()?;
     let close = found.iter().filter(|(_, score)| score >= least).count();
     Some(close.min(right.len()) as f64 / right.len() as f64)
 }
 
-/// Recall@10 of two ways to hold the same rows, for up to `queries` of their vectors. A hit counts if
-/// it is no farther than the last of the exact ones.
+/// Recall@10 of two sets of segments with the same rows, for up to `queries` of their vectors. A hit
+/// counts if it is no farther than the last exact one.
 pub(crate) fn measure_recall(
     before: &Searched<'_>,
     after: &Searched<'_>,

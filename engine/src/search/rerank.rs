@@ -1,4 +1,4 @@
-//! The stage after the fusion: candidates are read, scored and put in their final order.
+//! The rerank stage after the fusion: candidates are read, scored and put in their final order.
 
 use lexivec_query::SearchRequest;
 use lexivec_query::answer::RerankReport;
@@ -17,16 +17,16 @@ use crate::segment::Vectors;
 use crate::vector::TokenQuery;
 use crate::vector::distance::{inverse_norm, similarity};
 
-/// Why there are no scores where the model makes nothing of the words.
+/// The reason for missing scores if the model has no embedding for the words.
 const NOTHING_TO_SAY: &str = "the model has nothing to say about the query's words";
 
-/// The final list, and what became of the rerank.
+/// The final list, and the report of the rerank.
 pub(super) type Final = (Vec<Ranked<DocAddress>>, Option<RerankReport>);
 
-/// Scores of the first rows of the fused list, or why there are none.
+/// Scores of the first rows of the fused list, or the reason that there are none.
 type Scores = std::result::Result<Vec<Option<f64>>, String>;
 
-/// A candidate's vector as it is stored.
+/// A candidate's stored vector.
 struct StoredVector<'a> {
     place: usize,
     vector: &'a [f32],
@@ -69,12 +69,12 @@ impl Searcher {
         Ok((list, Some(report)))
     }
 
-    /// The reranker a request asks for, if it was handed in.
+    /// The reranker that a request asks for.
     pub(super) fn handed(&self, request: &SearchRequest) -> Result<Option<&RerankerHandle>> {
         match request.rerank.as_ref().map(|r| &r.method) {
             Some(RerankMethod::Model) if self.reranker.is_none() => Err(Error::invalid(
                 "rerank.model",
-                "no reranker was handed in; hand one in, or leave this out",
+                "the collection has no reranker; set one, or leave this out",
             )),
             _ => Ok(self.reranker.as_ref()),
         }
@@ -88,7 +88,7 @@ struct Stage<'a> {
     bound: &'a BoundRequest,
     rerank: &'a Rerank,
     vector: Option<&'a [f32]>,
-    /// Token vectors that the model made of the request's words.
+    /// Token vectors of the request's words, made by the model.
     tokens: Option<&'a [Vec<f32>]>,
     deadline: Deadline,
 }
@@ -118,21 +118,21 @@ impl Stage<'_> {
         Ok(scores.ok_or_else(|| out_of_time(name)))
     }
 
-    /// The vector field that is compared: the request's, or the collection's first.
+    /// The compared vector field: the request's, or the collection's first.
     fn field(&self) -> &str {
         let asked = self.bound.query_field.as_deref().or(self.request.vector_field.as_deref());
         let first = || self.searcher.schema.vectors.first().map(|f| f.name.as_str());
         asked.or_else(first).unwrap_or_default()
     }
 
-    /// The vectors a row's segment has of the field, if the row has one.
+    /// The vectors of a row's segment in the field; `None` if the row has no vector there.
     fn vectors(&self, address: DocAddress) -> Option<&Vectors> {
         let live = self.searcher.generation.segment(address.segment).ok()?;
         let vectors = live.segment.vectors(self.field())?;
         vectors.store.present.contains(address.row).then_some(vectors)
     }
 
-    /// Exact similarities; nothing when the time ran out.
+    /// Scores by exact similarity; `None` once the time is over.
     fn by_similarity(
         &self,
         query: &[f32],
@@ -155,7 +155,7 @@ impl Stage<'_> {
         Ok(Some(scores))
     }
 
-    /// Late interaction; nothing when the time ran out.
+    /// Scores by late interaction; `None` once the time is over.
     fn by_tokens(
         &self,
         tokens: &[Vec<f32>],
@@ -175,7 +175,7 @@ impl Stage<'_> {
         Ok(Some(scores))
     }
 
-    /// Diversity; nothing when the time ran out.
+    /// Scores by diversity (MMR); `None` once the time is over.
     fn by_mmr(
         &self,
         lambda: f64,
@@ -184,7 +184,7 @@ impl Stage<'_> {
     ) -> Result<Option<Vec<Option<f64>>>> {
         let cosine =
             |a: &[f32], b: &[f32], units: f32| f64::from(similarity(Metric::Cosine, a, b, units));
-        // Read before they are compared, so that damage is told and not compared with.
+        // All vectors are read before any is compared, so that damage is reported instead of compared.
         let mut stored = Vec::with_capacity(candidates.len());
         for (place, candidate) in candidates.iter().enumerate() {
             if let Some(vectors) = self.vectors(candidate.key) {

@@ -26,9 +26,10 @@ const TASK_REQUESTS: usize = 32;
 /// A read view of a collection: one generation, which never changes, with the profiles, models and query adapters
 /// of the moment it was made.
 ///
-/// Every answer of a searcher is from the same rows, whatever is written meanwhile. A clone is cheap and is the same
-/// view; a searcher can be sent to other threads and outlives the collection's handle. It holds its generation:
-/// segment files that a compaction replaces take space on disk until the last searcher of them is dropped.
+/// Every answer of a searcher is from the same rows, whatever is written later. A clone is cheap and is
+/// the same view; a searcher can be sent to other threads and outlives the collection's handle. It
+/// holds its generation: segment files that a compaction replaces take space on disk until the last
+/// searcher of them is dropped.
 #[derive(Clone)]
 pub struct Searcher {
     pub(crate) generation: Arc<Generation>,
@@ -52,12 +53,12 @@ impl std::fmt::Debug for Searcher {
 impl Searcher {
     /// Answers a request.
     ///
-    /// The same rows and request give the same answer, byte for byte, unless a reranker is asked for whose time runs
-    /// out, or whose scores differ; the answer says whether it was applied.
+    /// The same rows and request give the same answer, byte for byte, unless the request has a reranker
+    /// whose time runs out or whose scores differ; the answer reports whether it was applied.
     ///
     /// # Errors
-    /// The request's faults ([`Error::Request`]), corruption where a touched block is damaged, and
-    /// [`Error::DeadlineExceeded`] when the request's time is over.
+    /// The request's faults ([`Error::Request`]), corruption if a block it reads is damaged, and
+    /// [`Error::DeadlineExceeded`] once the request's deadline has passed.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         let request = self.resolve(request)?;
         self.search_until(&request, Deadline::of(&request))
@@ -85,19 +86,20 @@ impl Searcher {
         self.search(&request)
     }
 
-    /// Answers many requests, on all threads, in their order. A filter that some of them have in common is evaluated
-    /// once, and rows are scanned once for those that differ in words and vectors only.
+    /// Answers many requests, on all threads, in their order. A filter that several of them share is
+    /// evaluated once, and rows are scanned once for requests that differ only in words and vectors.
     ///
     /// # Errors
-    /// As [`search`](Self::search), with the index of the request; then none is answered, as when the time of one of
-    /// them is over. More than [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
+    /// As [`search`](Self::search), with the index of the request; then no request is answered, not
+    /// even if only one exceeds its deadline. More than
+    /// [`MAX_BATCH_REQUESTS`](crate::limits::MAX_BATCH_REQUESTS) are refused.
     pub fn search_many(&self, requests: &[SearchRequest]) -> Result<Vec<SearchResponse>> {
         let requests = self.resolve_all(requests)?;
         if requests.len() > MAX_BATCH_REQUESTS {
             let detail = format!("{} are over the limit of {MAX_BATCH_REQUESTS}", requests.len());
             return Err(Error::invalid("requests", detail));
         }
-        // Every one is checked before one is run.
+        // All requests are checked before any is run.
         let prepared: Vec<_> = requests
             .par_iter()
             .enumerate()
@@ -115,12 +117,12 @@ impl Searcher {
         Ok(answers.collect::<Result<Vec<_>>>()?.concat())
     }
 
-    /// Answers requests that are alike.
+    /// Answers requests that differ only in words and vectors.
     fn answer_task(&self, task: &[Prepared<'_>]) -> Result<Vec<SearchResponse>> {
         let Some(first) = task.first() else {
             return Ok(Vec::new());
         };
-        // What is done for all of them has the time of the one that has least.
+        // Shared work has the earliest deadline of the requests.
         let time = task.iter().fold(first.time, |time, p| time.earlier(p.time));
         let matching = self.matching(&first.request.filter, time)?;
         let found = match first.vector_leg() {
@@ -146,7 +148,7 @@ impl Searcher {
         self.generation.segments.iter().map(matching).collect()
     }
 
-    /// The request with the settings of the profile it names.
+    /// The request merged with the settings of the profile it names.
     pub(super) fn resolve<'r>(&self, request: &'r SearchRequest) -> Result<Cow<'r, SearchRequest>> {
         let Some(name) = &request.profile else { return Ok(Cow::Borrowed(request)) };
         let found = self.profiles.get(name);
@@ -177,13 +179,13 @@ impl Searcher {
         self.generation.number
     }
 
-    /// Number of the last write that answers know.
+    /// Number of the last write that answers include.
     pub fn seq(&self) -> u64 {
         self.generation.seq
     }
 }
 
-/// The error of a profile that is not there.
+/// The error of an unknown profile.
 pub(crate) fn unknown_profile(name: &str, profiles: &BTreeMap<String, Profile>) -> Error {
     let known: Vec<&String> = profiles.keys().collect();
     let detail = format!("{name:?} is not known; the collection has {known:?}");

@@ -15,7 +15,7 @@ use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::text::{QueryContext, TextQuery};
 
-/// Reads the text once, with statistics of the whole generation.
+/// Prepares the text query once, with the statistics of the whole generation.
 pub(super) fn query(
     generation: &Generation,
     schema: &Schema,
@@ -53,7 +53,7 @@ pub(super) fn search(
     Ok(hits)
 }
 
-/// The best passage of each text of a row, by field; of those with none the field is left out.
+/// The best passage of each text of a row, by field; fields without a match are left out.
 pub(super) fn passages(
     schema: &Schema,
     query: &TextQuery,
@@ -62,7 +62,7 @@ pub(super) fn passages(
 ) -> BTreeMap<String, Vec<Passage>> {
     let fields = schema.indexed_fields();
     let passage = |(name, text): (&String, &String)| {
-        // Texts that are searched as one are all in the first field.
+        // Texts that are searched as one all belong to the first indexed field.
         let index =
             if schema.join_text { 0 } else { fields.iter().position(|f| f.name == *name)? };
         let parts = query.passage(text, index, fields.get(index)?, options);

@@ -1,4 +1,4 @@
-//! Tuning: the legs of judged queries are run once, their lists fused under every setting.
+//! Tuning: the legs of judged queries run once, and their lists are fused under every setting.
 
 use std::sync::Arc;
 
@@ -24,15 +24,15 @@ use crate::generation::DocAddress;
 use crate::limits::MAX_TUNE_QUERIES;
 use crate::rows::RowSet;
 
-/// How [`Collection::tune`](crate::Collection::tune) chooses.
+/// Options of [`Collection::tune`](crate::Collection::tune).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TuneOptions {
-    /// What is to be as high as it can be.
+    /// The metric that is maximized.
     pub metric: Metric,
-    /// Parts the queries are split into.
+    /// Number of folds of the queries.
     pub folds: usize,
-    /// What the split and the tests depend on.
+    /// Seed of the split and of the tests.
     pub seed: u64,
 }
 
@@ -42,7 +42,7 @@ impl Default for TuneOptions {
     }
 }
 
-/// What tuning found.
+/// Report of a tuning.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TuneReport {
@@ -50,16 +50,16 @@ pub struct TuneReport {
     pub metric: String,
     /// Judged queries that have a relevant document.
     pub queries: usize,
-    /// Settings that were tried.
+    /// Number of settings tried.
     pub settings: usize,
-    /// What the split depended on.
+    /// Seed of the split.
     pub seed: u64,
-    /// What choosing is worth on queries that had no part in it.
+    /// Gain of the choice on held-out queries.
     #[serde(flatten)]
     pub validation: CrossValidation,
-    /// The setting that all queries choose; the default is one that sets nothing.
+    /// The setting chosen by all queries; the default one sets nothing.
     pub profile: Profile,
-    /// The settings chosen for each part.
+    /// The settings chosen for each fold.
     pub fold_profiles: Vec<Profile>,
 }
 
@@ -85,7 +85,9 @@ impl Searcher {
             let own: Vec<Leg> = bound.legs.iter().map(|leg| leg.kind).collect();
             let first = legs.get_or_insert_with(|| own.clone());
             if *first != own {
-                let detail = format!("it runs the legs {own:?}, the first one {first:?}");
+                let detail = format!(
+                    "this query runs the legs {own:?}, the first one runs {first:?}; tune them separately"
+                );
                 return Err(Error::invalid(format!("queries[{place}]"), detail));
             }
         }
@@ -109,7 +111,7 @@ impl Searcher {
     }
 }
 
-/// What all queries are tried with.
+/// State shared by all queries.
 struct Trial<'a> {
     searcher: &'a Searcher,
     catalog: Catalog,
@@ -117,19 +119,20 @@ struct Trial<'a> {
     metric: Metric,
 }
 
-/// A list of the text leg, by the constants it was made with.
+/// A list of the text leg, with the BM25 constants it was ranked with.
 type TextList = (Option<Bm25>, Vec<(DocAddress, f64)>);
 
 impl Trial<'_> {
-    /// The metric of a query under each setting.
+    /// The metric of one query under each setting.
     fn scores(&self, query: &JudgedQuery) -> Result<Vec<f64>> {
         let depth = self.metric.depth();
-        // Settings are those that are tried.
+        // The query's own settings are replaced.
         let mut plain = query.request.ranking_only().limit(depth);
         plain.profile = None;
         let widest = MAX_TRIED_CANDIDATES.max(depth);
         let mut wide = plain.clone().limit(widest);
-        // Of exact lists a shorter one is the beginning of a longer one; and settings are compared, not walks.
+        // Legs run exactly: a shorter exact list is the beginning of a longer one, and the tuning
+        // compares settings, not graph walks.
         wide.params = Params { exact: true, ..Params::default() };
         let generation = &*self.searcher.generation;
         let prepared = self.searcher.prepare(&wide, Deadline::NEVER)?;
@@ -158,7 +161,7 @@ impl Trial<'_> {
                     Leg::Vector => &vector_list,
                     Leg::Text => self.text_list(&mut text_lists, &request, widest, &wanted)?,
                 };
-                // A leg's list is the beginning of any longer one.
+                // A leg's exact list is the beginning of any longer one.
                 let hits = list.iter().take(leg.window).copied().collect();
                 legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
             }
@@ -166,7 +169,8 @@ impl Trial<'_> {
             let vector = prepared.vector.clone();
             let tried = Prepared::new(&request, bound, vector, Deadline::NEVER);
             let (list, rerank) = self.searcher.rerank(&tried, fused)?;
-            // A search would say so and go on; figures of another order than the setting's would not.
+            // A search would report this and answer in fused order; a tuning has to fail, as it would
+            // measure another order than the setting's.
             let by_model = request.rerank.as_ref().is_some_and(|r| r.method == RerankMethod::Model);
             if let Some(reason) = rerank.and_then(|rerank| rerank.reason).filter(|_| by_model) {
                 return Err(Error::invalid("rerank", reason));

@@ -1,5 +1,5 @@
-//! The vector leg over all segments: each is scanned or walked, as the planner says; several queries
-//! together where they ask for the same.
+//! The vector leg over all segments: each is scanned or walked by the planner's choice; queries that
+//! share their rows are answered together.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,14 +19,15 @@ use crate::vector::distance::machine;
 use crate::vector::hnsw::{self, PageBudget, Widen};
 use crate::vector::{CodeQuery, Codes, Pages, Query, ScoredRow, rescore, scan_many};
 
-/// Times farther out than expected the last wanted row may be found: for ten hits among rows picked at
-/// random a standard deviation is a third of that.
+/// Factor by which the last wanted row may be farther out than expected: for ten hits among random rows
+/// a standard deviation is a third of that.
 const RIM: f64 = 1.5;
-/// Times as deep as the last wanted row a beam has to go at least, where that is farther out than expected:
-/// with half as many the rows farthest from a query came with a recall of 0.9675, of half of 100,000.
+/// Factor by which a beam has to be wider than the depth of the last wanted row, if that row is farther
+/// out than expected: with half this factor, a filter that admits the half of 100,000 rows farthest
+/// from a query had a recall of 0.9675.
 const DEEP: usize = 4;
 
-/// The questions to the vector leg.
+/// The queries of the vector leg.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
     pub(super) field: &'a str,
@@ -36,17 +37,17 @@ pub(super) struct Asked<'a> {
     pub(super) time: Deadline,
 }
 
-/// The answer to one of them: the `window` closest wanted rows, best first, and each segment's plan.
+/// The answer to one query: the `window` closest wanted rows, best first, and each segment's plan.
 #[derive(Clone, Default)]
 pub(super) struct Found {
     pub(super) hits: Vec<(DocAddress, f64)>,
     pub(super) plans: Vec<SegmentPlan>,
 }
 
-/// The same of one segment, rows by their numbers in it.
+/// The answer of one segment, with rows by their numbers in it.
 pub(super) type InSegment = (Vec<(u32, f64)>, SegmentPlan);
 
-/// Answers all of them, in their order.
+/// Answers all queries, in their order.
 pub(super) fn search(
     generation: &Generation,
     asked: &Asked<'_>,
@@ -68,7 +69,7 @@ pub(super) fn search(
     Ok(all)
 }
 
-/// The closest wanted rows of one segment for each question; nothing if the segment lacks the field.
+/// The closest wanted rows of one segment for each query; `None` if the segment lacks the field.
 pub(super) fn search_segment(
     segment: &Segment,
     live: u32,
@@ -111,7 +112,7 @@ fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &Asked<'_>) -> Segm
     }
 }
 
-/// Rows that a scan of codes brings, to be compared by their vectors.
+/// Rows that a code scan returns, to be rescored on their vectors.
 fn rescored(codes: &Codes, window: usize, rows: &RowSet) -> usize {
     window + codes.spare_of_some(window, rows.count())
 }
@@ -150,7 +151,7 @@ impl Search<'_> {
         }
     }
 
-    /// A plan that was carried out; `touch` counts its pages, where the request bounds them.
+    /// The plan that was run; `touch` counts its pages if the request bounds them.
     fn done(&self, plan: &SegmentPlan, work: Work, touch: impl FnOnce(&mut Pages)) -> SegmentPlan {
         let page_reads = self.pages().map(|mut pages| {
             touch(&mut pages);
@@ -218,7 +219,7 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// Walks the graph; scans where that met too few rows: no hit may be missing.
+    /// Walks the graph; scans if the walk met too few wanted rows, as no hit may be missing.
     fn by_walk(
         &self,
         plan: &SegmentPlan,
@@ -252,7 +253,7 @@ impl Search<'_> {
             best = self.scan(codes, std::slice::from_ref(near))?.pop().unwrap_or_default();
             if let Some(pages) = &mut pages {
                 self.rows.iter().for_each(|row| codes.touch(row, pages));
-                // Which are let go for want of pages depends on the order.
+                // The order decides which rows are dropped when the page budget ends.
                 best.sort_unstable_by(|a, b| b.cmp(a));
             }
         }
@@ -273,14 +274,14 @@ impl Search<'_> {
         Ok((rows, SegmentPlan { page_reads, ..self.done(&plan, work, |_| ()) }))
     }
 
-    /// What counts pages, where the request bounds them.
+    /// The page counter, if the request bounds pages.
     fn pages(&self) -> Option<Pages> {
         self.asked.params.max_page_reads.map(Pages::new)
     }
 
-    /// False if the walk did not meet as many wanted rows as there are; or met the last of them near the
-    /// rim of the beam, where it misses many, though rows were wanted often enough for it to be nearer: a
-    /// filter that admits what is far from the query.
+    /// False if the walk met fewer wanted rows than there are; or if it met the last of them near the
+    /// rim of the beam, where it misses many, although wanted rows are frequent enough for it to be
+    /// nearer: the filter admits rows far from the query.
     fn is_sure(&self, found: &[ScoredRow], enough: usize) -> bool {
         if enough == 0 {
             return true;
@@ -293,13 +294,13 @@ impl Search<'_> {
         place as f64 <= expected * RIM || place * DEEP <= found.len()
     }
 
-    /// Share of the rows that are wanted.
+    /// Share of the rows that the filter admits.
     fn share(&self) -> f64 {
         f64::from(self.rows.count()) / f64::from(self.vectors.store.present.count().max(1))
     }
 
-    /// Walks the graph with a beam of width `ef`, or as wide as the query needs for the recall wanted;
-    /// gives what it found, how many rows it compared, and the width.
+    /// Walks the graph with a beam of width `ef`, or of the width that the query needs for the target
+    /// recall; returns the rows found, the number of rows compared, and the width.
     fn walk(
         &self,
         graph: &hnsw::Graph,
@@ -308,7 +309,7 @@ impl Search<'_> {
         ef: usize,
         pages: Option<&mut Pages>,
     ) -> Result<(Vec<ScoredRow>, u64, usize)> {
-        // A vector and its norm may lie on two pages each.
+        // A vector and its norm may each lie on two pages.
         let spare = self.asked.window * (self.vectors.store.dim * 4 / PAGE_BYTES + 3);
         let bound = pages.map(|pages| PageBudget { spare: spare.min(pages.left() / 2), pages });
         let (Some(target), Some(curve)) = (self.asked.params.target_recall, &self.vectors.curve)

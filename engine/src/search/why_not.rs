@@ -1,4 +1,4 @@
-//! Why one row is not in an answer: the request is run, and the row looked for after each stage.
+//! Explanation of a missing row: the request is run, and the row is searched for after each stage.
 
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::BoundLeg;
@@ -15,24 +15,24 @@ use crate::error::{Error, Result};
 use crate::generation::DocAddress;
 
 impl Searcher {
-    /// Finds the stage of a request that dropped a row, or that it is in the answer: the collection, the filter and
-    /// its clause, the legs with the row's rank in each (counted exactly), the reranker, the threshold, or the end of
-    /// the page. It costs a search and a scan.
+    /// Finds the stage of a request that dropped a row, or its rank in the answer: the collection, the
+    /// filter and its clause, the legs with the row's rank in each (counted exactly), the reranker, the
+    /// threshold, or the end of the page. It costs a search and a scan.
     ///
     /// # Errors
     /// As [`search`](Self::search); and where the request asks for groups.
     pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
         let request = &*self.resolve(request)?;
-        let told = |verdict, legs| Ok(WhyNot { id: id.to_owned(), verdict, legs });
+        let report = |verdict, legs| Ok(WhyNot { id: id.to_owned(), verdict, legs });
         if request.group_by.is_some() {
             return Err(Error::invalid(
                 "group_by",
-                "why_not is told of hits; leave the groups out",
+                "why_not explains hits, not groups; leave the groups out",
             ));
         }
         let prepared = self.prepare(request, Deadline::of(request))?;
         let Some(address) = self.generation.find(id)? else {
-            return told(Verdict::NotInCollection, Vec::new());
+            return report(Verdict::NotInCollection, Vec::new());
         };
         let (segment, row) = (address.segment as usize, address.row);
         let wanted = self.matching(&request.filter, prepared.time)?;
@@ -43,7 +43,7 @@ impl Searcher {
                 None => Ok::<bool, Error>(false),
             };
             let clause = failing_clause(&request.filter, &mut admits)?.unwrap_or(&request.filter);
-            return told(Verdict::Filtered { clause: clause.to_text() }, Vec::new());
+            return report(Verdict::Filtered { clause: clause.to_text() }, Vec::new());
         }
         let ranking = self.rank_rows(&prepared, &wanted)?;
         let found = ranking.list.iter().enumerate().find(|(_, ranked)| ranked.fused.key == address);
@@ -58,11 +58,11 @@ impl Searcher {
             legs.push(LegReport { leg: leg.kind, window: leg.window, outcome });
         }
         let verdict = judge(request, &legs, found, ranking.threshold(request));
-        told(verdict, legs)
+        report(verdict, legs)
     }
 }
 
-/// A row that is looked for.
+/// The row to explain.
 struct Looked<'a> {
     searcher: &'a Searcher,
     address: DocAddress,
@@ -72,18 +72,18 @@ struct Looked<'a> {
     time: Deadline,
 }
 
-/// Why the text leg does not match a row.
+/// The reason that the text leg does not match a row.
 fn no_words(syntax: Syntax) -> &'static str {
     match syntax {
-        Syntax::Words => "it has none of the terms that the query asks for",
+        Syntax::Words => "it has no term of the query",
         Syntax::QueryString => {
-            "it has nothing of what the query asks for, lacks what it demands, or has what it excludes"
+            "it matches no clause of the query, lacks a required clause, or has what it excludes"
         }
     }
 }
 
 impl Looked<'_> {
-    /// Its place in a leg: as it contributed, or as it is counted.
+    /// Its outcome in a leg: its contribution, or its exact rank.
     fn in_leg(
         &self,
         leg: &BoundLeg,

@@ -13,7 +13,7 @@ use crate::text::{SegmentStatistics, write_columns, write_text};
 use crate::vector::hnsw::{BuildParameters, build, write_graph};
 use crate::vector::{VectorRows, row_codes, write_codes, write_tokens, write_vectors};
 
-/// What a long write is doing, for a progress bar.
+/// Stages of a long write, for a progress bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stage {
@@ -25,37 +25,38 @@ pub enum Stage {
     Graph,
 }
 
-/// Who is told of a long write, and may end it.
+/// Progress reports and cancellation of a long write.
 pub(crate) struct Progress<'a> {
-    /// Told the stage, rows done and rows in all.
-    pub(crate) tell: &'a (dyn Fn(Stage, usize, usize) + Sync),
-    /// Set by somebody who does not want the result any more.
+    /// Receives the stage, the rows done and all rows.
+    pub(crate) report: &'a (dyn Fn(Stage, usize, usize) + Sync),
+    /// Set to cancel the write.
     pub(crate) cancelled: &'a AtomicBool,
 }
 
 impl Progress<'_> {
-    /// Tells how far it is; an error if nobody wants the result any more.
+    /// Reports progress; fails with [`Error::Cancelled`] once the write is cancelled.
     pub(crate) fn report(&self, stage: Stage, done: usize, all: usize) -> Result<()> {
-        (self.tell)(stage, done, all);
+        (self.report)(stage, done, all);
         if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
     }
 }
 
-/// A flag that nobody sets.
+/// A flag that is never set.
 pub(crate) static NEVER: AtomicBool = AtomicBool::new(false);
 
 /// Builds one segment file.
 pub(crate) struct SegmentBuilder<'a> {
     pub(crate) vfs: &'a dyn Vfs,
     pub(crate) schema: &'a Schema,
-    /// Gives segments of enough rows a graph, and uses all cores; otherwise it is soon done on one.
+    /// True to build a graph for segments of enough rows and to use all cores; otherwise the segment is
+    /// built quickly on one core.
     pub(crate) graphs: bool,
     pub(crate) progress: &'a Progress<'a>,
 }
 
 impl SegmentBuilder<'_> {
-    /// Writes and syncs a segment of these documents, row i being document i. Not yet part of any
-    /// generation: that is the manifest's to say.
+    /// Writes and syncs a segment of these documents, row i being document i. It is not part of a
+    /// generation until a manifest names it.
     pub(crate) fn write(
         &self,
         name: &str,

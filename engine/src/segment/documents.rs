@@ -44,7 +44,7 @@ pub(crate) fn write_documents(
     write_records(out, records, &order)
 }
 
-/// As [`write_documents`], of records that are there already; `order` has the rows by their ids.
+/// Like [`write_documents`], for existing records; `order` has the rows ordered by id.
 pub(crate) fn write_records<'a>(
     out: &mut SegmentWriter,
     records: impl Iterator<Item = Result<Cow<'a, [u8]>>>,
@@ -102,7 +102,7 @@ impl StoredDocuments {
         Ok(opened)
     }
 
-    /// The record of a row, as it is stored.
+    /// The stored record of a row.
     pub(crate) fn record(&self, row: u32) -> Result<&[u8]> {
         let at = row as usize * 8;
         let edges = self.offsets.get(at..at + 16)?;
@@ -155,18 +155,18 @@ impl StoredDocuments {
             .map_err(|e| corrupt(&self.file, DATA, format!("a payload is not JSON: {e}")))
     }
 
-    /// Place of a row's id among all ids of the segment: ties are decided by it.
+    /// Rank of a row's id among the sorted ids of the segment: it breaks ties.
     #[inline]
     pub(crate) fn rank(&self, row: u32) -> Result<u32> {
         word(&self.ranks, row)
     }
 
-    /// The row whose id has this place.
+    /// The row whose id has this rank.
     pub(crate) fn row_at(&self, rank: u32) -> Result<Option<u32>> {
         if rank < self.rows { word(&self.order, rank).map(Some) } else { Ok(None) }
     }
 
-    /// Place of the first id after this one among all ids of the segment.
+    /// Rank of the first id of the segment after this one.
     pub(crate) fn rank_after(&self, id: &str) -> Result<u32> {
         let (mut low, mut high) = (0, self.rows);
         while low < high {

@@ -15,30 +15,30 @@ use crate::text::{SegmentStatistics, merge_text, write_columns};
 use crate::vector::hnsw::{BuildParameters, BuiltGraph, build, extend, write_graph};
 use crate::vector::{VectorRows, write_codes, write_tokens, write_vectors};
 
-/// A graph is built on when it brings at least this share of the rows (one in two) ...
+/// A graph is extended if it has at least this share of the merged rows (one in two) ...
 const REUSE_MIN_SHARE: u32 = 2;
-/// ... and no more than this share of its own rows is gone (one in three): each one lost leaves
-/// others to be mended.
+/// ... and at most this share of its own rows is dead (one in three): each dead row leaves others whose
+/// links have to be mended.
 const REUSE_MAX_LOST: u32 = 3;
 
-/// A segment to be merged, and which of its rows are.
+/// A segment to be merged, and its live rows.
 pub(crate) struct Input {
     pub(crate) segment: Arc<Segment>,
     pub(crate) alive: RowSet,
 }
 
-/// How the graph of a merged segment is made.
+/// Source of the graph of a merged segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GraphFrom {
-    /// On the largest graph there is, where that is cheaper.
+    /// The largest graph of the inputs is extended, if that is cheaper than a new build.
     Largest,
-    /// From nothing, with a beam this many times as wide.
+    /// The graph is built from scratch, with a beam wider by this factor.
     Nothing(usize),
-    /// None is made.
+    /// The segment gets no graph.
     Nowhere,
 }
 
-/// The input whose graph is worth to be built on, and the number its first row gets.
+/// The input whose graph is extended, and the new number of its first row.
 pub(crate) fn largest_graph<'a>(inputs: &'a [Input], field: &str) -> Option<(u32, &'a Input)> {
     let all: u32 = inputs.iter().map(|input| input.alive.count()).sum();
     let mut start = 0;
@@ -111,7 +111,7 @@ impl SegmentMerger<'_> {
             }
         }
         for field in &self.schema.tokens {
-            // As they are: a score is the same before and after.
+            // Token codes are copied, so that scores are the same before and after.
             let codes = all().map(|(input, row)| match input.segment.tokens(&field.name) {
                 Some(store) => store.codes(row).map(Cow::Borrowed),
                 None => Ok(Cow::Borrowed(&[][..])),
@@ -145,7 +145,7 @@ impl SegmentMerger<'_> {
         }
     }
 
-    /// All rows by their ids: those of each input are in order already.
+    /// All rows ordered by id: a merge of the inputs, each of which is sorted.
     fn order(&self) -> Result<Vec<u32>> {
         let mut queues = Vec::with_capacity(self.inputs.len());
         let mut start = 0;

@@ -1,4 +1,4 @@
-//! An open segment: views over its mapped sections, nothing rebuilt in memory.
+//! An open segment: views over its mapped sections; no structure is rebuilt in memory.
 
 use std::sync::Arc;
 
@@ -18,14 +18,14 @@ use crate::vector::{Codes, TokenStore, VectorStore};
 pub(crate) struct Vectors {
     pub(crate) name: String,
     pub(crate) store: VectorStore,
-    /// Nothing in small segments, nor in those of releases before there were codes.
+    /// `None` in small segments and in those of formats before codes.
     pub(crate) codes: Option<Codes>,
     pub(crate) graph: Option<Graph>,
-    /// Nothing without a graph, nor in segments of releases before there were curves.
+    /// `None` without a graph and in segments of formats before curves.
     pub(crate) curve: Option<RecallCurve>,
 }
 
-/// A sealed segment. Which of its rows are alive is the generation's to say.
+/// A sealed segment. The generation knows which of its rows are alive.
 pub(crate) struct Segment {
     pub(crate) name: String,
     pub(crate) rows: u32,
@@ -69,7 +69,7 @@ impl Segment {
         })
     }
 
-    /// Measures how the graphs of a new segment find what they should; gives what the manifest keeps.
+    /// Measures the recall curves of a new segment's graphs; returns their bytes for the manifest.
     pub(crate) fn measure_curves(&mut self, seed: u64) -> Result<Vec<u8>> {
         let mut out = Encoder::new();
         for field in &mut self.vectors {
@@ -110,7 +110,7 @@ impl Segment {
         Ok(document)
     }
 
-    /// Verifies every block of the file, and that every row can be read and found by its id.
+    /// Verifies every block of the file, and checks that every row can be read and found by its id.
     pub(crate) fn verify(&self, schema: &Schema) -> Result<()> {
         self.reader.verify()?;
         for row in 0..self.rows {
@@ -138,7 +138,7 @@ impl Segment {
         sections.filter_map(|name| self.reader.find(name)).map(|s| s.len() as u64).sum()
     }
 
-    /// Checks that the inverted index has as many tokens of each row as its text gives.
+    /// Checks that the token counts of the inverted index equal those of the stored texts.
     pub(crate) fn check_text(&self, schema: &Schema) -> Result<()> {
         let text = |row: u32, field: &str| {
             let document = self.documents.document(schema, row)?;
@@ -156,7 +156,7 @@ impl Segment {
     }
 }
 
-/// Gives the vector fields the curves that the manifest keeps of them.
+/// Sets the recall curves of the vector fields from the manifest.
 fn with_curves(mut vectors: Vec<Vectors>, entry: &SegmentEntry) -> Result<Vec<Vectors>> {
     let file = entry.file.name.as_str();
     let mut input = Decoder::new(file, &entry.curves);
@@ -166,7 +166,7 @@ fn with_curves(mut vectors: Vec<Vectors>, entry: &SegmentEntry) -> Result<Vec<Ve
         let name = String::from_utf8_lossy(name);
         let curve = RecallCurve::read(&mut input, file, &name)?;
         let Some(field) = field.filter(|v| v.curve.is_none() && v.graph.is_some()) else {
-            let detail = "a recall curve of a field that has no graph, or has one already";
+            let detail = "a recall curve of a field without a graph, or a second one of a field";
             return Err(corrupt(file, &name, detail));
         };
         field.curve = Some(curve);

@@ -22,7 +22,7 @@ pub(super) fn difference(shown: &[String], printed: &str) -> Option<String> {
     (!same).then(|| format!("the page shows\n{shown}\nand it printed\n{printed}"))
 }
 
-/// What was printed as it should be shown: placeholders stay where they fit, JSON is indented.
+/// Printed output in the form of the pages: placeholders stay where they fit, JSON is indented.
 pub(super) fn merged(shown: &[String], printed: &str) -> Vec<String> {
     if let Some(mut json) = Json::read(printed) {
         if let Some(shown) = Json::read(&shown.join("\n")) {

@@ -11,7 +11,7 @@ const SHOWN: &str = "127.0.0.1:8009";
 /// Directory that pages name; the scratch directory has another path.
 const HOME: &str = "/home/you";
 
-/// What the commands of one page share.
+/// State shared by the commands of one page.
 pub(super) struct Session {
     scratch: tempfile::TempDir,
     server: Option<Server>,

@@ -193,7 +193,7 @@ pub(crate) fn squared_l2(a: &[f32], b: &[f32]) -> f32 {
     f32::l2sq(a, b).map_or_else(|| scalar::squared_l2(a, b), |d| d as f32)
 }
 
-/// A vector at unit length; one without a length stays as it is.
+/// A vector at unit length, computed in single precision; a zero vector stays as it is.
 pub(crate) fn normalize(vector: &[f32]) -> Vec<f32> {
     let by = inverse_norm(vector);
     vector.iter().map(|x| x * by).collect()
