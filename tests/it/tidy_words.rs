@@ -11,9 +11,9 @@ use regex::Regex;
 use crate::tidy::tree;
 
 /// Banned phrases and headless doc lines in the whole tree. A change that lowers the count lowers this.
-const ALLOWED: usize = 905;
+const ALLOWED: usize = 209;
 /// Those of them where a user reads.
-const ALLOWED_TO_USERS: usize = 349;
+const ALLOWED_TO_USERS: usize = 65;
 
 /// Phrases that a reader stops at, each as a pattern for text whose lines are joined.
 const BANNED: [(&str, &str); 15] = [
