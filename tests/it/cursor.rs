@@ -262,11 +262,11 @@ fn requests_that_a_cursor_cannot_answer_are_refused() {
     let open =
         |request: &SearchRequest, reach| collection.cursor(request, reach).map(|_: Cursor| ());
     for (request, reach, expected) in [
-        (text.clone().group_by("n", 2), 10, "group_by: a cursor reads hits"),
-        (text.clone(), 0, "reach: a number from 1 to 10000"),
-        (text.clone(), MAX_REACH + 1, "reach: a number from 1 to 10000"),
-        (text.clone().offset(1), MAX_REACH, "reach: a number from 1 to 10000"),
-        (text.clone().offset(usize::MAX), 2, "reach: a number from 1 to 10000"),
+        (text.clone().group_by("n", 2), 10, "group_by: a cursor has no groups"),
+        (text.clone(), 0, "reach: with the offset it must be from 1 to 10000"),
+        (text.clone(), MAX_REACH + 1, "reach: with the offset it must be from 1 to 10000"),
+        (text.clone().offset(1), MAX_REACH, "reach: with the offset it must be from 1 to 10000"),
+        (text.clone().offset(usize::MAX), 2, "reach: with the offset it must be from 1 to 10000"),
         (text.clone().profile("none"), 10, "\"none\" is not known"),
         (SearchRequest::default(), 10, "give \"text\""),
     ] {

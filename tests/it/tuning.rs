@@ -169,7 +169,7 @@ fn an_impossible_tuning_is_refused() {
     };
     assert!(refused(&[]).contains("0 queries and 5 parts"));
     queries[1].request = queries[1].request.clone().mode(Mode::Text);
-    assert!(refused(&queries).contains("queries[1]: it runs the legs"));
+    assert!(refused(&queries).contains("queries[1]: this query runs the legs"));
     queries[1].request = SearchRequest::vector(vec![1.0]);
     assert!(refused(&queries).contains("queries[1]"), "{}", refused(&queries));
     for query in &mut queries {

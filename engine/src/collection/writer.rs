@@ -385,7 +385,7 @@ impl Shared {
         batch: LiveSegment,
     ) -> Result<Receipt> {
         let written: HashSet<&str> = documents.iter().map(|d| d.id.as_str()).collect();
-        let mut deleted = 0;
+        let mut removed = 0;
         let log = self.writable()?;
         let _maintenance = self.maintenance.lock();
         {
@@ -399,7 +399,7 @@ impl Shared {
             for id in written.iter().chain(deleted) {
                 for live in &mut segments {
                     if live.remove(id)? {
-                        deleted += usize::from(!written.contains(id));
+                        removed += usize::from(!written.contains(id));
                         break;
                     }
                 }
@@ -421,7 +421,12 @@ impl Shared {
         }
         // It is already durable; until a second commit there is no generation to fall back to.
         self.note(self.commit_again().map(drop));
-        Ok(Receipt { written: documents.len(), deleted, durable: true, ..self.receipt(log) })
+        Ok(Receipt {
+            written: documents.len(),
+            deleted: removed,
+            durable: true,
+            ..self.receipt(log)
+        })
     }
 }
 

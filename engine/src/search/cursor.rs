@@ -52,7 +52,7 @@ impl Cursor {
             return Err(Error::invalid("group_by", "a cursor has no groups; leave group_by out"));
         }
         if reach == 0 || reach.saturating_add(request.offset) > MAX_REACH {
-            let detail = format!("reach plus offset must be from 1 to {MAX_REACH}");
+            let detail = format!("with the offset it must be from 1 to {MAX_REACH}");
             return Err(Error::invalid("reach", detail));
         }
         let mut request = request.clone().limit(reach);
