@@ -40,17 +40,17 @@ impl Poison {
     }
 
     /// Watches over a write: one that panics leaves its state half changed, and ends all later ones.
-    pub fn watch(&self) -> Watch<'_> {
-        Watch { poison: self }
+    pub fn watch(&self) -> PanicGuard<'_> {
+        PanicGuard { poison: self }
     }
 }
 
 /// Ends with the write it watches over.
-pub struct Watch<'a> {
+pub struct PanicGuard<'a> {
     poison: &'a Poison,
 }
 
-impl Drop for Watch<'_> {
+impl Drop for PanicGuard<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.poison.fail("a write that ended abnormally");

@@ -50,11 +50,11 @@ impl Drop for Background {
             return;
         }
         {
-            let mut state = self.shared.bell.state.lock();
+            let mut state = self.shared.wake_up.state.lock();
             state.stop = true;
             self.shared.cancelled.store(true, Ordering::Relaxed);
         }
-        self.shared.bell.rung.notify_all();
+        self.shared.wake_up.changed.notify_all();
         for thread in self.threads.drain(..) {
             // The thread's poison guard has recorded a panic.
             let _ = thread.join();
@@ -67,9 +67,9 @@ fn sync(shared: &Shared) {
     let mut synced = Instant::now();
     loop {
         {
-            let mut state = shared.bell.state.lock();
+            let mut state = shared.wake_up.state.lock();
             if !state.stop {
-                shared.bell.rung.wait_for(&mut state, BACKGROUND_PAUSE);
+                shared.wake_up.changed.wait_for(&mut state, BACKGROUND_PAUSE);
             }
             if state.stop {
                 return;
@@ -92,9 +92,9 @@ fn sync(shared: &Shared) {
 fn merge(shared: &Shared) {
     loop {
         let due = {
-            let mut state = shared.bell.state.lock();
+            let mut state = shared.wake_up.state.lock();
             if !state.stop && !state.due {
-                shared.bell.rung.wait_for(&mut state, BACKGROUND_PAUSE);
+                shared.wake_up.changed.wait_for(&mut state, BACKGROUND_PAUSE);
             }
             if state.stop {
                 return;

@@ -17,7 +17,7 @@ use crate::limits::{
 };
 use crate::rows::RowSet;
 use crate::search::measure_recall;
-use crate::segment::{GraphFrom, Input, Progress, Segment, SegmentMerger, Stage, largest_graph};
+use crate::segment::{GraphSource, Input, Progress, Segment, SegmentMerger, Stage, largest_graph};
 
 /// Fixed bytes of memory of a merge: buffers of the file and the pool.
 const MERGE_BASE_BYTES: u64 = 32 << 20;
@@ -165,7 +165,7 @@ impl Shared {
         let Some(_compacting) = self.compacting.try_lock() else { return Ok(()) };
         {
             // Stops once the handle is being dropped.
-            let state = self.bell.state.lock();
+            let state = self.wake_up.state.lock();
             if state.stop {
                 return Ok(());
             }
@@ -375,7 +375,7 @@ impl Merged {
 
 /// The ways to build the graph of a merged segment, tried until one passes the gate. If none does, the
 /// old segments stay.
-fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphFrom> {
+fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphSource> {
     if inputs.iter().all(|input| input.alive.count() == 0) {
         return Vec::new();
     }
@@ -383,12 +383,12 @@ fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphFrom> 
     let graphs = |field: &str| inputs.iter().any(|input| input.segment.has_graph(field));
     let mut attempts = Vec::new();
     if reused {
-        attempts.push(GraphFrom::Largest);
+        attempts.push(GraphSource::Largest);
     }
-    attempts.extend([GraphFrom::Nothing(1), GraphFrom::Nothing(2)]);
+    attempts.extend([GraphSource::Scratch(1), GraphSource::Scratch(2)]);
     // Segments without graphs were scanned before and are scanned after the merge as well.
     if !schema.vectors.iter().any(|field| graphs(&field.name)) {
-        attempts.push(GraphFrom::Nowhere);
+        attempts.push(GraphSource::None);
     }
     attempts
 }

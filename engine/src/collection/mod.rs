@@ -38,7 +38,7 @@ pub use inspect::Inspection;
 pub(crate) use records::{of_kind, read_all, record};
 pub use reembed::{ReembedOptions, ReembedReport};
 pub use repair::RepairReport;
-use shared::{Bell, Shared, Writes};
+use shared::{Shared, WakeUp, Writes};
 pub(crate) use siblings::LEARNING;
 use siblings::Siblings;
 pub use snapshot::Snapshot;
@@ -183,7 +183,7 @@ impl Collection {
             compacting: Mutex::new(()),
             refused: Mutex::new(None),
             cancelled: AtomicBool::new(false),
-            bell: Bell::default(),
+            wake_up: WakeUp::default(),
             torn: content.torn.map(|torn| (torn.file, torn.offset)),
             opener: std::process::id(),
             directory: Mutex::new(directory),

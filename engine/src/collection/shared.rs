@@ -45,7 +45,7 @@ pub(super) struct Shared {
     /// Cancels a running compaction.
     pub(super) cancelled: AtomicBool,
     /// Wakes the background thread.
-    pub(super) bell: Bell,
+    pub(super) wake_up: WakeUp,
     /// File and byte at which the log ended in a torn write when the handle was opened.
     pub(super) torn: Option<(String, u64)>,
     /// The process that opened the handle.
@@ -72,9 +72,9 @@ impl Writes {
 
 /// Wake-up of the background thread.
 #[derive(Default)]
-pub(super) struct Bell {
+pub(super) struct WakeUp {
     pub(super) state: Mutex<BellState>,
-    pub(super) rung: Condvar,
+    pub(super) changed: Condvar,
 }
 
 #[derive(Default)]
@@ -184,7 +184,7 @@ impl Shared {
 
     /// Records the last error of background work, which `stats` reports until the work succeeds.
     pub(super) fn note(&self, done: Result<()>) {
-        self.bell.state.lock().failure = done.err().map(|error| error.to_string());
+        self.wake_up.state.lock().failure = done.err().map(|error| error.to_string());
     }
 
     /// Wakes the background thread; true if there is no thread and the caller has to do the work.
@@ -192,8 +192,8 @@ impl Shared {
         if !self.options.background {
             return true;
         }
-        self.bell.state.lock().due = true;
-        self.bell.rung.notify_all();
+        self.wake_up.state.lock().due = true;
+        self.wake_up.changed.notify_all();
         false
     }
 }

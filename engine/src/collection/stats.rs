@@ -83,7 +83,7 @@ impl Collection {
             seq: generation.seq,
             recent_rows: generation.recent_rows() as u64,
             torn: self.shared.torn.clone(),
-            failure: self.shared.bell.state.lock().failure.clone(),
+            failure: self.shared.wake_up.state.lock().failure.clone(),
             name: self.schema().name.clone(),
             generation: generation.number,
             documents: generation.statistics.live,

@@ -12,7 +12,7 @@ use lexivec_query::request::{Leg, Params};
 use lexivec_query::rerank::Ranked;
 
 use super::prepare::Prepared;
-use super::vector::{Asked, Found};
+use super::vector::{VectorHits, VectorQueries};
 use super::{Searcher, merge, text, vector};
 use crate::deadline::Deadline;
 use crate::error::Result;
@@ -92,9 +92,9 @@ impl Searcher {
         vectors: &[&[f32]],
         (params, time): (&Params, Deadline),
         wanted: &[Arc<RowSet>],
-    ) -> Result<Vec<Found>> {
+    ) -> Result<Vec<VectorHits>> {
         let field = leg.vector_field.as_deref().unwrap_or_default();
-        let asked = Asked { field, vectors, window: leg.window, params, time };
+        let asked = VectorQueries { field, vectors, window: leg.window, params, time };
         vector::search(&self.generation, &asked, wanted)
     }
 
@@ -102,7 +102,7 @@ impl Searcher {
     pub(super) fn rank_found(
         &self,
         prepared: &Prepared<'_>,
-        mut found: Found,
+        mut found: VectorHits,
         wanted: &[Arc<RowSet>],
     ) -> Result<Ranking> {
         let (generation, schema) = (&*self.generation, &*self.schema);

@@ -9,7 +9,7 @@ use lexivec_query::plan::StrategyKind;
 use lexivec_query::request::Params;
 use serde::Serialize;
 
-use super::vector::{Asked, search_segment};
+use super::vector::{VectorQueries, search_segment};
 use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::document::check_vector;
@@ -255,7 +255,7 @@ impl Measure<'_> {
         let own = batch.iter().any(|(own, _)| own.is_some());
         let window = k + usize::from(own);
         let time = Deadline::NEVER;
-        let asked = Asked { field: self.field, vectors: &vectors, window, params, time };
+        let asked = VectorQueries { field: self.field, vectors: &vectors, window, params, time };
         let mut lists = vec![Vec::new(); batch.len()];
         for ((segment, live), rows) in (0u32..).zip(&self.generation.segments).zip(wanted) {
             let found = search_segment(&live.segment, live.alive.count(), &asked, rows)?;
@@ -318,7 +318,7 @@ fn closest(
     vectors: &[&[f32]],
     params: &Params,
 ) -> Result<Vec<Vec<(u32, f64)>>> {
-    let asked = Asked { field, vectors, window: DEPTH, params, time: Deadline::NEVER };
+    let asked = VectorQueries { field, vectors, window: DEPTH, params, time: Deadline::NEVER };
     let mut lists = vec![Vec::new(); vectors.len()];
     for &(segment, alive) in segments {
         let found = search_segment(segment, alive.count(), &asked, alive)?;

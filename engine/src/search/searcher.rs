@@ -9,7 +9,7 @@ use lexivec_query::{Profile, SearchRequest, SearchResponse};
 use rayon::prelude::*;
 
 use super::prepare::Prepared;
-use super::vector::Found;
+use super::vector::VectorHits;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::{Generation, LiveSegment};
@@ -126,7 +126,7 @@ impl Searcher {
         let time = task.iter().fold(first.time, |time, p| time.earlier(p.time));
         let matching = self.matching(&first.request.filter, time)?;
         let found = match first.vector_leg() {
-            None => vec![Found::default(); task.len()],
+            None => vec![VectorHits::default(); task.len()],
             Some((leg, _)) => {
                 let vectors = task.iter().filter_map(|p| Some(p.vector_leg()?.1));
                 let vectors: Vec<&[f32]> = vectors.collect();

@@ -29,7 +29,7 @@ const DEEP: usize = 4;
 
 /// The queries of the vector leg.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct VectorQueries<'a> {
     pub(super) field: &'a str,
     pub(super) vectors: &'a [&'a [f32]],
     pub(super) window: usize,
@@ -39,7 +39,7 @@ pub(super) struct Asked<'a> {
 
 /// The answer to one query: the `window` closest wanted rows, best first, and each segment's plan.
 #[derive(Clone, Default)]
-pub(super) struct Found {
+pub(super) struct VectorHits {
     pub(super) hits: Vec<(DocAddress, f64)>,
     pub(super) plans: Vec<SegmentPlan>,
 }
@@ -50,10 +50,10 @@ pub(super) type InSegment = (Vec<(u32, f64)>, SegmentPlan);
 /// Answers all queries, in their order.
 pub(super) fn search(
     generation: &Generation,
-    asked: &Asked<'_>,
+    asked: &VectorQueries<'_>,
     wanted: &[Arc<RowSet>],
-) -> Result<Vec<Found>> {
-    let mut all = vec![Found::default(); asked.vectors.len()];
+) -> Result<Vec<VectorHits>> {
+    let mut all = vec![VectorHits::default(); asked.vectors.len()];
     for ((segment, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
         asked.time.check()?;
         let found = search_segment(&live.segment, live.alive.count(), asked, rows)?;
@@ -73,7 +73,7 @@ pub(super) fn search(
 pub(super) fn search_segment(
     segment: &Segment,
     live: u32,
-    asked: &Asked<'_>,
+    asked: &VectorQueries<'_>,
     wanted: &RowSet,
 ) -> Result<Vec<InSegment>> {
     let Some(vectors) = segment.vectors(asked.field) else {
@@ -90,7 +90,7 @@ pub(super) fn search_segment(
     search.run(&plan)
 }
 
-fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &Asked<'_>) -> SegmentFacts {
+fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &VectorQueries<'_>) -> SegmentFacts {
     let (codes, curve) = (vectors.codes.as_ref(), vectors.curve.as_ref());
     let target = asked.params.target_recall;
     SegmentFacts {
@@ -121,7 +121,7 @@ fn rescored(codes: &Codes, window: usize, rows: &RowSet) -> usize {
 struct Search<'a> {
     segment: &'a Segment,
     vectors: &'a Vectors,
-    asked: &'a Asked<'a>,
+    asked: &'a VectorQueries<'a>,
     rows: &'a RowSet,
     facts: SegmentFacts,
 }

@@ -50,7 +50,7 @@ impl Searcher {
         let contributions = found.map_or(&[][..], |(_, ranked)| &ranked.fused.contributions);
         let (syntax, time) = (request.syntax, prepared.time);
         let looked =
-            Looked { searcher: self, address, wanted: &wanted, ranking: &ranking, syntax, time };
+            RowTrace { searcher: self, address, wanted: &wanted, ranking: &ranking, syntax, time };
         let mut legs = Vec::with_capacity(prepared.bound.legs.len());
         for leg in &prepared.bound.legs {
             let part = contributions.iter().find(|c| c.leg == leg.kind);
@@ -63,7 +63,7 @@ impl Searcher {
 }
 
 /// The row to explain.
-struct Looked<'a> {
+struct RowTrace<'a> {
     searcher: &'a Searcher,
     address: DocAddress,
     wanted: &'a [std::sync::Arc<crate::rows::RowSet>],
@@ -82,7 +82,7 @@ fn no_words(syntax: Syntax) -> &'static str {
     }
 }
 
-impl Looked<'_> {
+impl RowTrace<'_> {
     /// Its outcome in a leg: its contribution, or its exact rank.
     fn in_leg(
         &self,

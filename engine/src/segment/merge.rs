@@ -17,7 +17,7 @@ use crate::vector::{VectorRows, write_codes, write_tokens, write_vectors};
 
 /// A graph is extended if it has at least this share of the merged rows (one in two) ...
 const REUSE_MIN_SHARE: u32 = 2;
-/// ... and at most this share of its own rows is dead (one in three): each dead row leaves others whose
+/// ... and at most this share of its rows is dead (one in three): each dead row leaves others whose
 /// links have to be mended.
 const REUSE_MAX_LOST: u32 = 3;
 
@@ -29,13 +29,13 @@ pub(crate) struct Input {
 
 /// Source of the graph of a merged segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum GraphFrom {
+pub(crate) enum GraphSource {
     /// The largest graph of the inputs is extended, if that is cheaper than a new build.
     Largest,
     /// The graph is built from scratch, with a beam wider by this factor.
-    Nothing(usize),
+    Scratch(usize),
     /// The segment gets no graph.
-    Nowhere,
+    None,
 }
 
 /// The input whose graph is extended, and the new number of its first row.
@@ -61,7 +61,7 @@ pub(crate) struct SegmentMerger<'a> {
     pub(crate) vfs: &'a dyn Vfs,
     pub(crate) schema: &'a Schema,
     pub(crate) inputs: &'a [Input],
-    pub(crate) graph: GraphFrom,
+    pub(crate) graph: GraphSource,
     pub(crate) progress: &'a Progress<'a>,
 }
 
@@ -106,7 +106,7 @@ impl SegmentMerger<'_> {
             if self.schema.wants_codes(present) {
                 write_codes(&mut out, field, &vectors, self.schema.seed)?;
             }
-            if self.schema.wants_graph(present) && self.graph != GraphFrom::Nowhere {
+            if self.schema.wants_graph(present) && self.graph != GraphSource::None {
                 write_graph(&mut out, &field.name, &self.build(field, &vectors)?)?;
             }
         }
@@ -128,7 +128,7 @@ impl SegmentMerger<'_> {
             ef_construction: field.ef_construction * times,
             seed: self.schema.seed,
         };
-        if let GraphFrom::Nothing(times) = self.graph {
+        if let GraphSource::Scratch(times) = self.graph {
             return build(vectors, parameters(times), &report);
         }
         let graph = |input: &Input| input.segment.vectors(&field.name)?.graph.clone();

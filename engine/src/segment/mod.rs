@@ -8,5 +8,5 @@ mod open;
 pub use builder::Stage;
 pub(crate) use builder::{NEVER, Progress, SegmentBuilder};
 pub(crate) use documents::StoredDocuments;
-pub(crate) use merge::{GraphFrom, Input, SegmentMerger, largest_graph};
+pub(crate) use merge::{GraphSource, Input, SegmentMerger, largest_graph};
 pub(crate) use open::{Segment, Vectors};
