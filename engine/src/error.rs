@@ -25,7 +25,7 @@ pub enum ErrorKind {
     NotFound,
     /// The name is taken.
     AlreadyExists,
-    /// What the name stands for is in a state that does not allow the operation: it has snapshots, or is served alone.
+    /// The named item is in a state that does not allow the operation: it has snapshots, or is served alone.
     Conflict,
     /// Another handle, of this process or another, has the collection open for writing.
     Locked,
@@ -175,7 +175,7 @@ pub enum Error {
     /// A vector that a request or a measurement gives is refused.
     #[error("{at}: {fault}")]
     Vector {
-        /// Where it is given, as in `queries[3]`.
+        /// Path of the argument, such as `queries[3]`.
         at: String,
         /// The reason.
         fault: DocumentFault,

@@ -11,7 +11,7 @@ use regex::Regex;
 use crate::tidy::tree;
 
 /// Banned phrases and headless doc lines in the whole tree. A change that lowers the count lowers this.
-const ALLOWED: usize = 209;
+const ALLOWED: usize = 203;
 /// Those of them where a user reads.
 const ALLOWED_TO_USERS: usize = 65;
 
