@@ -12,9 +12,8 @@ use lexivec::schema::Quantization;
 use lexivec::{Durability, Metric};
 
 use crate::commands::ingest::Ingest;
-use crate::input::judged::{Asked, Judged};
-use crate::input::material::Bounds;
 use crate::model::{ModelArgs, Models};
+use crate::queries::{Asked, Judged};
 use crate::ranking::Ranking;
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
@@ -84,9 +83,6 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Add or list models, or tell what a folder with one has in it.
     Model(ModelVerbs),
-    /// Read one file within bounds, and print its parts; `ingest` runs it.
-    #[command(hide = true)]
-    ReadMaterial(ReadMaterial),
 }
 
 /// What a new collection is to hold.
@@ -391,14 +387,6 @@ pub(crate) struct Get {
     /// Print JSON, one document a line, with its vectors.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(clap::Args)]
-pub(crate) struct ReadMaterial {
-    /// The file.
-    pub(crate) file: PathBuf,
-    #[command(flatten)]
-    pub(crate) bounds: Bounds,
 }
 
 #[derive(clap::Args)]

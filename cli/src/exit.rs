@@ -64,3 +64,13 @@ impl From<lexivec_platform::Error> for Failure {
         Self::usage(error.to_string())
     }
 }
+
+impl From<lexivec_ingest::Error> for Failure {
+    fn from(error: lexivec_ingest::Error) -> Self {
+        match error {
+            lexivec_ingest::Error::Engine(error) => error.into(),
+            lexivec_ingest::Error::Argument(message) => Self::usage(message),
+            other => Self::new(other.to_string()),
+        }
+    }
+}

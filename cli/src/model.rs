@@ -1,13 +1,13 @@
 //! The options that name models, and the opening of what they name.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use lexivec::model::{CrossEncoder, Embedder, Precision, Reranker, open_embedder};
+use lexivec::model::{Embedder, Precision, Reranker};
+use lexivec_ingest::endpoint::{Address, Endpoint, Key};
+use lexivec_ingest::model_registry;
 
-use crate::added;
-use crate::endpoint::{Address, Endpoint, Key};
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 
 /// The model that makes vectors of words.
 #[derive(clap::Args)]
@@ -50,9 +50,7 @@ impl ModelArgs {
             return Ok(Some(Arc::new(endpoint)));
         }
         let Some(folder) = &self.folder else { return Ok(None) };
-        let folder = &added::find(folder)?;
-        let opened = open_embedder(folder, self.precision);
-        opened.map(Some).map_err(|e| failed("--model", folder, &e))
+        Ok(Some(model_registry::open_embedder(folder, self.precision)?))
     }
 }
 
@@ -70,13 +68,7 @@ impl Models {
     /// Opens the cross-encoder, if one is named, in the precision of the other model.
     pub(crate) fn reranker(&self) -> Outcome<Option<Arc<dyn Reranker>>> {
         let Some(folder) = &self.rerank_model else { return Ok(None) };
-        let folder = &added::find(folder)?;
-        let opened = CrossEncoder::open(folder, self.vectors.precision.unwrap_or_default());
-        let opened = opened.map_err(|e| failed("--rerank-model", folder, &e))?;
-        Ok(Some(Arc::new(opened)))
+        let precision = self.vectors.precision.unwrap_or_default();
+        Ok(Some(model_registry::open_reranker(folder, precision)?))
     }
-}
-
-fn failed(option: &str, folder: &Path, error: &lexivec::Error) -> Failure {
-    Failure::new(format!("{option} {}: {error}", folder.display()))
 }

@@ -103,7 +103,7 @@ fn vectors_of_the_endpoint_are_those_of_its_model() {
     refused(&["--model-url", &closed, "--model-name", "mean"], 1, "is the server running");
     // One that has other routes.
     let elsewhere = format!("http://{}/v2", server.address);
-    refused(&["--model-url", &elsewhere, "--model-name", "mean"], 1, "look at --model-url");
+    refused(&["--model-url", &elsewhere, "--model-name", "mean"], 1, "check the URL");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
 
-mod added;
 mod answers;
 mod bad_input;
 mod bench;
@@ -25,8 +24,9 @@ mod http;
 mod judged;
 mod late;
 mod learning;
-mod material;
+mod loaders;
 mod metrics;
+mod model_registry;
 mod models;
 mod plans;
 mod processes;

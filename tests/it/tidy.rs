@@ -7,8 +7,9 @@ const MAX_FILE_LINES: usize = 600;
 /// A function has fewer lines than this.
 const FUNCTION_LINES: usize = 70;
 /// Folders with source of the product and its tests.
-const CRATES: [&str; 9] =
-    ["storage", "query", "eval", "platform", "engine", "server", "cli", "tests", "benches"];
+const CRATES: [&str; 10] = [
+    "storage", "query", "eval", "platform", "engine", "ingest", "server", "cli", "tests", "benches",
+];
 
 /// Files of the tree whose name, relative to its root, is `wanted`, with their text; no build output.
 pub(crate) fn tree(wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
@@ -129,6 +130,7 @@ fn each_thing_stays_in_its_room() {
         "storage/src/vfs/disk.rs",
         "storage/src/vfs/tests.rs",
         "storage/src/mapped.rs",
+        "ingest/",
         "cli/",
         "tests/",
         "benches/",
@@ -136,7 +138,7 @@ fn each_thing_stays_in_its_room() {
     assert_eq!(outside(files, "std::fs"), [""; 0]);
     assert_eq!(outside(&["server/", "tests/it/http.rs"], "axum"), [""; 0]);
     assert_eq!(outside(&["cli/"], "clap::"), [""; 0]);
-    assert_eq!(outside(&["cli/src/endpoint/", "tests/it/http.rs"], "ureq::"), [""; 0]);
+    assert_eq!(outside(&["ingest/src/endpoint/", "tests/it/http.rs"], "ureq::"), [""; 0]);
     assert_eq!(outside(&["storage/src/mapped.rs"], "memmap2"), [""; 0]);
 }
 
@@ -150,7 +152,8 @@ fn crates_depend_only_along_the_arrows() {
         ("platform", &["lexivec-query", "lexivec-eval"]),
         ("engine", &["lexivec-storage", "lexivec-query", "lexivec-eval"]),
         ("server", &["lexivec", "lexivec-platform"]),
-        ("cli", &["lexivec", "lexivec-platform", "lexivec-server"]),
+        ("ingest", &["lexivec"]),
+        ("cli", &["lexivec", "lexivec-ingest", "lexivec-platform", "lexivec-server"]),
     ] {
         let manifest = std::fs::read_to_string(root.join(name).join("Cargo.toml")).expect("read");
         let dependencies = manifest

@@ -8,8 +8,8 @@ use lexivec_platform::rag::{RagReport, Recommendation, rag_report};
 use super::evaluate::difference;
 use crate::args::Answers;
 use crate::exit::Outcome;
-use crate::input::lines;
 use crate::output;
+use lexivec_ingest::lines;
 
 pub(super) fn run(args: &Answers) -> Outcome<ExitCode> {
     let answered = lines::read(&args.file)?;

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{mode, open_with_model};
 use crate::args::Bench;
 use crate::exit::{Failure, Outcome};
-use crate::input::lines;
-use crate::input::vectors::{read_numbers, read_vectors};
 use crate::output;
+use lexivec_ingest::lines;
+use lexivec_ingest::vectors::{read_numbers, read_vectors};
 
 /// The ids of the right hits of each query, best first.
 type Truth = Vec<Vec<String>>;

@@ -13,8 +13,8 @@ use lexivec::query::request::Mode;
 use super::{mode, open_for_reading};
 use crate::args::Evaluate;
 use crate::exit::{Failure, Outcome};
-use crate::input::beir;
 use crate::output;
+use lexivec_ingest::beir;
 
 pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
     let qrels = args.judged.qrels()?;

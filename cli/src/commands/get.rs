@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use lexivec::{Collection, Document};
 
-use super::material::{chunk_id, chunk_of};
 use crate::args::Get;
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use lexivec_ingest::{chunk_id, chunk_of};
 
 pub(super) fn run(args: &Get) -> Outcome<ExitCode> {
     let collection = Collection::open_read_only(&args.dir)?;

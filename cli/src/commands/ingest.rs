@@ -1,4 +1,4 @@
-//! `ingest`: documents from a file into a collection, all of them or none; `material` has folders.
+//! `ingest`: documents from a file into a collection, all of them or none; `folder` has folders.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -7,15 +7,15 @@ use std::time::Instant;
 
 use lexivec::model::Embedder;
 use lexivec::storage::disk;
-use lexivec::{Collection, Document, OpenOptions, WriteOptions};
+use lexivec::{Collection, Document, OpenOptions, Options, WriteOptions};
+use lexivec_ingest::loaders::{Format, read_table, table};
+use lexivec_ingest::vectors::Vectors;
+use lexivec_ingest::{beir, lines};
 
-use super::material::Chunks;
-use super::{create, material, settle, with_model};
+use super::folder::Chunks;
+use super::{create, folder, settle, with_model};
 use crate::args::New;
 use crate::exit::{Failure, Outcome};
-use crate::input::material::{Format, read_table, table};
-use crate::input::vectors::Vectors;
-use crate::input::{beir, lines};
 use crate::output::{self, Progress};
 
 #[derive(clap::Args)]
@@ -62,7 +62,7 @@ pub(crate) struct Ingest {
 
 pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     if let Some(folder) = &args.folder {
-        return material::run(args, folder, options);
+        return folder::run(args, folder, options);
     }
     let start = Instant::now();
     // Everything is read before the collection is touched: a fault in the input changes nothing.
@@ -84,7 +84,10 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
         let dim = vectors.map(|v| v.dim).or(given);
         // Vectors from outside are the collection's own: the model would make others.
         let model = if dim.is_none() { args.new.model.embedder()? } else { None };
-        make(args, options, model, dim, &documents)?
+        let new = self::options(args, options, model, dim, &documents)?;
+        // Before the directory is made: refused documents leave nothing behind.
+        new.check(&documents)?;
+        Collection::create(&args.dir, new)?
     };
     let before = collection.stats()?.documents as usize;
     let receipt = {
@@ -110,10 +113,10 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
 
 fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<Vec<Document>> {
     if let Some(beir) = &args.beir {
-        return beir::corpus(beir);
+        return Ok(beir::corpus(beir)?);
     }
     if let Some(jsonl) = &args.jsonl {
-        return lines::read(jsonl);
+        return Ok(lines::read(jsonl)?);
     }
     for (file, format) in [(&args.csv, Format::Csv), (&args.parquet, Format::Parquet)] {
         if let Some(file) = file {
@@ -129,14 +132,14 @@ fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<Vec<Document>>
 
 /// The rows of a table as documents.
 fn rows(file: &Path, format: Format, id_column: &str) -> Outcome<Vec<Document>> {
-    let fail =
-        |detail: String| Failure::new(format!("{}: {detail}; nothing was written", file.display()));
-    let rows = read_table(file, format, id_column).map_err(fail)?.into_iter().enumerate();
+    let name = file.display();
+    let fail = |detail: String| Failure::new(format!("{name}: {detail}; nothing was written"));
+    let rows = read_table(file, format, id_column, None).map_err(|e| fail(e.to_string()))?;
     let document = |(number, row)| {
         let document = table::document(row, id_column);
-        document.map_err(|detail| fail(format!("row {}: {detail}", number + 1)))
+        document.map_err(|e| fail(format!("row {}: {e}", number + 1)))
     };
-    rows.map(document).collect()
+    rows.into_iter().enumerate().map(document).collect()
 }
 
 fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
@@ -211,14 +214,14 @@ pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     with_model(collection, &args.new.model)
 }
 
-/// Makes a collection for documents.
-pub(super) fn make(
+/// Options of a new collection for documents.
+pub(super) fn options(
     args: &Ingest,
     open: OpenOptions,
     model: Option<Arc<dyn Embedder>>,
     dim: Option<usize>,
     documents: &[Document],
-) -> Outcome<Collection> {
+) -> Outcome<Options> {
     if args.new.metric.is_some() && dim.is_none() && !args.new.model.is_named() {
         return Err(Failure::usage(
             "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
@@ -226,8 +229,5 @@ pub(super) fn make(
     }
     let mut lists = documents.iter().flat_map(|d| d.tokens.values());
     let token_dim = lists.find_map(|list| list.first()).map(Vec::len);
-    let options = create::options(&args.new, &args.dir, model, dim, token_dim)?.open(open);
-    // Before the directory is made: refused documents leave nothing behind.
-    options.check(documents)?;
-    Ok(Collection::create(&args.dir, options)?)
+    Ok(create::options(&args.new, &args.dir, model, dim, token_dim)?.open(open))
 }

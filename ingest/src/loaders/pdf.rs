@@ -10,7 +10,7 @@ use super::{Part, heading, text};
 
 /// Gives the parts of a file one after the other. A page that cannot be read is a fault, and the others
 /// are read all the same.
-pub(super) fn read(path: &Path, give: &mut dyn FnMut(Part)) -> Result<(), String> {
+pub(crate) fn read(path: &Path, give: &mut dyn FnMut(Part)) -> Result<(), String> {
     let mut document =
         Document::load(path).map_err(|e| format!("not a PDF that can be read: {e}"))?;
     if document.is_encrypted() && document.decrypt("").is_err() {

@@ -87,9 +87,9 @@ fn a_folder_is_added_under_its_name() {
     std::fs::create_dir(&broken).expect("made");
     std::fs::write(broken.join("config.json"), "{").expect("written");
     for (args, code, expected) in [
-        (vec!["model", "add", arg(&mean)], 1, "is there already"),
-        (vec!["model", "add", arg(&mean), "--name", "../x"], 2, "is no name for a model"),
-        (vec!["model", "add", arg(&mean), "--name", ".x"], 2, "is no name for a model"),
+        (vec!["model", "add", arg(&mean)], 1, "exists already"),
+        (vec!["model", "add", arg(&mean), "--name", "../x"], 2, "cannot be the name of a model"),
+        (vec!["model", "add", arg(&mean), "--name", ".x"], 2, "cannot be the name of a model"),
         (vec!["model", "add", arg(&broken)], 1, "nothing was added"),
         (vec!["model", "add", "no/such"], 1, "no/such"),
         (vec!["model", "show", "none"], 1, "no such model in"),

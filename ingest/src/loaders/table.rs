@@ -8,12 +8,13 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
 use super::{Part, Row};
+use crate::error::{Error, Result};
 
-/// Columns that are texts of a document; all others are payload.
-pub(crate) const TEXT_COLUMNS: [&str; 2] = ["title", "text"];
+/// Columns that are texts of a document; all other columns are payload.
+pub const TEXT_COLUMNS: [&str; 2] = ["title", "text"];
 
 /// The rows of JSON lines: objects.
-pub(super) fn json_lines(bytes: &[u8]) -> impl Iterator<Item = Result<Row, String>> {
+pub(super) fn json_lines(bytes: &[u8]) -> impl Iterator<Item = std::result::Result<Row, String>> {
     let lines = bytes.split(|b| *b == b'\n').enumerate();
     lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(|(number, line)| {
         serde_json::from_slice(line).map_err(|e| format!("line {}: {e}", number + 1))
@@ -25,7 +26,7 @@ pub(super) fn json_lines(bytes: &[u8]) -> impl Iterator<Item = Result<Row, Strin
 pub(super) fn csv(
     input: impl Read,
     id_column: Option<&str>,
-) -> impl Iterator<Item = Result<Row, String>> {
+) -> impl Iterator<Item = std::result::Result<Row, String>> {
     let mut reader = csv::Reader::from_reader(input);
     let (names, failure) = match reader.headers() {
         Ok(names) => (names.clone(), None),
@@ -58,7 +59,7 @@ fn value(cell: &str) -> Value {
 }
 
 /// Gives the rows of a Parquet file one after the other. Only ever called in a process of its own.
-pub(super) fn parquet(path: &Path, give: &mut dyn FnMut(Part)) -> Result<(), String> {
+pub(crate) fn parquet(path: &Path, give: &mut dyn FnMut(Part)) -> std::result::Result<(), String> {
     let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
     let reader = SerializedFileReader::new(file).map_err(|e| e.to_string())?;
     for row in reader.get_row_iter(None).map_err(|e| e.to_string())? {
@@ -76,12 +77,21 @@ pub(crate) fn texts(row: &mut Row) -> [Option<String>; 2] {
     TEXT_COLUMNS.map(|column| row.remove(column).map(words))
 }
 
-/// A row as a document; its id is that of the column.
-pub(crate) fn document(mut row: Row, id_column: &str) -> Result<Document, String> {
+/// Makes a document of a row; its id is the value of `id_column`.
+///
+/// # Errors
+/// [`Error::Input`] if the row has no string or number there, in words that follow the number of the row.
+pub fn document(mut row: Row, id_column: &str) -> Result<Document> {
     let id = match row.remove(id_column) {
         Some(id @ (Value::String(_) | Value::Number(_))) => words(id),
-        Some(other) => return Err(format!("its id is {other}; a string or number is expected")),
-        None => return Err(format!("it has nothing in the column {id_column:?}, its id")),
+        Some(other) => {
+            let detail = format!("its id is {other}; a string or number is expected");
+            return Err(Error::Input(detail));
+        }
+        None => {
+            let detail = format!("it has nothing in the column {id_column:?}, its id");
+            return Err(Error::Input(detail));
+        }
     };
     let mut document = Document::new(id);
     for (column, text) in TEXT_COLUMNS.into_iter().zip(texts(&mut row)) {

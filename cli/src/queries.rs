@@ -1,0 +1,64 @@
+//! Options that name queries and judgments, and reading them.
+
+use std::path::PathBuf;
+
+use lexivec::eval::Qrels;
+use lexivec_ingest::beir;
+use lexivec_ingest::queries::Queries;
+use lexivec_ingest::vectors::Vectors;
+
+use crate::exit::{Failure, Outcome};
+
+/// Options that name queries.
+#[derive(clap::Args)]
+pub(crate) struct Asked {
+    /// A BEIR folder: its queries.jsonl, and qrels.tsv or qrels/test.tsv.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) beir: Option<PathBuf>,
+    /// Queries: a file of one JSON object with "_id" and "text" a line.
+    #[arg(long, value_name = "FILE", conflicts_with = "beir")]
+    pub(crate) queries: Option<PathBuf>,
+    /// Vectors of the queries: an .npy file of float32 or float16, rows x components.
+    #[arg(long, value_name = "NPY", requires = "query_vector_ids")]
+    pub(crate) query_vectors: Option<PathBuf>,
+    /// Ids of the vectors' rows, one a line.
+    #[arg(long, value_name = "FILE", requires = "query_vectors")]
+    pub(crate) query_vector_ids: Option<PathBuf>,
+}
+
+/// Options that name queries and their judgments.
+#[derive(clap::Args)]
+pub(crate) struct Judged {
+    #[command(flatten)]
+    pub(crate) asked: Asked,
+    /// Judgments, in TREC's four columns or BEIR's three.
+    #[arg(long, value_name = "FILE", conflicts_with = "beir")]
+    pub(crate) qrels: Option<PathBuf>,
+}
+
+impl Asked {
+    /// Reads the queries and their vectors.
+    pub(crate) fn read(&self) -> Outcome<Queries> {
+        let file = match (&self.queries, &self.beir) {
+            (Some(file), _) => file.clone(),
+            (None, Some(folder)) => folder.join("queries.jsonl"),
+            (None, None) => return Err(Failure::usage("name queries: --beir or --queries")),
+        };
+        let vectors = match (&self.query_vectors, &self.query_vector_ids) {
+            (Some(npy), Some(ids)) => Some(Vectors::read(npy, Some(ids))?),
+            _ => None,
+        };
+        Ok(Queries { list: beir::queries(&file)?, vectors })
+    }
+}
+
+impl Judged {
+    /// Reads the judgments.
+    pub(crate) fn qrels(&self) -> Outcome<Qrels> {
+        match (&self.qrels, &self.asked.beir) {
+            (Some(file), _) => Ok(beir::qrels(file)?),
+            (None, Some(folder)) => Ok(beir::qrels(&beir::qrels_file(folder)?)?),
+            (None, None) => Err(Failure::usage("name judgments: --beir or --qrels")),
+        }
+    }
+}

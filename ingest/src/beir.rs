@@ -1,0 +1,97 @@
+//! BEIR folders (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv` or `qrels/test.tsv`) and TREC runs.
+
+use std::path::{Path, PathBuf};
+
+use lexivec::Document;
+use lexivec::eval::trec::{Qrels, Run, parse_qrels, parse_run};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::lines;
+use crate::error::{Error, Result};
+
+#[derive(Deserialize)]
+struct CorpusLine {
+    #[serde(rename = "_id")]
+    id: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    text: String,
+    /// All other keys, which become payload.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+/// A query of a folder.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Query {
+    /// Its id, to which judgments refer.
+    #[serde(rename = "_id")]
+    pub id: String,
+    /// Its words.
+    pub text: String,
+}
+
+/// Reads the documents of a folder's `corpus.jsonl`, in order. The keys of a line other than `_id`, `title` and
+/// `text`, and those in its `metadata`, become payload.
+///
+/// # Errors
+/// Those of [`lines::read`].
+pub fn corpus(folder: &Path) -> Result<Vec<Document>> {
+    let lines: Vec<CorpusLine> = lines::read(&folder.join("corpus.jsonl"))?;
+    let document = |mut line: CorpusLine| {
+        if let Some(Value::Object(metadata)) = line.rest.remove("metadata") {
+            line.rest.extend(metadata);
+        }
+        let mut document = Document::new(line.id).text(line.text);
+        if !line.title.is_empty() {
+            document = document.text_in("title", line.title);
+        }
+        document.payload = line.rest;
+        document
+    };
+    Ok(lines.into_iter().map(document).collect())
+}
+
+/// Reads the queries of a file such as a folder's `queries.jsonl`, in order.
+///
+/// # Errors
+/// Those of [`lines::read`].
+pub fn queries(file: &Path) -> Result<Vec<Query>> {
+    lines::read(file)
+}
+
+/// Returns the path of a folder's judgments: `qrels.tsv`, or `qrels/test.tsv`.
+///
+/// # Errors
+/// [`Error::Input`] if it has neither.
+pub fn qrels_file(folder: &Path) -> Result<PathBuf> {
+    let paths = [folder.join("qrels.tsv"), folder.join("qrels").join("test.tsv")];
+    paths.into_iter().find(|p| p.is_file()).ok_or_else(|| {
+        Error::input(format!("{} has neither qrels.tsv nor qrels/test.tsv", folder.display()))
+    })
+}
+
+/// Reads the judgments of a file, in TREC's four columns or BEIR's three.
+///
+/// # Errors
+/// [`Error::Input`] if the file cannot be read or a line has another form.
+pub fn qrels(file: &Path) -> Result<Qrels> {
+    parsed(file, parse_qrels)
+}
+
+/// Reads the rankings of a TREC run.
+///
+/// # Errors
+/// [`Error::Input`] if the file cannot be read or a line has another form.
+pub fn run(file: &Path) -> Result<Run> {
+    parsed(file, parse_run)
+}
+
+fn parsed<T>(file: &Path, parse: impl Fn(&str) -> lexivec::query::Result<T>) -> Result<T> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Error::input(format!("cannot read {name}: {e}")))?;
+    parse(&text).map_err(|e| Error::input(format!("{name}: {e}")))
+}
