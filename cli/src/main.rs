@@ -1,13 +1,15 @@
 //! The `lexivec` command: collections in directories, without a server running.
 #![forbid(unsafe_code)]
 
-mod args;
+mod answer;
 mod commands;
 mod exit;
 mod model;
 mod output;
 mod queries;
 mod ranking;
+mod target;
+mod values;
 
 use std::process::ExitCode;
 
@@ -16,8 +18,8 @@ use clap::Parser;
 fn main() -> ExitCode {
     // A PDF or Parquet file is read by a second process of this command.
     lexivec_ingest::serve_if_asked();
-    let args = args::Args::parse();
-    match commands::run(args) {
+    let cli = commands::Cli::parse();
+    match commands::run(cli) {
         Ok(code) => code,
         Err(failure) => {
             output::complain(&failure);

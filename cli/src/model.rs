@@ -1,4 +1,4 @@
-//! The options that name models, and the opening of what they name.
+//! Options that name models, and opening these models.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,29 +9,31 @@ use lexivec_ingest::model_registry;
 
 use crate::exit::Outcome;
 
-/// The model that makes vectors of words.
+/// Options that name the embedding model.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Model")]
 pub(crate) struct ModelArgs {
-    /// Folder of the model that makes vectors of words, or name of one that was added with `lexivec model add`: a transformer (config.json, model.safetensors,
-    /// tokenizer.json) or a static table. A collection takes the one it was made with.
+    /// Embedding model, which makes vectors from text: a folder, or the name of a model that was added with `lexivec
+    /// model add`. It is a transformer (config.json, model.safetensors, tokenizer.json) or a static table. A collection
+    /// accepts only the model it was created with.
     #[arg(id = "model", long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
     pub(crate) folder: Option<PathBuf>,
-    /// URL of an endpoint with OpenAI's embeddings, without /embeddings, instead: texts are sent there. A collection
-    /// records URL, name and dimension; of the weights behind them it knows
-    /// what they make of two texts.
+    /// URL of an embedding endpoint in OpenAI's form, without /embeddings, instead of a local model; texts are sent
+    /// there. The collection records URL, model name and dimension, and checks at each opening that two known texts
+    /// still get the same vectors.
     #[arg(long, value_name = "URL", requires = "model_name", conflicts_with_all = ["model", "precision"])]
     pub(crate) model_url: Option<String>,
     /// Name of the model at --model-url.
     #[arg(long, value_name = "NAME", requires = "model_url")]
     pub(crate) model_name: Option<String>,
-    /// Variable of the environment with the key for --model-url.
+    /// Environment variable with the key for --model-url.
     #[arg(long, value_name = "VARIABLE", requires = "model_url")]
     pub(crate) model_key_env: Option<String>,
-    /// Components of the vectors of --model-url; one text is sent to learn it if not given.
+    /// Components of the vectors of --model-url; without it, one text is sent to learn the number.
     #[arg(long, value_name = "N", requires = "model_url")]
     pub(crate) model_dim: Option<usize>,
-    /// How transformers compute: int8 or float; int8 if not given. It decides the vectors, so that a
-    /// collection takes its model in the precision it was made with.
+    /// Arithmetic of transformers: int8 or float; int8 by default. Vectors depend on it, so that a collection accepts
+    /// its model only in the precision it was created with.
     #[arg(long, env = "LEXIVEC_PRECISION")]
     pub(crate) precision: Option<Precision>,
 }
@@ -54,12 +56,12 @@ impl ModelArgs {
     }
 }
 
-/// The models for those who ask.
+/// Options that name the embedding model and the reranker.
 #[derive(clap::Args)]
 pub(crate) struct Models {
     #[command(flatten)]
     pub(crate) vectors: ModelArgs,
-    /// Folder of the cross-encoder for the rerank "model", or name of an added one.
+    /// Cross-encoder for --rerank model: a folder, or the name of an added model.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) rerank_model: Option<PathBuf>,
 }

@@ -12,16 +12,16 @@ use crate::exit::{Failure, Outcome};
 /// Options that name queries.
 #[derive(clap::Args)]
 pub(crate) struct Asked {
-    /// A BEIR folder: its queries.jsonl, and qrels.tsv or qrels/test.tsv.
+    /// BEIR folder, of which queries.jsonl and qrels.tsv or qrels/test.tsv are read.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) beir: Option<PathBuf>,
-    /// Queries: a file of one JSON object with "_id" and "text" a line.
+    /// File of queries: one JSON object with "_id" and "text" a line.
     #[arg(long, value_name = "FILE", conflicts_with = "beir")]
     pub(crate) queries: Option<PathBuf>,
     /// Vectors of the queries: an .npy file of float32 or float16, rows x components.
     #[arg(long, value_name = "NPY", requires = "query_vector_ids")]
     pub(crate) query_vectors: Option<PathBuf>,
-    /// Ids of the vectors' rows, one a line.
+    /// Ids of the rows of --query-vectors, one a line.
     #[arg(long, value_name = "FILE", requires = "query_vectors")]
     pub(crate) query_vector_ids: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Asked {
 pub(crate) struct Judged {
     #[command(flatten)]
     pub(crate) asked: Asked,
-    /// Judgments, in TREC's four columns or BEIR's three.
+    /// File of relevance judgments, in TREC's four columns or BEIR's three.
     #[arg(long, value_name = "FILE", conflicts_with = "beir")]
     pub(crate) qrels: Option<PathBuf>,
 }
@@ -42,7 +42,7 @@ impl Asked {
         let file = match (&self.queries, &self.beir) {
             (Some(file), _) => file.clone(),
             (None, Some(folder)) => folder.join("queries.jsonl"),
-            (None, None) => return Err(Failure::usage("name queries: --beir or --queries")),
+            (None, None) => return Err(Failure::usage("name the queries: --beir or --queries")),
         };
         let vectors = match (&self.query_vectors, &self.query_vector_ids) {
             (Some(npy), Some(ids)) => Some(Vectors::read(npy, Some(ids))?),
@@ -58,7 +58,7 @@ impl Judged {
         match (&self.qrels, &self.asked.beir) {
             (Some(file), _) => Ok(beir::qrels(file)?),
             (None, Some(folder)) => Ok(beir::qrels(&beir::qrels_file(folder)?)?),
-            (None, None) => Err(Failure::usage("name judgments: --beir or --qrels")),
+            (None, None) => Err(Failure::usage("name the judgments: --beir or --qrels")),
         }
     }
 }

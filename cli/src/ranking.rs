@@ -1,86 +1,57 @@
-//! The options of what happens after the legs: fusion, rerank and threshold.
+//! Options of the ranking after the legs: fusion, rerank and threshold.
 
-use clap::ValueEnum;
-use lexivec::query::limits::DEFAULT_LAMBDA;
-use lexivec::query::limits::DEFAULT_RRF_K;
-use lexivec::query::request::{Fusion, Normalize, SearchRequest};
-use lexivec::query::rerank::Rerank;
+use lexivec::query::fusion::{FusionKind, Normalize};
+use lexivec::query::limits::{DEFAULT_LAMBDA, DEFAULT_RRF_K};
+use lexivec::query::request::{Fusion, SearchRequest};
+use lexivec::query::rerank::{Rerank, RerankKind};
 
 use crate::exit::{Failure, Outcome};
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FusionArg {
-    /// Reciprocal ranks.
-    Rrf,
-    /// Weighted scores.
-    Weighted,
-    /// Scores by their distribution.
-    Dbsf,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-pub(crate) enum NormalizeArg {
-    /// To 0..1 between the lowest and the highest.
-    Minmax,
-    /// To mean 0 and standard deviation 1.
-    Zscore,
-    /// Not at all.
-    None,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RerankArg {
-    /// Diversity.
-    Mmr,
-    /// Exact similarity of vectors.
-    Exact,
-    /// Token vectors of the query against those of documents (MaxSim).
-    #[value(alias = "late_interaction")]
-    LateInteraction,
-    /// The cross-encoder of --rerank-model.
-    Model,
-}
+use crate::values::one_of;
 
 #[derive(clap::Args)]
+#[command(next_help_heading = "Ranking")]
 pub(crate) struct Ranking {
-    /// How the legs' lists become one; rrf if not given.
-    #[arg(long, value_enum)]
-    pub(crate) fusion: Option<FusionArg>,
-    /// The rank constant of rrf; 60 if not given.
+    /// Method that merges the lists of the legs: reciprocal ranks (rrf), weighted scores, or scores normalized by their
+    /// distribution (dbsf); rrf by default.
+    #[arg(long, value_parser = one_of(FusionKind::ALL, FusionKind::name))]
+    fusion: Option<FusionKind>,
+    /// Rank constant of rrf; 60 by default.
     #[arg(long, conflicts_with_all = ["alpha", "normalize"])]
-    pub(crate) rrf_k: Option<f64>,
-    /// Share of the vector leg in weighted fusion, which it chooses.
+    rrf_k: Option<f64>,
+    /// Weight of the vector leg from 0 to 1; the text leg has the rest. Implies --fusion weighted.
     #[arg(long)]
-    pub(crate) alpha: Option<f64>,
-    /// How weighted fusion makes scores comparable; minmax if not given.
-    #[arg(long, value_enum)]
-    pub(crate) normalize: Option<NormalizeArg>,
-    /// Order the best of the fused list anew.
-    #[arg(long, value_enum)]
-    pub(crate) rerank: Option<RerankArg>,
-    /// Share of relevance in mmr, the rest is novelty; 0.5 if not given.
+    alpha: Option<f64>,
+    /// Normalization of scores before weighted fusion: to 0..1, to mean 0 and standard deviation 1, or none; minmax by
+    /// default.
+    #[arg(long, value_parser = one_of(Normalize::ALL, Normalize::name))]
+    normalize: Option<Normalize>,
+    /// Reorder the best hits: for diversity (mmr), by exact similarity of vectors (exact), by token vectors
+    /// (late-interaction, MaxSim), or by the cross-encoder of --rerank-model (model).
+    #[arg(long, value_parser = one_of(RerankKind::ALL, RerankKind::name))]
+    pub(crate) rerank: Option<RerankKind>,
+    /// Weight of relevance in mmr from 0 to 1, novelty has the rest; 0.5 by default.
     #[arg(long, requires = "rerank")]
-    pub(crate) mmr_lambda: Option<f64>,
-    /// Token vectors of the query for late-interaction, as a JSON array of arrays. The collection's model makes
-    /// them if they are left out.
+    mmr_lambda: Option<f64>,
+    /// Token vectors of the query for late-interaction, as a JSON array of arrays. Without them, the collection's model
+    /// makes them.
     #[arg(long, value_name = "JSON", requires = "rerank")]
-    pub(crate) query_tokens: Option<String>,
-    /// Token field for late-interaction; the model's, or the collection's only one, if not named.
+    query_tokens: Option<String>,
+    /// Token field for late-interaction; by default that of the model, or the only one.
     #[arg(long, value_name = "NAME", requires = "rerank")]
-    pub(crate) token_field: Option<String>,
-    /// Hits that the rerank sees; 100 if not given.
+    token_field: Option<String>,
+    /// Number of hits that are reordered; 100 by default.
     #[arg(long, requires = "rerank")]
-    pub(crate) rerank_depth: Option<usize>,
-    /// Milliseconds that the rerank may take; 1000 if not given.
+    rerank_depth: Option<usize>,
+    /// Time limit of the reranking in milliseconds, after which the order stays; 1000 by default.
     #[arg(long, requires = "rerank")]
-    pub(crate) rerank_budget_ms: Option<u64>,
-    /// Leave out hits whose final score is below.
+    rerank_budget_ms: Option<u64>,
+    /// Omit hits with a lower final score.
     #[arg(long, allow_negative_numbers = true)]
-    pub(crate) score_threshold: Option<f64>,
+    score_threshold: Option<f64>,
 }
 
 impl Ranking {
-    /// Sets what is given in a request.
+    /// Sets the given options in a request.
     pub(crate) fn apply(&self, request: &mut SearchRequest) -> Outcome<()> {
         request.fusion = self.fusion()?;
         request.rerank = self.rerank()?;
@@ -91,47 +62,43 @@ impl Ranking {
     fn fusion(&self) -> Outcome<Fusion> {
         let weighs = self.alpha.is_some() || self.normalize.is_some();
         let fusion = self.fusion.unwrap_or(match weighs {
-            true => FusionArg::Weighted,
-            false => FusionArg::Rrf,
+            true => FusionKind::Weighted,
+            false => FusionKind::Rrf,
         });
-        if self.rrf_k.is_some() && fusion != FusionArg::Rrf {
+        if self.rrf_k.is_some() && fusion != FusionKind::Rrf {
             return Err(Failure::usage("--rrf-k is for --fusion rrf"));
         }
-        if weighs && fusion != FusionArg::Weighted {
+        if weighs && fusion != FusionKind::Weighted {
             return Err(Failure::usage("--alpha and --normalize are for --fusion weighted"));
         }
         Ok(match fusion {
-            FusionArg::Rrf => Fusion::Rrf { k: self.rrf_k.unwrap_or(DEFAULT_RRF_K) },
-            FusionArg::Dbsf => Fusion::Dbsf,
-            FusionArg::Weighted => Fusion::Weighted {
+            FusionKind::Rrf => Fusion::Rrf { k: self.rrf_k.unwrap_or(DEFAULT_RRF_K) },
+            FusionKind::Dbsf => Fusion::Dbsf,
+            FusionKind::Weighted => Fusion::Weighted {
                 alpha: self.alpha.ok_or_else(|| {
-                    Failure::usage("weighted fusion needs --alpha, the share of the vector leg")
+                    Failure::usage("weighted fusion needs --alpha, the weight of the vector leg")
                 })?,
-                normalize: match self.normalize {
-                    None | Some(NormalizeArg::Minmax) => Normalize::MinMax,
-                    Some(NormalizeArg::Zscore) => Normalize::ZScore,
-                    Some(NormalizeArg::None) => Normalize::None,
-                },
+                normalize: self.normalize.unwrap_or_default(),
             },
         })
     }
 
     fn rerank(&self) -> Outcome<Option<Rerank>> {
-        if self.mmr_lambda.is_some() && self.rerank != Some(RerankArg::Mmr) {
+        if self.mmr_lambda.is_some() && self.rerank != Some(RerankKind::Mmr) {
             return Err(Failure::usage("--mmr-lambda is for --rerank mmr"));
         }
         let tokens = [("--query-tokens", &self.query_tokens), ("--token-field", &self.token_field)];
         for (option, given) in tokens {
-            if given.is_some() && self.rerank != Some(RerankArg::LateInteraction) {
+            if given.is_some() && self.rerank != Some(RerankKind::LateInteraction) {
                 return Err(Failure::usage(format!("{option} is for --rerank late-interaction")));
             }
         }
         let rerank = match self.rerank {
             None => return Ok(None),
-            Some(RerankArg::Mmr) => Rerank::mmr(self.mmr_lambda.unwrap_or(DEFAULT_LAMBDA)),
-            Some(RerankArg::Exact) => Rerank::exact(),
-            Some(RerankArg::LateInteraction) => self.late_interaction()?,
-            Some(RerankArg::Model) => Rerank::model(),
+            Some(RerankKind::Mmr) => Rerank::mmr(self.mmr_lambda.unwrap_or(DEFAULT_LAMBDA)),
+            Some(RerankKind::Exact) => Rerank::exact(),
+            Some(RerankKind::LateInteraction) => self.late_interaction()?,
+            Some(RerankKind::Model) => Rerank::model(),
         };
         let depth = self.rerank_depth.unwrap_or(rerank.depth);
         let budget_ms = self.rerank_budget_ms.unwrap_or(rerank.budget_ms);

@@ -23,7 +23,7 @@ pub fn chunk_of(payload: &Map<String, Value>) -> Option<(&str, u64)> {
     Some((payload.get("parent")?.as_str()?, payload.get("chunk")?.as_u64()?))
 }
 
-/// How files become chunks.
+/// Rules by which files become chunks.
 pub(crate) struct Cutter<'a> {
     pub(crate) options: ChunkOptions,
     pub(crate) count: &'a Counter<'a>,

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ignore::overrides::{Override, OverrideBuilder};
 use ignore::{DirEntry, WalkBuilder};
 use lexivec::limits::MAX_ID_BYTES;
 use serde::Serialize;
@@ -41,10 +42,11 @@ pub(crate) struct Files {
 }
 
 /// Lists a folder. Hidden files and folders (a dot first in the name) are left out, and so are symbolic links, which
-/// could lead anywhere. With `gitignore` the files that `.gitignore` and `.ignore` files exclude are left out too.
-pub(crate) fn list(folder: &Path, gitignore: bool) -> Result<Files> {
+/// could lead anywhere. With `gitignore` the files that `.gitignore` and `.ignore` files exclude are left out too, and
+/// with `globs` all files that none of them includes.
+pub(crate) fn list(folder: &Path, gitignore: bool, globs: &[String]) -> Result<Files> {
     if !folder.is_dir() {
-        return Err(Error::argument(format!("{} is not a folder", folder.display())));
+        return Err(Error::input(format!("{} is not a folder", folder.display())));
     }
     let walk = WalkBuilder::new(folder)
         .standard_filters(gitignore)
@@ -53,6 +55,7 @@ pub(crate) fn list(folder: &Path, gitignore: bool) -> Result<Files> {
         .hidden(true)
         .follow_links(false)
         .max_depth(Some(MAX_DEPTH + 1))
+        .overrides(overrides(folder, globs)?)
         .build();
     let mut found = Files::default();
     for entry in walk {
@@ -73,6 +76,17 @@ pub(crate) fn list(folder: &Path, gitignore: bool) -> Result<Files> {
     }
     found.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
+}
+
+/// The globs as rules of the walk, with the syntax of `.gitignore` but the opposite meaning: `!` excludes.
+fn overrides(folder: &Path, globs: &[String]) -> Result<Override> {
+    let mut builder = OverrideBuilder::new(folder);
+    let fault = |glob: &str, e: ignore::Error| Error::argument(format!("glob {glob:?}: {e}"));
+    builder.case_insensitive(true).map_err(|e| fault("", e))?;
+    for glob in globs {
+        builder.add(glob).map_err(|e| fault(glob, e))?;
+    }
+    builder.build().map_err(|e| fault(&globs.join(" "), e))
 }
 
 impl Files {

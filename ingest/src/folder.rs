@@ -38,6 +38,9 @@ pub struct FolderOptions<'a> {
     pub prune: bool,
     /// Leave out the files that `.gitignore` and `.ignore` files exclude.
     pub gitignore: bool,
+    /// Globs of the files to include, as `README.md` or `docs/**`, without regard to case; all files if there are
+    /// none. A glob with `!` before it excludes files.
+    pub globs: Vec<String>,
     /// Program that reads PDF and Parquet files; [`Reader::find`] if `None`.
     pub reader: Option<Reader>,
     /// Called while chunks are written, with the stage, and how many of how many are done.
@@ -69,6 +72,13 @@ impl<'a> FolderOptions<'a> {
     #[must_use]
     pub fn gitignore(mut self, gitignore: bool) -> Self {
         self.gitignore = gitignore;
+        self
+    }
+
+    /// Sets [`globs`](Self::globs).
+    #[must_use]
+    pub fn globs(mut self, globs: Vec<String>) -> Self {
+        self.globs = globs;
         self
     }
 
@@ -119,8 +129,8 @@ pub struct FolderReport {
 /// the state of one that was not interrupted.
 ///
 /// # Errors
-/// [`Error::Argument`] if `folder` is no folder, or if `prune` would delete everything; [`Error::Engine`] if a write
-/// fails. A file that cannot be read is no error: it is in [`FolderReport::failures`].
+/// [`Error::Input`] if `folder` is no folder, or if `prune` would delete everything; [`Error::Argument`] if a glob is
+/// malformed; [`Error::Engine`] if a write fails. A file that cannot be read is no error: it is in [`FolderReport::failures`].
 pub fn ingest_folder(
     collection: &Collection,
     folder: &Path,
@@ -189,10 +199,10 @@ fn ingest<'a>(
     options: &FolderOptions<'_>,
 ) -> Result<(Target<'a>, FolderReport)> {
     let start = Instant::now();
-    let found = list(folder, options.gitignore)?;
+    let found = list(folder, options.gitignore, &options.globs)?;
     if options.prune && found.files.is_empty() {
         let detail = "it has no file of a known format; to prune would delete everything, so nothing was done";
-        return Err(Error::argument(format!("{}: {detail}", folder.display())));
+        return Err(Error::input(format!("{}: {detail}", folder.display())));
     }
     let count: Box<Counter<'_>> = match &model {
         Some(model) => tokens_of(model.as_ref())?,
@@ -223,7 +233,7 @@ fn ingest<'a>(
     Ok(ingestion.end(start))
 }
 
-/// The settings that decide the chunks of a file besides its bytes.
+/// The settings that decide the chunks of a file in addition to its bytes.
 fn salt(chunks: ChunkOptions, model: Option<&dyn Embedder>) -> String {
     let counter = model.map_or("words", |m| m.hash());
     format!("{READER_VERSION} {} {} {counter}\n", chunks.tokens, chunks.overlap)

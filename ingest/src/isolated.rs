@@ -65,7 +65,7 @@ impl Reader {
         let neighbour = own.as_deref().and_then(Path::parent).map(|dir| dir.join("lexivec"));
         neighbour.filter(|path| path.is_file()).map(Self::new).ok_or_else(|| {
             Error::argument(format!(
-                "PDF and Parquet are read in a process of their own, and no program for it was found; set \
+                "PDF and Parquet are read by a separate process, and no program for it was found; set \
                  {READER_VARIABLE} to the path of the lexivec command, name it with FolderOptions::reader, or call \
                  lexivec_ingest::serve_if_asked() first in main()"
             ))
@@ -121,7 +121,7 @@ pub fn serve(arguments: &[OsString]) -> Option<i32> {
     Some(if matches!(done, Some(Ok(()))) { 0 } else { 1 })
 }
 
-/// Reads a file in a process of its own; otherwise says why it cannot be read.
+/// Reads a file by a new process. The error is the reason why it cannot be read, in words that follow its path.
 pub(crate) fn read(
     reader: &Reader,
     path: &Path,

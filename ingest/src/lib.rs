@@ -17,7 +17,7 @@
 //! }
 //! ```
 //!
-//! # Readers in a process of their own
+//! # Reader processes
 //!
 //! The libraries that parse PDF and Parquet may panic, loop or take all memory on damaged files. Each such file is
 //! therefore read by a second process with bounds on time and memory, see [`Reader`].

@@ -79,6 +79,9 @@ fn speed_and_recall_are_measured_on_the_callers_queries() {
     let recalls = |of: &[Value]| of.iter().map(recall).collect::<Vec<_>>();
     assert_eq!(recalls(&given), recalls(&found));
     assert_eq!(recalls(&settings(&["--truth", arg(&gt), "--exact"])), [1.0]);
+    // The figure has the name of its limit.
+    let other = settings(&["--truth", arg(&gt), "--exact", "--limit", "12"]);
+    assert_eq!((&other[0]["recall@12"], &other[0]["recall@10"]), (&1.0.into(), &Value::Null));
     assert_eq!(recalls(&settings(&["--batch", "--ef", "200"])), [recall(&given[1])]);
     assert_eq!(recalls(&settings(&["--threads", "2", "--ef", "200"])), [recall(&given[1])]);
 

@@ -208,6 +208,31 @@ fn each_format_keeps_where_its_texts_are() {
 }
 
 #[test]
+fn files_are_chosen_by_globs_and_by_gitignore() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let folder = scratch.path().join("folder");
+    for name in ["readme.md", "a/README.md", "a/other.md", "b/skip/README.md", "b/x.txt"] {
+        write(&folder, name, "text");
+    }
+    write(&folder, ".gitignore", "skip/\n");
+    let mut number = 0;
+    let mut files = |more: &[&str]| {
+        number += 1;
+        let index = scratch.path().join(format!("index{number}"));
+        ingest(&index, &folder, more);
+        all(&index).into_keys().map(|id| id.replace("#0", "")).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(files(&[]), "a/README.md a/other.md b/skip/README.md b/x.txt readme.md");
+    assert_eq!(files(&["--gitignore"]), "a/README.md a/other.md b/x.txt readme.md");
+    assert_eq!(files(&["--glob", "README.md"]), "a/README.md b/skip/README.md readme.md");
+    assert_eq!(files(&["-g", "*.md", "-g", "!a/**"]), "b/skip/README.md readme.md");
+    assert_eq!(files(&["-g", "*.md", "--gitignore"]), "a/README.md a/other.md readme.md");
+    let none = scratch.path().join("none");
+    let wrong = lexivec(&["ingest", arg(&none), "--folder", arg(&folder), "--glob", "{a"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+#[test]
 fn only_changed_files_are_written_and_removed_ones_pruned() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
@@ -292,12 +317,20 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
         assert!(reason.contains(expected), "{name}: {reason} lacks {expected:?}");
     }
     assert_eq!(all(&index).into_keys().collect::<Vec<_>>(), ["sound.md#0", "sound.pdf#0"]);
-    // For people the same, on stderr.
-    let output = lexivec(&["ingest", arg(&index), "--folder", arg(&folder)]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{stderr}");
-    assert!(stderr.contains("not in: latin1.txt: byte 3 is not UTF-8"), "{stderr}");
-    assert!(stderr.contains("2 unchanged, 13 with a fault"), "{stderr}");
+    // For people one line, on stderr, and the list if they ask for it.
+    let call = |more: &[&str]| {
+        let output = lexivec(&[&["ingest", arg(&index), "--folder", arg(&folder)], more].concat());
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{printed}");
+        printed
+    };
+    let printed = call(&[]);
+    assert!(printed.contains("2 files unchanged"), "{printed}");
+    assert!(printed.contains("13 of 15 files not read, or only in part; --details"), "{printed}");
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    let printed = call(&["--details"]);
+    assert!(printed.contains("not read: latin1.txt: byte 3 is not UTF-8"), "{printed}");
+    assert_eq!(printed.lines().count(), 2 + cases.len(), "{printed}");
     // Of nothing but broken files no collection is made.
     let (none, lone) = (scratch.path().join("none"), scratch.path().join("lone"));
     write(&lone, "empty.md", "");

@@ -4,6 +4,7 @@
 mod answers;
 mod bad_input;
 mod bench;
+mod command;
 mod corpora;
 mod corruption;
 mod cursor;

@@ -68,7 +68,7 @@ fn a_folder_is_added_under_its_name() {
     assert_eq!((models_shown.len(), &models_shown[1]["name"]), (2, &json!("other")));
     assert_eq!(models_shown[1]["kind"], "cross-encoder");
     let lines = ok(add(&["model", "list"]));
-    assert!(lines.starts_with(&format!("mean  transformer  32  {hash}  not told\n")), "{lines}");
+    assert!(lines.starts_with(&format!("mean  transformer  32  {hash}  unknown\n")), "{lines}");
     ok(add(&["model", "show", "mean"]));
 
     // The name is enough from now on.

@@ -1,15 +1,38 @@
-//! `answers`: how good answers made from retrieved texts are, and whether they are better than others.
+//! `answers`: scores of answers that were generated from retrieved texts, alone or against other answers.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::eval::compare::Resampling;
 use lexivec_platform::rag::{RagReport, Recommendation, rag_report};
 
 use super::evaluate::difference;
-use crate::args::Answers;
 use crate::exit::Outcome;
 use crate::output;
 use lexivec_ingest::lines;
+
+#[derive(clap::Args)]
+pub(crate) struct Answers {
+    /// Answered cases: a file of one JSON object a line with "question", "ground_truth", "retrieved_contexts" and
+    /// "generated_answer", and if known "contexts" (the texts that should be retrieved), "latency_ms" and "test_id";
+    /// `-` reads stdin.
+    file: PathBuf,
+    /// Test each figure against these answers to the same cases, case by case.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Name of the experiment, for the report.
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    experiment: String,
+    /// Name of the model that generated the answers, for the report.
+    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
+    model_version: String,
+    /// Seed of the random numbers in significance tests.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print JSON, with the figures of each case.
+    #[arg(long)]
+    json: bool,
+}
 
 pub(super) fn run(args: &Answers) -> Outcome<ExitCode> {
     let answered = lines::read(&args.file)?;

@@ -1,17 +1,21 @@
 //! `bench`: speed and recall of searches, on the caller's queries.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use lexivec::query::request::{Mode, Params};
 use lexivec::{Collection, Filter, SearchRequest};
 use rustix::time::{ClockId, clock_gettime};
+use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{mode, open_with_model};
-use crate::args::Bench;
+use super::open_with_model;
 use crate::exit::{Failure, Outcome};
+use crate::model::ModelArgs;
 use crate::output;
+use crate::target::Target;
+use crate::values::one_of;
 use lexivec_ingest::lines;
 use lexivec_ingest::vectors::{read_numbers, read_vectors};
 
@@ -23,27 +27,44 @@ struct Report {
     settings: Vec<Setting>,
 }
 
-/// What one setting gave; medians of the rounds.
-#[derive(Serialize)]
+/// The figures of one setting, medians of the rounds. JSON has the recall under the name of its limit, as recall@50.
 struct Setting {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: usize,
     ef: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     target_recall: Option<f64>,
     /// Share of the right hits found.
-    #[serde(rename = "recall@10", skip_serializing_if = "Option::is_none")]
     recall: Option<f64>,
     /// Queries per second of processor time, that of all threads.
     qps: f64,
-    /// Queries per second of the clock.
+    /// Queries per second of wall-clock time.
     qps_wall: f64,
-    /// Milliseconds of the clock that a query took: half of them less.
+    /// Median of the milliseconds of a query.
     p50_ms: f64,
-    /// 99 of 100 less.
+    /// 99th percentile of the milliseconds of a query.
     p99_ms: f64,
 }
 
-/// A query as a line of a file; other keys are passed over.
+impl Serialize for Setting {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Some(ef) = self.ef {
+            map.serialize_entry("ef", &ef)?;
+        }
+        if let Some(target) = self.target_recall {
+            map.serialize_entry("target_recall", &target)?;
+        }
+        if let Some(recall) = self.recall {
+            map.serialize_entry(&format!("recall@{}", self.limit), &recall)?;
+        }
+        map.serialize_entry("qps", &self.qps)?;
+        map.serialize_entry("qps_wall", &self.qps_wall)?;
+        map.serialize_entry("p50_ms", &self.p50_ms)?;
+        map.serialize_entry("p99_ms", &self.p99_ms)?;
+        map.end()
+    }
+}
+
+/// A query as a line of a file; other keys are ignored.
 #[derive(Deserialize)]
 struct Line {
     text: String,
@@ -58,10 +79,58 @@ struct Round {
     took: Vec<f64>,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    target: Target,
+    /// Vectors of the queries: an .npy file of float32 or float16, rows x components.
+    #[arg(long, value_name = "NPY")]
+    query_vectors: Option<PathBuf>,
+    /// Texts of the queries: a file of one JSON object with a "text" a line.
+    #[arg(long, value_name = "FILE")]
+    query_text: Option<PathBuf>,
+    /// Right hits, best first: an .npy file of integers that are ids, one row for each query. Without it, vector
+    /// searches are compared with an exhaustive scan.
+    #[arg(long, value_name = "NPY")]
+    truth: Option<PathBuf>,
+    /// Legs of the search: text is BM25, vector is similarity of vectors, hybrid is both.
+    #[arg(long, value_parser = one_of(Mode::ALL, Mode::name), default_value = "vector")]
+    mode: Mode,
+    /// Beam widths in graphs, comma-separated; each is measured.
+    #[arg(long, value_delimiter = ',')]
+    ef: Vec<usize>,
+    /// Shares of the exact hits that vector searches should find, comma-separated; each is measured.
+    #[arg(long, value_delimiter = ',')]
+    target_recall: Vec<f64>,
+    /// Scan all vectors instead of searching graphs.
+    #[arg(long)]
+    exact: bool,
+    /// Filter: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
+    /// Number of hits.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    limit: usize,
+    /// Hits that each leg passes to the fusion.
+    #[arg(long)]
+    candidates: Option<usize>,
+    /// Threads, each with a part of the queries.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Send all queries as one batch, which uses all processors.
+    #[arg(long, conflicts_with = "threads")]
+    batch: bool,
+    /// Repetitions of all queries; figures are medians.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
 pub(super) fn run(args: &Bench) -> Outcome<ExitCode> {
     let requests = requests(args)?;
-    let embeds = args.query_vectors.is_none() && mode(args.mode) != Mode::Text;
-    let collection = open_with_model(&args.dir, &args.model, embeds)?;
+    let embeds = args.query_vectors.is_none() && args.mode != Mode::Text;
+    let collection = open_with_model(&args.target.dir, &args.model, embeds)?;
     let truth = truth(args, &collection, &requests)?;
     let base = Params { exact: args.exact, ..Params::default() };
     let widths = args.ef.iter().map(|&ef| Params { ef: Some(ef), ..base });
@@ -71,7 +140,7 @@ pub(super) fn run(args: &Bench) -> Outcome<ExitCode> {
         settings.push(base);
     }
     let mut rounds: Vec<Vec<Round>> = settings.iter().map(|_| Vec::new()).collect();
-    // All settings in turn, so that what else the machine does meets all of them.
+    // All settings in turn, so that other work of the machine slows all of them alike.
     for _ in 0..args.rounds.max(1) {
         for (params, rounds) in settings.iter().zip(&mut rounds) {
             let with = |request: &SearchRequest| {
@@ -86,7 +155,7 @@ pub(super) fn run(args: &Bench) -> Outcome<ExitCode> {
     let settings = settings.iter().zip(rounds);
     let settings = settings.map(|(params, rounds)| summary(params, rounds, truth.as_ref(), args));
     let report = Report { settings: settings.collect() };
-    if args.json {
+    if args.target.json {
         output::json(&report)?;
     } else {
         print(&report, args.limit)?;
@@ -118,7 +187,7 @@ fn requests(args: &Bench) -> Outcome<Vec<SearchRequest>> {
     }
     let filter = args.filter.as_deref().map(Filter::parse).transpose()?.unwrap_or_default();
     for request in &mut requests {
-        request.mode = mode(args.mode);
+        request.mode = args.mode;
         request.limit = args.limit;
         request.filter = filter.clone();
         request.legs.iter_mut().for_each(|(_, leg)| leg.candidates = args.candidates);
@@ -147,7 +216,7 @@ fn truth(
         let ids = |row: &[i64]| row.iter().take(args.limit).map(ToString::to_string).collect();
         return Ok(Some(rows.chunks_exact(width).map(ids).collect()));
     }
-    if mode(args.mode) != Mode::Vector {
+    if args.mode != Mode::Vector {
         return Ok(None);
     }
     let exact: Vec<SearchRequest> = requests.iter().cloned().map(SearchRequest::exact).collect();
@@ -199,6 +268,7 @@ fn summary(params: &Params, rounds: Vec<Round>, truth: Option<&Truth>, args: &Be
         if all == 0 { 1.0 } else { found as f64 / all as f64 }
     };
     Setting {
+        limit: args.limit,
         ef: params.ef,
         target_recall: params.target_recall,
         recall: truth.zip(rounds.first()).map(|(truth, round)| recall(truth, &round.answers)),
@@ -209,14 +279,14 @@ fn summary(params: &Params, rounds: Vec<Round>, truth: Option<&Truth>, args: &Be
     }
 }
 
-/// The number that this share of all are not above.
+/// The quantile of the numbers at this share.
 fn quantile(mut numbers: Vec<f64>, share: f64) -> f64 {
     numbers.sort_by(f64::total_cmp);
-    let place = (numbers.len() as f64 * share).ceil() as usize;
-    numbers.get(place.saturating_sub(1)).copied().unwrap_or(0.0)
+    let rank = (numbers.len() as f64 * share).ceil() as usize;
+    numbers.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
 }
 
-/// Seconds this process has spent on processors, over all threads.
+/// Processor seconds of this process, of all threads.
 fn cpu_seconds() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9

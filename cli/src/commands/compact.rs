@@ -1,23 +1,33 @@
-//! `compact` and `flush`: what is in the log and in many segments, brought into few.
+//! `compact` and `flush`: fewer and larger segments, and segments from the log.
 
 use std::process::ExitCode;
 
 use lexivec::{Collection, CompactOptions, OpenOptions};
 
-use crate::args::{Compact, Plain};
 use crate::exit::Outcome;
 use crate::output::{self, Progress};
+use crate::target::Target;
+use crate::values::bytes;
+
+#[derive(clap::Args)]
+pub(crate) struct Compact {
+    #[command(flatten)]
+    target: Target,
+    /// Memory that merging may take in addition to mapped files, as 256MiB or 1GiB.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<u64>,
+}
 
 pub(super) fn run(args: &Compact, open: OpenOptions) -> Outcome<ExitCode> {
-    let collection = Collection::open_with(&args.dir, open)?;
+    let collection = Collection::open_with(&args.target.dir, open)?;
     let report = {
         let progress = Progress::new();
         let show = |stage, done, all| progress.show(stage, done, all);
         let options = CompactOptions::new().progress(&show);
-        let options = args.memory.map_or(options, |bytes| options.memory(bytes));
+        let options = args.memory.map_or(options, |memory| options.memory(memory));
         collection.compact_with(options)?
     };
-    if args.json {
+    if args.target.json {
         output::json(&report)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -44,10 +54,10 @@ pub(super) fn run(args: &Compact, open: OpenOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn flush(args: &Plain, open: OpenOptions) -> Outcome<ExitCode> {
-    let collection = Collection::open_with(&args.dir, open)?;
+pub(super) fn flush(target: &Target, open: OpenOptions) -> Outcome<ExitCode> {
+    let collection = Collection::open_with(&target.dir, open)?;
     collection.flush()?;
-    if args.json {
+    if target.json {
         output::json(&collection.stats()?)?;
     } else {
         output::note(&format!("generation {}", collection.generation()));

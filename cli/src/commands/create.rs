@@ -5,28 +5,87 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lexivec::model::Embedder;
-use lexivec::schema::{Analyzer, DEFAULT_VECTOR_FIELD, TextField, VectorField, check_name};
-use lexivec::{Collection, OpenOptions, Options};
+use lexivec::query::request::Bm25;
+use lexivec::schema::{
+    Analyzer, DEFAULT_VECTOR_FIELD, Quantization, TextField, VectorField, check_name,
+};
+use lexivec::{Collection, Durability, Metric, OpenOptions, Options};
 
-use crate::args::{Create, New};
 use crate::exit::{Failure, Outcome};
+use crate::model::ModelArgs;
 use crate::output;
+use crate::target::Target;
+use crate::values::bm25;
+
+#[derive(clap::Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    target: Target,
+    /// Components of vectors that are supplied with the documents. Without it and without a model, the collection has
+    /// no vectors.
+    #[arg(long)]
+    dim: Option<usize>,
+    /// Components of token vectors that are supplied with the documents, for late interaction.
+    #[arg(long)]
+    token_dim: Option<usize>,
+    #[command(flatten)]
+    new: New,
+}
+
+/// Options of a new collection.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Options of a new collection")]
+pub(crate) struct New {
+    /// Name of the collection; by default that of its directory.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Comparison of vectors: cosine, dot or l2; cosine by default.
+    #[arg(long)]
+    pub(crate) metric: Option<Metric>,
+    /// Links of each vector in the HNSW graph (M).
+    #[arg(long)]
+    pub(crate) m: Option<usize>,
+    /// Beam width while the HNSW graph is built.
+    #[arg(long)]
+    pub(crate) ef_construction: Option<usize>,
+    /// Compressed form of vectors for searching: bf16, f16, int8, int4 or binary.
+    #[arg(long)]
+    pub(crate) quantization: Option<Quantization>,
+    /// Score title and text as separate fields instead of as one text.
+    #[arg(long)]
+    pub(crate) separate_fields: bool,
+    /// The constants k1 and b of BM25; 1.2,0.75 by default.
+    #[arg(long, value_name = "K1,B", value_parser = bm25)]
+    pub(crate) bm25: Option<Bm25>,
+    /// When a write counts as done: sync (after it is on disk), interval (on disk within a moment) or bulk.
+    #[arg(long)]
+    pub(crate) durability: Option<Durability>,
+    /// Also store token vectors made by the model, for --rerank late-interaction.
+    #[arg(long)]
+    pub(crate) late_interaction: bool,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+}
 
 pub(super) fn run(args: &Create, open: OpenOptions) -> Outcome<ExitCode> {
-    // Vectors from outside are the collection's own: the model would make others.
+    // Vectors that are supplied take the place of those a model would make.
     let model = if args.dim.is_none() { args.new.model.embedder()? } else { None };
-    let options = options(&args.new, &args.dir, model, args.dim, args.token_dim)?.open(open);
-    let collection = Collection::create(&args.dir, options)?;
-    if args.json {
+    let options = options(&args.new, &args.target.dir, model, args.dim, args.token_dim)?.open(open);
+    let collection = Collection::create(&args.target.dir, options)?;
+    if args.target.json {
         output::json(&collection.stats()?)?;
     } else {
-        output::note(&format!("made {} in {}", collection.schema().name, args.dir.display()));
+        output::note(&format!(
+            "created the collection {} in {}",
+            collection.schema().name,
+            args.target.dir.display()
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Options of a new collection; `dim` is that of vectors that come from outside, where no model makes
-/// them, `token_dim` that of token vectors.
+/// Options of the library for a new collection; `dim` and `token_dim` are the components of supplied vectors and token
+/// vectors.
 pub(super) fn options(
     new: &New,
     dir: &Path,
@@ -47,7 +106,7 @@ pub(super) fn options(
     }
     if new.late_interaction && model.is_none() {
         let detail =
-            "--late-interaction needs --model FOLDER, of a transformer, and vectors that it makes";
+            "--late-interaction needs --model FOLDER with a transformer, and no supplied vectors";
         return Err(Failure::usage(detail));
     }
     let dim = dim.or(model.as_ref().map(|m| m.dim()));

@@ -1,4 +1,4 @@
-//! `delete`: documents by id or by filter, asked for once more on a terminal.
+//! `delete`: documents by id or by filter, confirmed on a terminal.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -6,18 +6,35 @@ use std::process::ExitCode;
 use lexivec::{Collection, Filter, OpenOptions};
 
 use super::settle;
-use crate::args::Delete;
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use crate::target::Target;
+
+#[derive(clap::Args)]
+pub(crate) struct Delete {
+    #[command(flatten)]
+    target: Target,
+    /// Ids of the documents.
+    #[arg(required_unless_present = "filter", conflicts_with = "filter")]
+    ids: Vec<String>,
+    /// Delete every document that matches this filter, as in `search`; TRUE matches all.
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
+    /// Do not ask for confirmation.
+    #[arg(long, short)]
+    yes: bool,
+}
 
 pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
     let filter = args.filter.as_deref().map(Filter::parse).transpose()?;
-    let collection = Collection::open_with(&args.dir, open)?;
+    let collection = Collection::open_with(&args.target.dir, open)?;
     let count = match &filter {
         Some(filter) => collection.count(filter)?,
         None => args.ids.len() as u64,
     };
-    if !args.yes && !confirmed(&format!("delete {count} documents of {}?", args.dir.display()))? {
+    if !args.yes
+        && !confirmed(&format!("delete {count} documents of {}?", args.target.dir.display()))?
+    {
         return Err(Failure::new("nothing was deleted"));
     }
     let receipt = match &filter {
@@ -25,7 +42,7 @@ pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
         None => collection.delete(&args.ids)?,
     };
     settle(&collection, &receipt)?;
-    if args.json {
+    if args.target.json {
         output::json(&receipt)?;
     } else {
         output::note(&format!("deleted {} documents", receipt.deleted));
@@ -33,10 +50,10 @@ pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks on a terminal; without one, nobody could answer.
+/// Asks on a terminal; fails without one.
 fn confirmed(question: &str) -> Outcome<bool> {
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage("there is no terminal to ask on; say --yes"));
+        return Err(Failure::usage("there is no terminal to ask on; confirm with --yes"));
     }
     output::note(&format!("{question} [y/N]"));
     let mut answer = String::new();

@@ -1,5 +1,6 @@
 //! `diff`: the answers of two profiles or collections, compared query by query.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::SearchRequest;
@@ -8,9 +9,40 @@ use lexivec::eval::{self, Qrels};
 use lexivec::query::request::Mode;
 
 use super::open_for_reading;
-use crate::args::Diff;
 use crate::exit::{Failure, Outcome};
+use crate::model::Models;
 use crate::output;
+use crate::queries::Asked;
+use crate::target::Target;
+
+#[derive(clap::Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    asked: Asked,
+    /// Profile of the first answers; without it, the default settings.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Profile of the second answers; without it, the default settings.
+    #[arg(long, value_name = "NAME")]
+    with_profile: Option<String>,
+    /// Collection or snapshot of the second answers; without it, the same collection.
+    #[arg(long = "with", value_name = "DIR")]
+    other: Option<PathBuf>,
+    /// Number of hits that are compared.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    limit: usize,
+    /// Exit with code 1 if the share of queries with a changed answer is larger, 0 to 1. Without it, the exit code
+    /// is 0 whatever has changed.
+    #[arg(long, value_name = "SHARE")]
+    max_changed: Option<f64>,
+    /// Scan all vectors instead of searching graphs.
+    #[arg(long)]
+    exact: bool,
+    #[command(flatten)]
+    models: Models,
+}
 
 pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
     if args.max_changed.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
@@ -28,9 +60,10 @@ pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
         let collection = open_for_reading(dir, &args.models, queries.vectors.is_none())?;
         Ok::<_, Failure>(collection.rank(requests)?)
     };
-    let other = args.other.as_ref().unwrap_or(&args.dir);
-    let found = diff.run(|requests| rank(&args.dir, requests), |requests| rank(other, requests))?;
-    if args.json {
+    let other = args.other.as_ref().unwrap_or(&args.target.dir);
+    let found =
+        diff.run(|requests| rank(&args.target.dir, requests), |requests| rank(other, requests))?;
+    if args.target.json {
         output::json(&found)?;
     } else {
         print(&found)?;

@@ -1,6 +1,6 @@
 //! `evaluate`: rankings of judged queries, scored as trec_eval does, each mean with its interval.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexivec::eval::Evaluation;
@@ -10,11 +10,55 @@ use lexivec::eval::report::{Report, report};
 use lexivec::eval::trec::{Qrels, Run, write_run};
 use lexivec::query::request::Mode;
 
-use super::{mode, open_for_reading};
-use crate::args::Evaluate;
+use super::open_for_reading;
 use crate::exit::{Failure, Outcome};
+use crate::model::Models;
 use crate::output;
+use crate::queries::Judged;
+use crate::values::one_of;
 use lexivec_ingest::beir;
+
+#[derive(clap::Args)]
+pub(crate) struct Evaluate {
+    /// Directory of the collection.
+    #[arg(required_unless_present = "run_file")]
+    dir: Option<PathBuf>,
+    #[command(flatten)]
+    judged: Judged,
+    /// Score this TREC run instead of a collection's rankings.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "run"])]
+    run_file: Option<PathBuf>,
+    /// Test each metric against this TREC run, query by query.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// Test each metric against the rankings of this profile, query by query.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["against", "run_file"])]
+    against_profile: Option<String>,
+    /// Rank with the settings of this profile.
+    #[arg(long, value_name = "NAME", conflicts_with = "run_file")]
+    profile: Option<String>,
+    /// Seed of the random numbers in intervals and significance tests.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Legs of the search: text is BM25, vector is similarity of vectors, hybrid is both; auto is all that the
+    /// collection can do.
+    #[arg(long, value_parser = one_of(Mode::ALL, Mode::name), default_value = "auto")]
+    mode: Mode,
+    /// Scan all vectors instead of searching graphs.
+    #[arg(long)]
+    exact: bool,
+    /// Write the rankings to this file as a TREC run.
+    #[arg(long, value_name = "FILE")]
+    run: Option<PathBuf>,
+    /// Number of documents ranked for each query.
+    #[arg(long, default_value_t = 1_000)]
+    depth: usize,
+    /// Print JSON instead of text.
+    #[arg(long, display_order = 1_000)]
+    json: bool,
+    #[command(flatten)]
+    models: Models,
+}
 
 pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
     let qrels = args.judged.qrels()?;
@@ -45,7 +89,7 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
 fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Run>)> {
     let mut queries = args.judged.asked.read()?;
     queries.keep_judged(qrels)?;
-    let mode = mode(args.mode);
+    let mode = args.mode;
     let embeds = queries.vectors.is_none() && mode != Mode::Text;
     let collection = open_for_reading(dir, &args.models, embeds)?;
     let mut evaluation = Evaluation::new(queries.judged(mode, qrels)?);

@@ -4,10 +4,19 @@ use std::process::ExitCode;
 
 use lexivec::WhyNot;
 
-use super::search::{open, print, request};
-use crate::args::Explain;
+use super::search::{Search, open, request};
+use crate::answer;
 use crate::exit::Outcome;
 use crate::output;
+
+#[derive(clap::Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    search: Search,
+    /// Report the stage of the search that dropped the document with this id.
+    #[arg(long, value_name = "ID")]
+    why_not: Option<String>,
+}
 
 pub(super) fn run(args: &Explain) -> Outcome<ExitCode> {
     let mut request = request(&args.search)?;
@@ -15,18 +24,22 @@ pub(super) fn run(args: &Explain) -> Outcome<ExitCode> {
     let collection = open(&args.search, &request)?;
     match &args.why_not {
         Some(id) => {
-            let told = collection.why_not(&request, id)?;
-            if args.search.json { output::json(&told)? } else { print_why_not(&told)? }
+            let report = collection.why_not(&request, id)?;
+            if args.search.target.json { output::json(&report)? } else { print_why_not(&report)? }
         }
         None => {
             let response = collection.search(&request)?;
-            if args.search.json { output::json(&response)? } else { print(&response)? }
+            if args.search.target.json {
+                output::json(&response)?
+            } else {
+                answer::print(&response, true)?
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn print_why_not(told: &WhyNot) -> Outcome<()> {
-    output::line(&told.to_text())?;
-    told.legs.iter().try_for_each(|leg| output::line(&format!("  {}", leg.to_text())))
+fn print_why_not(report: &WhyNot) -> Outcome<()> {
+    output::line(&report.to_text())?;
+    report.legs.iter().try_for_each(|leg| output::line(&format!("  {}", leg.to_text())))
 }

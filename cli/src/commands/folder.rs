@@ -15,10 +15,10 @@ use crate::output::{self, Progress};
 /// Options of chunks.
 #[derive(clap::Args)]
 pub(crate) struct Chunks {
-    /// Tokens of a chunk: the model's if the collection has one, words otherwise.
+    /// Size of a chunk in tokens of the collection's model, or in words without a model.
     #[arg(long, value_name = "TOKENS", default_value_t = DEFAULT_CHUNK_TOKENS, requires = "folder")]
     chunk_tokens: usize,
-    /// Tokens that a chunk repeats of the one before it; at most half of a chunk.
+    /// Tokens at the end of a chunk that the next one repeats; at most half of a chunk.
     #[arg(long, value_name = "TOKENS", default_value_t = DEFAULT_CHUNK_OVERLAP, requires = "folder")]
     chunk_overlap: usize,
     /// Delete the chunks of files that are no longer in the folder. Every chunk of the collection is taken to be of
@@ -28,6 +28,13 @@ pub(crate) struct Chunks {
     /// Leave out the files that .gitignore and .ignore files exclude.
     #[arg(long, requires = "folder")]
     gitignore: bool,
+    /// Read only files that match this glob, as README.md or docs/**, without regard to case; !GLOB excludes files; may
+    /// be repeated.
+    #[arg(long, short, value_name = "GLOB", requires = "folder")]
+    glob: Vec<String>,
+    /// List each file that could not be read, or only in part.
+    #[arg(long, requires = "folder")]
+    details: bool,
 }
 
 pub(super) fn run(args: &Ingest, folder: &Path, open: OpenOptions) -> Outcome<ExitCode> {
@@ -36,13 +43,14 @@ pub(super) fn run(args: &Ingest, folder: &Path, open: OpenOptions) -> Outcome<Ex
     let progress = Progress::new();
     let show = |stage, done, all| progress.show(stage, done, all);
     let options = FolderOptions::new().chunks(chunks).prune(args.chunks.prune);
-    let options = options.gitignore(args.chunks.gitignore).progress(&show);
-    let (exists, report) = if disk::is_collection(&args.dir) {
+    let options =
+        options.gitignore(args.chunks.gitignore).globs(args.chunks.glob.clone()).progress(&show);
+    let (exists, report) = if disk::is_collection(&args.target.dir) {
         (true, ingest_folder(&ingest::open(args, open)?, folder, &options)?)
     } else {
         let model = args.new.model.embedder()?;
         let new = ingest::options(args, open, model.clone(), None, &[])?;
-        let create = || Collection::create(&args.dir, new);
+        let create = || Collection::create(&args.target.dir, new);
         let (made, report) = ingest_folder_into_new(create, model, folder, &options)?;
         (made.is_some(), report)
     };
@@ -51,34 +59,43 @@ pub(super) fn run(args: &Ingest, folder: &Path, open: OpenOptions) -> Outcome<Ex
 }
 
 fn print(args: &Ingest, report: &FolderReport, exists: bool) -> Outcome<ExitCode> {
-    if !exists {
-        report.failures.iter().for_each(print_failure);
-        return Err(Failure::new("the folder has no file with text; nothing was written"));
-    }
-    if let Some(reason) = &report.unflushed {
-        output::note(&format!(
-            "the chunks are in the write-ahead log only, not in segments: {reason}"
-        ));
-    }
-    if args.json {
+    if exists && args.target.json {
         output::json(report)?;
         return Ok(ExitCode::SUCCESS);
     }
-    report.failures.iter().for_each(print_failure);
+    if args.chunks.details || !exists {
+        for Unread { path, reason, .. } in &report.failures {
+            output::note(&format!("not read: {path}: {reason}"));
+        }
+    }
+    if !exists {
+        return Err(Failure::new("the folder has no file with text; nothing was written"));
+    }
+    let FolderReport { documents, chunks, deleted, unchanged, seconds, .. } = report;
+    let dir = args.target.dir.display();
+    let deleted = match *deleted {
+        0 => String::new(),
+        chunks => format!(", {} deleted", output::count(chunks, "chunk")),
+    };
+    let unchanged = output::count(*unchanged, "file");
+    let (chunks, files) = (output::count(*chunks, "chunk"), output::count(*documents, "file"));
     output::note(&format!(
-        "{} files: wrote {} chunks of {}, deleted {}, {} unchanged, {} with a fault; {} in {:.1} s",
-        report.files,
-        report.chunks,
-        report.documents,
-        report.deleted,
-        report.unchanged,
-        report.failures.len(),
-        args.dir.display(),
-        report.seconds
+        "{chunks} of {files} written{deleted}, {unchanged} unchanged; {dir} in {seconds:.1} s"
     ));
+    if !report.failures.is_empty() {
+        let (failed, hint) = (
+            report.failures.len(),
+            if args.chunks.details { "" } else { "; --details lists them" },
+        );
+        output::note(&format!(
+            "{failed} of {} files not read, or only in part{hint}",
+            report.files
+        ));
+    }
+    if let Some(reason) = &report.unflushed {
+        output::note(&format!(
+            "the chunks are in the write-ahead log only, not in segment files: {reason}"
+        ));
+    }
     Ok(ExitCode::SUCCESS)
-}
-
-fn print_failure(unread: &Unread) {
-    output::note(&format!("not in: {}: {}", unread.path, unread.reason));
 }

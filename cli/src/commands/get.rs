@@ -1,13 +1,28 @@
 //! `get`: documents by id, and the chunks of a file around one.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::{Collection, Document};
 
-use crate::args::Get;
 use crate::exit::{Failure, Outcome};
 use crate::output;
 use lexivec_ingest::{chunk_id, chunk_of};
+
+#[derive(clap::Args)]
+pub(crate) struct Get {
+    /// Directory of the collection.
+    dir: PathBuf,
+    /// Ids of the documents.
+    #[arg(required = true)]
+    ids: Vec<String>,
+    /// Also print this number of chunks of the same file before and after each.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    neighbours: u64,
+    /// Print JSON, one document a line, with its vectors.
+    #[arg(long)]
+    json: bool,
+}
 
 pub(super) fn run(args: &Get) -> Outcome<ExitCode> {
     let collection = Collection::open_read_only(&args.dir)?;

@@ -1,4 +1,4 @@
-//! `ingest`: documents from a file into a collection, all of them or none; `folder` has folders.
+//! `ingest`: documents from a file into a collection, all of them or none; folders are in `folder`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,52 +12,49 @@ use lexivec_ingest::loaders::{Format, read_table, table};
 use lexivec_ingest::vectors::Vectors;
 use lexivec_ingest::{beir, lines};
 
+use super::create::{self, New};
 use super::folder::Chunks;
-use super::{create, folder, settle, with_model};
-use crate::args::New;
+use super::{folder, settle, with_model};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Progress};
+use crate::target::Target;
 
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("source").args(["beir", "jsonl", "csv", "parquet", "folder"])))]
 pub(crate) struct Ingest {
-    /// Directory of the collection.
-    pub(crate) dir: PathBuf,
-    /// A BEIR folder: its corpus.jsonl.
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// BEIR folder, of which corpus.jsonl is read.
     #[arg(long, value_name = "FOLDER")]
-    pub(crate) beir: Option<PathBuf>,
-    /// A file of one JSON document a line ("id", "title", "text", "vector", "tokens", "payload"); - is
-    /// stdin.
+    beir: Option<PathBuf>,
+    /// File of one JSON document a line with "id", "title", "text", "vector", "tokens" and "payload"; - is stdin.
     #[arg(long, value_name = "FILE")]
-    pub(crate) jsonl: Option<PathBuf>,
-    /// A CSV file with the names of its columns in the first line: the id, "title", "text"; all others are
+    jsonl: Option<PathBuf>,
+    /// CSV file with the names of its columns in the first line: the id, "title" and "text"; all other columns are
     /// payload; - is stdin.
     #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
-    /// A Parquet file with such columns.
+    csv: Option<PathBuf>,
+    /// Parquet file with such columns.
     #[arg(long, value_name = "FILE")]
-    pub(crate) parquet: Option<PathBuf>,
+    parquet: Option<PathBuf>,
     /// Column of the ids.
     #[arg(long, value_name = "NAME", default_value = "id")]
-    pub(crate) id_column: String,
-    /// A folder of Markdown, HTML, text, PDF, subtitles (SRT, WebVTT), JSON lines, CSV and Parquet, with
-    /// those below it: each file in chunks, whose ids are its path, # and their numbers.
+    id_column: String,
+    /// Folder of Markdown, HTML, text, PDF, subtitles (SRT, WebVTT), JSON lines, CSV and Parquet files, with all
+    /// folders below it. Each file is cut into chunks; the id of a chunk is the file's path, # and a number.
     #[arg(long, value_name = "FOLDER", conflicts_with = "vectors")]
-    pub(crate) folder: Option<PathBuf>,
+    folder: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) chunks: Chunks,
-    /// Vectors of the documents: an .npy file of float32 or float16, rows x components. Without another
-    /// source each row is a document.
+    pub(super) chunks: Chunks,
+    /// Vectors of the documents: an .npy file of float32 or float16, rows x components. Without another source, each
+    /// row is a document.
     #[arg(long, value_name = "NPY")]
-    pub(crate) vectors: Option<PathBuf>,
-    /// Ids of the vectors' rows, one a line; their numbers from 0 without it.
+    vectors: Option<PathBuf>,
+    /// Ids of the vectors' rows, one a line; without it, the ids are row numbers from 0.
     #[arg(long, value_name = "FILE", requires = "vectors")]
-    pub(crate) vector_ids: Option<PathBuf>,
+    vector_ids: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) new: New,
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
+    pub(super) new: New,
 }
 
 pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
@@ -78,16 +75,16 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
         attach(&mut documents, vectors)?;
     }
     let given = documents.iter().find_map(|d| d.vectors.values().next()).map(Vec::len);
-    let collection = if disk::is_collection(&args.dir) {
+    let collection = if disk::is_collection(&args.target.dir) {
         open(args, options)?
     } else {
         let dim = vectors.map(|v| v.dim).or(given);
-        // Vectors from outside are the collection's own: the model would make others.
+        // Supplied vectors take the place of those a model would make.
         let model = if dim.is_none() { args.new.model.embedder()? } else { None };
         let new = self::options(args, options, model, dim, &documents)?;
         // Before the directory is made: refused documents leave nothing behind.
         new.check(&documents)?;
-        Collection::create(&args.dir, new)?
+        Collection::create(&args.target.dir, new)?
     };
     let before = collection.stats()?.documents as usize;
     let receipt = {
@@ -97,14 +94,14 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     };
     settle(&collection, &receipt)?;
     let replaced = before + receipt.written - collection.stats()?.documents as usize;
-    if args.json {
+    if args.target.json {
         output::json(&receipt)?;
     } else {
         output::note(&format!(
             "wrote {} documents ({} replaced) to {} in {:.1} s",
             receipt.written,
             replaced,
-            args.dir.display(),
+            args.target.dir.display(),
             start.elapsed().as_secs_f64()
         ));
     }
@@ -124,7 +121,7 @@ fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<Vec<Document>>
         }
     }
     let Some(vectors) = vectors else {
-        let detail = "name a source: --beir, --jsonl, --csv, --parquet, --folder or --vectors";
+        let detail = "name an input: --folder, --jsonl, --csv, --parquet, --beir or --vectors";
         return Err(Failure::usage(detail));
     };
     Ok(vectors.ids().map(Document::new).collect())
@@ -165,18 +162,20 @@ fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
     Ok(())
 }
 
-/// Opens the collection that is there; what was asked for a new one must be what it has.
+/// Opens an existing collection; options of a new one must agree with it.
 pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
-    let collection = Collection::open_with(&args.dir, options)?;
+    let collection = Collection::open_with(&args.target.dir, options)?;
     let schema = collection.schema();
     let field = schema.vectors.first();
     let differs = |what: &str, has: String| {
-        Failure::usage(format!("the collection is there and its {what} is {has}; leave that out"))
+        Failure::usage(format!("the collection exists and its {what} is {has}; omit the option"))
     };
     let about_vectors =
         args.new.metric.is_some() || args.new.m.is_some() || args.new.quantization.is_some();
     if field.is_none() && (about_vectors || args.new.ef_construction.is_some()) {
-        return Err(Failure::usage("the collection is there and has no vectors; leave that out"));
+        return Err(Failure::usage(
+            "the collection exists and has no vectors; omit the options about vectors",
+        ));
     }
     if let (Some(wanted), Some(field)) = (args.new.metric, field)
         && wanted != field.metric
@@ -223,11 +222,9 @@ pub(super) fn options(
     documents: &[Document],
 ) -> Outcome<Options> {
     if args.new.metric.is_some() && dim.is_none() && !args.new.model.is_named() {
-        return Err(Failure::usage(
-            "--metric is about vectors and there are none: give --vectors, or --model FOLDER",
-        ));
+        return Err(Failure::usage("--metric needs vectors: give --vectors, or --model FOLDER"));
     }
     let mut lists = documents.iter().flat_map(|d| d.tokens.values());
     let token_dim = lists.find_map(|list| list.first()).map(Vec::len);
-    Ok(create::options(&args.new, &args.dir, model, dim, token_dim)?.open(open))
+    Ok(create::options(&args.new, &args.target.dir, model, dim, token_dim)?.open(open))
 }

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use lexivec::Collection;
 
-use crate::args::Plain;
 use crate::exit::Outcome;
 use crate::output;
+use crate::target::Target;
 
-pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
-    let found = Collection::inspect(&args.dir)?;
-    if args.json {
+pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
+    let found = Collection::inspect(&target.dir)?;
+    if target.json {
         output::json(&found)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -32,7 +32,9 @@ pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
         ))?;
     }
     if let Some((file, offset)) = &found.torn {
-        output::line(&format!("torn        {file} from byte {offset}: writes nobody was told of"))?;
+        output::line(&format!(
+            "torn        {file} from byte {offset}: writes that were never acknowledged"
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

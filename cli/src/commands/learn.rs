@@ -1,37 +1,55 @@
 //! `learn`: what users found relevant, into a collection.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::query::request::{AdapterChoice, Mode};
 use lexivec::{Collection, Feedback, OpenOptions, SearchRequest};
 
 use super::with_model;
-use crate::args::Learn;
 use crate::exit::{Failure, Outcome};
+use crate::model::ModelArgs;
 use crate::output;
+use crate::queries::Judged;
+use crate::target::Target;
 use lexivec_ingest::lines;
 
-/// Rows that count as shown of a judged query.
+/// Hits of a judged query that count as shown.
 const SHOWN: usize = 10;
+
+#[derive(clap::Args)]
+pub(crate) struct Learn {
+    #[command(flatten)]
+    target: Target,
+    /// Feedback: a file of one JSON object a line with the "text" or the "vector" of a query, the ids of its "relevant"
+    /// documents, and the ids of all documents that were "shown"; `-` reads stdin.
+    #[arg(required_unless_present = "beir", conflicts_with = "beir")]
+    file: Option<PathBuf>,
+    // Judged queries instead of feedback: the hits of a vector search count as shown.
+    #[command(flatten)]
+    judged: Judged,
+    #[command(flatten)]
+    model: ModelArgs,
+}
 
 pub(super) fn run(args: &Learn, open: OpenOptions) -> Outcome<ExitCode> {
     let given = args.file.as_deref().map(lines::read::<Feedback>).transpose()?;
-    let collection = with_model(Collection::open_with(&args.dir, open)?, &args.model)?;
+    let collection = with_model(Collection::open_with(&args.target.dir, open)?, &args.model)?;
     let feedback = match given {
         Some(given) => given,
         None => judged(args, &collection)?,
     };
     let receipt = collection.learn(&feedback)?;
-    if args.json {
+    if args.target.json {
         output::json(&receipt)?;
     } else {
         let (taken, known, total) = (receipt.taken, receipt.known, receipt.total);
-        output::note(&format!("took in {taken}, {known} were known; {total} in all"));
+        output::note(&format!("{taken} recorded, {known} were known already; {total} in all"));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Feedback as users would have given it who knew the judgments.
+/// The feedback that users with the judgments at hand would have given.
 fn judged(args: &Learn, collection: &Collection) -> Outcome<Vec<Feedback>> {
     let qrels = args.judged.qrels()?;
     let mut queries = args.judged.asked.read()?;
@@ -52,7 +70,7 @@ fn judged(args: &Learn, collection: &Collection) -> Outcome<Vec<Feedback>> {
         }
     }
     match feedback.is_empty() {
-        true => Err(Failure::new("no query has a relevant row")),
+        true => Err(Failure::new("no query has a relevant document")),
         false => Ok(feedback),
     }
 }

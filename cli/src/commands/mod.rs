@@ -4,6 +4,7 @@ mod adapter;
 mod answers;
 mod bench;
 mod compact;
+mod completions;
 mod create;
 mod delete;
 mod diff;
@@ -11,9 +12,10 @@ mod evaluate;
 mod explain;
 mod folder;
 mod get;
-pub(crate) mod ingest;
+mod ingest;
 mod inspect;
 mod learn;
+mod man;
 mod model;
 mod profile;
 mod recall;
@@ -30,55 +32,131 @@ mod verify;
 use std::path::Path;
 use std::process::ExitCode;
 
-use lexivec::query::request::Mode;
 use lexivec::{Collection, OpenOptions, Receipt};
 
-use crate::args::{Args, Command, ModeArg};
 use crate::exit::Outcome;
 use crate::model::{ModelArgs, Models};
 use crate::output;
+use crate::target::Target;
+
+/// Embedded hybrid search: BM25 and vectors over one directory.
+#[derive(clap::Parser)]
+#[command(name = "lexivec", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Write to a network or user-space file system, where locks and syncs may not hold.
+    #[arg(long, global = true, env = "LEXIVEC_UNSAFE_FILESYSTEM", display_order = 1_001)]
+    unsafe_filesystem: bool,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Create an empty collection.
+    Create(create::Create),
+    /// Add documents to a collection, which is created if it does not exist.
+    Ingest(ingest::Ingest),
+    /// Search a collection.
+    Search(search::Search),
+    /// Print how a search was carried out and where each score comes from, or why a document is not found.
+    Explain(explain::Explain),
+    /// Print documents by id.
+    Get(get::Get),
+    /// Print counts and sizes of a collection.
+    Stats(Target),
+    /// Score a collection's rankings against relevance judgments.
+    Evaluate(evaluate::Evaluate),
+    /// Score generated answers: faithfulness, relevancy, precision and recall of their contexts.
+    Answers(answers::Answers),
+    /// Find the best search settings for judged queries, and measure the gain.
+    Tune(tune::Tune),
+    /// Compare the answers of two profiles or two collections, query by query.
+    Diff(diff::Diff),
+    /// List, save or remove profiles, which are named search settings.
+    Profile(profile::ProfileArgs),
+    /// Record which documents users found relevant; `adapter train` learns from it.
+    Learn(learn::Learn),
+    /// Train a query adapter on recorded feedback; list, activate or delete adapters.
+    Adapter(adapter::AdapterArgs),
+    /// Measure the share of the exact hits that vector searches find.
+    Recall(recall::Recall),
+    /// Measure the speed of searches, and their recall.
+    Bench(bench::Bench),
+    /// Replace the vectors of all documents by those of another model.
+    Reembed(reembed::Reembed),
+    /// Delete documents, by id or by filter.
+    Delete(delete::Delete),
+    /// Write everything in the log to segment files.
+    Flush(Target),
+    /// Merge segments and free the space of deleted documents.
+    Compact(compact::Compact),
+    /// Check a collection; exit code 0 if sound, 1 if damaged, 2 if it cannot be checked.
+    Verify(verify::Verify),
+    /// Create a sound collection from the readable parts of a damaged one.
+    Repair(repair::Repair),
+    /// Print the manifest and the writes in the log.
+    Inspect(Target),
+    /// Create, list or restore snapshots.
+    Snapshot(snapshot::SnapshotArgs),
+    /// Write a collection to one file.
+    Export(transfer::Export),
+    /// Create a collection from an exported file.
+    Import(transfer::Import),
+    /// Serve a collection, or a directory of collections, over HTTP.
+    Serve(serve::Serve),
+    /// Add models, list them, or describe one.
+    Model(model::ModelVerbs),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+    /// Print the manual page, or write a page for each command into a directory.
+    Man(man::Man),
+}
 
 /// Runs a verb.
-pub(crate) fn run(args: Args) -> Outcome<ExitCode> {
-    // A command ends when its work is done: nothing is left to a thread.
-    let open = OpenOptions::new().background(false).unsafe_filesystem(args.unsafe_filesystem);
-    match args.command {
+pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
+    // A command ends when its work is done: no work is left to background threads.
+    let open = OpenOptions::new().background(false).unsafe_filesystem(cli.unsafe_filesystem);
+    match cli.command {
         Command::Create(args) => create::run(&args, open),
         Command::Ingest(args) => ingest::run(&args, open),
         Command::Delete(args) => delete::run(&args, open),
-        Command::Flush(args) => compact::flush(&args, open),
+        Command::Flush(target) => compact::flush(&target, open),
         Command::Compact(args) => compact::run(&args, open),
         Command::Repair(args) => repair::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Snapshot(args) => snapshot::run(args.verb, open),
+        Command::Inspect(target) => inspect::run(&target),
+        Command::Snapshot(args) => snapshot::run(args, open),
         Command::Export(args) => transfer::export(&args, open),
         Command::Import(args) => transfer::import(&args),
         Command::Search(args) => search::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Get(args) => get::run(&args),
-        Command::Stats(args) => stats::run(&args),
+        Command::Stats(target) => stats::run(&target),
         Command::Bench(args) => bench::run(&args),
         Command::Recall(args) => recall::run(&args),
         Command::Answers(args) => answers::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Tune(args) => tune::run(&args, open),
         Command::Diff(args) => diff::run(&args),
-        Command::Profile(args) => profile::run(args.verb, open),
+        Command::Profile(args) => profile::run(args, open),
         Command::Learn(args) => learn::run(&args, open),
-        Command::Adapter(args) => adapter::run(args.verb, open),
+        Command::Adapter(args) => adapter::run(args, open),
         Command::Reembed(args) => reembed::run(&args, open),
         Command::Verify(args) => verify::run(&args),
-        Command::Model(args) => model::run(args.verb),
+        Command::Model(args) => model::run(args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     }
 }
 
-/// Brings a write into segment files, which saves those who open the collection a replay of the log.
-/// If that fails, it is no failure of a write that is durable without it.
+/// Flushes a write to segment files, so that the next opening has no log to replay. A failure is only reported if the
+/// write is durable without it.
 fn settle(collection: &Collection, receipt: &Receipt) -> Outcome<()> {
     match collection.flush() {
         Err(error) if receipt.durable => {
-            output::note(&format!("it is written, to the log alone: {error}"));
+            output::note(&format!(
+                "the write is in the write-ahead log only, not in segment files: {error}"
+            ));
         }
         flushed => {
             flushed?;
@@ -96,13 +174,13 @@ fn open_for_reading(dir: &Path, models: &Models, embeds: bool) -> Outcome<Collec
     })
 }
 
-/// Opens a collection for reading, with its model if it has one and `embeds` says it is needed.
+/// Opens a collection for reading, with its model if it has one and `embeds` is true.
 fn open_with_model(dir: &Path, model: &ModelArgs, embeds: bool) -> Outcome<Collection> {
     let collection = Collection::open_read_only(dir)?;
     if embeds { with_model(collection, model) } else { Ok(collection) }
 }
 
-/// Hands the model in that is named, if one is and the collection has one.
+/// Gives the collection the named model, if one is named and the collection was created with a model.
 fn with_model(collection: Collection, model: &ModelArgs) -> Outcome<Collection> {
     if collection.schema().embedder.is_none() {
         return Ok(collection);
@@ -110,14 +188,5 @@ fn with_model(collection: Collection, model: &ModelArgs) -> Outcome<Collection> 
     match model.embedder()? {
         None => Ok(collection),
         Some(model) => Ok(collection.with_embedder(model)?),
-    }
-}
-
-fn mode(mode: ModeArg) -> Mode {
-    match mode {
-        ModeArg::Auto => Mode::Auto,
-        ModeArg::Text => Mode::Text,
-        ModeArg::Vector => Mode::Vector,
-        ModeArg::Hybrid => Mode::Hybrid,
     }
 }

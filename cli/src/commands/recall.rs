@@ -1,15 +1,47 @@
-//! `recall`: how many of the exact hits searches find, with bounds.
+//! `recall`: the share of the exact hits that searches find, with intervals.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::eval::interval::Interval;
 use lexivec::query::request::Params;
 use lexivec::{Collection, Filter, RecallOptions, RecallQueries, RecallReport};
 
-use crate::args::Recall;
 use crate::exit::Outcome;
 use crate::output;
+use crate::target::Target;
 use lexivec_ingest::vectors::read_vectors;
+
+#[derive(clap::Args)]
+pub(crate) struct Recall {
+    #[command(flatten)]
+    target: Target,
+    /// Vectors of the queries: an .npy file of float32 or float16, rows x components. Without it, vectors of the
+    /// collection are the queries, which are easier than most.
+    #[arg(long, value_name = "NPY", conflicts_with = "samples")]
+    query_vectors: Option<PathBuf>,
+    /// Number of vectors of the collection that are queries.
+    #[arg(long, default_value_t = 200)]
+    samples: usize,
+    /// Vector field; by default the first.
+    #[arg(long)]
+    field: Option<String>,
+    /// Number of hits that are compared.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    limit: usize,
+    /// Beam width in graphs.
+    #[arg(long)]
+    ef: Option<usize>,
+    /// Share of the exact hits that searches should find, 0 to 1.
+    #[arg(long, conflicts_with = "ef")]
+    target_recall: Option<f64>,
+    /// Filter: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
+    /// Seed of the sample.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
 
 pub(super) fn run(args: &Recall) -> Outcome<ExitCode> {
     let mut options = RecallOptions::default();
@@ -27,9 +59,9 @@ pub(super) fn run(args: &Recall) -> Outcome<ExitCode> {
             RecallQueries::Given(rows.chunks_exact(dim).map(<[f32]>::to_vec).collect())
         }
     };
-    let collection = Collection::open_read_only(&args.dir)?;
+    let collection = Collection::open_read_only(&args.target.dir)?;
     let report = collection.measure_recall(&options)?;
-    if args.json {
+    if args.target.json {
         output::json(&report)?;
     } else {
         print(&report)?;

@@ -4,9 +4,18 @@ use std::process::ExitCode;
 
 use lexivec::{Collection, OpenOptions, ReembedOptions};
 
-use crate::args::Reembed;
 use crate::exit::{Failure, Outcome};
+use crate::model::ModelArgs;
 use crate::output::{self, Progress};
+use crate::target::Target;
+
+#[derive(clap::Args)]
+pub(crate) struct Reembed {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    model: ModelArgs,
+}
 
 pub(super) fn run(args: &Reembed, open: OpenOptions) -> Outcome<ExitCode> {
     let Some(model) = args.model.embedder()? else {
@@ -17,19 +26,23 @@ pub(super) fn run(args: &Reembed, open: OpenOptions) -> Outcome<ExitCode> {
     let show = |stage, done, all| progress.show(stage, done, all);
     let mut options = ReembedOptions::default();
     (options.open, options.progress) = (open, &show);
-    let report = Collection::reembed(&args.dir, model, &options)?;
+    let report = Collection::reembed(&args.target.dir, model, &options)?;
     drop(progress);
-    if args.json {
+    if args.target.json {
         output::json(&report)?;
         return Ok(ExitCode::SUCCESS);
     }
     output::note(&match report.rows {
-        0 => format!("no row had to be embedded by {name}"),
-        rows => format!("{rows} rows have vectors of {name}, {} have none", report.without_vector),
+        0 => format!("all documents have vectors of {name} already"),
+        rows => {
+            format!("{rows} documents have vectors of {name}, {} have none", report.without_vector)
+        }
     });
     if !report.floors.is_empty() {
         let names = report.floors.join(", ");
-        output::note(&format!("calibrate the floors of these profiles anew: {names}"));
+        output::note(&format!(
+            "calibrate the floors of these profiles again with `lexivec profile floor`: {names}"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

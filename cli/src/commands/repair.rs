@@ -1,12 +1,23 @@
-//! `repair`: a sound collection of what can be read; what is lost is listed.
+//! `repair`: a sound collection from the readable parts of a damaged one, and a list of the lost parts.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::Collection;
 
-use crate::args::Repair;
 use crate::exit::Outcome;
 use crate::output;
+
+#[derive(clap::Args)]
+pub(crate) struct Repair {
+    /// Directory of the damaged collection, which is not changed.
+    dir: PathBuf,
+    /// Directory of the new collection.
+    target: PathBuf,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    json: bool,
+}
 
 pub(super) fn run(args: &Repair) -> Outcome<ExitCode> {
     let report = Collection::repair(&args.dir, &args.target)?;

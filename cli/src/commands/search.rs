@@ -1,42 +1,119 @@
-//! `search`: hits with their ledgers.
+//! `search`: the request that its arguments make, and the answer.
 
 use std::process::ExitCode;
 
-use lexivec::query::explain::Ledger;
-use lexivec::query::facets::{Facet, FacetCounts, GroupBy};
+use lexivec::query::facets::{Facet, GroupBy};
 use lexivec::query::limits::DEFAULT_FACET_LIMIT;
-use lexivec::query::plan::SegmentPlan;
-use lexivec::query::request::{Highlight, Syntax};
-use lexivec::{Collection, Filter, Groups, Hit, SearchRequest, SearchResponse};
+use lexivec::query::request::{AdapterChoice, Bm25, Highlight, Mode, Syntax};
+use lexivec::query::rerank::RerankKind;
+use lexivec::{Collection, Filter, SearchRequest};
 
-use super::{mode, open_for_reading};
-use crate::args::{ModeArg, Search};
+use super::open_for_reading;
+use crate::answer;
 use crate::exit::{Failure, Outcome};
+use crate::model::Models;
 use crate::output;
-use crate::ranking::RerankArg;
+use crate::ranking::Ranking;
+use crate::target::Target;
+use crate::values::{bm25, one_of};
+
+/// Characters of the passages that are shown to people: about three lines of a terminal.
+const PASSAGE_CHARS: usize = 240;
+
+#[derive(clap::Args)]
+pub(crate) struct Search {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// Words to search for.
+    words: Option<String>,
+    /// Number of hits.
+    #[arg(long, short = 'k', default_value_t = 10)]
+    limit: usize,
+    /// Number of best hits to skip.
+    #[arg(long, default_value_t = 0)]
+    offset: usize,
+    /// Filter: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
+    /// Legs of the search: text is BM25, vector is similarity of vectors, hybrid is both; auto is all that the
+    /// collection and the query allow.
+    #[arg(long, value_parser = one_of(Mode::ALL, Mode::name), default_value = "auto")]
+    mode: Mode,
+    /// Read the words as a query: +must -not "a phrase"~2 field:word prefix* fuzzy~1 (a b)^2.
+    #[arg(long)]
+    query_string: bool,
+    /// Query vector, as a JSON array.
+    #[arg(long, value_name = "JSON")]
+    vector: Option<String>,
+    /// Use the settings of this profile where no option sets them.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// Print the contributions to each score and the plan of the search.
+    #[arg(long)]
+    explain: bool,
+    /// Add the best passage of each text to the JSON; without --json passages are always printed.
+    #[arg(long)]
+    highlight: bool,
+    /// Group the hits by the values at this payload path; --limit is the number of groups.
+    #[arg(long, value_name = "FIELD")]
+    group_by: Option<String>,
+    /// Number of hits of a group.
+    #[arg(long, value_name = "HITS", default_value_t = 3)]
+    group_size: usize,
+    /// Count the values at this payload path over all documents that match the filter; may be repeated.
+    #[arg(long, value_name = "FIELD")]
+    facet: Vec<String>,
+    /// Time limit of the search in milliseconds, after which it fails.
+    #[arg(long)]
+    deadline_ms: Option<u64>,
+    /// The constants k1 and b of BM25; by default those of the collection.
+    #[arg(long, value_name = "K1,B", value_parser = bm25)]
+    bm25: Option<Bm25>,
+    /// Query adapter: active, off, or a version.
+    #[arg(long, default_value = "active", value_name = "VERSION")]
+    adapter: AdapterChoice,
+    #[command(flatten)]
+    ranking: Ranking,
+    /// Hits that each leg passes to the fusion.
+    #[arg(long)]
+    candidates: Option<usize>,
+    /// Beam width in graphs.
+    #[arg(long)]
+    ef: Option<usize>,
+    /// Share of the exact hits that the vector leg should find, 0 to 1.
+    #[arg(long, conflicts_with = "ef")]
+    target_recall: Option<f64>,
+    /// Scan all vectors instead of searching graphs.
+    #[arg(long)]
+    exact: bool,
+    /// Most pages of 4 KiB that the vector leg reads in each segment, for collections larger than memory.
+    #[arg(long)]
+    max_page_reads: Option<usize>,
+    #[command(flatten)]
+    models: Models,
+}
 
 pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     let request = request(args)?;
-    let collection = open(args, &request)?;
-    let response = collection.search(&request)?;
-    if args.json {
+    let response = open(args, &request)?.search(&request)?;
+    if args.target.json {
         output::json(&response)?;
     } else {
-        print(&response)?;
+        answer::print(&response, args.explain)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens the collection, with its model if the request has words that become a vector.
+/// Opens the collection, with its model if the request needs one.
 pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection> {
     let compares = request.rerank.as_ref().is_some_and(|r| r.method.compares_vectors());
     let by_tokens = request.rerank.as_ref().is_some_and(|r| r.method.embeds_tokens());
-    let by_vector = !matches!(args.mode, ModeArg::Text) || compares;
+    let by_vector = args.mode != Mode::Text || compares;
     let embeds = by_tokens || (request.vector.is_none() && by_vector);
-    open_for_reading(&args.dir, &args.models, embeds)
+    open_for_reading(&args.target.dir, &args.models, embeds)
 }
 
-/// The request that the arguments mean.
+/// The request of the arguments. Without `--json` it also asks for texts and passages.
 pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     let parse = |what: &str, e: serde_json::Error| Failure::usage(format!("{what}: {e}"));
     let mut request = SearchRequest::default();
@@ -54,7 +131,7 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     }
     request.limit = args.limit;
     request.offset = args.offset;
-    request.mode = mode(args.mode);
+    request.mode = args.mode;
     request.legs.iter_mut().for_each(|(_, leg)| leg.candidates = args.candidates);
     request.profile.clone_from(&args.profile);
     request.adapter = args.adapter;
@@ -64,116 +141,20 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     request.params.exact = args.exact;
     request.explain = args.explain;
     request.deadline_ms = args.deadline_ms;
-    request.highlight = args.highlight.then(Highlight::default);
+    request.highlight = match args.target.json {
+        true => args.highlight.then(Highlight::default),
+        false => Some(Highlight { max_chars: PASSAGE_CHARS }),
+    };
+    request.with_text |= !args.target.json;
     request.group_by = args.group_by.as_ref().map(|field| GroupBy::new(field, args.group_size));
     let facet = |field: &String| Facet::new(field, DEFAULT_FACET_LIMIT);
     request.facets = args.facet.iter().map(facet).collect();
     args.ranking.apply(&mut request)?;
-    match (args.ranking.rerank == Some(RerankArg::Model), args.models.rerank_model.is_some()) {
+    match (args.ranking.rerank == Some(RerankKind::Model), args.models.rerank_model.is_some()) {
         (true, false) => Err(Failure::usage("--rerank model needs --rerank-model FOLDER")),
-        (false, true) if args.profile.is_none() => {
-            Err(Failure::usage("--rerank-model is for --rerank model, or a --profile that has it"))
-        }
+        (false, true) if args.profile.is_none() => Err(Failure::usage(
+            "--rerank-model is for --rerank model, or for a --profile that has it",
+        )),
         _ => Ok(request),
     }
-}
-
-/// Prints an answer for people.
-pub(super) fn print(response: &SearchResponse) -> Outcome<()> {
-    print_hits(&response.hits)?;
-    response.groups.iter().try_for_each(print_groups)?;
-    if response.hits.is_empty() && response.groups.as_ref().is_none_or(|g| g.list.is_empty()) {
-        output::note("no hits");
-    }
-    response.facets.iter().try_for_each(print_facet)?;
-    if response.confident == Some(false) {
-        output::note("no confident answer: the best score is below the floor");
-    }
-    if let Some(reason) = response.rerank.as_ref().and_then(|r| r.reason.as_ref()) {
-        output::note(&format!("not reranked, the order is that of the fusion: {reason}"));
-    }
-    response.plan.iter().flatten().try_for_each(print_plan)
-}
-
-fn print_groups(groups: &Groups) -> Outcome<()> {
-    for group in &groups.list {
-        output::line(&group.value.value().to_string())?;
-        print_hits(&group.hits)?;
-    }
-    if !groups.complete {
-        let looked = groups.looked_at;
-        output::note(&format!("groups may lack hits: the first {looked} were looked at"));
-    }
-    Ok(())
-}
-
-fn print_facet(facet: &FacetCounts) -> Outcome<()> {
-    output::line(&format!("{}: {} values", facet.field, facet.distinct))?;
-    facet
-        .values
-        .iter()
-        .try_for_each(|v| output::line(&format!("{:>9}  {}", v.count, v.value.value())))
-}
-
-fn print_hits(hits: &[Hit]) -> Outcome<()> {
-    for (place, hit) in hits.iter().enumerate() {
-        let title = hit.payload.as_ref().and_then(|p| p.get("title")?.as_str()).unwrap_or_default();
-        output::line(&format!("{:>3}. {:.6}  {}  {title}", place + 1, hit.score, hit.id))?;
-        for (field, parts) in hit.highlight.iter().flatten() {
-            let shown = parts.iter().map(|part| match part.found {
-                true => format!("[{}]", part.text),
-                false => part.text.replace(['\n', '\r', '\t'], " "),
-            });
-            output::line(&format!("       {field}: {}", shown.collect::<String>()))?;
-        }
-        print_ledger(&hit.ledger)?;
-    }
-    Ok(())
-}
-
-fn print_plan(plan: &SegmentPlan) -> Outcome<()> {
-    let ways = plan.alternatives.iter().map(|(way, cost)| format!("{way:?} {cost:.0} us"));
-    let dropped = plan.dropped.iter().map(|(way, reason)| format!("no {way:?} ({reason})"));
-    let ways: Vec<String> = ways.chain(dropped).collect();
-    output::line(&format!(
-        "segment: {:?}{}, {} rows match, {:.0} us estimated, {:.0} us by what was compared; instead of {}",
-        plan.strategy,
-        plan.tried.as_ref().map(|way| format!(" after {way:?}")).unwrap_or_default(),
-        plan.matching,
-        plan.cost,
-        plan.actual,
-        if ways.is_empty() { "nothing".to_owned() } else { ways.join(", ") }
-    ))
-}
-
-fn print_ledger(ledger: &Ledger) -> Outcome<()> {
-    for part in &ledger.contributions {
-        let leg = format!("{:?}", part.leg).to_lowercase();
-        let normalized = part.normalized.map(|n| format!(", normalized {n:.4}"));
-        output::line(&format!(
-            "       {:.6}  {leg} rank {}, score {:.4}{}",
-            part.contribution,
-            part.rank,
-            part.score,
-            normalized.unwrap_or_default()
-        ))?;
-    }
-    if let Some(rerank) = &ledger.rerank {
-        let score = match rerank.score {
-            Some(score) => format!("score {score:.6}"),
-            None => "no score".to_owned(),
-        };
-        let (kind, from, to) = (rerank.kind, rerank.from_rank, rerank.to_rank);
-        output::line(&format!(
-            "       {:.6}  fused; {kind}: {score}, rank {from} -> {to}",
-            rerank.fused
-        ))?;
-    }
-    for term in &ledger.terms {
-        output::line(&format!(
-            "         {:.4}  {}:{}  tf {}, idf {:.3}, length {}",
-            term.contribution, term.field, term.term, term.tf, term.idf, term.length
-        ))?;
-    }
-    Ok(())
 }

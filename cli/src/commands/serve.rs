@@ -1,25 +1,50 @@
 //! `serve`: a collection, or a directory of them, over HTTP on loopback.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::OpenOptions;
 use lexivec_server::{Config, Server};
 use serde_json::json;
 
-use crate::args::Serve;
 use crate::exit::{Failure, Outcome};
+use crate::model::Models;
 use crate::output;
+
+#[derive(clap::Args)]
+pub(crate) struct Serve {
+    /// Directory of a collection, or a directory of collections.
+    dir: PathBuf,
+    /// Loopback address to listen on.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8009", env = "LEXIVEC_BIND")]
+    bind: SocketAddr,
+    /// Port to listen on, instead of that of --bind; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Host name that requests may carry in addition to the loopback names; may be repeated.
+    #[arg(long = "host-name", value_name = "NAME")]
+    host_names: Vec<String>,
+    /// Print the address as JSON once the server listens.
+    #[arg(long, display_order = 1_000)]
+    json: bool,
+    #[command(flatten)]
+    models: Models,
+}
 
 pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
     let mut config = Config::new(&args.dir);
     config.open = open;
     config.bind = args.bind;
+    if let Some(port) = args.port {
+        config.bind.set_port(port);
+    }
     config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
     config.embedder = args.models.vectors.embedder()?;
     config.reranker = args.models.reranker()?;
     let served = Server::run_blocking(config, |address, collections| {
         if args.json {
-            // Without a reader for the line the server serves all the same.
+            // The server runs even if stdout is closed.
             let ready = json!({ "address": address.to_string(), "collections": collections });
             let _ = output::json(&ready);
         } else {

@@ -1,31 +1,63 @@
 //! `snapshot create|list|restore`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::{Collection, OpenOptions, Snapshot};
 
-use crate::args::SnapshotVerb;
 use crate::exit::Outcome;
 use crate::output;
+use crate::target::Target;
 
-pub(super) fn run(verb: SnapshotVerb, open: OpenOptions) -> Outcome<ExitCode> {
-    match verb {
-        SnapshotVerb::Create { dir, name, json } => {
-            tell(&Collection::open_with(&dir, open)?.snapshot(&name)?, json)?;
+#[derive(clap::Args)]
+pub(crate) struct SnapshotArgs {
+    #[command(subcommand)]
+    verb: SnapshotVerb,
+}
+
+#[derive(clap::Subcommand)]
+enum SnapshotVerb {
+    /// Keep the present state of a collection under a name.
+    Create {
+        #[command(flatten)]
+        collection: Target,
+        /// Name of the snapshot.
+        name: String,
+    },
+    /// Print the snapshots of a collection.
+    List {
+        #[command(flatten)]
+        collection: Target,
+    },
+    /// Create a collection from a snapshot, after every byte of it is verified.
+    Restore {
+        #[command(flatten)]
+        collection: Target,
+        /// Name of the snapshot.
+        name: String,
+        /// Directory of the new collection.
+        target: PathBuf,
+    },
+}
+
+pub(super) fn run(args: SnapshotArgs, open: OpenOptions) -> Outcome<ExitCode> {
+    match args.verb {
+        SnapshotVerb::Create { collection: Target { dir, json }, name } => {
+            print(&Collection::open_with(&dir, open)?.snapshot(&name)?, json)?;
         }
-        SnapshotVerb::List { dir, json } => {
+        SnapshotVerb::List { collection: Target { dir, json } } => {
             for snapshot in Collection::snapshots(&dir)? {
-                tell(&snapshot, json)?;
+                print(&snapshot, json)?;
             }
         }
-        SnapshotVerb::Restore { dir, name, target, json } => {
-            tell(&Collection::restore(Collection::snapshot_path(&dir, &name)?, &target)?, json)?;
+        SnapshotVerb::Restore { collection: Target { dir, json }, name, target } => {
+            print(&Collection::restore(Collection::snapshot_path(&dir, &name)?, &target)?, json)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(snapshot: &Snapshot, json: bool) -> Outcome<()> {
+fn print(snapshot: &Snapshot, json: bool) -> Outcome<()> {
     if json {
         return output::json(snapshot);
     }

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use lexivec::Collection;
 
-use crate::args::Plain;
 use crate::exit::Outcome;
 use crate::output;
+use crate::target::Target;
 
-pub(super) fn run(args: &Plain) -> Outcome<ExitCode> {
-    let stats = Collection::open_read_only(&args.dir)?.stats()?;
-    if args.json {
+pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
+    let stats = Collection::open_read_only(&target.dir)?.stats()?;
+    if target.json {
         output::json(&stats)?;
         return Ok(ExitCode::SUCCESS);
     }

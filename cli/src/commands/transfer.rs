@@ -2,14 +2,29 @@
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexivec::{Collection, OpenOptions};
 
-use crate::args::{Export, Import};
 use crate::exit::{Failure, Outcome};
 use crate::output;
+
+#[derive(clap::Args)]
+pub(crate) struct Export {
+    /// Directory of the collection.
+    dir: PathBuf,
+    /// File to write, which must not exist; - is stdout.
+    file: PathBuf,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Import {
+    /// Directory of the new collection.
+    dir: PathBuf,
+    /// File to read; - is stdin.
+    file: PathBuf,
+}
 
 pub(super) fn export(args: &Export, open: OpenOptions) -> Outcome<ExitCode> {
     let folder = args.file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -43,6 +58,6 @@ pub(super) fn import(args: &Import) -> Outcome<ExitCode> {
         Box::new(opened.map_err(|e| Failure::new(format!("cannot open {name}: {e}")))?)
     };
     Collection::import(&args.dir, &mut BufReader::new(&mut input))?;
-    output::note(&format!("made {}", args.dir.display()));
+    output::note(&format!("created {}", args.dir.display()));
     Ok(ExitCode::SUCCESS)
 }

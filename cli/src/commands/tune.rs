@@ -1,7 +1,9 @@
-//! `tune`: settings chosen by judgments, what the choice is worth, and the profile kept of it.
+//! `tune`: the best settings for judged queries, their gain, and the profile saved from them.
 
 use std::process::ExitCode;
 
+use lexivec::eval::metric;
+use lexivec::eval::tune::DEFAULT_FOLDS;
 use lexivec::query::request::Mode;
 use lexivec::schema::check_name;
 use lexivec::{Collection, OpenOptions, TuneOptions, TuneReport};
@@ -9,43 +11,72 @@ use serde::Serialize;
 
 use super::evaluate::difference;
 use super::open_for_reading;
-use crate::args::Tune;
 use crate::exit::{Failure, Outcome};
+use crate::model::Models;
 use crate::output;
+use crate::queries::Judged;
+use crate::target::Target;
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct Saved<'a> {
     #[serde(flatten)]
     report: &'a TuneReport,
     /// The profile it was saved as.
     saved: Option<&'a str>,
 }
 
+#[derive(clap::Args)]
+pub(crate) struct Tune {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    judged: Judged,
+    /// Metric to raise: ndcg@K, recall@K, precision@K, hit_rate@K, map@K or mrr@K.
+    #[arg(long, default_value = "ndcg@10")]
+    metric: metric::Metric,
+    /// Parts that the queries are split into; each part is scored with the settings that the others choose.
+    #[arg(long, default_value_t = DEFAULT_FOLDS)]
+    folds: usize,
+    /// Seed of the split and of the significance test.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Save the best settings as this profile, if the gain is significant.
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+    /// Save them even if the gain is not significant.
+    #[arg(long, requires = "save")]
+    save_anyway: bool,
+    #[command(flatten)]
+    models: Models,
+}
+
 pub(super) fn run(args: &Tune, open: OpenOptions) -> Outcome<ExitCode> {
     if let Some(name) = &args.save {
-        // Before the work, not after it.
+        // A bad name is reported before the work begins.
         check_name("profile name", name)?;
     }
     let qrels = args.judged.qrels()?;
     let mut queries = args.judged.asked.read()?;
     queries.keep_judged(&qrels)?;
     let judged = queries.judged(Mode::Auto, &qrels)?;
-    let collection = open_for_reading(&args.dir, &args.models, queries.vectors.is_none())?;
+    let collection = open_for_reading(&args.target.dir, &args.models, queries.vectors.is_none())?;
     let mut options = TuneOptions::default();
     (options.metric, options.folds, options.seed) = (args.metric, args.folds, args.seed);
     let report = collection.tune(&judged, &options)?;
     drop(collection);
     let saved = args.save.as_deref().filter(|_| report.validation.significant || args.save_anyway);
     if let Some(name) = saved {
-        Collection::open_with(&args.dir, open)?.set_profile(name, report.profile.clone())?;
+        Collection::open_with(&args.target.dir, open)?.set_profile(name, report.profile.clone())?;
     }
-    if args.json {
-        output::json(&Told { report: &report, saved })?;
+    if args.target.json {
+        output::json(&Saved { report: &report, saved })?;
     } else {
         print(&report)?;
         match (saved, &args.save) {
             (Some(name), _) => output::note(&format!("saved as {name}")),
-            (None, Some(_)) => output::note("not saved; --save-anyway saves it all the same"),
+            (None, Some(_)) => {
+                output::note("not saved; --save-anyway saves it without a significant gain")
+            }
             (None, None) => {}
         }
     }

@@ -1,12 +1,27 @@
-//! `verify`: a collection checked as far as asked; exit 0 sound, 1 damaged, 2 cannot tell.
+//! `verify`: checks a collection; exit code 0 if sound, 1 if damaged, 2 if it cannot be checked.
 
 use std::process::ExitCode;
 
 use lexivec::{Collection, ErrorKind, VerifyLevel};
 
-use crate::args::Verify;
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use crate::target::Target;
+
+#[derive(clap::Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    target: Target,
+    /// Check manifests, the log and the section tables of files only.
+    #[arg(long, conflicts_with_all = ["full", "deep"])]
+    quick: bool,
+    /// Check every byte and every row; the default.
+    #[arg(long, conflicts_with = "deep")]
+    full: bool,
+    /// Also compare texts with the inverted index and vectors with their norms, and measure the recall of graphs.
+    #[arg(long)]
+    deep: bool,
+}
 
 pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
     let level = match (args.quick, args.deep) {
@@ -14,15 +29,15 @@ pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
         (_, true) => VerifyLevel::Deep,
         _ => VerifyLevel::Full,
     };
-    // Two kinds of failure: damage that can be told, and nothing to be told at all.
-    let report = match Collection::verify_with(&args.dir, level) {
+    // Damage exits with 1; a collection that cannot be checked exits with 2.
+    let report = match Collection::verify_with(&args.target.dir, level) {
         Ok(report) => report,
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NewerFormat) => {
             return Err(error.into());
         }
         Err(error) => return Err(Failure::usage(error.to_string())),
     };
-    if args.json {
+    if args.target.json {
         output::json(&report)?;
     } else {
         for problem in &report.problems {
@@ -40,15 +55,15 @@ pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
         if let Some(recall) = report.recall {
             let missed = report.unreachable;
             output::note(&format!(
-                "recall@10 of the graphs {recall:.4}, {missed} rows not reached"
+                "recall@10 of the graphs {recall:.4}, {missed} rows cannot be reached"
             ));
         }
         if let Some((file, offset)) = &report.torn {
             output::note(&format!("{file} is torn from byte {offset}, as by a power cut"));
         }
         if !report.is_sound() {
-            let dir = args.dir.display();
-            output::note(&format!("make a sound one with: lexivec repair {dir} {dir}.repaired"));
+            let dir = args.target.dir.display();
+            output::note(&format!("create a sound one with: lexivec repair {dir} {dir}.repaired"));
         }
     }
     Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

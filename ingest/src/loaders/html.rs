@@ -1,5 +1,5 @@
-//! HTML: its title and what a reader reads, as blocks under their headings. The tokens of the parser are
-//! enough for that, so that there is no tree that could be too deep.
+//! HTML: the title and the visible text, as blocks under their headings. The parser's tokens are enough for that:
+//! without a tree, no document is too deep.
 
 use std::cell::RefCell;
 
@@ -27,7 +27,7 @@ pub(super) fn read(text: &str) -> Content {
     let input = BufferQueue::default();
     input.push_back(StrTendril::from(text));
     let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
-    // It stops at the end of each script, which nobody runs.
+    // The tokenizer stops at the end of each script, so that a browser could run it.
     while !input.is_empty() {
         let _ = tokenizer.feed(&input);
     }
@@ -110,9 +110,9 @@ impl Reader {
         let value = |attribute: &str| {
             tag.attrs.iter().find(|a| &*a.name.local == attribute).map(|a| &*a.value)
         };
-        // Sphinx and others put a sign beside each heading by which it can be linked to.
-        let beside = value("role") == Some("navigation") || value("class") == Some("headerlink");
-        if (LEFT_OUT.contains(&name) || beside) && !tag.self_closing {
+        // Sphinx and others add a link with a sign to each heading.
+        let permalink = value("role") == Some("navigation") || value("class") == Some("headerlink");
+        if (LEFT_OUT.contains(&name) || permalink) && !tag.self_closing {
             self.left_out = Some((name.to_owned(), 1));
         } else if name == "br" {
             self.open.push('\n');

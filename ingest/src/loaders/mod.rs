@@ -119,7 +119,7 @@ pub fn read(path: &Path, format: Format, bytes: &[u8], reader: Option<&Reader>) 
 /// Cells of `id_column` stay text.
 ///
 /// # Errors
-/// As those of [`read`].
+/// Those of [`read`].
 pub fn read_table(
     path: &Path,
     format: Format,

@@ -1,4 +1,4 @@
-//! PDF: the paragraphs of each page. Only ever read in a process of its own.
+//! PDF: the paragraphs of each page. Read in a reader process only, see `isolated`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

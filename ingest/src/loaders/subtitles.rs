@@ -4,7 +4,7 @@ use lexivec::chunk::{Block, SourceLocation};
 
 use super::Content;
 
-/// What stands between the two times of a cue.
+/// Sign between the two times of a cue.
 const ARROW: &str = "-->";
 
 /// Reads the cues of a file. Notes, styles and regions have no times and are passed over.

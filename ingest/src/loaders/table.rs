@@ -58,7 +58,7 @@ fn value(cell: &str) -> Value {
     }
 }
 
-/// Gives the rows of a Parquet file one after the other. Only ever called in a process of its own.
+/// Gives the rows of a Parquet file one after the other. Called in a reader process only, see `isolated`.
 pub(crate) fn parquet(path: &Path, give: &mut dyn FnMut(Part)) -> std::result::Result<(), String> {
     let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
     let reader = SerializedFileReader::new(file).map_err(|e| e.to_string())?;

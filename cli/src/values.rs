@@ -1,0 +1,43 @@
+//! Parsers of option values that several verbs share.
+
+use bytesize::ByteSize;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use lexivec::query::request::Bm25;
+
+/// Parser of a plain enum by its names, which help and completions list. Names may be written with hyphens for
+/// underscores.
+pub(crate) fn one_of<T>(
+    all: &'static [T],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T>
+where
+    T: Copy + Send + Sync + 'static,
+{
+    let shown = |value: T| name(value).replace('_', "-");
+    let values = all.iter().map(move |value| PossibleValue::new(shown(*value)).alias(name(*value)));
+    PossibleValuesParser::new(values).try_map(move |text| {
+        let written = text.replace('-', "_");
+        all.iter().copied().find(|value| name(*value) == written).ok_or("not a known name")
+    })
+}
+
+/// Parses two numbers: 1.2,0.75.
+pub(crate) fn bm25(text: &str) -> Result<Bm25, String> {
+    let numbers =
+        text.split_once(',').and_then(|(k1, b)| Some((k1.parse().ok()?, b.parse().ok()?)));
+    let Some((k1, b)) = numbers else {
+        return Err("two numbers with a comma between them are expected, as 1.2,0.75".to_owned());
+    };
+    let bm25 = Bm25 { k1, b };
+    bm25.check().map_err(|e| e.to_string())?;
+    Ok(bm25)
+}
+
+/// Parses a number of bytes: 1048576, 256MiB, 1GB.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
+    let size: ByteSize = text.parse().map_err(|e| format!("{e}; write it as 256MiB or 1GiB"))?;
+    match size.as_u64() {
+        u64::MAX => Err("it is too large".to_owned()),
+        bytes => Ok(bytes),
+    }
+}

@@ -1,0 +1,155 @@
+//! The command for people: passages, colours, completions, the manual, and plain words in all it says.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::{arg, lexivec, lexivec_ok};
+
+/// A collection of three documents in a folder of its own: one with title and long text, one without a title.
+fn collection() -> tempfile::TempDir {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let filler = "It has many other sentences that no query asks for. ".repeat(20);
+    let long = format!("{filler}\nA wing\tcarries the aircraft. {filler}");
+    let lines = [
+        serde_json::json!({"id": "a", "title": "On wings", "text": long, "payload": {"heading": "Part one"}}),
+        serde_json::json!({"id": "b", "text": "The wing is swept."}),
+        serde_json::json!({"id": "c", "title": "Tail", "text": "A tail."}),
+    ];
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    let file = scratch.path().join("in.jsonl");
+    std::fs::write(&file, lines.join("\n")).expect("written");
+    lexivec_ok(&["ingest", arg(&scratch.path().join("c")), "--jsonl", arg(&file)]);
+    scratch
+}
+
+#[test]
+fn a_hit_shows_title_and_passage_first_and_its_id_last() {
+    let scratch = collection();
+    let dir = scratch.path().join("c");
+    let printed = lexivec_ok(&["search", arg(&dir), "wing"]);
+    let lines: Vec<&str> = printed.lines().collect();
+    let [first, first_id, title, passage, id] = lines.as_slice() else { panic!("{printed}") };
+    // Without a title the passage is the first line.
+    assert_eq!(*first, "  1. The [wing] is swept.");
+    assert!(first_id.starts_with("     0.") && first_id.ends_with("  b"), "{printed}");
+    assert_eq!(*title, "  2. On wings  Part one");
+    assert!(passage.starts_with("     … ") && passage.ends_with(" …"), "{printed}");
+    assert!(passage.contains("A [wing] carries the aircraft."), "{printed}");
+    assert!(passage.chars().count() < 300, "{printed}");
+    assert!(id.ends_with("  a"), "{printed}");
+    // The ledger is printed on request only.
+    assert!(!printed.contains("rank 1") && !printed.contains("idf"), "{printed}");
+    let explained = lexivec_ok(&["search", arg(&dir), "wing", "--explain"]);
+    assert!(explained.contains("text rank 1") && explained.contains("idf"), "{explained}");
+    // JSON has texts and passages on request only.
+    let json = lexivec_ok(&["search", arg(&dir), "wing", "--json"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["hits"][1]["id"], "a");
+    assert!(json["hits"][1]["text"].is_null() && json["hits"][1]["highlight"].is_null(), "{json}");
+    let json = lexivec_ok(&["search", arg(&dir), "wing", "--json", "--highlight"]);
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert!(json["hits"][1]["highlight"]["text"].is_array(), "{json}");
+}
+
+#[test]
+fn words_are_marked_by_colour_where_colour_is_wanted() {
+    let scratch = collection();
+    let dir = scratch.path().join("c");
+    let search = |variables: &[(&str, &str)]| {
+        let output = Command::new(lexivec_tests::command())
+            .args(["search", arg(&dir), "wing"])
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .envs(variables.iter().copied())
+            .output()
+            .expect("the command runs");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let piped = search(&[]);
+    assert!(piped.contains("[wing]") && !piped.contains('\u{1b}'), "{piped:?}");
+    let coloured = search(&[("CLICOLOR_FORCE", "1")]);
+    assert!(coloured.contains("\u{1b}[1m\u{1b}[33mwing\u{1b}[0m"), "{coloured:?}");
+    assert!(coloured.contains("\u{1b}[1mOn wings\u{1b}[0m"), "{coloured:?}");
+    assert!(!coloured.contains("[wing]"), "{coloured:?}");
+    assert_eq!(search(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), piped);
+}
+
+#[test]
+fn completions_and_the_manual_know_every_verb() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = lexivec_ok(&["completions", shell]);
+        assert!(script.contains("late-interaction") && script.contains("snapshot"), "{shell}");
+    }
+    assert_eq!(lexivec(&["completions", "sh"]).status.code(), Some(2));
+    let page = lexivec_ok(&["man"]);
+    assert!(page.contains(".TH lexivec") && page.contains("lexivec\\-search"), "{page}");
+    lexivec_ok(&["man", arg(scratch.path())]);
+    let read = |name: &str| std::fs::read_to_string(scratch.path().join(name)).expect("a page");
+    assert!(read("lexivec.1").contains(".TH lexivec"));
+    assert!(read("lexivec-snapshot-create.1").contains("snapshot"));
+    let missing = lexivec(&["man", arg(&scratch.path().join("none"))]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("none: "));
+}
+
+#[test]
+fn help_is_in_plain_words() {
+    const BANNED: [&str; 22] = [
+        "let go",
+        "is told",
+        "are told",
+        "tells",
+        "none that",
+        "so many",
+        "at the most",
+        "at the least",
+        "anew",
+        "beside",
+        "of its own",
+        " who ",
+        " gone",
+        "for want of",
+        "hand in",
+        "handed in",
+        "look at",
+        "meanwhile",
+        "nothing where",
+        "nobody",
+        "somebody",
+        "what is asked",
+    ];
+    let scratch = tempfile::tempdir().expect("a directory");
+    lexivec_ok(&["man", arg(scratch.path())]);
+    let pages: Vec<_> = std::fs::read_dir(scratch.path()).expect("listed").collect();
+    assert!(pages.len() > 30, "{} pages", pages.len());
+    for page in pages {
+        let path = page.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("read").replace("\\-", "-").to_lowercase();
+        for phrase in BANNED {
+            assert!(!text.contains(phrase), "{}: {phrase:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_port_replaces_that_of_the_address() {
+    let scratch = collection();
+    let mut server = Command::new(lexivec_tests::command())
+        .args(["serve", arg(&scratch.path().join("c")), "--port", "0", "--json"])
+        .env("LEXIVEC_BIND", "127.0.0.2:8009")
+        .env_remove("LEXIVEC_MODEL")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    server.kill().expect("killed");
+    server.wait().expect("ended");
+    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let address = ready["address"].as_str().expect("an address");
+    assert!(address.starts_with("127.0.0.2:") && !address.ends_with(":8009"), "{address}");
+}
