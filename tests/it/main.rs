@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
 
 mod answers;
+mod architecture;
 mod bad_input;
 mod bench;
 mod command;
