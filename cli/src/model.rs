@@ -7,7 +7,7 @@ use lexivec::model::{Embedder, Precision, Reranker};
 use lexivec_ingest::endpoint::{Address, Endpoint, Key};
 use lexivec_ingest::model_registry;
 
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 
 /// Options that name the embedding model.
 #[derive(clap::Args)]
@@ -52,7 +52,8 @@ impl ModelArgs {
             return Ok(Some(Arc::new(endpoint)));
         }
         let Some(folder) = &self.folder else { return Ok(None) };
-        Ok(Some(model_registry::open_embedder(folder, self.precision)?))
+        let opened = model_registry::open_embedder(folder, self.precision);
+        Ok(Some(opened.map_err(|e| of_option("--model", &e))?))
     }
 }
 
@@ -71,6 +72,11 @@ impl Models {
     pub(crate) fn reranker(&self) -> Outcome<Option<Arc<dyn Reranker>>> {
         let Some(folder) = &self.rerank_model else { return Ok(None) };
         let precision = self.vectors.precision.unwrap_or_default();
-        Ok(Some(model_registry::open_reranker(folder, precision)?))
+        let opened = model_registry::open_reranker(folder, precision);
+        Ok(Some(opened.map_err(|e| of_option("--rerank-model", &e))?))
     }
+}
+
+fn of_option(option: &str, error: &lexivec_ingest::Error) -> Failure {
+    Failure::new(format!("{option} {error}"))
 }

@@ -154,7 +154,10 @@ fn a_search_is_reranked_by_the_cross_encoder_of_a_folder() {
     let output =
         lexivec(&[&search, &["--rerank", "model", "--rerank-model", arg(&embedder)][..]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("--rerank-model") && stderr.contains("no cross-encoder"), "{stderr}");
+    assert!(
+        stderr.contains("--rerank-model") && stderr.contains("not a cross-encoder"),
+        "{stderr}"
+    );
 
     let served = serving(&dir, Precision::Int8);
     let body = json!({"text": QUERY, "rerank": {"model": {"budget_ms": 60_000}}});

@@ -268,11 +268,7 @@ fn the_command_and_the_server_rank_by_their_model() {
     let new = scratch.path().join("new");
     for (args, code, expected) in [
         ([&["search", arg(&plain), QUERY], &late[..]].concat(), 2, "no model fills"),
-        (
-            [&["search", arg(&made), QUERY], &late[..]].concat(),
-            1,
-            "the collection's model is not set",
-        ),
+        ([&["search", arg(&made), QUERY], &late[..]].concat(), 1, "model is not set"),
         (vec!["create", arg(&new), "--late-interaction"], 2, "needs --model FOLDER"),
         ([&ingest[..], &[arg(&plain)]].concat(), 2, "late interaction is not made by a model"),
         (vec!["search", arg(&made), QUERY, "--rerank", "mmr", "--token-field", "t"], 2, "is for"),
