@@ -46,7 +46,7 @@ fn collection(folder: &std::path::Path) -> (Collection, Vec<Vec<f32>>) {
     });
     let options = Options::new().vector(DIM, Metric::Cosine);
     let collection = Collection::create(folder, options).expect("created");
-    collection.upsert(documents.collect()).expect("taken in");
+    collection.upsert(documents).expect("taken in");
     (collection, queries)
 }
 
@@ -118,7 +118,7 @@ fn late(criterion: &mut Criterion) {
     let documents =
         (0..100).map(|row| Document::new(row.to_string()).text("wing").tokens(list(100)));
     let collection = Collection::in_memory(Options::new().tokens(TOKEN_DIM)).expect("created");
-    collection.upsert(documents.collect()).expect("taken in");
+    collection.upsert(documents).expect("taken in");
     let plain = SearchRequest::text("wing").candidates(100);
     let late = plain.clone().rerank(Rerank::late_interaction(list(32)));
     for (name, request) in [("text", plain), ("text and late interaction of 100", late)] {
@@ -141,7 +141,7 @@ fn filters(criterion: &mut Criterion) {
     });
     let collection =
         Collection::in_memory(Options::new().vector(2, Metric::Cosine)).expect("created");
-    collection.upsert(documents.collect()).expect("taken in");
+    collection.upsert(documents).expect("taken in");
     let mut group = criterion.benchmark_group("filter");
     let mut time = |name: &str, admitted: usize, filter: serde_json::Value| {
         let filter = Filter::from_json(&filter).expect("a filter");
@@ -183,7 +183,7 @@ fn trust(criterion: &mut Criterion) {
         .map(|(row, text)| Document::new(row.to_string()).text(text).vector(vector()));
     let collection = Collection::in_memory(Options::new().vector(DIM, Metric::Cosine));
     let collection = collection.expect("created");
-    collection.upsert(documents.collect()).expect("taken in");
+    collection.upsert(documents).expect("taken in");
     collection.flush().expect("flushed");
     let requests: Vec<SearchRequest> =
         asked.into_iter().map(|text| SearchRequest::hybrid(text, vector())).collect();

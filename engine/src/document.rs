@@ -1,9 +1,14 @@
 //! A document in its public form, and its checks against the schema.
 
+mod batch;
+mod typed;
+
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use batch::IntoDocuments;
 
 use crate::error::{DocumentFault, Error, Result};
 use crate::limits::{

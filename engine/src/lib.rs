@@ -50,7 +50,7 @@ pub use collection::{
     VerifyReport, WriteOptions,
 };
 pub use database::{Database, DatabaseOptions};
-pub use document::Document;
+pub use document::{Document, IntoDocuments};
 pub use error::{DocumentFault, Error, ErrorKind, Result};
 pub use learning::{
     AdapterOptions, Feedback, LearnReceipt, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, TrainReport,
@@ -60,7 +60,7 @@ pub use lexivec_eval::JudgedQuery;
 pub use lexivec_query as query;
 pub use lexivec_query::answer::{Group, Groups, Hit, Passage, RerankReport, SearchResponse};
 pub use lexivec_query::why_not::WhyNot;
-pub use lexivec_query::{Filter, Fusion, Profile, Rerank, SearchRequest};
+pub use lexivec_query::{Filter, Fusion, Profile, Rerank, SearchRequest, field};
 pub use lexivec_storage as storage;
 pub use model::adapters::{AdapterInfo, AdapterValidation};
 pub use options::{OpenOptions, Options};

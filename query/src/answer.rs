@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::error::{Error, Result};
 use crate::explain::Ledger;
 use crate::facets::{FacetCounts, Key};
 use crate::plan::SegmentPlan;
@@ -73,6 +75,20 @@ impl Hit {
     pub fn new(id: impl Into<String>, ledger: Ledger) -> Self {
         let score = ledger.score;
         Self { id: id.into(), score, ledger, text: None, highlight: None, payload: None }
+    }
+
+    /// Reads the payload into a type of your own.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the payload has another shape, or if the request left payloads out.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T> {
+        let refused = |detail: String| Error::invalid(format!("payload of {:?}", self.id), detail);
+        let Some(payload) = &self.payload else {
+            return Err(refused(
+                "the request left payloads out; ask with .with_payload(true)".to_owned(),
+            ));
+        };
+        T::deserialize(payload).map_err(|error| refused(error.to_string()))
     }
 }
 

@@ -2,12 +2,17 @@
 //!
 #![doc = include_str!("../../docs/filters.md")]
 
+mod build;
+
 use std::cmp::Ordering;
 use std::ops::Bound;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+pub use build::{Field, field};
+
+use crate::error::Error;
 use crate::timestamp::Timestamp;
 use crate::value::{compare, scalars_at};
 
@@ -71,6 +76,9 @@ pub enum Filter {
     },
     /// Rows with one of these ids.
     Ids(Vec<String>),
+    /// No row: the filter could not be read. [`SearchRequest::filter`](crate::SearchRequest::filter)
+    /// keeps the error here, and every use of the filter returns it.
+    Invalid(Box<Error>),
 }
 
 /// A value to compare with.
@@ -164,6 +172,7 @@ impl Filter {
             }
             Self::Text { field, words } => row.has_words(field.as_deref(), words),
             Self::Ids(ids) => row.id().is_some_and(|id| ids.iter().any(|wanted| wanted == id)),
+            Self::Invalid(_) => false,
         }
     }
 }

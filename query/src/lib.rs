@@ -27,7 +27,7 @@ pub mod why_not;
 
 pub use answer::{Hit, SearchResponse};
 pub use error::{Error, Result};
-pub use filter::Filter;
+pub use filter::{Filter, field};
 pub use leg::Leg;
 pub use profile::Profile;
 pub use request::{Fusion, Mode, SearchRequest};

@@ -154,7 +154,7 @@ mod tests {
     fn collection(rows: usize) -> Arc<Collection> {
         let collection = Collection::in_memory(Options::new()).expect("made");
         let row = |id: usize| Document::new(id.to_string()).text("wing");
-        collection.upsert((0..rows).map(row).collect()).expect("written");
+        collection.upsert((0..rows).map(row)).expect("written");
         Arc::new(collection)
     }
 

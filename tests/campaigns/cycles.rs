@@ -63,14 +63,14 @@ fn cycle(
     let mut live: Vec<usize> = (0..kept).collect();
     let mut free: Vec<usize> = (kept..all).collect();
     let collection = make("cycled")?;
-    collection.upsert(live.iter().map(|&i| row(i)).collect())?;
+    collection.upsert(live.iter().map(|&i| row(i)))?;
     for _ in 0..cycles {
         let mut deleted = Vec::new();
         for _ in 0..free.len() {
             deleted.push(live.swap_remove(random.below(live.len())));
         }
         collection.delete(&deleted.iter().map(|i| format!("d{i}")).collect::<Vec<_>>())?;
-        collection.upsert(free.iter().map(|&i| row(i)).collect())?;
+        collection.upsert(free.iter().map(|&i| row(i)))?;
         live.append(&mut free);
         free = deleted;
         if !compact {
@@ -82,7 +82,7 @@ fn cycle(
         }
     }
     let fresh = make("fresh")?;
-    fresh.upsert(live.iter().map(|&i| row(i)).collect())?;
+    fresh.upsert(live.iter().map(|&i| row(i)))?;
     fresh.compact()?;
     let (old, new) = (recall(&fresh, source)?, recall(&collection, source)?);
     let bytes = (disk_bytes(scratch, "fresh"), disk_bytes(scratch, "cycled"));

@@ -106,10 +106,10 @@ fn make(dir: &Path) -> lexivec::Result<()> {
                 })
         }
     };
-    collection.upsert((0..60).map(&mut row).collect())?;
-    collection.upsert((50..56).map(&mut row).collect())?;
+    collection.upsert((0..60).map(&mut row))?;
+    collection.upsert((50..56).map(&mut row))?;
     collection.flush()?;
-    collection.upsert((58..63).map(&mut row).collect())?;
+    collection.upsert((58..63).map(&mut row))?;
     collection.delete(&["d3", "d61"])?;
     Ok(())
 }

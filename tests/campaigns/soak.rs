@@ -84,7 +84,7 @@ fn round(collection: &Collection, number: u64, halves: bool) -> Result<(), Strin
     };
     let middle = if halves { ROWS / 2 } else { 0 };
     for part in [0..middle, middle..ROWS] {
-        collection.upsert(part.map(row).collect()).map_err(|e| e.to_string())?;
+        collection.upsert(part.map(row)).map_err(|e| e.to_string())?;
     }
     Ok(())
 }

@@ -133,7 +133,7 @@ fn scores_are_the_same_in_one_segment_and_in_many() {
     for seed in 0..4 {
         let (many, model) = written_in_batches(seed);
         let one = collection(10_000);
-        one.upsert(model.into_values().collect()).expect("written");
+        one.upsert(model.into_values()).expect("written");
         assert!(
             many.stats().expect("counted").segments.len() > 1
                 && many.stats().expect("counted").dead_rows > 0
@@ -225,7 +225,7 @@ fn separate_text_fields_are_scored_by_themselves() {
     let document = |(id, title, text): &(&str, &str, &str)| {
         Document::new(*id).text_in("title", *title).text(*text)
     };
-    collection.upsert(rows.iter().map(document).collect()).expect("written");
+    collection.upsert(rows.iter().map(document)).expect("written");
     let answer = collection.search(&SearchRequest::text("wing").explain()).expect("an answer");
     let mut fields: Vec<(&str, Vec<&str>)> = answer
         .hits

@@ -46,7 +46,7 @@ fn written(dir: &Path) -> Collection {
     let mut random = Random(5);
     for batch in (0..ROWS).collect::<Vec<_>>().chunks(70) {
         collection.flush().expect("flushed");
-        let rows = batch.iter().map(|&id| row(&mut random, id)).collect();
+        let rows = batch.iter().map(|&id| row(&mut random, id));
         collection.upsert(rows).expect("written");
     }
     collection
@@ -57,7 +57,7 @@ fn disturb(collection: &Collection, random: &mut Random) {
     let mut ids: Vec<usize> = (0..12).map(|_| random.below(ROWS + 40)).collect();
     ids.sort_unstable();
     ids.dedup();
-    let rows = ids.into_iter().map(|id| row(random, id)).collect();
+    let rows: Vec<_> = ids.into_iter().map(|id| row(random, id)).collect();
     collection.upsert(rows).expect("written");
     let deleted: Vec<String> = (0..8).map(|_| format!("r{}", random.below(ROWS + 40))).collect();
     collection.delete(&deleted).expect("deleted");

@@ -42,7 +42,7 @@ fn refused(path: &Path) -> Error {
 
 fn fill(collection: &Collection) {
     let row = |i: usize| Document::new(i.to_string()).text("wing");
-    collection.upsert((0..9).map(row).collect()).expect("written");
+    collection.upsert((0..9).map(row)).expect("written");
 }
 
 fn hits(collection: &Collection) -> usize {

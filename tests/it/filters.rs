@@ -30,7 +30,7 @@ fn collection() -> Collection {
         document.payload = payload.as_object().cloned().expect("an object");
         document
     };
-    collection.upsert(rows().into_iter().map(document).collect()).expect("written");
+    collection.upsert(rows().into_iter().map(document)).expect("written");
     collection
 }
 

@@ -190,7 +190,7 @@ fn groups_that_the_window_does_not_fill_say_so() {
         let far = i + 5 > rows;
         Document::new(i.to_string()).vector(vec![i as f32, 0.0]).payload("far", far)
     };
-    collection.upsert((0..rows).map(row).collect()).expect("written");
+    collection.upsert((0..rows).map(row)).expect("written");
     let mut request = SearchRequest::vector(vec![0.0, 0.0]).exact().limit(2).group_by("far", 2);
     let groups = collection.search(&request).expect("an answer").groups.expect("groups");
     assert_eq!((groups.complete, groups.looked_at), (false, MAX_WINDOW));

@@ -39,7 +39,7 @@ fn collection_with(disk: &MemoryVfs, rows: &[Vec<f32>], metric: Metric, m: usize
     let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
     let documents = rows.iter().enumerate();
     let documents = documents.map(|(i, v)| Document::new(format!("{i:06}")).vector(v.clone()));
-    collection.upsert(documents.collect()).expect("written");
+    collection.upsert(documents).expect("written");
     collection
 }
 
@@ -106,7 +106,7 @@ fn a_hundred_thousand_rows_are_found_as_promised() {
                 .payload("share", share[i] as u64)
                 .payload("near", near[i] as u64)
         };
-        collection.upsert(rows.map(document).collect()).expect("written");
+        collection.upsert(rows.map(document)).expect("written");
     }
     let collection = Collection::open_read_only(scratch.path()).expect("opened");
     let found: Vec<Vec<usize>> =
@@ -336,7 +336,7 @@ fn every_kind_of_code_finds_the_closest_with_exact_scores() {
             let documents = rows.iter().enumerate();
             let documents =
                 documents.map(|(i, v)| Document::new(format!("{i:06}")).vector(v.clone()));
-            collection.upsert(documents.collect()).expect("written");
+            collection.upsert(documents).expect("written");
             collection.flush().expect("flushed");
             let truth: Vec<_> = queries.iter().map(|q| search(&collection, q, None)).collect();
             let found: Vec<_> = queries.iter().map(|q| search(&collection, q, Some(128))).collect();
@@ -431,7 +431,7 @@ fn a_bounded_walk_that_ends_in_a_scan_gives_its_best() {
     let field = VectorField::new("vector", 48, Metric::Dot);
     let options = Options::new().vector_field(field).graph_min_rows(1);
     let collection = Collection::in_memory(options).expect("created");
-    collection.upsert(documents.collect()).expect("written");
+    collection.upsert(documents).expect("written");
     let far = Filter::from_json(&serde_json::json!({"far": true})).expect("a filter");
     let ids = |request: &SearchRequest| -> Vec<String> {
         collection.search(request).expect("an answer").hits.into_iter().map(|h| h.id).collect()

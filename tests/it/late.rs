@@ -87,7 +87,7 @@ fn written(disk: &MemoryVfs, batches: usize) -> Collection {
     let rows = rows();
     for batch in rows.chunks(ROWS.div_ceil(batches)) {
         let stale = |row: &Document| Document { tokens: rows[0].tokens.clone(), ..row.clone() };
-        collection.upsert(batch.iter().step_by(3).map(stale).collect()).expect("written");
+        collection.upsert(batch.iter().step_by(3).map(stale)).expect("written");
         collection.upsert(batch.to_vec()).expect("written");
         if batches > 1 {
             collection.flush().expect("flushed");
@@ -165,7 +165,8 @@ fn scores_and_token_vectors_are_the_same_wherever_a_row_lies() {
     // As JSON and back into another collection.
     let again = Collection::in_memory(options()).expect("created");
     let json = serde_json::to_string(&kept).expect("written");
-    again.upsert(serde_json::from_str(&json).expect("read")).expect("written");
+    let read: Vec<Document> = serde_json::from_str(&json).expect("read");
+    again.upsert(read).expect("written");
     check("written again", &again);
     // The comparison can fail.
     again.upsert(vec![Document { id: "r007".to_owned(), ..rows()[8].clone() }]).expect("written");
@@ -176,7 +177,7 @@ fn scores_and_token_vectors_are_the_same_wherever_a_row_lies() {
 fn scores_are_near_those_of_float_vectors_and_rows_without_tokens_follow() {
     let collection = Collection::in_memory(options()).expect("created");
     let rows: BTreeMap<String, Document> = rows().into_iter().map(|d| (d.id.clone(), d)).collect();
-    collection.upsert(rows.values().cloned().collect()).expect("written");
+    collection.upsert(rows.values().cloned()).expect("written");
     let unit = |v: &Vec<f32>| {
         let length = v.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>().sqrt();
         v.iter().map(|&x| f64::from(x) / length).collect::<Vec<f64>>()

@@ -56,7 +56,7 @@ fn corpus(seed: u64, metric: Metric, quantization: Quantization) -> (Collection,
         }
     };
     for part in [&rows[..500], &rows[500..1_100], &rows[1_100..]] {
-        collection.upsert(part.iter().map(document).collect()).expect("written");
+        collection.upsert(part.iter().map(document)).expect("written");
         collection.flush().expect("flushed");
     }
     let deleted = rows.extract_if(.., |row| row.number % 17 == 3).map(|row| row.id);

@@ -11,7 +11,7 @@ use crate::{arg, lexivec, lexivec_ok};
 fn small(dir: &Path) -> Collection {
     let collection = Collection::create(dir, Options::new()).expect("created");
     let row = |i: u32| Document::new(format!("d{i}")).text(format!("wing number {i}"));
-    collection.upsert((0..50).map(row).collect()).expect("written");
+    collection.upsert((0..50).map(row)).expect("written");
     collection
 }
 

@@ -375,7 +375,7 @@ fn a_row_missed_by_an_approximate_walk_is_reported() {
     let options = Options::new().vector(48, Metric::Cosine).graph_min_rows(1_000);
     let collection = Collection::in_memory(options).expect("a collection");
     let rows = (0..4_000).map(|i| Document::new(i.to_string()).vector(random.vector(48)));
-    collection.upsert(rows.collect()).expect("written");
+    collection.upsert(rows).expect("written");
     let mut missed = 0;
     for _ in 0..20 {
         let query = random.vector(48);

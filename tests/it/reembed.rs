@@ -63,7 +63,7 @@ fn fill(collection: &Collection) {
     };
     for (part, word) in WORDS.iter().enumerate().take(3) {
         let rows = (part * 20..part * 20 + 20).map(|i| row(i, word));
-        collection.upsert(rows.collect()).expect("written");
+        collection.upsert(rows).expect("written");
         collection.flush().expect("flushed");
     }
     collection.upsert(vec![row(3, "plate"), Document::new("none")]).expect("written");

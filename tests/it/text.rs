@@ -17,7 +17,7 @@ fn plain(texts: &[&str], bm25: Bm25) -> Collection {
     for (part, some) in texts.chunks(15).enumerate() {
         let document =
             |(i, text): (usize, &&str)| Document::new((part * 15 + i).to_string()).text(*text);
-        collection.upsert(some.iter().enumerate().map(document).collect()).expect("taken in");
+        collection.upsert(some.iter().enumerate().map(document)).expect("taken in");
     }
     collection
 }

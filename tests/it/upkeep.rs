@@ -16,8 +16,8 @@ fn made(dir: &Path) {
         let vector = vec![(i * 37 % 101) as f32, (i * 53 % 89) as f32];
         Document::new(format!("d{i}")).text("wing flow").vector(vector).payload("n", i)
     };
-    collection.upsert((0..120).map(row).collect()).expect("written");
-    collection.upsert((100..220).map(row).collect()).expect("written");
+    collection.upsert((0..120).map(row)).expect("written");
+    collection.upsert((100..220).map(row)).expect("written");
     collection.upsert(vec![row(500)]).expect("written");
 }
 
@@ -183,7 +183,7 @@ fn a_budget_of_memory_holds_for_the_process() {
             let text = format!("wing {} flow {}", i % 97, i % 13);
             Document::new(format!("d{part}-{i}")).text(text).vector(random.vector(64))
         });
-        collection.upsert(rows.collect()).expect("written");
+        collection.upsert(rows).expect("written");
     }
     let mapped: u64 = collection.stats().expect("counted").bytes;
     drop(collection);

@@ -110,7 +110,7 @@ fn searches_during_writes_flushes_and_compactions_see_whole_writes() {
     let options = Options::new().vector(2, Metric::L2).graph_min_rows(30).open(open);
     let collection = Collection::create(scratch.path(), options).expect("created");
     let write = |n: u64| {
-        let rows = (0..12).map(|i| row(&format!("d{i}"), "wing", n)).collect();
+        let rows = (0..12).map(|i| row(&format!("d{i}"), "wing", n));
         collection.upsert(rows).expect("written")
     };
     write(0);
@@ -181,7 +181,7 @@ fn a_full_disk_lets_deletes_through_and_writing_resumes() {
 #[test]
 fn a_compaction_under_way_can_be_cancelled() {
     let collection = Collection::in_memory(options().graph_min_rows(500)).expect("created");
-    let rows = |from: u64| (from..from + 600).map(|i| row(&format!("d{i}"), "wing", i)).collect();
+    let rows = |from: u64| (from..from + 600).map(|i| row(&format!("d{i}"), "wing", i));
     collection.upsert(rows(0)).expect("written");
     collection.upsert(rows(600)).expect("written");
     let before = collection.stats().expect("counted").segments.len();
@@ -208,7 +208,7 @@ fn the_gate_measures_and_a_budget_is_kept() {
             let vector = random.vector(2);
             Document::new(format!("d{part}-{i}")).text("wing").vector(vector)
         });
-        collection.upsert(rows.collect()).expect("written");
+        collection.upsert(rows).expect("written");
     }
     let small = lexivec::CompactOptions::new().memory(1 << 20);
     let error = collection.compact_with(small).expect_err("too little").to_string();

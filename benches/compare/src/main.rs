@@ -26,7 +26,7 @@ fn main() -> Result<(), Failure> {
     let before = cpu_seconds();
     let ours = Collection::in_memory(Options::new().vector(data.dim, Metric::Dot))?;
     let document = |(i, row): (usize, &Vec<f32>)| Document::new(i.to_string()).vector(row.clone());
-    ours.upsert(rows.iter().enumerate().map(document).collect())?;
+    ours.upsert(rows.iter().enumerate().map(document))?;
     println!("lexivec: build {:.1} CPU-seconds", cpu_seconds() - before);
 
     let before = cpu_seconds();

@@ -25,7 +25,7 @@ fn collection(segments: &[usize]) -> Collection {
             let vector = vec![1.0, (id % 97) as f32];
             Document::new(id.to_string()).text("wing").vector(vector).payload("n", id % 7)
         };
-        collection.upsert((0..*rows).map(row).collect()).expect("written");
+        collection.upsert((0..*rows).map(row)).expect("written");
         collection.flush().expect("flushed");
     }
     collection

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::Collection;
 use super::flush::LogStart;
 use super::shared::{Shared, Writes};
-use crate::document::{Document, check_batch, json_bytes};
+use crate::document::{Document, IntoDocuments, check_batch, json_bytes};
 use crate::embed::embed;
 use crate::error::Result;
 use crate::generation::Operation;
@@ -86,7 +86,7 @@ impl<'a> WriteOptions<'a> {
 }
 
 impl Collection {
-    /// Writes a batch of whole rows: all of them or none. A row whose id is already there is
+    /// Writes whole rows, one or a batch of them: all or none. A row whose id is already there is
     /// replaced. On return the batch is acknowledged, and the next search sees it.
     ///
     /// A batch of enough rows for a graph becomes a segment file at once; a smaller one goes to the
@@ -95,16 +95,17 @@ impl Collection {
     /// # Errors
     /// [`Error::Document`] names the first refused document; nothing was written then.
     /// [`DurabilityUnknown`](lexivec_storage::Error::DurabilityUnknown) after a failed sync.
-    pub fn upsert(&self, documents: Vec<Document>) -> Result<Receipt> {
+    pub fn upsert(&self, documents: impl IntoDocuments) -> Result<Receipt> {
         self.upsert_with(documents, WriteOptions::new())
     }
 
     /// Like [`upsert`](Self::upsert), with options.
     pub fn upsert_with(
         &self,
-        mut documents: Vec<Document>,
+        documents: impl IntoDocuments,
         options: WriteOptions<'_>,
     ) -> Result<Receipt> {
+        let mut documents = documents.into_documents();
         self.shared.writable()?;
         check_batch(self.schema(), &documents)?;
         self.embed(&mut documents, &options.as_progress())?;

@@ -100,7 +100,7 @@ impl Collection {
         }
         let store = self.sibling(LEARNING)?.store()?;
         let before = store.count(&of_kind(FEEDBACK)?)?;
-        store.upsert(rows.into_values().collect())?;
+        store.upsert(rows.into_values())?;
         let total = store.count(&of_kind(FEEDBACK)?)?;
         let taken = total - before;
         Ok(LearnReceipt { taken, known: feedback.len() as u64 - taken, total })

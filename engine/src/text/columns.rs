@@ -308,6 +308,7 @@ impl<'a> Evaluation<'a> {
                 }
                 rows
             }
+            Filter::Invalid(error) => return Err(Error::Request(error.as_ref().clone())),
             _ => {
                 return Err(Error::invalid("filter", "this kind of clause is not known here"));
             }

@@ -22,6 +22,8 @@ use crate::limits::{
 
 /// Members that make an object one of Qdrant's notation.
 const QDRANT_CLAUSES: [&str; 4] = ["must", "should", "must_not", "min_should"];
+/// Detail of a refused comparison.
+const NULL_HAS_NO_ORDER: &str = "null has no order; give a number or a string";
 
 impl Filter {
     /// Reads JSON: an object in our notation or in Qdrant's, or a string in the SQL-like one.
@@ -63,10 +65,12 @@ impl Filter {
     pub(crate) fn check(&self) -> Result<()> {
         let mut left = vec![(self, 1)];
         let (mut nodes, mut values, mut bytes) = (0, 0, 0);
-        let length = |scalar: &Scalar| if let Scalar::Str(text) = scalar { text.len() } else { 0 };
-        let edge = |bound: &Bound<Scalar>| match bound {
-            Bound::Included(scalar) | Bound::Excluded(scalar) => length(scalar),
-            Bound::Unbounded => 0,
+        let edge = |bound: &Bound<Scalar>, path: &str| match bound {
+            Bound::Included(Scalar::Null) | Bound::Excluded(Scalar::Null) => {
+                Err(Error::invalid(format!("filter.{path}"), NULL_HAS_NO_ORDER))
+            }
+            Bound::Included(scalar) | Bound::Excluded(scalar) => length(scalar, path),
+            Bound::Unbounded => Ok(0),
         };
         while let Some((filter, depth)) = left.pop() {
             nodes += 1;
@@ -80,11 +84,11 @@ impl Filter {
                 Self::Not(part) => left.push((part, depth + 1)),
                 Self::Eq { path, value } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
-                    bytes += length(value);
+                    bytes += length(value, path)?;
                 }
                 Self::Range { path, lower, upper } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
-                    bytes += edge(lower) + edge(upper);
+                    bytes += edge(lower, path)? + edge(upper, path)?;
                 }
                 Self::Contains { path, part } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
@@ -93,7 +97,9 @@ impl Filter {
                 Self::In { path, values: some } => {
                     within("bytes of a path", path.len(), MAX_PATH_BYTES)?;
                     values += some.len();
-                    bytes += some.iter().map(length).sum::<usize>();
+                    for value in some {
+                        bytes += length(value, path)?;
+                    }
                 }
                 Self::Ids(ids) => {
                     values += ids.len();
@@ -102,6 +108,7 @@ impl Filter {
                 Self::Text { words, .. } => {
                     within("bytes of the words of $text", words.len(), MAX_QUERY_BYTES)?;
                 }
+                Self::Invalid(error) => return Err(error.as_ref().clone()),
             }
             within("values of all $in", values, MAX_IN_VALUES)?;
             within("bytes of the filter's strings", bytes, MAX_FILTER_BYTES)?;
@@ -205,10 +212,22 @@ fn ids(value: &Value, at: &str) -> Result<Vec<String>> {
     items.iter().enumerate().map(id).collect()
 }
 
+/// Bytes of a value that counts against [`MAX_FILTER_BYTES`]; refuses a float that no payload holds.
+fn length(scalar: &Scalar, path: &str) -> Result<usize> {
+    match scalar {
+        Scalar::Str(text) => Ok(text.len()),
+        Scalar::Float(x) if !x.is_finite() => Err(Error::invalid(
+            format!("filter.{path}"),
+            format!("{x} is not a number we can hold"),
+        )),
+        _ => Ok(0),
+    }
+}
+
 /// A value that has an order: a number, string or boolean.
 fn ordered(scalar: Scalar, at: &str) -> Result<Scalar> {
     match scalar {
-        Scalar::Null => Err(Error::invalid(at, "null has no order; give a number or a string")),
+        Scalar::Null => Err(Error::invalid(at, NULL_HAS_NO_ORDER)),
         scalar => Ok(scalar),
     }
 }

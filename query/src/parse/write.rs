@@ -40,6 +40,8 @@ impl Filter {
                 format!("{} MATCH {}", name(field), quoted(words, '\''))
             }
             Self::Ids(ids) => format!("HAS_ID({})", list(ids, ", ", |id| quoted(id, '\''))),
+            // No reader takes this: an unreadable filter cannot become a readable one by way of text.
+            Self::Invalid(error) => format!("INVALID({})", quoted(&error.to_string(), '\'')),
         }
     }
 

@@ -4,6 +4,7 @@ use super::{
     AdapterChoice, Bm25, ConfidenceFloor, Fusion, Highlight, Leg, LegOptions, Mode, Params,
     SearchRequest, Syntax,
 };
+use crate::error::Error;
 use crate::facets::{Facet, GroupBy};
 use crate::filter::Filter;
 use crate::plan::StrategyKind;
@@ -49,10 +50,17 @@ impl SearchRequest {
         self
     }
 
-    /// Sets the predicate that every hit satisfies.
+    /// Sets the predicate that every hit satisfies: a [`Filter`], its text (`"year > 2000"`) or its JSON.
+    ///
+    /// A text that cannot be read becomes [`Filter::Invalid`], so that requests are built without a `?` in the
+    /// middle; the search, and every other use of the request, then returns its error.
     #[must_use]
-    pub fn filter(mut self, filter: Filter) -> Self {
-        self.filter = filter;
+    pub fn filter<F>(mut self, filter: F) -> Self
+    where
+        F: TryInto<Filter>,
+        F::Error: Into<Error>,
+    {
+        self.filter = filter.try_into().unwrap_or_else(|e| Filter::Invalid(Box::new(e.into())));
         self
     }
 

@@ -97,7 +97,7 @@ fn stored() -> &'static (Vec<Value>, Collection) {
             document.payload = payload.as_object().cloned().unwrap_or_default();
             document
         });
-        collection.upsert(documents.collect()).expect("written");
+        collection.upsert(documents).expect("written");
         (payloads, collection)
     })
 }

@@ -19,7 +19,7 @@ pub fn run(data: &[u8]) {
     let mut batch: BTreeMap<String, Document> = BTreeMap::new();
     let mut rows = BTreeMap::new();
     let write = |batch: BTreeMap<String, Document>| {
-        collection.upsert(batch.into_values().collect()).expect("it was checked");
+        collection.upsert(batch.into_values()).expect("it was checked");
     };
     for line in data.split(|&byte| byte == b'\n').take(MAX_LINES) {
         let Ok(document) = serde_json::from_slice::<Document>(line) else {

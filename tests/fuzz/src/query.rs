@@ -68,9 +68,9 @@ fn collection() -> &'static Collection {
             document
         };
         // The first has more than twice the rows of the second, so it is not taken in.
-        collection.upsert((0..24).map(document).collect()).expect("written");
+        collection.upsert((0..24).map(document)).expect("written");
         collection.flush().expect("flushed");
-        collection.upsert((20..28).map(document).collect()).expect("written");
+        collection.upsert((20..28).map(document)).expect("written");
         assert_eq!(collection.stats().expect("counted").segments.len(), 2);
         collection
     })

@@ -27,7 +27,7 @@ fn main() -> Result<(), Failure> {
     let data = DataSet::read(&folder)?;
     let ours = Collection::in_memory(Options::new())?;
     let texts = data.texts.iter().enumerate();
-    ours.upsert(texts.map(|(i, text)| Document::new(i.to_string()).text(text)).collect())?;
+    ours.upsert(texts.map(|(i, text)| Document::new(i.to_string()).text(text)))?;
     ours.flush()?;
 
     let (index, mut analyzer, text) = tantivy_index(&data)?;

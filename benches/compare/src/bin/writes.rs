@@ -100,7 +100,7 @@ impl Store for Ours {
                     Document::new(format!("d{}", first + place)).text(text.as_str());
                 if vectors { document.vector(rows.vectors[place].clone()) } else { document }
             };
-            let receipt = self.0.upsert(texts.iter().enumerate().map(document).collect())?;
+            let receipt = self.0.upsert(texts.iter().enumerate().map(document))?;
             assert!(receipt.durable, "it is acknowledged as durable");
         }
         Ok(rows.texts.len() as f64 / start.elapsed().as_secs_f64())
@@ -159,7 +159,7 @@ fn searches_during_writes(scratch: &Path) -> Result<(), Failure> {
             .text(rows.texts[place].as_str())
             .vector(rows.vectors[place].clone())
     };
-    collection.upsert((0..ROWS).map(document).collect())?;
+    collection.upsert((0..ROWS).map(document))?;
     let search = |seconds: u64| -> Result<(f64, f64, usize), Failure> {
         let (start, mut took, mut most) = (Instant::now(), Vec::new(), 0);
         while start.elapsed() < Duration::from_secs(seconds) {
