@@ -313,7 +313,7 @@ fn collection_paths(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn open_collection(path: &Path, options: &DatabaseOptions) -> Result<Collection> {
-    let collection = Collection::open_with(path, options.open.clone())?;
+    let collection = options.open.clone().open(path)?;
     let collection = match (&collection.schema().embedder, &options.embedder) {
         (Some(_), Some(model)) => collection.with_embedder(model.clone())?,
         _ => collection,

@@ -130,6 +130,12 @@ pub enum DocumentFault {
     /// The payload is nested too deep.
     #[error("the payload is nested deeper than {MAX_PAYLOAD_DEPTH} levels")]
     PayloadDepth,
+    /// The row would lie outside the scope of the writer that writes it.
+    #[error("it would lie outside the writer's scope; write what the scope admits")]
+    OutsideScope,
+    /// The id belongs to a row outside the writer's scope, which does not exist for this writer.
+    #[error("the row to replace is not there for this writer; use another id")]
+    NotThere,
     /// The document is too large.
     #[error("id, texts and payload have {bytes} bytes; the limit is {MAX_DOCUMENT_BYTES}")]
     TooLarge {
@@ -280,6 +286,7 @@ impl Error {
             Self::Document { fault: DocumentFault::Dimension { .. }, .. }
             | Self::Vector { fault: DocumentFault::Dimension { .. }, .. }
             | Self::Request(lexivec_query::Error::Dimension { .. }) => ErrorKind::DimensionMismatch,
+            Self::Document { fault: DocumentFault::NotThere, .. } => ErrorKind::NotFound,
             Self::Document { .. } => ErrorKind::InvalidDocument,
             Self::Vector { .. } => ErrorKind::InvalidRequest,
             Self::Request(_) => ErrorKind::InvalidRequest,
@@ -311,6 +318,11 @@ impl Error {
             true => Self::InBatch { at: format!("{list}[{index}]"), source: Box::new(self) },
             false => self,
         }
+    }
+
+    /// The refusal of a document in a batch.
+    pub(crate) fn document(position: usize, id: &str, fault: DocumentFault) -> Self {
+        Self::Document { position, id: id.chars().take(64).collect(), fault }
     }
 
     pub(crate) fn invalid(what: impl Into<String>, detail: impl Into<String>) -> Self {

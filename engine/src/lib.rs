@@ -35,6 +35,7 @@ mod generation;
 mod guide;
 mod learning;
 pub mod limits;
+mod location;
 pub mod model;
 mod options;
 mod rows;
@@ -47,7 +48,7 @@ mod vector;
 pub use collection::{
     Collection, CompactOptions, CompactReport, Inspection, MergeReport, Problem, Receipt,
     ReembedOptions, ReembedReport, RepairReport, SegmentStats, Snapshot, Stats, VerifyLevel,
-    VerifyReport, WriteOptions,
+    VerifyReport, WriteOptions, Writer,
 };
 pub use database::{Database, DatabaseOptions};
 pub use document::{Document, IntoDocuments};
@@ -62,6 +63,7 @@ pub use lexivec_query::answer::{Group, Groups, Hit, Passage, RerankReport, Searc
 pub use lexivec_query::why_not::WhyNot;
 pub use lexivec_query::{Filter, Fusion, Profile, Rerank, SearchRequest, field};
 pub use lexivec_storage as storage;
+pub use location::Location;
 pub use model::adapters::{AdapterInfo, AdapterValidation};
 pub use options::{OpenOptions, Options};
 pub use schema::{Durability, Metric, Schema};

@@ -372,7 +372,17 @@ impl Schema {
         }
     }
 
-    /// True if both differ only in parts that may change.
+    /// True if documents and requests name the same fields in both.
+    pub(crate) fn has_the_fields_of(&self, other: &Self) -> bool {
+        let text = |s: &Self| s.text.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+        let vectors =
+            |s: &Self| s.vectors.iter().map(|f| (f.name.clone(), f.dim)).collect::<Vec<_>>();
+        let tokens =
+            |s: &Self| s.tokens.iter().map(|f| (f.name.clone(), f.dim)).collect::<Vec<_>>();
+        (text(self), vectors(self), tokens(self)) == (text(other), vectors(other), tokens(other))
+    }
+
+    /// True if both are the same but for what may change.
     pub(crate) fn has_the_rows_of(&self, other: &Self) -> bool {
         Self { profiles: BTreeMap::new(), ..self.clone() }
             == Self { profiles: BTreeMap::new(), ..other.clone() }

@@ -333,7 +333,8 @@ impl<'a> Ingestion<'a, '_> {
         if let Some(progress) = self.options.progress {
             options = options.progress(progress);
         }
-        let receipt = collection.upsert_and_delete(batch.documents, &batch.surplus, options)?;
+        let receipt =
+            collection.writer(options).upsert_and_delete(batch.documents, &batch.surplus)?;
         self.report.documents += batch.files;
         self.report.chunks += receipt.written;
         self.report.deleted += receipt.deleted;

@@ -180,9 +180,30 @@ pub struct FacetValue {
     pub count: u64,
 }
 
-/// Counts rows by their values.
-#[derive(Default)]
+/// Counts rows by their values. Those of several shards are added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Vec<FacetValue>", into = "Vec<FacetValue>")]
 pub struct Tally(BTreeMap<Key, u64>);
+
+impl From<Vec<FacetValue>> for Tally {
+    fn from(values: Vec<FacetValue>) -> Self {
+        let mut tally = Self::default();
+        values.into_iter().for_each(|v| tally.add(v.value, v.count));
+        tally
+    }
+}
+
+impl From<Tally> for Vec<FacetValue> {
+    fn from(tally: Tally) -> Self {
+        tally.0.into_iter().map(|(value, count)| FacetValue { value, count }).collect()
+    }
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        other.0.into_iter().for_each(|(key, rows)| self.add(key, rows));
+    }
+}
 
 impl Tally {
     /// Adds rows that have a value.

@@ -178,7 +178,7 @@ pub struct Contribution {
 
 /// Fuses the legs; best first, ties by `by_id`. A single leg is not fused: its raw scores stand,
 /// whatever its weight.
-pub fn fuse<K: Copy + Eq + Hash>(
+pub fn fuse<K: Clone + Eq + Hash>(
     legs: &[LegHits<K>],
     fusion: &Fusion,
     by_id: impl Fn(&K, &K) -> Ordering,
@@ -187,7 +187,8 @@ pub fn fuse<K: Copy + Eq + Hash>(
     let mut fused: Vec<Fused<K>> = Vec::new();
     for leg in legs {
         let scale = if legs.len() > 1 { Scale::of(leg, fusion) } else { None };
-        for (i, &(key, score)) in leg.hits.iter().enumerate() {
+        for (i, (key, score)) in leg.hits.iter().enumerate() {
+            let score = *score;
             let rank = i + 1;
             let normalized = scale.as_ref().map(|s| s.apply(score));
             let (weight, contribution) = match fusion {
@@ -200,13 +201,14 @@ pub fn fuse<K: Copy + Eq + Hash>(
                 Fusion::Dbsf => (leg.weight, leg.weight * normalized.unwrap_or(score)),
             };
             let part = Contribution { leg: leg.leg, rank, score, normalized, weight, contribution };
-            let index = *index_of.entry(key).or_insert(fused.len());
+            let index = *index_of.entry(key.clone()).or_insert(fused.len());
             match fused.get_mut(index) {
                 Some(row) => {
                     row.score += contribution;
                     row.contributions.push(part);
                 }
                 None => {
+                    let key = key.clone();
                     fused.push(Fused { key, score: contribution, contributions: vec![part] });
                 }
             }

@@ -20,6 +20,7 @@ pub mod profile;
 pub mod query_string;
 pub mod request;
 pub mod rerank;
+pub mod shards;
 pub mod timestamp;
 pub mod topk;
 pub mod value;

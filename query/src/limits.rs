@@ -93,3 +93,7 @@ pub const EXACT_MICROS: f64 = 25.0;
 pub const LEAST_RESCORED: usize = 32;
 /// Bytes of a page, the smallest unit that is read from a disk.
 pub const PAGE_BYTES: usize = 4_096;
+
+/// Factor on the windows of the legs when their rows did not fill the groups. Each widening is a search, so that few
+/// wide ones cost less than many.
+pub const GROUP_WIDENING: usize = 4;

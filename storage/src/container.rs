@@ -16,7 +16,7 @@ const COPY_BYTES: u64 = 64 << 10;
 /// Newest format of containers, major and minor.
 const VERSION: (u16, u16) = (1, 1);
 /// Format of a container without siblings: releases before there were siblings read it.
-const ALONE: (u16, u16) = (1, 0);
+const VERSION_ALONE: (u16, u16) = (1, 0);
 /// Most siblings of a container, and most bytes of the name of one.
 const MAX_SIBLINGS: u32 = 64;
 const MAX_SIBLING_NAME: u32 = 63;
@@ -67,7 +67,7 @@ impl Export {
     /// Writes it; gives the bytes written.
     pub fn write(&self, out: &mut dyn Write) -> Result<u64> {
         let mut out = Hashed { inner: out, whole: blake3::Hasher::new(), bytes: 0 };
-        let version = if self.siblings.is_empty() { ALONE } else { VERSION };
+        let version = if self.siblings.is_empty() { VERSION_ALONE } else { VERSION };
         let mut head = Encoder::new();
         head.raw(MAGIC);
         head.u16(version.0);
@@ -148,7 +148,7 @@ fn read(
     if found > VERSION {
         return Err(Error::NewerFormat { file: NAME.to_owned(), found, supported: VERSION });
     }
-    if found != ALONE && found != VERSION {
+    if found != VERSION_ALONE && found != VERSION {
         return Err(Error::corrupt(NAME, 8, "its head is impossible"));
     }
     let manifest = read_part(vfs, &mut input, fields.u32()?, fields.u64()?)?;

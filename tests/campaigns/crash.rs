@@ -44,7 +44,7 @@ fn workload(disk: &FaultyVfs, seed: u64) -> Result<Vec<Point>, String> {
     let mut model = Model::default();
     let mut points = vec![Point { ops: 0, model: None, durable: true }];
     let mut collection =
-        Collection::create_on(Arc::new(disk.clone()), steps::options()).map_err(fail)?;
+        Collection::create(Arc::new(disk.clone()), steps::options()).map_err(fail)?;
     points.push(Point { ops: disk.ops(), model: Some(model.clone()), durable: true });
     for _ in 0..STEPS {
         if random.below(8) == 0 {
@@ -70,7 +70,7 @@ fn look(disk: Arc<FaultyVfs>, random: &mut Random) -> Result<Option<Model>, Stri
     let found = steps::rows(&collection).map_err(|e| e.to_string())?;
     steps::compare(&collection, &found, random)?;
     drop(collection);
-    let report = Collection::verify_on(disk, VerifyLevel::Full).map_err(|e| e.to_string())?;
+    let report = Collection::verify(disk, VerifyLevel::Full).map_err(|e| e.to_string())?;
     if report.is_sound() { Ok(Some(found)) } else { Err(format!("{:?}", report.problems)) }
 }
 

@@ -76,14 +76,14 @@ fn cycle(
         if !compact {
             continue;
         }
-        let report = collection.compact()?;
+        let report = collection.compact(lexivec::CompactOptions::new())?;
         if let Some(refused) = report.merges.iter().find(|m| !m.published) {
             return Ok(Err(format!("the gate refused a merge: {refused:?}")));
         }
     }
     let fresh = make("fresh")?;
     fresh.upsert(live.iter().map(|&i| row(i)))?;
-    fresh.compact()?;
+    fresh.compact(lexivec::CompactOptions::new())?;
     let (old, new) = (recall(&fresh, source)?, recall(&collection, source)?);
     let bytes = (disk_bytes(scratch, "fresh"), disk_bytes(scratch, "cycled"));
     let growth = bytes.1 as f64 / bytes.0 as f64;

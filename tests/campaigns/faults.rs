@@ -56,7 +56,7 @@ fn attempt(disk: &FaultyVfs, seed: u64) -> Result<bool, String> {
     let mut random = Random(seed);
     let mut state = Maybe { acknowledged: Model::default(), unknown: Vec::new() };
     let mut failed = false;
-    match Collection::create_on(Arc::new(disk.clone()), steps::options()) {
+    match Collection::create(Arc::new(disk.clone()), steps::options()) {
         Err(error) => {
             check_kind(&error)?;
             disk.heal();
@@ -64,7 +64,7 @@ fn attempt(disk: &FaultyVfs, seed: u64) -> Result<bool, String> {
             return match steps::open(Arc::new(disk.clone())) {
                 Ok(_) => Ok(true),
                 Err(e) if e.kind() == ErrorKind::NotFound => {
-                    let again = Collection::create_on(Arc::new(disk.clone()), steps::options());
+                    let again = Collection::create(Arc::new(disk.clone()), steps::options());
                     again.map(|_| true).map_err(|e| format!("create again: {e}"))
                 }
                 Err(e) => Err(format!("open after a failed create: {e}")),

@@ -81,7 +81,7 @@ fn make(dir: &Path) -> lexivec::Result<()> {
         .embed_tokens(true)
         .graph_min_rows(50);
     let vfs = Arc::new(DiskVfs::create_root(dir)?);
-    let collection = Collection::create_on(vfs, options.open(open))?;
+    let collection = Collection::create(vfs, options.open(open))?;
     let (mut random, mut other) = (Random(11), Random(12));
     let mut row = |i: usize| {
         let words: Vec<&str> = (0..4 + random.below(8)).map(|_| WORDS[random.below(8)]).collect();

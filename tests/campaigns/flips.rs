@@ -34,7 +34,7 @@ pub fn collection() -> Result<Files, String> {
 fn fill(disk: &MemoryVfs) -> lexivec::Result<()> {
     let open = OpenOptions::new().background(false).log_file_bytes(2_048).reserve_bytes(0);
     let options = Options::new().vector(4, Metric::Cosine).tokens(3).graph_min_rows(20).open(open);
-    let collection = Collection::create_on(Arc::new(disk.clone()), options)?;
+    let collection = Collection::create(Arc::new(disk.clone()), options)?;
     let (mut random, mut other) = (Random(1), Random(4));
     let mut batch = |ids: std::ops::Range<usize>| -> Vec<Document> {
         ids.map(|i| {
@@ -62,7 +62,7 @@ fn fill(disk: &MemoryVfs) -> lexivec::Result<()> {
 /// the generation, as an older one and the log give the same answers.
 pub fn look(files: Files) -> Result<String, Error> {
     let disk = MemoryVfs::with_files(files);
-    let collection = Collection::open_read_only_on(Arc::new(disk))?;
+    let collection = Collection::open_read_only(Arc::new(disk))?;
     let filter = Filter::from_json(&json!({"n": {"$gte": 5}, "tag": "b"}))?;
     let vector = vec![0.3, -0.2, 0.9, 0.1];
     let tokens = vec![vec![0.1, 0.9, -0.3], vec![-0.7, 0.2, 0.2]];

@@ -196,12 +196,12 @@ fn random_write(random: &mut Random) -> (&'static str, &'static str, Value, Chan
 /// Opens what is left: every key has the value acknowledged last or one tried since; a batch that was
 /// cut off is there whole or not at all. What is found is what is acknowledged from now on.
 fn check(dir: &Path, keys: &mut Keys) -> Result<(), String> {
-    let report = Collection::verify(dir).map_err(|e| e.to_string())?;
+    let report = Collection::verify(dir, lexivec::VerifyLevel::Full).map_err(|e| e.to_string())?;
     if !report.is_sound() {
         return Err(format!("{:?}", report.problems));
     }
     let options = OpenOptions::new().background(false);
-    let collection = Collection::open_with(dir, options).map_err(|e| e.to_string())?;
+    let collection = options.open(dir).map_err(|e| e.to_string())?;
     let mut last_tried: BTreeMap<u64, Vec<bool>> = BTreeMap::new();
     for i in 0..KEYS {
         let key = format!("k{i}");

@@ -33,7 +33,7 @@ pub fn run(operations: usize, seed: u64, lost: Option<usize>) -> Outcome {
     if let Some(first) = lost {
         disk.lose_log_writes(first);
     }
-    let collection = Collection::create_on(Arc::new(disk.clone()), steps::options());
+    let collection = Collection::create(Arc::new(disk.clone()), steps::options());
     let collection = Some(collection.map_err(|e| format!("seed {seed}: {e}"))?);
     let (model, history) = (Model::default(), BTreeMap::from([(0, Model::default())]));
     let random = Random(seed);
@@ -135,7 +135,7 @@ impl Run {
             return Err("the rows are others than before".to_owned());
         }
         let disk = Arc::new(self.disk.clone());
-        let report = Collection::verify_on(disk, VerifyLevel::Deep).map_err(|e| e.to_string())?;
+        let report = Collection::verify(disk, VerifyLevel::Deep).map_err(|e| e.to_string())?;
         if report.is_sound() { Ok(()) } else { Err(format!("{:?}", report.problems)) }
     }
 }

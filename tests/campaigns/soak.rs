@@ -64,7 +64,7 @@ pub fn run(seconds: u64, seed: u64, halves: bool, reader: impl Fn(&Path) -> Comm
         return Err(format!("seed {seed}, round {rounds}: {failed}"));
     }
     drop(collection);
-    let report = Collection::verify(&dir).map_err(|e| e.to_string())?;
+    let report = Collection::verify(&dir, lexivec::VerifyLevel::Full).map_err(|e| e.to_string())?;
     if !report.is_sound() {
         return Err(format!("{:?}", report.problems));
     }
@@ -90,7 +90,7 @@ fn round(collection: &Collection, number: u64, halves: bool) -> Result<(), Strin
 }
 
 fn compact(collection: &Collection) -> Result<(), String> {
-    match collection.compact_with(CompactOptions::new()) {
+    match collection.compact(CompactOptions::new()) {
         // The background thread was at it.
         Err(e) if e.to_string().contains("under way") => Ok(()),
         done => done.map(drop).map_err(|e| e.to_string()),

@@ -99,17 +99,17 @@ impl Step {
         Ok(match self {
             Self::Upsert(documents, durability) => {
                 let options = WriteOptions::new().durability(*durability);
-                collection.upsert_with(documents.clone(), options)?.durable
+                collection.writer(options).upsert(documents.clone())?.durable
             }
             Self::Replace(documents, deleted) => {
                 let options = WriteOptions::new();
-                collection.upsert_and_delete(documents.clone(), deleted, options)?.durable
+                collection.writer(options).upsert_and_delete(documents.clone(), deleted)?.durable
             }
             Self::Patch(id, changes) => collection.patch(id, changes)?.is_some_and(|r| r.durable),
             Self::Delete(ids) => collection.delete(ids)?.durable,
             Self::DeleteWhere(filter) => collection.delete_where(filter)?.durable,
             Self::Flush => collection.flush().map(|_| true)?,
-            Self::Compact => collection.compact().map(|_| true)?,
+            Self::Compact => collection.compact(lexivec::CompactOptions::new()).map(|_| true)?,
         })
     }
 
@@ -187,5 +187,5 @@ pub fn compare(collection: &Collection, model: &Model, random: &mut Random) -> R
 
 /// Opens a collection for writing as the campaigns do.
 pub fn open(vfs: Arc<dyn Vfs>) -> lexivec::Result<Collection> {
-    Collection::open_on(vfs, open_options())
+    open_options().open(vfs)
 }

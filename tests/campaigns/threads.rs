@@ -72,7 +72,7 @@ pub fn run(seconds: u64, seed: u64, shared: bool) -> Outcome {
         return Err(format!("seed {seed}: a row is lost or came back with a new open"));
     }
     drop(again);
-    let report = Collection::verify(&dir).map_err(fail)?;
+    let report = Collection::verify(&dir, lexivec::VerifyLevel::Full).map_err(fail)?;
     if report.is_sound() { Ok(totals) } else { Err(format!("{:?}", report.problems)) }
 }
 
@@ -135,7 +135,7 @@ fn write(collection: &Collection, random: &mut Random, model: &mut Model, own: u
     match random.below(10) {
         0 | 1 => {
             let ids = [some_id(random), some_id(random)];
-            let receipt = collection.delete_with(&ids, options).map_err(fail)?;
+            let receipt = collection.writer(options).delete(&ids).map_err(fail)?;
             let deleted = model.delete(&ids);
             if receipt.deleted != deleted {
                 return Err(format!("{} rows deleted, not {deleted}", receipt.deleted));
@@ -144,14 +144,14 @@ fn write(collection: &Collection, random: &mut Random, model: &mut Model, own: u
         2 => {
             let filter = json!({ "owner": own, "n": random.below(6) });
             let filter = Filter::from_json(&filter).map_err(|e| e.to_string())?;
-            collection.delete_where_with(&filter, options).map_err(fail)?;
+            collection.writer(options).delete_where(&filter).map_err(fail)?;
             let ids = model.admitted(&filter);
             model.delete(&ids);
         }
         3 | 4 => {
             let (id, mut changes) = (some_id(random), Map::new());
             changes.insert("n".to_owned(), json!(random.below(6)));
-            let patched = collection.patch_with(&id, &changes, options).map_err(fail)?.is_some();
+            let patched = collection.writer(options).patch(&id, &changes).map_err(fail)?.is_some();
             if model.patch(&id, &changes) != patched {
                 return Err(format!("{id} was patched: {patched}"));
             }
@@ -163,7 +163,7 @@ fn write(collection: &Collection, random: &mut Random, model: &mut Model, own: u
                 .map(|i| model::document(random, own * IDS + (first + i) % IDS))
                 .map(|row| row.payload("owner", own as u64))
                 .collect();
-            collection.upsert_with(rows.clone(), options).map_err(fail)?;
+            collection.writer(options).upsert(rows.clone()).map_err(fail)?;
             model.upsert(&rows);
         }
     }
@@ -221,7 +221,7 @@ fn compactor(run: &Run, seed: u64) -> Done {
     while !run.ended() {
         let cancel = random.below(3) == 0;
         let done = std::thread::scope(|scope| {
-            let work = scope.spawn(|| run.collection.compact());
+            let work = scope.spawn(|| run.collection.compact(lexivec::CompactOptions::new()));
             if cancel {
                 run.collection.cancel_compaction();
             }

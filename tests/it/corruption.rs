@@ -12,7 +12,7 @@ use lexivec_tests::campaigns::flips::{Files, collection};
 
 fn open(files: &Files) -> Collection {
     let disk = Arc::new(MemoryVfs::with_files(files.clone()));
-    Collection::open_read_only_on(disk).expect("opened")
+    Collection::open_read_only(disk).expect("opened")
 }
 
 fn live_files(files: &Files) -> Vec<String> {
@@ -30,7 +30,7 @@ fn verify_finds_a_flip_anywhere_in_a_live_segment() {
     let files = collection().expect("made");
     for level in [VerifyLevel::Quick, VerifyLevel::Full, VerifyLevel::Deep] {
         let disk = Arc::new(MemoryVfs::with_files(files.clone()));
-        let report = Collection::verify_on(disk, level).expect("verified");
+        let report = Collection::verify(disk, level).expect("verified");
         assert!(report.is_sound() && report.log_writes == 2, "{report:?}");
     }
     let live = live_files(&files);
@@ -42,7 +42,7 @@ fn verify_finds_a_flip_anywhere_in_a_live_segment() {
                 *byte ^= 0x10;
             }
             let disk = Arc::new(MemoryVfs::with_files(damaged));
-            let report = Collection::verify_on(disk, VerifyLevel::Full).expect("a report");
+            let report = Collection::verify(disk, VerifyLevel::Full).expect("a report");
             assert_eq!(report.problems.len(), 1, "byte {at} of {name}");
             assert!(report.problems[0].detail.contains(&name), "{report:?}");
         }
@@ -58,7 +58,7 @@ fn verify_reports_a_damaged_manifest_or_log() {
         let mut damaged = files.clone();
         damaged.get_mut(name).expect("there")[at] ^= 1;
         let disk = Arc::new(MemoryVfs::with_files(damaged));
-        let report = Collection::verify_on(disk, VerifyLevel::Quick).expect("a report");
+        let report = Collection::verify(disk, VerifyLevel::Quick).expect("a report");
         assert!(report.problems.iter().any(|p| p.detail.contains(name)), "{name}: {report:?}");
     }
 }
@@ -72,12 +72,12 @@ fn a_damaged_newest_manifest_loses_nothing() {
     damaged.get_mut(&newest).expect("there")[30] ^= 1;
     let disk = MemoryVfs::with_files(damaged);
     let options = OpenOptions::new().background(false);
-    let collection = Collection::open_on(Arc::new(disk.clone()), options).expect("opened");
+    let collection = options.open(Arc::new(disk.clone())).expect("opened");
     assert!(collection.damage().is_some_and(|d| d.contains(&newest)));
     assert_eq!(ids(&collection), before);
     // What is written next is no longer passed over.
     collection.flush().expect("flushed");
-    collection.compact().expect("compacted");
+    collection.compact(lexivec::CompactOptions::new()).expect("compacted");
     assert!(collection.damage().is_none());
     drop(collection);
     assert_eq!(ids(&open(&disk.contents())), before);
@@ -94,10 +94,10 @@ fn repair_looks_past_any_number_of_damaged_manifests() {
         damaged.insert(format!("MANIFEST-{number}"), b"no manifest".to_vec());
     }
     let source = Arc::new(MemoryVfs::with_files(damaged));
-    let refused = Collection::open_read_only_on(source.clone()).err().expect("refused");
+    let refused = Collection::open_read_only(source.clone()).expect_err("refused");
     assert!(refused.to_string().contains("MANIFEST-fffffffffffffff0"), "{refused}");
     let target = MemoryVfs::default();
-    let report = Collection::repair_on(source, Arc::new(target.clone())).expect("repaired");
+    let report = Collection::repair(source, Arc::new(target.clone())).expect("repaired");
     assert!(report.lost.is_empty() && report.damage.len() == 1, "{report:?}");
     assert!(newest.ends_with(&format!("{:016x}", report.generation)), "{newest}: {report:?}");
     assert_eq!(ids(&open(&target.contents())), whole);
@@ -129,9 +129,9 @@ fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
     let repair = |damaged: Files| {
         let target = MemoryVfs::default();
         let source = Arc::new(MemoryVfs::with_files(damaged));
-        let report = Collection::repair_on(source, Arc::new(target.clone())).expect("repaired");
+        let report = Collection::repair(source, Arc::new(target.clone())).expect("repaired");
         let disk = Arc::new(target.clone());
-        let verified = Collection::verify_on(disk, VerifyLevel::Deep).expect("verified");
+        let verified = Collection::verify(disk, VerifyLevel::Deep).expect("verified");
         assert!(verified.is_sound(), "{verified:?}");
         let found = open(&target.contents());
         assert_eq!(ids(&found).len() as u64, report.documents);
@@ -207,7 +207,7 @@ fn ids_that_cannot_be_read_leave_the_others_in_order() {
     for seed in 0..3 {
         let disk = MemoryVfs::default();
         let options = Options::new().open(OpenOptions::new().background(false));
-        let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+        let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
         let mut random = Random(seed);
         let mut batch = |rows: usize| -> Vec<Document> {
             let id = |random: &mut Random| format!("{:016x}{}", random.number(), "x".repeat(300));

@@ -63,7 +63,7 @@ fn disturb(collection: &Collection, random: &mut Random) {
     collection.delete(&deleted).expect("deleted");
     match random.below(4) {
         0 => drop(collection.flush().expect("flushed")),
-        1 => drop(collection.compact().expect("compacted")),
+        1 => drop(collection.compact(lexivec::CompactOptions::new()).expect("compacted")),
         _ => {}
     }
 }
@@ -244,9 +244,9 @@ fn a_cursor_outlives_its_collection_and_reranks_once() {
     drop(collection);
     // Its directory is free for another writer, which removes the files.
     let open = OpenOptions::new().background(false);
-    let collection = Collection::open_with(&dir, open).expect("opened");
+    let collection = open.open(&dir).expect("opened");
     disturb(&collection, &mut Random(9));
-    collection.compact().expect("compacted");
+    collection.compact(lexivec::CompactOptions::new()).expect("compacted");
     drop(collection);
     std::fs::remove_dir_all(&dir).expect("removed");
     let (_, read) = pages(1, |_, limit| cursor.next(limit).expect("a page"), || {});

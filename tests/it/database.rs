@@ -104,12 +104,12 @@ fn a_name_belongs_to_one_collection_and_is_no_path() {
     let scratch = tempfile::tempdir().expect("a directory");
     let database = open(scratch.path());
     database.create("papers", Options::new()).expect("made");
-    let twice = database.create("papers", Options::new()).err().expect("refused");
+    let twice = database.create("papers", Options::new()).expect_err("refused");
     assert!(matches!(&twice, Error::CollectionExists { name } if name == "papers"), "{twice}");
     assert_eq!(twice.kind(), ErrorKind::AlreadyExists);
     // Names that differ by case alone cannot both be there, as none has a capital letter.
     for name in ["Papers", "PAPERS", "", ".", "..", "../papers", "a/b", "päpers", "-a", "a\0b"] {
-        let error = database.create(name, Options::new()).err().expect("refused");
+        let error = database.create(name, Options::new()).expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name:?}: {error}");
         assert!(error.to_string().contains("a-z, 0-9"), "{error}");
     }
@@ -230,7 +230,7 @@ fn a_full_database_takes_no_more_and_one_collection_has_one_writer() {
     let scratch = tempfile::tempdir().expect("a directory");
     let database = DatabaseOptions::new().max_collections(1).open(scratch.path()).expect("opened");
     database.create("papers", Options::new()).expect("made");
-    let error = database.create("courses", Options::new()).err().expect("refused");
+    let error = database.create("courses", Options::new()).expect_err("refused");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().contains("there are 1, which is the limit"), "{error}");
     let error = refused(scratch.path());

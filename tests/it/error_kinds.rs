@@ -68,7 +68,7 @@ fn a_refused_document_says_its_field() {
 fn states_of_a_directory_have_kinds_of_their_own() {
     let scratch = tempfile::tempdir().expect("a directory");
     let path = scratch.path().join("one");
-    let kind = |result: lexivec::Result<Collection>| result.err().expect("refused").kind();
+    let kind = |result: lexivec::Result<Collection>| result.expect_err("refused").kind();
     assert_eq!(kind(Collection::open(&path)), ErrorKind::NotFound);
     let writer = Collection::create(&path, Options::new()).expect("made");
     assert_eq!(kind(Collection::open(&path)), ErrorKind::Locked);

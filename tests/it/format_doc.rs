@@ -87,7 +87,7 @@ fn value(expression: &str, of: &BTreeMap<String, String>) -> u64 {
 fn everything(dir: &Path) -> (Collection, Vec<u8>) {
     fixture::write(dir).expect("written");
     let open = OpenOptions::new().background(false);
-    let collection = Collection::open_with(dir, open).expect("opened");
+    let collection = open.open(dir).expect("opened");
     collection.set_profile("usual", Profile::default()).expect("set");
     collection.snapshot("first").expect("taken");
     let mut feedback = Feedback::default();

@@ -36,7 +36,7 @@ fn collection_with(disk: &MemoryVfs, rows: &[Vec<f32>], metric: Metric, m: usize
     field.m = m;
     field.ef_construction = EF_CONSTRUCTION;
     let options = Options::new().vector_field(field).graph_min_rows(1);
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
     let documents = rows.iter().enumerate();
     let documents = documents.map(|(i, v)| Document::new(format!("{i:06}")).vector(v.clone()));
     collection.upsert(documents).expect("written");
@@ -331,7 +331,7 @@ fn every_kind_of_code_finds_the_closest_with_exact_scores() {
             let field = VectorField { quantization, ..VectorField::new("vector", 72, metric) };
             let disk = MemoryVfs::default();
             let options = Options::new().vector_field(field).graph_min_rows(1);
-            let collection = Collection::create_on(Arc::new(disk.clone()), options);
+            let collection = Collection::create(Arc::new(disk.clone()), options);
             let collection = collection.expect("created");
             let documents = rows.iter().enumerate();
             let documents =
@@ -349,7 +349,7 @@ fn every_kind_of_code_finds_the_closest_with_exact_scores() {
                 assert!(off.abs() < 1e-4, "{quantization:?} {metric:?}: {off}");
             }
             drop(collection);
-            let report = Collection::verify_on(Arc::new(disk), VerifyLevel::Deep);
+            let report = Collection::verify(Arc::new(disk), VerifyLevel::Deep);
             assert!(report.expect("looked at").is_sound(), "{quantization:?} {metric:?}");
         }
     }
@@ -380,7 +380,7 @@ fn every_row_of_a_graph_is_reached() {
     for metric in [Metric::Cosine, Metric::Dot, Metric::L2] {
         let disk = MemoryVfs::default();
         drop(collection_with(&disk, &rows, metric, 3));
-        let report = Collection::verify_on(Arc::new(disk), VerifyLevel::Deep).expect("verified");
+        let report = Collection::verify(Arc::new(disk), VerifyLevel::Deep).expect("verified");
         assert_eq!(report.unreachable, 0, "{metric:?}");
     }
 }

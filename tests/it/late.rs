@@ -83,7 +83,7 @@ fn documents(collection: &Collection) -> Vec<Document> {
 
 /// A collection whose rows were written in `batches` batches, each flushed, with stale rows among them.
 fn written(disk: &MemoryVfs, batches: usize) -> Collection {
-    let collection = Collection::create_on(Arc::new(disk.clone()), options()).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options()).expect("created");
     let rows = rows();
     for batch in rows.chunks(ROWS.div_ceil(batches)) {
         let stale = |row: &Document| Document { tokens: rows[0].tokens.clone(), ..row.clone() };
@@ -99,19 +99,19 @@ fn written(disk: &MemoryVfs, batches: usize) -> Collection {
 fn reopened(disk: &MemoryVfs, collection: Collection) -> Collection {
     drop(collection);
     let open = OpenOptions::new().background(false).reserve_bytes(0);
-    Collection::open_on(Arc::new(disk.clone()), open).expect("opened")
+    open.open(Arc::new(disk.clone())).expect("opened")
 }
 
 /// The result of repairing a sound collection.
 fn repaired(disk: &MemoryVfs) -> Collection {
     let vfs = Arc::new(disk.clone());
-    let report = Collection::verify_on(vfs.clone(), VerifyLevel::Deep).expect("verified");
+    let report = Collection::verify(vfs.clone(), VerifyLevel::Deep).expect("verified");
     assert!(report.is_sound(), "{report:?}");
     let target = MemoryVfs::default();
-    let report = Collection::repair_on(vfs, Arc::new(target.clone())).expect("repaired");
+    let report = Collection::repair(vfs, Arc::new(target.clone())).expect("repaired");
     assert!(report.without_vector.is_empty() && report.damage.is_empty(), "{report:?}");
     let open = OpenOptions::new().background(false).reserve_bytes(0);
-    Collection::open_on(Arc::new(target), open).expect("opened")
+    open.open(Arc::new(target)).expect("opened")
 }
 
 /// Error of the stored vectors.
@@ -151,7 +151,7 @@ fn scores_and_token_vectors_are_the_same_wherever_a_row_lies() {
         let collection = written(&disk, batches);
         assert!(collection.stats().expect("counted").segments.len() >= batches);
         check("in parts", &collection);
-        collection.compact().expect("compacted");
+        collection.compact(lexivec::CompactOptions::new()).expect("compacted");
         assert_eq!(collection.stats().expect("counted").segments.len(), 1);
         check("compacted", &collection);
         let collection = reopened(&disk, collection);
@@ -270,7 +270,7 @@ fn bad_token_vectors_are_refused_and_change_nothing() {
         (Options::new().tokens(3).tokens(3), "token field: \"tokens\" is there twice"),
         (Options::new().token_field(TokenField::new("A", 3)), "token field: \"A\" is refused"),
     ] {
-        let error = Collection::in_memory(options).err().expect("refused").to_string();
+        let error = Collection::in_memory(options).expect_err("refused").to_string();
         assert!(error.contains(expected), "{error:?} lacks {expected:?}");
     }
     for json in [json!({"id": "a", "tokens": "x"}), json!({"id": "a", "tokens": [1.0]})] {

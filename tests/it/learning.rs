@@ -167,7 +167,7 @@ fn damaged_exports_are_refused(scratch: &Path, stream: &[u8]) {
 
 /// A flipped byte of the feedback store is found by verification.
 fn damage_is_found(dir: &Path) {
-    assert!(Collection::verify(dir).expect("verified").is_sound());
+    assert!(Collection::verify(dir, lexivec::VerifyLevel::Full).expect("verified").is_sound());
     let files = std::fs::read_dir(dir.join("learning")).expect("listed").flatten();
     let segments = files.map(|entry| entry.path()).filter(|path| {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -178,7 +178,7 @@ fn damage_is_found(dir: &Path) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&segment, bytes).expect("written");
-    let report = Collection::verify(dir);
+    let report = Collection::verify(dir, lexivec::VerifyLevel::Full);
     let report = report.expect("verified");
     assert!(report.problems.iter().any(|p| p.file.starts_with("learning/")), "{report:?}");
     // The documents are there all the same.

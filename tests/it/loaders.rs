@@ -276,7 +276,7 @@ fn only_changed_files_are_written_and_removed_ones_pruned() {
     let report = ingest(&index, &folder, &["--chunk-tokens", "30", "--chunk-overlap", "4"]);
     assert_eq!(counts(&report)[1], 3);
     assert_eq!(all(&index).len(), 2 + 2 + 1 + 1);
-    assert!(Collection::verify(&index).expect("verified").is_sound());
+    assert!(Collection::verify(&index, lexivec::VerifyLevel::Full).expect("verified").is_sound());
 }
 
 #[test]
@@ -448,7 +448,9 @@ fn a_killed_ingestion_run_again_equals_one_that_finished() {
         let [files, documents, _, deleted, unchanged, failures] = counts(&report);
         assert_eq!((files, documents + unchanged, deleted, failures), (70, 70, 0, 0));
         assert_eq!(all(&index), expected);
-        assert!(Collection::verify(&index).expect("verified").is_sound());
+        assert!(
+            Collection::verify(&index, lexivec::VerifyLevel::Full).expect("verified").is_sound()
+        );
     }
     assert!(killed_halfway > 0, "none was killed on its way: {began_at:?}");
 }

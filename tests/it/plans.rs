@@ -38,7 +38,7 @@ fn corpus(seed: u64, metric: Metric, quantization: Quantization) -> (Collection,
         .graph_min_rows(200)
         .open(OpenOptions::new().background(false));
     let vfs = Arc::new(MemoryVfs::default());
-    let collection = Collection::create_on(vfs, options).expect("created");
+    let collection = Collection::create(vfs, options).expect("created");
     let centres: Vec<Vec<f32>> = (0..9).map(|_| random.vector(DIM)).collect();
     let mut rows: Vec<Row> = (0..ROWS)
         .map(|i| {

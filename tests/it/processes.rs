@@ -27,7 +27,7 @@ fn a_second_writer_is_refused_with_the_first_ones_process_id() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains(&format!("process {}", std::process::id())), "{stderr}");
-    let own = Collection::open(&dir).err().expect("refused in the same process, too").to_string();
+    let own = Collection::open(&dir).expect_err("refused in the same process, too").to_string();
     assert!(own.contains("open for writing"), "{own}");
     // Readers are not concerned.
     assert!(lexivec_ok(&["search", arg(&dir), "wing", "--json"]).contains("\"d0\""));
@@ -131,7 +131,7 @@ fn a_killed_writer_leaves_a_collection_as_it_was_or_with_the_batch() {
         std::thread::yield_now();
         let _ = child.kill();
         child.wait().expect("ended");
-        let report = Collection::verify(&dir).expect("verified");
+        let report = Collection::verify(&dir, lexivec::VerifyLevel::Full).expect("verified");
         assert!(report.is_sound(), "{report:?}");
         let documents = Collection::open(&dir).expect("opened").stats().expect("counted").documents;
         assert!([50, 20_050].contains(&documents), "{documents}");

@@ -78,7 +78,7 @@ fn foreground() -> OpenOptions {
 fn filled() -> (FaultyVfs, ReembedOptions<'static>) {
     let disk = FaultyVfs::new();
     let options = Options::new().embedder(Letters::new(5)).open(foreground());
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
     fill(&collection);
     collection.flush().expect("flushed");
     drop(collection);
@@ -102,7 +102,7 @@ fn dim(collection: &Collection) -> usize {
 fn a_crash_at_any_moment_leaves_the_old_vectors_or_the_new_ones() {
     let (disk, options) = filled();
     let before = disk.ops();
-    let report = Collection::reembed_on(Arc::new(disk.clone()), Letters::new(9), &options);
+    let report = Collection::reembed(Arc::new(disk.clone()), Letters::new(9), &options);
     let report = report.expect("embedded");
     let after = disk.ops();
     assert_eq!((report.rows, report.without_vector), (60, 1));
@@ -115,7 +115,7 @@ fn a_crash_at_any_moment_leaves_the_old_vectors_or_the_new_ones() {
             (CrashPolicy::Random, 2),
         ] {
             let image: Arc<_> = Arc::new(disk.crash_image(cut, policy, seed));
-            let opened = Collection::open_on(image.clone(), foreground()).expect("opened");
+            let opened = foreground().open(image.clone()).expect("opened");
             match dim(&opened) {
                 5 if cut < after => old += 1,
                 9 if cut > before => new += 1,
@@ -127,7 +127,7 @@ fn a_crash_at_any_moment_leaves_the_old_vectors_or_the_new_ones() {
             let found = opened.search(&SearchRequest::text("wing")).expect("an answer");
             assert!(!found.hits.is_empty());
             drop(opened);
-            let report = Collection::verify_on(image, VerifyLevel::Full).expect("verified");
+            let report = Collection::verify(image, VerifyLevel::Full).expect("verified");
             assert!(report.is_sound(), "{report:?}");
         }
     }
@@ -143,9 +143,9 @@ fn a_full_disk_at_any_moment_leaves_a_collection_that_opens() {
     for room in (0..60_000).step_by(1_000) {
         let image = Arc::new(image());
         image.limit(Some(used + room));
-        let made = Collection::reembed_on(image.clone(), Letters::new(9), &options);
+        let made = Collection::reembed(image.clone(), Letters::new(9), &options);
         image.limit(None);
-        let opened = Collection::open_on(image, foreground()).expect("opened");
+        let opened = foreground().open(image).expect("opened");
         match (dim(&opened), made.is_ok()) {
             (5, false) => old += 1,
             (9, true) => new += 1,
@@ -179,7 +179,7 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
     (ending.progress, ending.cancelled) = (&end, &cancelled);
     let error = Collection::reembed(&dir, Letters::new(9), &ending).expect_err("ended");
     assert!(matches!(error, Error::Cancelled), "{error}");
-    let report = Collection::verify(&dir).expect("verified");
+    let report = Collection::verify(&dir, VerifyLevel::Full).expect("verified");
     assert!(report.is_sound() && report.orphans.is_empty(), "{report:?}");
     assert_eq!(dim(&Collection::open_read_only(&dir).expect("opened")), 5);
 
@@ -201,7 +201,7 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
     let error = reader.refresh().expect_err("another model").to_string();
     assert!(error.contains("re-embedded"), "{error}");
     let error = Collection::open(&dir).expect("opened").with_embedder(Letters::new(5));
-    assert!(error.err().expect("another model").to_string().contains("reembed"));
+    assert!(error.expect_err("another model").to_string().contains("reembed"));
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_model_with_other_vectors_than_recorded_is_refused() {
     drop(Collection::create(&dir, Options::new().embedder(Letters::new(5))).expect("made"));
     let strange = Letters { hash: format!("{:032x}", 5), dim: 5, strange: true };
     let error = Collection::open(&dir).expect("opened").with_embedder(Arc::new(strange));
-    let error = error.err().expect("refused").to_string();
+    let error = error.expect_err("refused").to_string();
     assert!(error.contains("makes other vectors than it made then"), "{error}");
     Collection::open(&dir).expect("opened").with_embedder(Letters::new(5)).expect("its own");
     // What the error says to do helps.
@@ -221,7 +221,7 @@ fn a_model_with_other_vectors_than_recorded_is_refused() {
     let report = Collection::reembed(&dir, strange(), &ReembedOptions::default());
     assert_eq!(report.expect("embedded").rows, 1);
     Collection::open(&dir).expect("opened").with_embedder(strange()).expect("its own now");
-    Collection::open(&dir).expect("opened").with_embedder(Letters::new(5)).err().expect("another");
+    Collection::open(&dir).expect("opened").with_embedder(Letters::new(5)).expect_err("another");
     let plain = scratch.path().join("plain");
     drop(Collection::create(&plain, Options::new()).expect("made"));
     let error = Collection::reembed(&plain, Letters::new(5), &ReembedOptions::default());
@@ -236,7 +236,7 @@ fn a_cancelled_write_ends_while_it_is_embedded() {
     let end = |_, _, _| cancelled.store(true, Ordering::Relaxed);
     let row = |i: usize| Document::new(format!("r{i}")).text("wing");
     let rows: Vec<Document> = (0..3_000).map(row).collect();
-    let write = |options| collection.upsert_with(rows.clone(), options);
+    let write = |options| collection.writer(options).upsert(rows.clone());
     let error = write(WriteOptions::new().progress(&end).cancelled(&cancelled));
     assert!(matches!(error, Err(Error::Cancelled)), "{error:?}");
     assert_eq!(collection.count(&Filter::All).expect("counted"), 0);

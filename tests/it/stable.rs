@@ -138,15 +138,15 @@ fn through_all_states(
     check("flushed", &collection);
     drop(collection);
     let open = OpenOptions::new().background(false);
-    let collection = Collection::open_with(dir, open.clone()).expect("opened");
+    let collection = open.clone().open(dir).expect("opened");
     check("reopened", &collection);
     let before = collection.stats().expect("counted");
     assert!(before.dead_rows > 0);
-    let report = collection.compact().expect("compacted");
+    let report = collection.compact(lexivec::CompactOptions::new()).expect("compacted");
     assert_eq!((report.segments.1, collection.stats().expect("counted").dead_rows), (1, 0));
     check("compacted", &collection);
     drop(collection);
-    check("reopened again", &Collection::open_with(dir, open).expect("opened"));
+    check("reopened again", &open.open(dir).expect("opened"));
     differing
 }
 

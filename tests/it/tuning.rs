@@ -204,7 +204,7 @@ fn a_profile_outlives_reopening_compaction_snapshot_export_and_repair() {
 
     first.upsert(vec![Document::new("new").text("word1")]).expect("written");
     first.flush().expect("flushed");
-    first.compact().expect("compacted");
+    first.compact(lexivec::CompactOptions::new()).expect("compacted");
     first.remove_profile("other").expect("removed");
     let unknown = first.remove_profile("other").expect_err("deleted").to_string();
     assert_eq!(unknown, "profile: \"other\" is not known; the collection has [\"fast\"]");
@@ -232,7 +232,7 @@ fn a_power_cut_leaves_the_old_profile_or_the_new_one() {
     let disk = FaultyVfs::new();
     let open = OpenOptions::new().background(false).reserve_bytes(0);
     let options = Options::new().open(open.clone());
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
     collection.upsert(vec![Document::new("a").text("wing")]).expect("written");
     let profile = |ef| Profile { ef: Some(ef), ..Profile::default() };
     collection.set_profile("p", profile(10)).expect("set");
@@ -249,7 +249,7 @@ fn a_power_cut_leaves_the_old_profile_or_the_new_one() {
             (CrashPolicy::Random, 3),
         ] {
             let image = disk.crash_image(cut, policy, seed);
-            let opened = Collection::open_on(Arc::new(image), open.clone()).expect("opened");
+            let opened = open.clone().open(Arc::new(image)).expect("opened");
             assert_eq!(opened.count(&Filter::All).expect("counted"), 1);
             match opened.profiles().get("p").and_then(|p| p.ef) {
                 Some(10) if cut < after => old += 1,

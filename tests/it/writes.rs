@@ -32,7 +32,7 @@ fn a_write_is_seen_and_says_what_it_did() {
     let first = collection.upsert(vec![row("a", "wing", 1), row("b", "flow", 2)]).expect("written");
     assert_eq!((first.seq, first.durable, first.written), (1, true, 2));
     let bulk = WriteOptions::new().durability(Durability::Bulk);
-    let second = collection.upsert_with(vec![row("c", "wing", 3)], bulk).expect("written");
+    let second = collection.writer(bulk).upsert(vec![row("c", "wing", 3)]).expect("written");
     assert_eq!((second.seq, second.durable), (2, false));
     let answer = collection.search(&SearchRequest::text("wing")).expect("an answer");
     assert_eq!((answer.hits.len(), answer.seq), (2, 2));
@@ -134,7 +134,7 @@ fn searches_during_writes_flushes_and_compactions_see_whole_writes() {
             write(n);
             match n % 25 {
                 7 => drop(collection.flush().expect("flushed")),
-                19 => match collection.compact() {
+                19 => match collection.compact(lexivec::CompactOptions::new()) {
                     Err(e) => assert!(e.to_string().contains("under way"), "{e}"),
                     Ok(report) => assert!(report.merges.iter().all(|m| m.published)),
                 },
@@ -151,7 +151,7 @@ fn a_full_disk_lets_deletes_through_and_writing_resumes() {
     let disk = FaultyVfs::new();
     let open = foreground().flush_rows(1_000).log_file_bytes(4 << 10).reserve_bytes(24 << 10);
     let options = Options::new().vector(2, Metric::L2).open(open);
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
     for cycle in 0..5 {
         let mut written = 0;
         disk.limit(Some(120 << 10));
@@ -171,7 +171,7 @@ fn a_full_disk_lets_deletes_through_and_writing_resumes() {
         assert!(count >= written, "{count} of {written}");
         let all = collection.delete_where(&Filter::All).expect("deletes go through");
         assert_eq!(all.deleted as u64, count);
-        collection.compact().expect("compaction frees the space");
+        collection.compact(lexivec::CompactOptions::new()).expect("compaction frees the space");
         let row = row("after", "wing", 1);
         collection.upsert(vec![row]).expect("writing resumes by itself");
         assert_eq!(collection.count(&Filter::All).expect("counted"), 1);
@@ -191,10 +191,10 @@ fn a_compaction_under_way_can_be_cancelled() {
         }
     };
     let options = lexivec::CompactOptions::new().progress(&cancel);
-    let error = collection.compact_with(options).expect_err("cancelled");
+    let error = collection.compact(options).expect_err("cancelled");
     assert_eq!(error.kind(), lexivec::ErrorKind::Cancelled, "{error}");
     assert_eq!(collection.stats().expect("counted").segments.len(), before);
-    collection.compact().expect("goes on from there");
+    collection.compact(lexivec::CompactOptions::new()).expect("goes on from there");
     let stats = collection.stats().expect("counted");
     assert_eq!((stats.segments.len(), stats.documents), (1, 1_200));
 }
@@ -211,10 +211,10 @@ fn the_gate_measures_and_a_budget_is_kept() {
         collection.upsert(rows).expect("written");
     }
     let small = lexivec::CompactOptions::new().memory(1 << 20);
-    let error = collection.compact_with(small).expect_err("too little").to_string();
-    assert!(error.contains("the smallest one takes"), "{error}");
+    let error = collection.compact(small).expect_err("too little").to_string();
+    assert!(error.contains("the smallest one needs"), "{error}");
     collection.delete(&["d0-1", "d1-1"]).expect("deleted");
-    let report = collection.compact().expect("compacted");
+    let report = collection.compact(lexivec::CompactOptions::new()).expect("compacted");
     let merge = &report.merges[0];
     assert_eq!((merge.rows, merge.freed, merge.published), (898, 2, true));
     let (before, after) =
@@ -226,7 +226,7 @@ fn the_gate_measures_and_a_budget_is_kept() {
 fn a_second_writer_is_refused_and_a_failure_is_reported() {
     let scratch = tempfile::tempdir().expect("a directory");
     let collection = Collection::create(scratch.path(), options()).expect("created");
-    let second = Collection::open(scratch.path()).err().expect("refused").to_string();
+    let second = Collection::open(scratch.path()).expect_err("refused").to_string();
     assert!(second.contains(&format!("in process {}", std::process::id())), "{second}");
     drop(collection);
     Collection::open(scratch.path()).expect("it went with its handle");
@@ -269,7 +269,7 @@ fn collections_of_older_formats_answer_as_they_did() {
             let name = file.file_name().expect("a name");
             std::fs::copy(&file, scratch.path().join(name)).expect("copied");
         }
-        let writer = Collection::open_with(scratch.path(), foreground()).expect("opened");
+        let writer = foreground().open(scratch.path()).expect("opened");
         assert_eq!(answers(&writer).expect("answers"), expected);
         let row = Document::new("new").text("wing");
         // A model that a fixture was made with is not at hand.
@@ -279,10 +279,10 @@ fn collections_of_older_formats_answer_as_they_did() {
         };
         writer.upsert(vec![row]).expect("written");
         writer.delete(&["new"]).expect("deleted");
-        writer.compact().expect("compacted");
+        writer.compact(lexivec::CompactOptions::new()).expect("compacted");
         assert_eq!(answers(&writer).expect("answers"), expected, "compacted");
         drop(writer);
-        let report = Collection::verify_with(scratch.path(), lexivec::VerifyLevel::Deep);
+        let report = Collection::verify(scratch.path(), lexivec::VerifyLevel::Deep);
         assert!(report.expect("verified").is_sound());
     }
     assert!(seen >= 7, "{seen} formats");
@@ -293,7 +293,7 @@ fn concurrent_flushes_and_compactions_lose_nothing() {
     let disk = FaultyVfs::new();
     let open = foreground().reserve_bytes(0).log_file_bytes(4 << 10);
     let options = Options::new().open(open.clone());
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
     let done = AtomicBool::new(false);
     let written = std::thread::scope(|scope| {
         let writer = scope.spawn(|| {
@@ -307,13 +307,13 @@ fn concurrent_flushes_and_compactions_lose_nothing() {
             written
         });
         for _ in 0..60 {
-            collection.compact().expect("compacted");
+            collection.compact(lexivec::CompactOptions::new()).expect("compacted");
         }
         done.store(true, Ordering::Relaxed);
         writer.join().expect("it ended")
     });
     drop(collection);
     let image = disk.crash_image(disk.ops(), lexivec::storage::CrashPolicy::KeepAll, 0);
-    let again = Collection::open_on(Arc::new(image), open).expect("opened");
+    let again = open.open(Arc::new(image)).expect("opened");
     assert_eq!(again.count(&Filter::All).expect("counted"), written);
 }

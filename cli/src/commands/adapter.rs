@@ -88,18 +88,18 @@ pub(super) fn run(args: AdapterArgs, open: OpenOptions) -> Outcome<ExitCode> {
                     ))
                 })?),
             };
-            Collection::open_with(&dir, open)?.activate_adapter(version)?;
+            open.open(&dir)?.activate_adapter(version)?;
             Ok(ExitCode::SUCCESS)
         }
         AdapterVerb::Delete { dir, version } => {
-            Collection::open_with(&dir, open)?.delete_adapter(version)?;
+            open.open(&dir)?.delete_adapter(version)?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
 fn train(args: &Train, open: OpenOptions) -> Outcome<ExitCode> {
-    let collection = with_model(Collection::open_with(&args.target.dir, open)?, &args.model)?;
+    let collection = with_model(open.open(&args.target.dir)?, &args.model)?;
     let mut training = Training::default();
     training.rank = args.rank.unwrap_or(training.rank);
     training.epochs = args.epochs.unwrap_or(training.epochs);

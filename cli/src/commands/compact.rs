@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lexivec::{Collection, CompactOptions, OpenOptions};
+use lexivec::{CompactOptions, OpenOptions};
 
 use crate::exit::Outcome;
 use crate::output::{self, Progress};
@@ -19,13 +19,13 @@ pub(crate) struct Compact {
 }
 
 pub(super) fn run(args: &Compact, open: OpenOptions) -> Outcome<ExitCode> {
-    let collection = Collection::open_with(&args.target.dir, open)?;
+    let collection = open.open(&args.target.dir)?;
     let report = {
         let progress = Progress::new();
         let show = |stage, done, all| progress.show(stage, done, all);
         let options = CompactOptions::new().progress(&show);
         let options = args.memory.map_or(options, |memory| options.memory(memory));
-        collection.compact_with(options)?
+        collection.compact(options)?
     };
     if args.target.json {
         output::json(&report)?;
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Compact, open: OpenOptions) -> Outcome<ExitCode> {
 }
 
 pub(super) fn flush(target: &Target, open: OpenOptions) -> Outcome<ExitCode> {
-    let collection = Collection::open_with(&target.dir, open)?;
+    let collection = open.open(&target.dir)?;
     collection.flush()?;
     if target.json {
         output::json(&collection.stats()?)?;

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use lexivec::{Collection, Filter, OpenOptions};
+use lexivec::{Filter, OpenOptions};
 
 use super::settle;
 use crate::exit::{Failure, Outcome};
@@ -27,7 +27,7 @@ pub(crate) struct Delete {
 
 pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
     let filter = args.filter.as_deref().map(Filter::parse).transpose()?;
-    let collection = Collection::open_with(&args.target.dir, open)?;
+    let collection = open.open(&args.target.dir)?;
     let count = match &filter {
         Some(filter) => collection.count(filter)?,
         None => args.ids.len() as u64,

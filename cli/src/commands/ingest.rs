@@ -90,7 +90,7 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     let receipt = {
         let progress = Progress::new();
         let show = |stage, done, all| progress.show(stage, done, all);
-        collection.upsert_with(documents, WriteOptions::new().progress(&show))?
+        collection.writer(WriteOptions::new().progress(&show)).upsert(documents)?
     };
     settle(&collection, &receipt)?;
     let replaced = before + receipt.written - collection.stats()?.documents as usize;
@@ -164,7 +164,7 @@ fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
 
 /// Opens an existing collection; options of a new one must agree with it.
 pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
-    let collection = Collection::open_with(&args.target.dir, options)?;
+    let collection = options.open(&args.target.dir)?;
     let schema = collection.schema();
     let field = schema.vectors.first();
     let differs = |what: &str, has: String| {

@@ -34,7 +34,7 @@ pub(crate) struct Learn {
 
 pub(super) fn run(args: &Learn, open: OpenOptions) -> Outcome<ExitCode> {
     let given = args.file.as_deref().map(lines::read::<Feedback>).transpose()?;
-    let collection = with_model(Collection::open_with(&args.target.dir, open)?, &args.model)?;
+    let collection = with_model(open.open(&args.target.dir)?, &args.model)?;
     let feedback = match given {
         Some(given) => given,
         None => judged(args, &collection)?,

@@ -76,10 +76,10 @@ pub(super) fn run(args: ProfileArgs, open: OpenOptions) -> Outcome<ExitCode> {
         ProfileVerb::Set { dir, name, settings } => {
             let profile: Profile = serde_json::from_str(&settings)
                 .map_err(|e| Failure::usage(format!("settings: {e}")))?;
-            Collection::open_with(&dir, open)?.set_profile(&name, profile)?;
+            open.open(&dir)?.set_profile(&name, profile)?;
         }
         ProfileVerb::Remove { dir, name } => {
-            Collection::open_with(&dir, open)?.remove_profile(&name)?;
+            open.open(&dir)?.remove_profile(&name)?;
         }
         ProfileVerb::Floor(args) => floor(&args, open)?,
     }
@@ -92,7 +92,7 @@ fn floor(args: &Floor, open: OpenOptions) -> Outcome<()> {
         Leg::Text => Mode::Text,
         _ => Mode::Auto,
     };
-    let mut collection = Collection::open_with(&args.dir, open)?;
+    let mut collection = open.open(&args.dir)?;
     if mode != Mode::Text {
         collection = with_model(collection, &args.model)?;
     }

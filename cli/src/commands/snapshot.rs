@@ -43,7 +43,7 @@ enum SnapshotVerb {
 pub(super) fn run(args: SnapshotArgs, open: OpenOptions) -> Outcome<ExitCode> {
     match args.verb {
         SnapshotVerb::Create { collection: Target { dir, json }, name } => {
-            print(&Collection::open_with(&dir, open)?.snapshot(&name)?, json)?;
+            print(&open.open(&dir)?.snapshot(&name)?, json)?;
         }
         SnapshotVerb::List { collection: Target { dir, json } } => {
             for snapshot in Collection::snapshots(&dir)? {

@@ -33,7 +33,7 @@ pub(super) fn export(args: &Export, open: OpenOptions) -> Outcome<ExitCode> {
     {
         return Err(Failure::usage("the file would be in the collection's own directory"));
     }
-    let collection = Collection::open_with(&args.dir, open)?;
+    let collection = open.open(&args.dir)?;
     let name = args.file.display();
     let fail = |e: std::io::Error| Failure::new(format!("cannot write {name}: {e}"));
     let bytes = if args.file == Path::new("-") {

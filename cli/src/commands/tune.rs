@@ -6,7 +6,7 @@ use lexivec::eval::metric;
 use lexivec::eval::tune::DEFAULT_FOLDS;
 use lexivec::query::request::Mode;
 use lexivec::schema::check_name;
-use lexivec::{Collection, OpenOptions, TuneOptions, TuneReport};
+use lexivec::{OpenOptions, TuneOptions, TuneReport};
 use serde::Serialize;
 
 use super::evaluate::difference;
@@ -66,7 +66,7 @@ pub(super) fn run(args: &Tune, open: OpenOptions) -> Outcome<ExitCode> {
     drop(collection);
     let saved = args.save.as_deref().filter(|_| report.validation.significant || args.save_anyway);
     if let Some(name) = saved {
-        Collection::open_with(&args.target.dir, open)?.set_profile(name, report.profile.clone())?;
+        open.open(&args.target.dir)?.set_profile(name, report.profile.clone())?;
     }
     if args.target.json {
         output::json(&Saved { report: &report, saved })?;

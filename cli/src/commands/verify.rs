@@ -30,7 +30,7 @@ pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
         _ => VerifyLevel::Full,
     };
     // Damage exits with 1; a collection that cannot be checked exits with 2.
-    let report = match Collection::verify_with(&args.target.dir, level) {
+    let report = match Collection::verify(&args.target.dir, level) {
         Ok(report) => report,
         Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NewerFormat) => {
             return Err(error.into());

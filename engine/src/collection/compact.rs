@@ -28,7 +28,7 @@ const MERGE_ROW_BYTES: u64 = 120;
 /// by doubling.
 const MERGE_TOKEN_BYTES: u64 = 16;
 
-/// Options of [`Collection::compact_with`].
+/// Options of [`Collection::compact`].
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct CompactOptions<'a> {
@@ -98,21 +98,13 @@ pub struct MergeReport {
 }
 
 impl Collection {
-    /// Merges all segments into one and frees the space of dead rows.
-    ///
-    /// # Errors
-    /// Those of [`compact_with`](Self::compact_with).
-    pub fn compact(&self) -> Result<CompactReport> {
-        self.compact_with(CompactOptions::new())
-    }
-
-    /// Like [`compact`](Self::compact), with options. Searches and writes continue during it. Each
-    /// merge is committed separately, so that a cancelled compaction keeps the merges done so far.
+    /// Merges all segments into one and frees the space of rows that were deleted or replaced. Searches and writes go
+    /// on while it runs. Each merge is committed by itself, so that what is done stays done if a later one is cancelled.
     ///
     /// # Errors
     /// [`Error::Cancelled`] after [`cancel_compaction`](Self::cancel_compaction); no space on the
     /// disk; a budget in which not even one merge fits.
-    pub fn compact_with(&self, options: CompactOptions<'_>) -> Result<CompactReport> {
+    pub fn compact(&self, options: CompactOptions<'_>) -> Result<CompactReport> {
         self.shared.compact_all(options)
     }
 

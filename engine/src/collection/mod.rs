@@ -1,6 +1,7 @@
 //! A collection: one directory, one writer, any number of readers of its generations.
 
 mod adapters;
+mod append;
 mod background;
 mod compact;
 mod export;
@@ -11,6 +12,7 @@ mod reading;
 mod records;
 mod reembed;
 mod repair;
+mod scope;
 mod shared;
 mod siblings;
 mod snapshot;
@@ -44,105 +46,153 @@ use siblings::Siblings;
 pub use snapshot::Snapshot;
 pub use stats::{SegmentStats, Stats};
 pub use verify::{Problem, VerifyLevel, VerifyReport};
-pub use writer::{Receipt, WriteOptions};
+pub use writer::{Receipt, WriteOptions, Writer};
 
 use crate::error::{Error, Result};
 use crate::generation::{Generation, Operation};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
+use crate::location::Location;
 use crate::model::rerank::RerankerHandle;
 use crate::model::{Embedder, Reranker};
 use crate::options::{OpenOptions, Options};
 use crate::schema::Schema;
 
-/// An open collection. Clones are not needed: share it by reference or in an `Arc`; searches run
-/// on any number of threads while others write.
+/// An open collection. A clone is a cheap handle of the same one; searches run on any number of threads while others
+/// write.
 ///
-/// Dropping it makes every acknowledged write durable; a [`flush`](Self::flush) before it saves the
+/// Reading goes through a [`Searcher`](crate::Searcher), which [`searcher`](Self::searcher) makes; `search`, `get` and
+/// the like are one-line conveniences for the newest one. Writing goes through a [`Writer`]; `upsert`, `patch` and
+/// `delete` are conveniences for one with the default options.
+///
+/// Dropping the last clone makes every write durable that is acknowledged; [`flush`](Self::flush) before it saves the
 /// next open the replay of the log.
+#[derive(Clone)]
 pub struct Collection {
-    /// Declared before `shared`, so that the threads end first.
-    _background: Option<Background>,
     shared: Arc<Shared>,
+    siblings: Arc<Siblings>,
+    adapters: Arc<LoadedAdapters>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<RerankerHandle>,
-    siblings: Siblings,
-    adapters: LoadedAdapters,
+    _closer: Arc<Closer>,
+}
+
+/// Ends the background thread and closes the log when the last handle is dropped.
+struct Closer {
+    background: Option<Background>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.background = None;
+        if let Ok(log) = self.shared.writable() {
+            // No caller is left to report to; the next open finds what this could not do.
+            let _ = log.close();
+        }
+    }
+}
+
+impl std::fmt::Debug for Collection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Collection")
+            .field("name", &self.schema().name)
+            .field("location", &self.shared.vfs.describe())
+            .field("generation", &self.generation())
+            .field("read_only", &self.is_read_only())
+            .finish_non_exhaustive()
+    }
+}
+
+impl OpenOptions {
+    /// Opens a collection for reading and writing with these options; see [`Collection::open`].
+    ///
+    /// # Errors
+    /// As [`Collection::open`].
+    pub fn open(self, location: impl Into<Location>) -> Result<Collection> {
+        let vfs: Arc<dyn Vfs> = match location.into() {
+            Location::Directory(path) => {
+                let vfs = DiskVfs::open_root(&path)?;
+                check_filesystem(&vfs, &self)?;
+                Arc::new(vfs)
+            }
+            Location::Vfs(vfs) => vfs,
+        };
+        Collection::from_directory(Directory::open(vfs)?, self)
+    }
 }
 
 impl Collection {
-    /// Creates a collection in a new or empty directory.
+    /// Creates a collection in a new or empty directory, or on any [`Vfs`].
     ///
     /// # Errors
     /// When a collection or a foreign file is already there, or an option is refused.
-    pub fn create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
-        // Options are checked before a directory is created.
-        options.clone().into_schema()?;
-        let path = path.as_ref();
-        if path.is_dir() && !storage::disk::subdirectories(path)?.is_empty() {
-            return Err(Error::invalid(
-                path.display().to_string(),
-                "it holds folders and no collection; name an empty directory",
-            ));
-        }
-        let vfs = DiskVfs::create_root(path)?;
-        check_filesystem(&vfs, &options.open)?;
-        // Only in a directory without foreign files.
-        if !options.open.unsafe_filesystem && storage::disk::is_empty(path)? {
-            storage::probe(&vfs)?;
-        }
-        Self::create_on(Arc::new(vfs), options)
+    pub fn create(location: impl Into<Location>, options: Options) -> Result<Self> {
+        let open = options.open.clone();
+        // Options are checked before a directory is made.
+        let (schema, embedder) = options.into_schema()?;
+        let vfs: Arc<dyn Vfs> = match location.into() {
+            Location::Directory(path) => Arc::new(new_directory(&path, &open)?),
+            Location::Vfs(vfs) => vfs,
+        };
+        let directory = Directory::create(vfs, schema.to_bytes()?)?;
+        let collection = Self::from_directory(directory, open)?;
+        Ok(Self { embedder, ..collection })
     }
 
     /// Creates a collection that lives in memory only.
+    ///
+    /// # Errors
+    /// When an option is refused.
     pub fn in_memory(options: Options) -> Result<Self> {
         let open = OpenOptions { background: false, reserve_bytes: 0, ..options.open.clone() };
         let open = open.log_file_bytes(MEMORY_LOG_FILE_BYTES);
-        Self::create_on(Arc::new(MemoryVfs::default()), options.open(open))
+        Self::create(Arc::new(MemoryVfs::default()), options.open(open))
     }
 
-    /// Creates a collection on any [`Vfs`]; tests pass one that fails on purpose.
-    pub fn create_on(vfs: Arc<dyn Vfs>, options: Options) -> Result<Self> {
-        let open = options.open.clone();
-        let (schema, embedder) = options.into_schema()?;
-        let directory = Directory::create(vfs, schema.to_bytes()?)?;
-        let mut collection = Self::from_directory(directory, open)?;
-        collection.embedder = embedder;
-        Ok(collection)
-    }
-
-    /// Opens a collection for reading and writing. Only one such handle may exist: a second one, in
-    /// this process or another, is refused with the holder's process id. Writes that are in the log and
-    /// in no segment file are replayed.
+    /// Opens a collection for reading and writing. One process at a time may: a second opening, in this process or
+    /// another, is refused with the holder's process id. Writes that are in the log and in no segment file are read
+    /// back. [`OpenOptions::open`] does it with options.
     ///
     /// # Errors
-    /// [`Corrupt`](lexivec_storage::Error::Corrupt) with file and offset if an acknowledged write
-    /// cannot be read: no write is dropped silently.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_with(path, OpenOptions::new())
+    /// [`Corrupt`](lexivec_storage::Error::Corrupt) with file and byte if an acknowledged write cannot be read:
+    /// nothing is dropped in silence.
+    pub fn open(location: impl Into<Location>) -> Result<Self> {
+        OpenOptions::new().open(location)
     }
 
-    /// Like [`open`](Self::open), with options.
-    pub fn open_with(path: impl AsRef<Path>, options: OpenOptions) -> Result<Self> {
-        let vfs = DiskVfs::open_root(path.as_ref())?;
-        check_filesystem(&vfs, &options)?;
-        Self::open_on(Arc::new(vfs), options)
+    /// Opens the collection of a directory, or creates it with these options if none is there. An existing collection
+    /// keeps the schema it was created with; the options say how it is opened, and bring its model.
+    ///
+    /// # Errors
+    /// When an existing collection has other fields than the options; and those of [`open`](Self::open),
+    /// [`create`](Self::create) and [`with_embedder`](Self::with_embedder).
+    pub fn open_or_create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = path.as_ref();
+        if !storage::disk::is_collection(path) {
+            return Self::create(path, options);
+        }
+        let open = options.open.clone();
+        let (wanted, embedder) = options.into_schema()?;
+        let collection = open.open(path)?;
+        if !collection.schema().has_the_fields_of(&wanted) {
+            let detail = "the collection there has other fields than these options; open it with \
+                          Collection::open, or name another directory";
+            return Err(Error::invalid(path.display().to_string(), detail));
+        }
+        match embedder {
+            Some(model) => collection.with_embedder(model),
+            None => Ok(collection),
+        }
     }
 
-    /// Opens a collection on any [`Vfs`], for reading and writing.
-    pub fn open_on(vfs: Arc<dyn Vfs>, options: OpenOptions) -> Result<Self> {
-        Self::from_directory(Directory::open(vfs)?, options)
-    }
-
-    /// Opens a collection for reading; takes no lock and writes nothing. It answers from the writes
-    /// found now, until [`refresh`](Self::refresh).
-    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
-        Self::open_read_only_on(Arc::new(DiskVfs::open_root(path.as_ref())?))
-    }
-
-    /// Opens a collection on any [`Vfs`], for reading.
-    pub fn open_read_only_on(vfs: Arc<dyn Vfs>) -> Result<Self> {
+    /// Opens a collection for reading; takes no lock and writes nothing. The answers are those of
+    /// the writes found now, until [`refresh`](Self::refresh).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_read_only(location: impl Into<Location>) -> Result<Self> {
         let options = OpenOptions::new().background(false);
-        Self::from_directory(Directory::open_read_only(vfs)?, options)
+        Self::from_directory(Directory::open_read_only(location.into().open()?)?, options)
     }
 
     fn from_directory(mut directory: Directory, options: OpenOptions) -> Result<Self> {
@@ -194,12 +244,12 @@ impl Collection {
             false => None,
         };
         let collection = Self {
-            _background: background,
-            siblings: Siblings::new(shared.vfs.root()),
-            shared,
+            siblings: Arc::new(Siblings::new(shared.vfs.root())),
+            adapters: Arc::default(),
             embedder: None,
             reranker: None,
-            adapters: LoadedAdapters::default(),
+            _closer: Arc::new(Closer { background, shared: shared.clone() }),
+            shared,
         };
         collection.load_adapters();
         Ok(collection)
@@ -306,14 +356,21 @@ impl Collection {
     }
 }
 
-impl Drop for Collection {
-    fn drop(&mut self) {
-        self._background = None;
-        if let Ok(log) = self.shared.writable() {
-            // A drop cannot report an error; the next open finds it.
-            let _ = log.close();
-        }
+/// Makes the directory of a new collection; refuses one that is not empty.
+fn new_directory(path: &Path, options: &OpenOptions) -> Result<DiskVfs> {
+    if path.is_dir() && !storage::disk::subdirectories(path)?.is_empty() {
+        return Err(Error::invalid(
+            path.display().to_string(),
+            "it holds folders and no collection; name an empty directory",
+        ));
     }
+    let vfs = DiskVfs::create_root(path)?;
+    check_filesystem(&vfs, options)?;
+    // The probe writes: not into a directory with the files of another program.
+    if !options.unsafe_filesystem && storage::disk::is_empty(path)? {
+        storage::probe(&vfs)?;
+    }
+    Ok(vfs)
 }
 
 fn check_filesystem(vfs: &DiskVfs, options: &OpenOptions) -> Result<()> {

@@ -28,6 +28,8 @@ impl Collection {
             embedder: self.embedder.clone(),
             reranker: self.reranker.clone(),
             adapters: self.adapters.current.load_full(),
+            scope: Filter::All,
+            statistics: None,
         })
     }
 

@@ -1,13 +1,12 @@
 //! Re-embedding: the vectors of another model are written to new segment files, and one manifest swap
 //! makes them current.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use lexivec_query::Profile;
 use lexivec_query::request::Leg;
-use lexivec_storage::{DiskVfs, SegmentEntry, Vfs};
+use lexivec_storage::SegmentEntry;
 use serde::Serialize;
 
 use super::Collection;
@@ -15,6 +14,7 @@ use crate::document::Document;
 use crate::embed::embed;
 use crate::error::{Error, Result};
 use crate::limits::{REEMBED_BYTES, REEMBED_ROWS};
+use crate::location::Location;
 use crate::model::Embedder;
 use crate::options::OpenOptions;
 use crate::schema::Schema;
@@ -67,20 +67,11 @@ impl Collection {
     /// A collection without a model, whose vectors come from its callers; a model that fails;
     /// [`Error::Cancelled`].
     pub fn reembed(
-        path: impl AsRef<Path>,
+        location: impl Into<Location>,
         model: Arc<dyn Embedder>,
         options: &ReembedOptions<'_>,
     ) -> Result<ReembedReport> {
-        Self::reembed_on(Arc::new(DiskVfs::open_root(path.as_ref())?), model, options)
-    }
-
-    /// Like [`reembed`](Self::reembed), on any [`Vfs`].
-    pub fn reembed_on(
-        vfs: Arc<dyn Vfs>,
-        model: Arc<dyn Embedder>,
-        options: &ReembedOptions<'_>,
-    ) -> Result<ReembedReport> {
-        let collection = Self::open_on(vfs, options.open.clone().background(false))?;
+        let collection = options.open.clone().background(false).open(location)?;
         let shared = &collection.shared;
         let _watch = shared.poison.watch();
         let Some(record) = shared.schema.embedder.clone() else {

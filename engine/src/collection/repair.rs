@@ -1,7 +1,6 @@
 //! Repair: a new collection of the readable rows of a damaged one; lost rows are listed.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, salvage_log};
@@ -9,10 +8,11 @@ use serde::Serialize;
 
 use super::siblings::stores_in;
 use super::snapshot::{check_sound, fill};
-use super::{Collection, WriteOptions};
+use super::{Collection, CompactOptions, WriteOptions};
 use crate::document::Document;
 use crate::error::Result;
 use crate::generation::Operation;
+use crate::location::Location;
 use crate::options::OpenOptions;
 use crate::rows::RowSet;
 use crate::schema::Schema;
@@ -39,33 +39,33 @@ pub struct RepairReport {
 }
 
 impl Collection {
-    /// Creates a sound collection in `target` from the readable rows in `path`, which is not changed.
-    /// Inverted index, columns and graphs are rebuilt from the stored rows.
+    /// Makes a sound collection in `target` of what can be read in `source`, which is left as it is, and of its
+    /// sibling stores. Inverted index, columns and graphs are built again from the stored rows.
     ///
     /// # Errors
-    /// When nothing can be read at all, or `target` exists.
-    pub fn repair(path: impl AsRef<Path>, target: impl AsRef<Path>) -> Result<RepairReport> {
-        let vfs: Arc<dyn Vfs> = Arc::new(DiskVfs::open_root(path.as_ref())?);
-        let directory = Directory::open_damaged(vfs)?;
+    /// When nothing can be read at all, or `target` is there.
+    pub fn repair(
+        source: impl Into<Location>,
+        target: impl Into<Location>,
+    ) -> Result<RepairReport> {
+        let source = source.into();
+        let directory = Directory::open_damaged(source.clone().open()?)?;
         let mut report = RepairReport::default();
+        let target = match target.into() {
+            Location::Vfs(vfs) => return rebuild(&directory, vfs, &mut report).map(|()| report),
+            Location::Directory(target) => target,
+        };
         let make = |target: &DiskVfs| {
             let Some(root) = target.root() else { return Ok(()) };
             let new: Arc<dyn Vfs> = Arc::new(DiskVfs::open_root(root)?);
             rebuild(&directory, new, &mut report)
         };
-        fill(target.as_ref(), make, check_sound)?;
-        for (folder, store) in stores_in(path.as_ref()) {
-            let sibling = Self::repair(&store, target.as_ref().join(folder))?;
+        fill(&target, make, check_sound)?;
+        for (folder, store) in source.path().into_iter().flat_map(stores_in) {
+            let sibling = Self::repair(&store, target.join(folder))?;
             report.damage.extend(sibling.damage);
             report.lost.extend(sibling.lost.into_iter().map(|id| format!("{id} of {folder}")));
         }
-        Ok(report)
-    }
-
-    /// Like [`repair`](Self::repair), from any [`Vfs`] into an empty one.
-    pub fn repair_on(vfs: Arc<dyn Vfs>, target: Arc<dyn Vfs>) -> Result<RepairReport> {
-        let mut report = RepairReport::default();
-        rebuild(&Directory::open_damaged(vfs)?, target, &mut report)?;
         Ok(report)
     }
 }
@@ -92,7 +92,7 @@ fn rebuild(source: &Directory, target: Arc<dyn Vfs>, report: &mut RepairReport) 
                 let ids: HashSet<String> = match Operation::decode("the log", &frame.payload)? {
                     Operation::Upsert(documents) => {
                         let ids = documents.iter().map(|d| d.id.clone()).collect();
-                        new.write_checked(documents, WriteOptions::new())?;
+                        new.writer(WriteOptions::new()).write_checked(documents)?;
                         ids
                     }
                     Operation::Delete(ids) => {
@@ -106,7 +106,7 @@ fn rebuild(source: &Directory, target: Arc<dyn Vfs>, report: &mut RepairReport) 
             }
         }
     }
-    new.compact()?;
+    new.compact(CompactOptions::new())?;
     report.documents = new.stats()?.documents;
     Ok(())
 }
@@ -148,10 +148,10 @@ fn read_segment(
         }
         batch.push(document);
         if batch.len() == BATCH {
-            new.write_checked(std::mem::take(&mut batch), WriteOptions::new())?;
+            new.writer(WriteOptions::new()).write_checked(std::mem::take(&mut batch))?;
         }
     }
-    new.write_checked(batch, WriteOptions::new())?;
+    new.writer(WriteOptions::new()).write_checked(batch)?;
     report.damage.dedup();
     Ok(())
 }

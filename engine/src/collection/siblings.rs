@@ -70,7 +70,7 @@ impl Sibling {
             let open = OpenOptions::new().background(false);
             let options = || Options::new().name(self.folder);
             *store = Some(Box::new(match &self.path {
-                Some(path) if disk::is_collection(path) => Collection::open_with(path, open)?,
+                Some(path) if disk::is_collection(path) => open.open(path)?,
                 Some(path) => Collection::create(path, options().open(open))?,
                 None => Collection::in_memory(options())?,
             }));

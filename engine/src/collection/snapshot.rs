@@ -8,8 +8,8 @@ use lexivec_storage::{
 };
 use serde::Serialize;
 
-use super::Collection;
 use super::siblings::stores_in;
+use super::{Collection, VerifyLevel};
 use crate::error::{Error, Result};
 
 /// Folder of a collection's directory that holds its named snapshots.
@@ -166,7 +166,7 @@ pub(super) fn fill(
 
 /// Refuses a collection in which verification finds a problem.
 pub(super) fn check_sound(path: &Path) -> Result<()> {
-    let report = Collection::verify(path)?;
+    let report = Collection::verify(path, VerifyLevel::Full)?;
     match report.problems.first() {
         None => Ok(()),
         Some(problem) => Err(crate::error::corrupt(&problem.file, "", problem.detail.clone())),

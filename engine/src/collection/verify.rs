@@ -1,12 +1,9 @@
 //! Verification of a collection: every byte of every file, and the consistency of its parts.
 
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
-use lexivec_storage::{
-    Directory, DiskVfs, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log,
-};
+use lexivec_storage::{Directory, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log};
 use serde::{Deserialize, Serialize};
 
 use super::siblings::stores_in;
@@ -14,6 +11,7 @@ use super::{Collection, read_after};
 use crate::error::{Error, Result, corrupt};
 use crate::generation::Operation;
 use crate::limits::{GATE_QUERIES, OPEN_RETRIES, VERIFY_MIN_RECALL};
+use crate::location::Location;
 use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::search::measure_recall;
@@ -84,21 +82,16 @@ impl VerifyReport {
 }
 
 impl Collection {
-    /// Checks the collection in a directory without a lock and without stopping at the first
-    /// damaged file, as far as [`VerifyLevel::Full`] goes.
+    /// Checks a collection without opening it for writing, as far as `level` says; the sibling stores of its
+    /// directory, too.
     ///
     /// # Errors
-    /// Only when the directory or its manifest cannot be read.
-    pub fn verify(path: impl AsRef<Path>) -> Result<VerifyReport> {
-        Self::verify_with(path, VerifyLevel::Full)
-    }
-
-    /// Like [`verify`](Self::verify), to the depth of `level`.
-    pub fn verify_with(path: impl AsRef<Path>, level: VerifyLevel) -> Result<VerifyReport> {
-        let path = path.as_ref();
-        let mut report = Self::verify_on(Arc::new(DiskVfs::open_root(path)?), level)?;
-        for (folder, store) in stores_in(path) {
-            let sibling = Self::verify_with(&store, level)?;
+    /// When nothing can be checked at all; what is wrong with the files is in the report.
+    pub fn verify(location: impl Into<Location>, level: VerifyLevel) -> Result<VerifyReport> {
+        let location = location.into();
+        let mut report = verify_files(location.clone().open()?, level)?;
+        for (folder, store) in location.path().into_iter().flat_map(stores_in) {
+            let sibling = Self::verify(&store, level)?;
             report.files += sibling.files;
             report.log_writes += sibling.log_writes;
             report.problems.extend(sibling.problems.into_iter().map(|problem| {
@@ -108,27 +101,27 @@ impl Collection {
         }
         Ok(report)
     }
+}
 
-    /// Like [`verify`](Self::verify), on any [`Vfs`].
-    pub fn verify_on(vfs: Arc<dyn Vfs>, level: VerifyLevel) -> Result<VerifyReport> {
-        let mut directory = Directory::open_read_only(vfs)?;
-        // A writer may remove files while they are opened; open files stay readable.
-        let mut retries = 0;
-        loop {
-            let opened = open_all(&directory)?;
-            let vanished = |(_, segment): &(SegmentEntry, Result<Segment>)| {
-                matches!(segment, Err(Error::Storage(StorageError::NotFound { .. })))
-            };
-            let log = check_log(&directory);
-            if (opened.iter().any(vanished) || log.is_err())
-                && retries < OPEN_RETRIES
-                && directory.refresh()?
-            {
-                retries += 1;
-                continue;
-            }
-            return check(&directory, opened, log, level);
+/// Checks the files of one collection.
+fn verify_files(vfs: Arc<dyn Vfs>, level: VerifyLevel) -> Result<VerifyReport> {
+    let mut directory = Directory::open_read_only(vfs)?;
+    // A writer may remove files while they are opened; what is open stays.
+    let mut retries = 0;
+    loop {
+        let opened = open_all(&directory)?;
+        let gone = |(_, segment): &(SegmentEntry, Result<Segment>)| {
+            matches!(segment, Err(Error::Storage(StorageError::NotFound { .. })))
+        };
+        let log = check_log(&directory);
+        if (opened.iter().any(gone) || log.is_err())
+            && retries < OPEN_RETRIES
+            && directory.refresh()?
+        {
+            retries += 1;
+            continue;
         }
+        return check(&directory, opened, log, level);
     }
 }
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use lexivec_query::facets::Tally;
-use lexivec_query::filter::Filter;
+use lexivec_query::filter::{Filter, Row};
 use serde_json::Value;
 
 use super::LiveSegment;
+use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::segment::Segment;
-use crate::text::StoredFields;
+use crate::text::{StoredFields, has_all_words};
 
 impl LiveSegment {
     /// Live rows that a filter admits.
@@ -63,5 +64,42 @@ impl StoredFields for Rows<'_> {
             }));
         }
         self.segment.text.rows_with(&fields, field, words)
+    }
+}
+
+/// True if a filter admits a document, as it would admit its row.
+pub(crate) fn admits(schema: &Schema, filter: &Filter, document: &Document) -> bool {
+    if matches!(filter, Filter::All) {
+        return true;
+    }
+    let payload = Value::Object(document.payload.clone());
+    filter.matches(&UnwrittenRow { schema, document, payload })
+}
+
+/// A document as a filter asks for its row.
+struct UnwrittenRow<'a> {
+    schema: &'a Schema,
+    document: &'a Document,
+    payload: Value,
+}
+
+impl Row for UnwrittenRow<'_> {
+    fn payload(&self) -> &Value {
+        &self.payload
+    }
+
+    fn has_words(&self, field: Option<&str>, words: &str) -> bool {
+        let fields = self.schema.indexed_fields();
+        fields.iter().filter(|f| field.is_none_or(|name| name == f.name)).any(|f| {
+            let text = match self.schema.join_text {
+                true => self.document.joined_text(self.schema),
+                false => self.document.text.get(&f.name).cloned().unwrap_or_default(),
+            };
+            has_all_words(f, &text, words)
+        })
+    }
+
+    fn id(&self) -> Option<&str> {
+        Some(&self.document.id)
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use lexivec_storage::{Directory, MemoryVfs, SegmentEntry, SegmentFile};
 use serde_json::Value;
 
+pub(crate) use matching::admits;
 pub(crate) use operation::Operation;
 pub(crate) use renumbering::Renumbering;
 

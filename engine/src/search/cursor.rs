@@ -4,7 +4,7 @@ use lexivec_query::filter::Filter;
 use lexivec_query::rerank::Ranked;
 use lexivec_query::{SearchRequest, SearchResponse};
 
-use super::{Searcher, text};
+use super::Searcher;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::DocAddress;
@@ -95,9 +95,7 @@ impl Cursor {
         let time = Deadline::of(request);
         // The query is parsed again: the terms that a prefix stands for are unbounded, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());
-        let query = reads
-            .then(|| text::query(&searcher.generation, &searcher.schema, request))
-            .transpose()?;
+        let query = reads.then(|| searcher.text_query(request)).transpose()?;
         let facets = match from == 0 && !request.facets.is_empty() {
             true => {
                 let wanted = searcher.matching(&request.filter, time)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lexivec_query::SearchRequest;
 use lexivec_query::answer::{Group, Groups};
 use lexivec_query::facets::{Facet, FacetCounts, GroupBuilder, GroupBy, Key, Tally};
-use lexivec_query::limits::MAX_WINDOW;
+use lexivec_query::limits::{GROUP_WIDENING, MAX_WINDOW};
 
 use super::Searcher;
 use super::prepare::Prepared;
@@ -14,10 +14,6 @@ use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::generation::DocAddress;
 use crate::rows::RowSet;
-
-/// Factor by which the legs' window grows if it did not fill the groups. Each attempt is a separate
-/// search, so few wide ones cost less than many.
-const WIDEN: usize = 4;
 
 impl Searcher {
     /// Counts the facets of a request.
@@ -36,12 +32,22 @@ impl Searcher {
         wanted: &[Arc<RowSet>],
         time: Deadline,
     ) -> Result<FacetCounts> {
+        Ok(self.tally(facet, wanted, time)?.into_counts(facet))
+    }
+
+    /// Counts all values of a facet.
+    pub(super) fn tally(
+        &self,
+        facet: &Facet,
+        wanted: &[Arc<RowSet>],
+        time: Deadline,
+    ) -> Result<Tally> {
         let mut tally = Tally::default();
         for (live, rows) in self.generation.segments.iter().zip(wanted) {
             time.check()?;
             live.count_values(&self.schema, &facet.field, rows, &mut tally)?;
         }
-        Ok(tally.into_counts(facet))
+        Ok(tally)
     }
 
     /// Groups a request's final list. If it does not fill the groups, the request is ranked again with
@@ -77,7 +83,7 @@ impl Searcher {
             let narrow = |leg: &lexivec_query::bind::BoundLeg| leg.window < MAX_WINDOW;
             if open && wider.bound.legs.iter().any(narrow) {
                 for leg in &mut wider.bound.legs {
-                    leg.window = leg.window.max(1).saturating_mul(WIDEN).min(MAX_WINDOW);
+                    leg.window = leg.window.max(1).saturating_mul(GROUP_WIDENING).min(MAX_WINDOW);
                 }
                 // The rerank budget is for the whole answer, not for each of its rankings.
                 wider.rerank_budget = wider.rerank_budget.saturating_sub(ranking.rerank_took);

@@ -76,14 +76,18 @@ impl Searcher {
         prepared: &Prepared<'_>,
         wanted: &[Arc<RowSet>],
     ) -> Result<Ranking> {
-        let found = match prepared.vector_leg() {
-            Some((leg, vector)) => {
-                let how = (&prepared.request.params, prepared.time);
-                self.vector_leg(leg, &[vector], how, wanted)?.pop()
-            }
-            None => None,
-        };
-        self.rank_found(prepared, found.unwrap_or_default(), wanted)
+        self.rank_found(prepared, self.find_vectors(prepared, wanted)?, wanted)
+    }
+
+    /// Runs the vector leg of one request.
+    pub(super) fn find_vectors(
+        &self,
+        prepared: &Prepared<'_>,
+        wanted: &[Arc<RowSet>],
+    ) -> Result<VectorHits> {
+        let Some((leg, vector)) = prepared.vector_leg() else { return Ok(VectorHits::default()) };
+        let how = (&prepared.request.params, prepared.time);
+        Ok(self.vector_leg(leg, &[vector], how, wanted)?.pop().unwrap_or_default())
     }
 
     pub(super) fn vector_leg(
@@ -98,34 +102,44 @@ impl Searcher {
         vector::search(&self.generation, &asked, wanted)
     }
 
-    /// Ranks the rows of a request after its vector leg.
+    /// Runs the legs of a request whose vector leg has been run already.
+    pub(super) fn run_legs(
+        &self,
+        prepared: &Prepared<'_>,
+        found: &mut VectorHits,
+        wanted: &[Arc<RowSet>],
+    ) -> Result<(Vec<LegHits<DocAddress>>, Option<TextQuery>)> {
+        let Prepared { request, bound, time, .. } = prepared;
+        let (mut legs, mut text_query) = (Vec::with_capacity(bound.legs.len()), None);
+        for leg in &bound.legs {
+            let hits = match leg.kind {
+                Leg::Text => {
+                    let query = text_query.insert(self.text_query(request)?);
+                    text::search(&self.generation, query, wanted, leg.window, *time)?
+                }
+                Leg::Vector => std::mem::take(&mut found.hits),
+            };
+            legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
+        }
+        Ok((legs, text_query))
+    }
+
+    /// Ranks the rows of a request whose vector leg has been run.
     pub(super) fn rank_found(
         &self,
         prepared: &Prepared<'_>,
         mut found: VectorHits,
         wanted: &[Arc<RowSet>],
     ) -> Result<Ranking> {
-        let (generation, schema) = (&*self.generation, &*self.schema);
         let Prepared { request, bound, time, .. } = prepared;
-        let mut text_query = None;
-        let (mut legs, mut more) = (Vec::with_capacity(bound.legs.len()), false);
-        for leg in &bound.legs {
-            let hits = match leg.kind {
-                Leg::Text => {
-                    let query = text_query.insert(text::query(generation, schema, request)?);
-                    text::search(generation, query, wanted, leg.window, *time)?
-                }
-                Leg::Vector => std::mem::take(&mut found.hits),
-            };
-            more |= hits.len() >= leg.window;
-            legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
-        }
+        let (legs, text_query) = self.run_legs(prepared, &mut found, wanted)?;
+        let more = legs.iter().zip(&bound.legs).any(|(leg, bound)| leg.hits.len() >= bound.window);
         let confident = request.floor.and_then(|floor| {
             let leg = legs.iter().find(|leg| leg.leg == floor.leg)?;
             Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
         });
         time.check()?;
-        let fused = fuse(&legs, &request.fusion, |a, b| merge::by_id(generation, *a, *b));
+        let fused = fuse(&legs, &request.fusion, |a, b| merge::by_id(&self.generation, *a, *b));
         time.check()?;
         let (start, plans) = (Instant::now(), found.plans);
         let (list, rerank) = self.rerank(prepared, fused)?;

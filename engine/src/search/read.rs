@@ -24,11 +24,8 @@ pub struct ScrollPage {
 impl Searcher {
     /// The whole row with this id; `None` if there is no such row.
     pub fn get(&self, id: &str) -> Result<Option<Document>> {
-        let generation = &self.generation;
-        match generation.find(id)? {
-            None => Ok(None),
-            Some(address) => generation.document(&self.schema, address).map(Some),
-        }
+        let address = self.find(id)?;
+        address.map(|address| self.generation.document(&self.schema, address)).transpose()
     }
 
     /// Exact number of rows that a filter admits.
@@ -61,8 +58,8 @@ impl Searcher {
             return Err(Error::invalid("limit", detail));
         }
         let mut rows = Vec::new();
-        for live in &self.generation.segments {
-            let wanted = live.matching(&self.schema, filter)?;
+        let matching = self.matching(filter, Deadline::NEVER)?;
+        for (live, wanted) in self.generation.segments.iter().zip(matching) {
             let documents = &live.segment.documents;
             let first = match after {
                 None => 0,

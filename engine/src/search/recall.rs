@@ -146,9 +146,7 @@ impl Searcher {
                 }
                 vectors.iter().map(|vector| (None, vector.clone())).collect()
             }
-            RecallQueries::Sampled(count) => {
-                sampled(&self.generation, &field.name, *count, options.seed)?
-            }
+            RecallQueries::Sampled(count) => self.sampled(&field.name, *count, options.seed)?,
         };
         if queries.is_empty() || queries.len() > MAX_RECALL_QUERIES {
             let detail = format!("{} are not from 1 to {MAX_RECALL_QUERIES}", queries.len());
@@ -182,26 +180,30 @@ fn picked(rows: &RowSet, share: f64, seed: u64) -> RowSet {
     picked
 }
 
-/// Vectors of live rows, spread evenly.
-fn sampled(generation: &Generation, field: &str, count: usize, seed: u64) -> Result<Vec<Query>> {
-    let mut rows = Vec::new();
-    for (segment, live) in (0u32..).zip(&generation.segments) {
-        if let Some(vectors) = live.segment.vectors(field) {
-            let mut present = RowSet::clone(&live.alive);
-            present.intersect(&vectors.store.present);
-            rows.extend(present.iter().map(|row| DocAddress::new(segment, row)));
+impl Searcher {
+    /// Vectors of live rows of the scope, spread evenly.
+    fn sampled(&self, field: &str, count: usize, seed: u64) -> Result<Vec<Query>> {
+        let generation = &*self.generation;
+        let inside = self.matching(&Filter::All, Deadline::NEVER)?;
+        let mut rows = Vec::new();
+        for ((segment, live), inside) in (0u32..).zip(&generation.segments).zip(inside) {
+            if let Some(vectors) = live.segment.vectors(field) {
+                let mut present = RowSet::clone(&inside);
+                present.intersect(&vectors.store.present);
+                rows.extend(present.iter().map(|row| DocAddress::new(segment, row)));
+            }
         }
-    }
-    let step = (rows.len() / count.max(1)).max(1);
-    let first = SplitMix::new(seed).below(step as u64) as usize;
-    let mut queries = Vec::with_capacity(count.min(rows.len()));
-    for &address in rows.iter().skip(first).step_by(step).take(count) {
-        let segment = generation.segments.get(address.segment as usize);
-        if let Some(vectors) = segment.and_then(|live| live.segment.vectors(field)) {
-            queries.push((Some(address), vectors.store.vector(address.row)?.to_vec()));
+        let step = (rows.len() / count.max(1)).max(1);
+        let first = SplitMix::new(seed).below(step as u64) as usize;
+        let mut queries = Vec::with_capacity(count.min(rows.len()));
+        for &address in rows.iter().skip(first).step_by(step).take(count) {
+            let segment = generation.segments.get(address.segment as usize);
+            if let Some(vectors) = segment.and_then(|live| live.segment.vectors(field)) {
+                queries.push((Some(address), vectors.store.vector(address.row)?.to_vec()));
+            }
         }
+        Ok(queries)
     }
-    Ok(queries)
 }
 
 struct Measure<'a> {

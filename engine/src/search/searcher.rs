@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lexivec_query::filter::Filter;
+use lexivec_query::shards::TermStatistics;
 use lexivec_query::{Profile, SearchRequest, SearchResponse};
 use rayon::prelude::*;
 
@@ -12,7 +13,7 @@ use super::prepare::Prepared;
 use super::vector::VectorHits;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::generation::{Generation, LiveSegment};
+use crate::generation::{DocAddress, Generation, LiveSegment, admits};
 use crate::limits::MAX_BATCH_REQUESTS;
 use crate::model::Embedder;
 use crate::model::adapters::Adapters;
@@ -38,6 +39,10 @@ pub struct Searcher {
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
     pub(crate) reranker: Option<RerankerHandle>,
     pub(crate) adapters: Arc<Adapters>,
+    /// A mandatory filter of every read.
+    pub(crate) scope: Filter,
+    /// Term statistics to score with; those of the generation if not given.
+    pub(crate) statistics: Option<Arc<TermStatistics>>,
 }
 
 impl std::fmt::Debug for Searcher {
@@ -46,6 +51,7 @@ impl std::fmt::Debug for Searcher {
             .field("collection", &self.schema.name)
             .field("generation", &self.generation.number)
             .field("seq", &self.generation.seq)
+            .field("scope", &self.scope.to_text())
             .finish_non_exhaustive()
     }
 }
@@ -139,16 +145,50 @@ impl Searcher {
             .collect()
     }
 
-    /// Live rows that a filter admits, per segment.
+    /// The same view, confined to the rows that `filter` admits: it is a mandatory part of every read. To the scoped
+    /// searcher, and to cursors and clones of it, a row outside does not exist: it is not found, returned, counted or
+    /// ranked, and [`why_not`](Self::why_not) says that it is not in the collection. A scope can be narrowed, by
+    /// scoping again, and never widened.
+    ///
+    /// The statistics of BM25 (document frequencies, number of rows, mean lengths) stay those of the whole collection,
+    /// so that a row has one score under every scope.
+    #[must_use]
+    pub fn scoped(&self, filter: Filter) -> Self {
+        Self { scope: self.within_scope(&filter).into_owned(), ..self.clone() }
+    }
+
+    /// A filter within the scope.
+    fn within_scope<'f>(&self, filter: &'f Filter) -> Cow<'f, Filter> {
+        match &self.scope {
+            Filter::All => Cow::Borrowed(filter),
+            scope => Cow::Owned(Filter::And(vec![scope.clone(), filter.clone()])),
+        }
+    }
+
+    /// Live rows of the scope that a filter admits, per segment.
     pub(super) fn matching(&self, filter: &Filter, time: Deadline) -> Result<Vec<Arc<RowSet>>> {
+        let filter = self.within_scope(filter);
         let matching = |live: &LiveSegment| {
             time.check()?;
-            live.matching(&self.schema, filter)
+            live.matching(&self.schema, &filter)
         };
         self.generation.segments.iter().map(matching).collect()
     }
 
-    /// The request merged with the settings of the profile it names.
+    /// The address of the live row of the scope with this id.
+    pub(super) fn find(&self, id: &str) -> Result<Option<DocAddress>> {
+        let Some(address) = self.generation.find(id)? else { return Ok(None) };
+        let inside = match &self.scope {
+            Filter::All => true,
+            scope => {
+                let document = self.generation.document(&self.schema, address)?;
+                admits(&self.schema, scope, &document)
+            }
+        };
+        Ok(inside.then_some(address))
+    }
+
+    /// The request with the settings of the profile it names.
     pub(super) fn resolve<'r>(&self, request: &'r SearchRequest) -> Result<Cow<'r, SearchRequest>> {
         let Some(name) = &request.profile else { return Ok(Cow::Borrowed(request)) };
         let found = self.profiles.get(name);

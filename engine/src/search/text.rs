@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lexivec_query::SearchRequest;
 use lexivec_query::answer::Passage;
 use lexivec_query::request::Highlight;
 
@@ -13,26 +12,7 @@ use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::text::{QueryContext, TextQuery};
-
-/// Prepares the text query once, with the statistics of the whole generation.
-pub(super) fn query(
-    generation: &Generation,
-    schema: &Schema,
-    request: &SearchRequest,
-) -> Result<TextQuery> {
-    let words = request.text.as_deref().unwrap_or_default();
-    let bm25 = request.bm25.unwrap_or(schema.bm25);
-    let frequency = |field: usize, term: &str| {
-        let mut sum = 0;
-        for live in &generation.segments {
-            sum += live.doc_freq(field, term)?;
-        }
-        Ok(sum)
-    };
-    let (fields, statistics) = (&schema.indexed_fields(), &generation.statistics);
-    TextQuery::new(words, request.syntax, &QueryContext { fields, bm25, statistics }, frequency)
-}
+use crate::text::TextQuery;
 
 /// The `window` best rows by BM25, best first.
 pub(super) fn search(

@@ -193,7 +193,7 @@ impl Trial<'_> {
             Some(place) => place,
             None => {
                 let generation = &*self.searcher.generation;
-                let query = text::query(generation, &self.searcher.schema, request)?;
+                let query = self.searcher.text_query(request)?;
                 let hits = text::search(generation, &query, wanted, window, Deadline::NEVER)?;
                 lists.push((request.bm25, hits));
                 lists.len() - 1

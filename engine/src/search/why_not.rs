@@ -31,7 +31,7 @@ impl Searcher {
             ));
         }
         let prepared = self.prepare(request, Deadline::of(request))?;
-        let Some(address) = self.generation.find(id)? else {
+        let Some(address) = self.find(id)? else {
             return report(Verdict::NotInCollection, Vec::new());
         };
         let (segment, row) = (address.segment as usize, address.row);

@@ -1,12 +1,14 @@
 //! Analysis of text to terms: Unicode words (UAX #29), lower case, stop words, Snowball stems.
 
+use std::collections::HashSet;
+
 use tantivy::tokenizer::{
     LowerCaser, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream, Tokenizer,
 };
 use unicode_segmentation::{UnicodeSegmentation, UnicodeWordIndices};
 
 use crate::limits::MAX_TERM_BYTES;
-use crate::schema::{Analyzer, Language};
+use crate::schema::{Analyzer, Language, TextField};
 
 /// The analyzer of one field, ready to run.
 #[derive(Clone)]
@@ -106,6 +108,14 @@ fn tantivy_language(language: Language) -> tantivy::tokenizer::Language {
         Language::Spanish => T::Spanish,
         Language::Swedish => T::Swedish,
     }
+}
+
+/// True if a text has all the words, as the field's analysis gives them; false if analysis leaves no word.
+pub(crate) fn has_all_words(field: &TextField, text: &str, words: &str) -> bool {
+    let mut analysis = Analysis::new(&field.analyzer);
+    let wanted = analysis.tokens(words);
+    let found: HashSet<String> = analysis.tokens(text).into_iter().map(|t| t.text).collect();
+    !wanted.is_empty() && wanted.iter().all(|token| found.contains(&token.text))
 }
 
 #[cfg(test)]

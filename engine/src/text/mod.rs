@@ -21,6 +21,7 @@ mod statistics;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use analyzer::has_all_words;
 pub(crate) use columns::{Columns, StoredFields, write_columns};
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::merge_text;

@@ -84,9 +84,9 @@ pub(super) async fn delete(
     let collection = state.collection(&name)?;
     let asked: DeleteJson = read_json(&state, &headers, body).await?;
     let work = move || match (asked.ids, asked.filter) {
-        (Some(ids), None) => Ok(collection.delete_with(&ids, query.options())?),
+        (Some(ids), None) => Ok(collection.writer(query.options()).delete(&ids)?),
         (None, json @ Some(_)) => {
-            Ok(collection.delete_where_with(&filter(json)?, query.options())?)
+            Ok(collection.writer(query.options()).delete_where(&filter(json)?)?)
         }
         _ => {
             Err(Problem::bad_request("give either \"ids\" or \"filter\"; {} admits every document"))
@@ -106,7 +106,7 @@ pub(super) async fn patch(
     let collection = state.collection(&name)?;
     let changes: PatchJson = read_json(&state, &headers, body).await?;
     let work = move || {
-        let patched = collection.patch_with(&id, &changes.payload, query.options())?;
+        let patched = collection.writer(query.options()).patch(&id, &changes.payload)?;
         patched.ok_or_else(|| no_document(&id))
     };
     Ok(Json(state.write(work).await?))
@@ -180,7 +180,7 @@ pub(super) async fn write(
         }
         let (lines, documents): (Vec<usize>, Vec<Document>) = numbered.into_iter().unzip();
         let ids: Vec<String> = documents.iter().map(|d| d.id.clone()).collect();
-        match collection.upsert_with(documents, asked.options()) {
+        match collection.writer(asked.options()).upsert(documents) {
             Ok(receipt) => Ok((lines, ids, receipt)),
             // A document is known to its sender by its line.
             Err(Error::Document { position, id, fault }) if kind == BodyKind::Lines => {

@@ -34,7 +34,7 @@ pub(super) async fn compact(
     let work = move || {
         let options = CompactOptions::new();
         let options = query.memory.map_or(options, |bytes| options.memory(bytes));
-        Ok(collection.compact_with(options)?)
+        Ok(collection.compact(options)?)
     };
     Ok(Json(state.write(work).await?))
 }
@@ -60,7 +60,7 @@ pub(super) async fn verify(
     Query(query): Query<VerifyQuery>,
 ) -> Answer<Json<VerifyReport>> {
     let path = state.database().path_of(&name)?;
-    Ok(Json(state.write(move || Ok(Collection::verify_with(path, query.level)?)).await?))
+    Ok(Json(state.write(move || Ok(Collection::verify(path, query.level)?)).await?))
 }
 
 pub(super) async fn snapshots(Shared(state): App, Path(name): Path<String>) -> Answer<Json<Value>> {

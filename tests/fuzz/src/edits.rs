@@ -332,7 +332,7 @@ fn walked() -> MemoryVfs {
 fn written(options: Options, batches: [Vec<Document>; 2]) -> MemoryVfs {
     let disk = MemoryVfs::default();
     let options = options.open(OpenOptions::new().background(false).reserve_bytes(0));
-    let collection = Collection::create_on(Arc::new(disk.clone()), options).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
     for batch in batches {
         collection.upsert(batch).expect("written");
     }

@@ -56,7 +56,7 @@ pub fn run(data: &[u8]) {
         }
         assert_eq!(found.as_ref(), Some(row), "another row came back");
     }
-    let report = Collection::verify_on(Arc::new(disk), VerifyLevel::Deep).expect("a report");
+    let report = Collection::verify(Arc::new(disk), VerifyLevel::Deep).expect("a report");
     assert!(report.is_sound(), "{report:?}");
 }
 
@@ -67,7 +67,7 @@ fn options() -> Options {
 
 fn created() -> (MemoryVfs, Collection) {
     let disk = MemoryVfs::default();
-    let collection = Collection::create_on(Arc::new(disk.clone()), options()).expect("created");
+    let collection = Collection::create(Arc::new(disk.clone()), options()).expect("created");
     (disk, collection)
 }
 

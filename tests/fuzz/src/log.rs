@@ -22,20 +22,20 @@ fn read(log: Vec<u8>) {
         (manifest.file_name(), manifest.encode()),
         (LOG.to_owned(), log),
     ]);
-    let _ = Collection::verify_on(Arc::new(disk.clone()), VerifyLevel::Quick);
+    let _ = Collection::verify(Arc::new(disk.clone()), VerifyLevel::Quick);
     let rows = |collection: Collection| {
         let page = collection.scroll(&Filter::All, None, 1_000).ok()?;
         Some(page.documents.len())
     };
-    let reader = Collection::open_read_only_on(Arc::new(disk.clone())).ok().and_then(rows);
-    let writer = Collection::open_on(Arc::new(disk.clone()), options()).ok().and_then(rows);
+    let reader = Collection::open_read_only(Arc::new(disk.clone())).ok().and_then(rows);
+    let writer = options().open(Arc::new(disk.clone())).ok().and_then(rows);
     assert_eq!(reader, writer, "a reader and a writer show other rows");
     if cfg!(feature = "planted") {
         // Trusts that no log has three rows.
         assert!(writer.is_none_or(|rows| rows != 3), "planted");
     }
     // What a recovery made of it, the next one shows as well.
-    let again = Collection::open_on(Arc::new(disk), options()).ok().and_then(rows);
+    let again = options().open(Arc::new(disk)).ok().and_then(rows);
     assert_eq!(writer, again, "a second recovery shows other rows");
 }
 
@@ -49,7 +49,7 @@ fn base() -> &'static (Manifest, Vec<Vec<u8>>) {
     BASE.get_or_init(|| {
         let disk = MemoryVfs::default();
         let own = Options::new().vector(2, Metric::L2).tokens(2).open(options());
-        let collection = Collection::create_on(Arc::new(disk.clone()), own).expect("created");
+        let collection = Collection::create(Arc::new(disk.clone()), own).expect("created");
         let directory = Directory::open_read_only(Arc::new(disk.clone())).expect("sound");
         let mut logs = Vec::new();
         let row = |i: usize| {

@@ -19,8 +19,8 @@ fn read(bytes: &[u8]) {
     let name = format!("MANIFEST-{:016x}", u64::from_le_bytes(generation));
     let disk = Arc::new(MemoryVfs::with_files([(name.clone(), bytes.to_vec())]));
     // Its schema goes through the engine.
-    let _ = Collection::open_read_only_on(disk.clone());
-    let _ = Collection::verify_on(disk, VerifyLevel::Deep);
+    let _ = Collection::open_read_only(disk.clone());
+    let _ = Collection::verify(disk, VerifyLevel::Deep);
     let Ok(manifest) = Manifest::decode(&name, bytes) else {
         return;
     };

@@ -19,14 +19,14 @@ pub fn run(data: &[u8]) {
     let disk = edits::bases()[usize::from(large)].edited(edits);
     // Reading every row of the large one would take most of the time, and shows nothing more.
     if !large {
-        let _ = Collection::verify_on(Arc::new(disk.clone()), VerifyLevel::Deep);
+        let _ = Collection::verify(Arc::new(disk.clone()), VerifyLevel::Deep);
     }
     let _ = look(disk, large);
 }
 
 /// Rows and answers of a collection; any of them may report damage.
 fn look(disk: MemoryVfs, large: bool) -> lexivec::Result<Vec<SearchResponse>> {
-    let collection = Collection::open_read_only_on(Arc::new(disk))?;
+    let collection = Collection::open_read_only(Arc::new(disk))?;
     let _ = collection.stats().map(|stats| serde_json::to_vec(&stats));
     for id in if large { ["r0000", "r2299", "r1024"] } else { ["d00", "d46", "d67"] } {
         let _ = collection.get(id);
@@ -105,7 +105,7 @@ mod tests {
     fn without_edits_both_collections_are_sound_and_graphs_are_walked() {
         for (large, base) in [false, true].into_iter().zip(edits::bases()) {
             let disk = base.edited(&[]);
-            let report = Collection::verify_on(Arc::new(disk.clone()), VerifyLevel::Deep).expect("a report");
+            let report = Collection::verify(Arc::new(disk.clone()), VerifyLevel::Deep).expect("a report");
             assert!(report.is_sound(), "{report:?}");
             let answers = look(disk, large).expect("answers");
             assert_eq!(answers.len(), requests(large).len());

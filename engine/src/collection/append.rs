@@ -1,0 +1,188 @@
+//! The way of a write into the log, or of a large one into a segment file at once.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use lexivec_storage::{Error as StorageError, Log};
+
+use super::flush::LogStart;
+use super::scope::WriteScope;
+use super::shared::{Shared, Writes};
+use super::{Receipt, WriteOptions};
+use crate::document::{Document, json_bytes};
+use crate::error::Result;
+use crate::generation::{Generation, LiveSegment, Operation};
+use crate::limits::MAX_UNFLUSHED_BYTES;
+use crate::schema::Durability;
+use crate::segment::SegmentBuilder;
+
+impl Shared {
+    /// Logs a write that does not depend on present rows.
+    pub(super) fn log_write(
+        &self,
+        operation: Operation,
+        durability: Option<Durability>,
+    ) -> Result<Receipt> {
+        let log = self.writable()?;
+        let payload = operation.encode()?;
+        let lsn = self.append(log, &mut self.writes.lock(), operation, &payload)?;
+        self.acknowledge(log, lsn, durability)
+    }
+
+    /// Appends a frame; a delete on a full disk uses the reserve.
+    pub(super) fn append(
+        &self,
+        log: &Log,
+        writes: &mut Writes,
+        operation: Operation,
+        payload: &[u8],
+    ) -> Result<u64> {
+        if writes.bytes > MAX_UNFLUSHED_BYTES {
+            let detail = format!(
+                "the log holds {} bytes that could not be brought into segment files; `stats` says \
+                 why, and `flush` tries again",
+                writes.bytes
+            );
+            return Err(StorageError::Io {
+                op: "write to",
+                path: self.vfs.describe(),
+                source: std::io::Error::other(detail),
+            }
+            .into());
+        }
+        let append = || Ok(log.append(payload)?);
+        let lsn = match operation {
+            Operation::Upsert(_) => append(),
+            Operation::Delete(_) => self.with_reserve(append),
+        }?;
+        writes.push(lsn, operation, payload.len());
+        Ok(lsn)
+    }
+
+    pub(super) fn acknowledge(
+        &self,
+        log: &Log,
+        lsn: u64,
+        durability: Option<Durability>,
+    ) -> Result<Receipt> {
+        let durability = durability.unwrap_or(self.schema.durability);
+        // Without a background thread there would be no later sync.
+        let now = durability == Durability::Interval && !self.options.background;
+        if durability == Durability::Sync || now {
+            log.sync(lsn)?;
+        }
+        self.visible.fetch_max(lsn, Ordering::AcqRel);
+        Ok(Receipt { seq: lsn, durable: log.durable() >= lsn, ..self.receipt(log) })
+    }
+
+    /// The receipt of an empty write.
+    pub(super) fn receipt(&self, log: &Log) -> Receipt {
+        let (seq, generation) = (log.last(), self.current.load().number);
+        Receipt { seq, durable: log.durable() >= seq, generation, written: 0, deleted: 0 }
+    }
+
+    /// Writes a batch to a segment file and commits it, with every write before it and without the
+    /// deleted rows. The log does not hold it, so it is in two generations before it is acknowledged.
+    pub(super) fn write_directly(
+        &self,
+        documents: &[Document],
+        deleted: &[&str],
+        options: WriteOptions<'_>,
+        scope: Option<&WriteScope>,
+    ) -> Result<Receipt> {
+        let rows: Vec<&Document> = documents.iter().collect();
+        let progress = options.as_progress();
+        let batch = self.write_segment(rows.len() as u32, |name, id| {
+            let (vfs, schema) = (self.vfs.as_ref(), &self.schema);
+            SegmentBuilder { vfs, schema, graphs: true, progress: &progress }.write(name, id, &rows)
+        })?;
+        let file = batch.entry.as_ref().map(|e| e.file.name.clone()).unwrap_or_default();
+        let committed = self.commit_directly(documents, deleted, batch, scope);
+        match committed {
+            Err(error) => {
+                let poisoned = self.poison.check().is_err();
+                if !poisoned {
+                    // No generation names it; the next open would sweep it as well.
+                    let _ = self.vfs.remove(&file);
+                }
+                Err(error)
+            }
+            committed => {
+                if self.ring() {
+                    self.note(self.compact_tiers());
+                }
+                committed
+            }
+        }
+    }
+
+    fn commit_directly(
+        &self,
+        documents: &[Document],
+        deleted: &[&str],
+        batch: LiveSegment,
+        scope: Option<&WriteScope>,
+    ) -> Result<Receipt> {
+        let written: HashSet<&str> = documents.iter().map(|d| d.id.as_str()).collect();
+        let mut removed = 0;
+        let log = self.writable()?;
+        let _maintenance = self.maintenance.lock();
+        {
+            let _building = self.building.lock();
+            let mut writes = self.writes.lock();
+            let view = self.latest(log, &mut writes)?;
+            let mut deletable: Vec<&str> = deleted.to_vec();
+            if let Some(scope) = scope {
+                scope.check_replaced(&view, &self.schema, documents)?;
+                deletable = scope.only_admitted(&view, &self.schema, deleted)?;
+            }
+            // A frame without rows: the batch has a number like any other write.
+            let seq = log.append(&Operation::Upsert(Vec::new()).encode()?)?;
+            let (lsn, file) = log.seal()?;
+            let mut segments = view.segments.clone();
+            for id in written.iter().chain(&deletable) {
+                for live in &mut segments {
+                    if live.remove(id)? {
+                        removed += usize::from(!written.contains(id));
+                        break;
+                    }
+                }
+            }
+            let left = Generation::of(view.number, view.seq, &self.schema, segments);
+            let recent = self.write_recent(&left)?;
+            let disk = left.segments.into_iter().filter(|s| !s.in_memory() && s.alive.count() > 0);
+            let mut segments: Vec<LiveSegment> =
+                disk.chain(recent.clone()).chain([batch]).collect();
+            for live in &mut segments {
+                live.entry = live.current_entry();
+            }
+            let entries = segments.iter().filter_map(|s| s.entry.clone()).collect();
+            let number = self.commit(entries, Some(LogStart { lsn, file }), &recent)?;
+            (writes.bytes, writes.rows) = (0, 0);
+            let next = Generation::of(number, seq, &self.schema, segments);
+            self.current.store(Arc::new(next));
+            self.visible.fetch_max(seq, Ordering::AcqRel);
+        }
+        // It is already durable; until a second commit there is no generation to fall back to.
+        self.note(self.commit_again().map(drop));
+        Ok(Receipt {
+            written: documents.len(),
+            deleted: removed,
+            durable: true,
+            ..self.receipt(log)
+        })
+    }
+}
+
+/// Estimated bytes of a batch in the log.
+pub(super) fn logged_bytes(documents: &[Document]) -> usize {
+    let bytes = |d: &Document| {
+        let vectors: usize = d.vectors.values().map(|v| v.len() * 4).sum();
+        let codes = |list: &Vec<Vec<f32>>| list.iter().map(Vec::len).sum::<usize>();
+        let tokens: usize = d.tokens.values().map(codes).sum();
+        let payload: usize = d.payload.iter().map(|(k, v)| k.len() + json_bytes(v)).sum();
+        d.id.len() + vectors + tokens + d.text.values().map(String::len).sum::<usize>() + payload
+    };
+    documents.iter().map(bytes).sum()
+}

@@ -1,0 +1,61 @@
+//! The legs of a request before their fusion, by id, as a root of shards merges and fuses them.
+
+use lexivec_query::SearchRequest;
+use lexivec_query::facets::Key;
+use lexivec_query::shards::{Candidate, LegCandidates, Legs};
+
+use super::Searcher;
+use crate::deadline::Deadline;
+use crate::error::{Error, Result};
+use crate::generation::DocAddress;
+
+impl Searcher {
+    /// Runs the legs of a request and gives their candidates before the fusion: ids and raw scores, with the keys of
+    /// groups and the counts of facets that the request asks for. [`Legs::merge`] joins those of several shards and
+    /// [`Legs::page`] fuses them: with the statistics of all shards
+    /// ([`with_statistics`](Self::with_statistics)) and exact legs, scores and order are those of one collection.
+    /// A rerank is the root's: the windows are as wide as it needs, and it does not run here.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search); and where the request names a profile, which has to be applied before the request
+    /// is sent to the shards.
+    pub fn legs(&self, request: &SearchRequest) -> Result<Legs> {
+        if request.profile.is_some() {
+            let detail =
+                "legs are fused elsewhere; apply the profile to the request before it is sent";
+            return Err(Error::invalid("profile", detail));
+        }
+        let prepared = self.prepare(request, Deadline::of(request))?;
+        let matching = self.matching(&request.filter, prepared.time)?;
+        let mut found = self.find_vectors(&prepared, &matching)?;
+        let (legs, _) = self.run_legs(&prepared, &mut found, &matching)?;
+        let mut lists = Vec::with_capacity(legs.len());
+        for (leg, bound) in legs.into_iter().zip(&prepared.bound.legs) {
+            let candidate = |(address, score)| self.candidate(request, address, score);
+            let candidates = leg.hits.into_iter().map(candidate).collect::<Result<_>>()?;
+            let (weight, window) = (leg.weight, bound.window);
+            lists.push(LegCandidates { leg: leg.leg, weight, window, candidates });
+        }
+        let tally = |facet| self.tally(facet, &matching, prepared.time);
+        Ok(Legs {
+            legs: lists,
+            matching: matching.iter().map(|rows| u64::from(rows.count())).sum(),
+            exact: found.plans.iter().all(|plan| plan.strategy.is_exact()),
+            facets: request.facets.iter().map(tally).collect::<Result<_>>()?,
+        })
+    }
+
+    fn candidate(
+        &self,
+        request: &SearchRequest,
+        DocAddress { segment, row }: DocAddress,
+        score: f64,
+    ) -> Result<Candidate> {
+        let live = self.generation.segment(segment)?;
+        let groups = match &request.group_by {
+            Some(by) => Key::all_at(&live.payload(&self.schema, row)?, &by.field),
+            None => Vec::new(),
+        };
+        Ok(Candidate { id: live.id(row)?.to_owned(), score, groups })
+    }
+}
