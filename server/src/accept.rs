@@ -17,15 +17,15 @@ use crate::limits::{DRAIN_DEADLINE, HEADER_DEADLINE, MAX_CONNECTIONS, MAX_HEADER
 
 /// Serves connections until `stop` resolves, then lets requests under way end.
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let ending = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
-            let place = places.clone().acquire_owned().await;
-            (place, listener.accept().await)
+            let slot = slots.clone().acquire_owned().await;
+            (slot, listener.accept().await)
         };
-        let (place, stream) = tokio::select! {
+        let (slot, stream) = tokio::select! {
             accepted = accepted => accepted,
             () = &mut stop => break,
         };
@@ -41,9 +41,9 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
         let connection = ending.watch(connection);
         tokio::spawn(async move {
-            // A broken connection concerns nobody else.
+            // A broken connection concerns no other.
             let _ = connection.await;
-            drop(place);
+            drop(slot);
         });
     }
     drop(listener);

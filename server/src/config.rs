@@ -1,4 +1,4 @@
-//! What a server is told before it starts.
+//! Settings of a server.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct Config {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// The reranker for requests that ask for one.
     pub reranker: Option<Arc<dyn Reranker>>,
-    /// How collections are opened.
+    /// Options with which collections are opened.
     pub open: OpenOptions,
     /// Time after which a cursor that is not used is closed.
     pub cursor_idle: Duration,
@@ -48,7 +48,7 @@ impl Config {
         }
     }
 
-    /// Refuses an address that other machines can reach: there are no keys to tell callers apart.
+    /// Refuses an address that other machines can reach: there are no keys that would distinguish callers.
     pub(crate) fn check(&self) -> Result<(), StartError> {
         if self.bind.ip().is_loopback() {
             return Ok(());

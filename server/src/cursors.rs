@@ -8,15 +8,15 @@ use axum::http::StatusCode;
 use lexivec::{Collection, Cursor, SearchResponse};
 use uuid::Uuid;
 
-use crate::error::{Answer, Problem};
+use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_CURSOR_ROWS, MAX_CURSORS};
 use crate::wire::PageJson;
 
-/// The cursors of one server. Where one more would be too many, those that were not used for longest are
-/// closed: most cursors are left behind by people who have seen enough, and to refuse a new one for
-/// their sake would lock everybody out for as long as they may idle.
+/// The cursors of one server. If one more would be too many, those that were not used for longest are
+/// closed: most cursors are abandoned after the first pages, and refusing new ones for their sake would block every
+/// client until they expire.
 ///
-/// A token says which cursor and which page, so that a page whose answer was lost can be asked for again.
+/// A token says which cursor and which page, so that a page whose answer was lost can be requested again.
 pub(crate) struct Cursors {
     idle: Duration,
     open: Mutex<BTreeMap<Uuid, Open>>,
@@ -24,7 +24,7 @@ pub(crate) struct Cursors {
 
 struct Open {
     cursor: Arc<Cursor>,
-    /// Whose it is. Not held, as a collection that was dropped is to go.
+    /// The collection, weakly, so that a dropped one is freed.
     collection: Weak<Collection>,
     /// Hits of a page where a request names no number.
     limit: usize,
@@ -32,7 +32,7 @@ struct Open {
 }
 
 impl Cursors {
-    /// None yet; they are closed once they were not used for so long.
+    /// No cursors; each is closed once it was not used for this time.
     pub(crate) fn new(idle: Duration) -> Self {
         Self { idle, open: Mutex::default() }
     }
@@ -44,7 +44,7 @@ impl Cursors {
         cursor: Cursor,
         limit: usize,
         now: Instant,
-    ) -> Answer<PageJson> {
+    ) -> ApiResult<PageJson> {
         let answer = cursor.page(0, limit)?;
         if answer.hits.len() == cursor.rows() {
             return Ok(PageJson { answer, cursor: None });
@@ -72,7 +72,7 @@ impl Cursors {
         token_given: &str,
         limit: Option<usize>,
         now: Instant,
-    ) -> Answer<PageJson> {
+    ) -> ApiResult<PageJson> {
         let (id, from) = read(token_given).ok_or_else(gone)?;
         let (cursor, usual) = self.find(collection, id, now).ok_or_else(gone)?;
         let answer = cursor.page(from, limit.unwrap_or(usual))?;
@@ -102,7 +102,7 @@ impl Cursors {
         self.lock().retain(|_, open| !std::ptr::eq(open.collection.as_ptr(), whose));
     }
 
-    /// Closes those that were not used for too long, and those whose collection is gone.
+    /// Closes those that were not used for too long, and those whose collection was dropped.
     pub(crate) fn sweep(&self, now: Instant) {
         self.lock().retain(|_, open| !open.is_over(self.idle, now));
     }
@@ -139,7 +139,7 @@ fn gone() -> Problem {
         "cursor_gone",
         "The cursor is closed",
         "no open cursor of this collection has this token: it was not used for too long, newer ones took \
-         its place, or the server was started anew; search again",
+         its place, or the server was restarted; search again",
     )
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Problem {
     pub(crate) detail: String,
 }
 
-pub(crate) type Answer<T> = Result<T, Problem>;
+pub(crate) type ApiResult<T> = Result<T, Problem>;
 
 impl Problem {
     pub(crate) fn new(

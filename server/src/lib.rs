@@ -32,7 +32,7 @@ impl Server {
     /// Opens every collection of the directory and starts to listen.
     ///
     /// # Errors
-    /// When the address is refused or taken, or a collection cannot be opened.
+    /// [`StartError`] if the address is refused or taken, or a collection cannot be opened.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let address = config.bind;
@@ -44,7 +44,7 @@ impl Server {
         Ok(Self { listener, state: Arc::new(state) })
     }
 
-    /// The address it listens on; tells the port when the one asked for was 0.
+    /// The address it listens on, with the port it got if the one asked for was 0.
     pub fn address(&self) -> Result<SocketAddr, StartError> {
         Ok(self.listener.local_addr()?)
     }
@@ -68,11 +68,10 @@ impl Server {
         }
     }
 
-    /// Answers requests until the process is interrupted or told to end; for a caller without an
-    /// event loop of its own.
+    /// Answers requests until the process gets SIGINT or SIGTERM, on an event loop made for it.
     ///
     /// # Errors
-    /// As [`start`](Self::start). `ready` is told the address and the collections.
+    /// The errors of [`start`](Self::start). `ready` gets the address and the names of the collections.
     pub fn run_blocking(
         config: Config,
         ready: impl FnOnce(SocketAddr, Vec<String>),

@@ -14,27 +14,27 @@ pub const MAX_BODY_BYTES: usize = 32 << 20;
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Bytes of all bodies held at once, over all connections.
 pub const MAX_BODIES_BYTES: usize = 256 << 20;
-/// Time a search may wait for a free place and run; after it the answer is 503.
+/// Time a search may wait for a permit and run; after it the answer is 503.
 pub const SEARCH_DEADLINE: Duration = Duration::from_secs(10);
-/// Searches that may wait for a free place; one more is answered 503 at once.
+/// Searches that may wait for a permit; one more is answered 503 at once.
 pub const MAX_WAITING_SEARCHES: usize = 64;
 /// Writes that run or wait for their turn; one more is answered 503 at once.
 pub const MAX_WAITING_WRITES: usize = 16;
 /// Evaluations, tunings and comparisons at once; one more is answered 503. Each runs many searches on all
 /// threads, without a deadline.
 pub const MAX_MEASUREMENTS: usize = 1;
-/// Calls of /v1/embeddings and /v2/rerank that wait for a free place; one more is answered 503 at once.
+/// Calls of /v1/embeddings and /v2/rerank that wait for a permit; one more is answered 503 at once.
 pub const MAX_WAITING_MODEL_CALLS: usize = 64;
 /// Time such a call may wait and run; after it the answer is 503. A search's is too short for them:
 /// one processor takes 2,048 sentences through MiniLM in 20 s.
 pub const MODEL_DEADLINE: Duration = Duration::from_secs(60);
 /// Texts of one call of /v1/embeddings, as many as OpenAI takes.
 pub const MAX_EMBED_TEXTS: usize = 2_048;
-/// Documents of one call of /v2/rerank, as many as Cohere recommends at the most.
+/// Documents of one call of /v2/rerank, the most that Cohere recommends.
 pub const MAX_RERANK_DOCUMENTS: usize = 1_000;
 /// Bytes of all texts of such a call: about a million tokens, more than are done within the deadline.
 pub const MAX_TEXTS_BYTES: usize = 4 << 20;
-/// Texts embedded between two looks at the clock.
+/// Texts embedded between two checks of the deadline.
 pub const EMBED_BATCH: usize = 64;
 /// Documents of one request.
 pub const MAX_DOCUMENTS: usize = 10_000;
@@ -49,7 +49,7 @@ pub const MAX_CURSORS: usize = 256;
 pub const MAX_CURSOR_ROWS: usize = 500_000;
 /// Time after which a cursor that is not used is closed: people read a page before they want the next.
 pub const CURSOR_IDLE: Duration = Duration::from_secs(300);
-/// Time between two looks for cursors to be closed.
+/// Time between two searches for cursors to close.
 pub const CURSOR_SWEEP: Duration = Duration::from_secs(10);
 /// Time that requests under way have to end after a signal to stop.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use prometheus::{
 const LATENCY_BUCKETS: [f64; 11] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
 
-/// What is counted. Metrics that cannot be made (two of one name, our own mistake) are left out.
+/// The counters. A metric that cannot be made, as for a name that is taken, is left out.
 pub(crate) struct Metrics {
     registry: Registry,
     requests: Option<IntCounterVec>,

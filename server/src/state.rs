@@ -1,4 +1,4 @@
-//! What all requests share: the collections, the places for searches, the metrics.
+//! The state that all requests share: the collections, the permits for work, the metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::config::Config;
 use crate::cursors::Cursors;
-use crate::error::{Answer, Problem, StartError};
+use crate::error::{ApiResult, Problem, StartError};
 use crate::limits::{
     MAX_BODIES_BYTES, MAX_MEASUREMENTS, MAX_WAITING_MODEL_CALLS, MAX_WAITING_SEARCHES,
     MAX_WAITING_WRITES, MODEL_DEADLINE, SEARCH_DEADLINE,
@@ -21,11 +21,11 @@ pub(crate) struct State {
     config: Config,
     database: Database,
     searches: Queue,
-    /// Places for texts that are embedded or reranked for themselves. Many texts take seconds: in the places
-    /// for searches they would keep these waiting.
+    /// Permits for texts that are embedded or reranked without a collection. Many texts take seconds, so with the permits
+    /// of searches they would keep searches waiting.
     models: Queue,
     writes: Arc<Semaphore>,
-    /// Places for evaluations.
+    /// Permits for evaluations.
     measurements: Arc<Semaphore>,
     pub(crate) bodies: Arc<Semaphore>,
     pub(crate) cursors: Arc<Cursors>,
@@ -67,13 +67,13 @@ impl State {
     }
 
     /// The collection of this name.
-    pub(crate) fn collection(&self, name: &str) -> Answer<Arc<Collection>> {
+    pub(crate) fn collection(&self, name: &str) -> ApiResult<Arc<Collection>> {
         Ok(self.database.get(name)?)
     }
 
     /// Drops a collection and its files, its snapshots only if `snapshots` is true. Its cursors are closed;
     /// running searches keep what they have mapped.
-    pub(crate) fn drop_collection(&self, name: &str, snapshots: bool) -> Answer<()> {
+    pub(crate) fn drop_collection(&self, name: &str, snapshots: bool) -> ApiResult<()> {
         let collection = self.database.get(name);
         match snapshots {
             true => self.database.drop_with_snapshots(name)?,
@@ -83,72 +83,75 @@ impl State {
         Ok(())
     }
 
-    /// Runs a search off the event loop, once there is a place for it.
+    /// Runs a search off the event loop, once there is a permit for it.
     pub(crate) async fn search<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
         self.searches.run("search", work).await
     }
 
-    /// Runs a model on a caller's texts off the event loop, once there is a place for it.
+    /// Runs a model on a caller's texts off the event loop, once there is a permit for it.
     pub(crate) async fn model<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
         self.models.run("call of a model", work).await
     }
 
     /// Runs many searches off the event loop, unless others run already.
     pub(crate) async fn measure<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
-        let Ok(place) = self.measurements.clone().try_acquire_owned() else {
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let Ok(permit) = self.measurements.clone().try_acquire_owned() else {
             return Err(Problem::overloaded("another evaluation is running"));
         };
-        blocking(holding(place, work)).await
+        blocking(holding(permit, work)).await
     }
 
     /// Runs a write off the event loop, unless too many wait already.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
-        let Ok(place) = self.writes.clone().try_acquire_owned() else {
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let Ok(permit) = self.writes.clone().try_acquire_owned() else {
             return Err(Problem::overloaded("too many writes are waiting"));
         };
-        blocking(holding(place, work)).await
+        blocking(holding(permit, work)).await
     }
 }
 
-/// Places for work of one sort, and for those who wait for one.
+/// Permits for one sort of work, and for calls that wait for one.
+///
+/// The limits of `tower` do not fit: they release a permit when the future is dropped, as after a timeout, while the
+/// blocking work goes on; here the work holds its permit until it ends.
 struct Queue {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     waiting: Semaphore,
     deadline: Duration,
 }
 
 impl Queue {
-    fn new(places: usize, waiting: usize, deadline: Duration) -> Self {
-        let places = Arc::new(Semaphore::new(places));
-        Self { places, waiting: Semaphore::new(waiting), deadline }
+    fn new(permits: usize, waiting: usize, deadline: Duration) -> Self {
+        let permits = Arc::new(Semaphore::new(permits));
+        Self { permits, waiting: Semaphore::new(waiting), deadline }
     }
 
     async fn run<T: Send + 'static>(
         &self,
         what: &str,
-        work: impl FnOnce() -> Answer<T> + Send + 'static,
-    ) -> Answer<T> {
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
         let Ok(waiting) = self.waiting.try_acquire() else {
             return Err(Problem::overloaded(format!(
                 "too many wait for the end of another {what}"
             )));
         };
         let run = async {
-            let place = self.places.clone().acquire_owned().await;
+            let permit = self.permits.clone().acquire_owned().await;
             drop(waiting);
-            blocking(holding(place, work)).await
+            blocking(holding(permit, work)).await
         };
         match tokio::time::timeout(self.deadline, run).await {
             Ok(answer) => answer,
@@ -159,19 +162,19 @@ impl Queue {
     }
 }
 
-/// Work that keeps a place until it ends, whoever still waits for it.
-fn holding<P, T>(place: P, work: impl FnOnce() -> T) -> impl FnOnce() -> T {
+/// Work that keeps a permit until it ends, even if its caller no longer waits.
+fn holding<P, T>(permit: P, work: impl FnOnce() -> T) -> impl FnOnce() -> T {
     move || {
         let answer = work();
-        drop(place);
+        drop(permit);
         answer
     }
 }
 
 /// Runs blocking work on a thread where it may block.
 pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Answer<T> + Send + 'static,
-) -> Answer<T> {
+    work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+) -> ApiResult<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(answer) => answer,
         Err(_) => Err(Problem::new(

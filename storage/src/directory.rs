@@ -21,9 +21,9 @@ mod tests;
 
 const LOCK: &str = "LOCK";
 pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
-/// A file of nothing but space, given up when the disk is full so that deletes find some.
+/// A file that holds space, removed when the disk is full so that deletes have some.
 const RESERVE: &str = "RESERVE";
-/// Times a reader looks for the newest manifest while commits remove those it found. Each miss
+/// Times a reader searches for the newest manifest while commits remove those it found. Each miss
 /// takes two whole commits between two system calls, so more misses mean a broken directory.
 const NEWEST_ATTEMPTS: usize = 64;
 /// Generations before the newest one that an open falls back to: the log goes back no further.
@@ -51,7 +51,7 @@ pub struct Directory {
     previous: HashSet<String>,
     /// First log file of the generation before this one.
     previous_log_file: u64,
-    /// Highest generation whose manifest is there, readable or not.
+    /// Highest generation with a manifest, readable or not.
     highest: u64,
     /// Why the newest manifest was passed over, if it was.
     damage: Option<Error>,
@@ -108,7 +108,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Opens what there is of a damaged collection for reading: the newest generation whose manifest
+    /// Opens a damaged collection for reading, at the newest generation whose manifest
     /// can be read, however many were passed over.
     pub fn open_damaged(vfs: Arc<dyn Vfs>) -> Result<Self> {
         let found = newest(vfs.as_ref(), u64::MAX)?;
@@ -198,7 +198,7 @@ impl Directory {
         if bytes > 0
             && let Err(Error::OutOfSpace { .. }) = self.vfs.create_log(RESERVE, bytes)
         {
-            // What was made of it would only look like a reserve.
+            // A partly written file would be taken for a reserve.
             let _ = self.vfs.remove(RESERVE);
         }
     }
@@ -319,7 +319,7 @@ fn is_ours(name: &str, log_file: u64) -> bool {
         || segment_number(name).is_some()
 }
 
-/// True for a manifest, a log file or a look at the file system that was not finished.
+/// True for the name of an unfinished manifest, log file or test of the file system.
 fn is_unfinished(name: &str) -> bool {
     let begun = |name| name == PROBE || generation_of(name).is_some() || log_number(name).is_some();
     name == PROBE || name.strip_suffix(TEMPORARY_ENDING).is_some_and(begun)

@@ -14,9 +14,9 @@ pub enum Error {
     Io {
         /// The operation.
         op: &'static str,
-        /// On which file.
+        /// The file.
         path: String,
-        /// Why it failed.
+        /// The reason.
         source: io::Error,
     },
     /// The disk, or the quota on it, is full. Nothing was published; free space and try again.
@@ -40,15 +40,15 @@ pub enum Error {
         /// The fault.
         detail: String,
     },
-    /// An exported stream is not what was written; nothing was made of it.
+    /// An exported stream is damaged; no collection was made of it.
     #[error(
-        "the export is damaged ({detail}); nothing was made of it, export the collection again"
+        "the export is damaged ({detail}), and no collection was made of it; export the collection again"
     )]
     BadExport {
         /// The fault and its position.
         detail: String,
     },
-    /// Written by a newer release; nothing was touched.
+    /// A newer release wrote the file; no file was changed.
     #[error(
         "{file} has format {}.{}, this release reads up to {}.{}; use a newer release",
         found.0, found.1, supported.0, supported.1

@@ -1,11 +1,11 @@
-//! Bytes and durability of a collection: files, checksums, segments, manifests. This crate does not
-//! know documents. Its `FORMAT.md` describes every byte it writes.
+//! Bytes and durability of a collection: files, checksums, segments, manifests. It does not know
+//! documents. `FORMAT.md` in this crate describes every byte it writes.
 
 mod checksum;
 pub mod codec;
-mod container;
 mod directory;
 mod error;
+mod export;
 mod manifest;
 mod mapped;
 mod poison;
@@ -13,9 +13,9 @@ mod segment;
 mod vfs;
 mod wal;
 
-pub use container::{Export, SiblingDirectory, import};
 pub use directory::{Directory, NextManifest, publish};
 pub use error::{Error, Result};
+pub use export::{Export, SiblingDirectory, import};
 pub use manifest::{Manifest, SegmentEntry};
 pub use mapped::{Bytes, Scratch};
 pub use poison::Poison;

@@ -79,7 +79,7 @@ pub struct SegmentEntry {
     pub rows: u32,
     /// The live rows, as bytes of the engine.
     pub alive: Vec<u8>,
-    /// Counts over the rows alive, in the words of the crate above.
+    /// Statistics of the live rows, encoded by the caller.
     pub statistics: Vec<u8>,
     /// The recall curves of its graphs, as bytes of the engine.
     pub curves: Vec<u8>,
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_told_apart_from_damage() {
+    fn a_newer_format_is_distinguished_from_damage() {
         let mut bytes = manifest().encode();
         bytes[8] = 2;
         let error = Manifest::decode(&manifest_name(5), &bytes).expect_err("must be refused");

@@ -1,4 +1,4 @@
-//! Fail-stop: after a failed sync the state on disk is unknown, so no further write is allowed.
+//! Fail-stop: after a failed sync it is unknown what is on disk, so no more is written.
 //!
 //! A second sync after a failed one may succeed without the data having reached the disk (Rebello
 //! et al., "Can Applications Recover from fsync Failures?", 2020), so it is not tried.
@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 
-/// Remembers the first failure that makes further writes unsafe; shared by all that write to one
+/// Remembers the first failure that makes further writes unsafe; shared by all writers of one
 /// directory.
 #[derive(Debug, Default)]
 pub struct Poison {
@@ -39,13 +39,13 @@ impl Poison {
         result
     }
 
-    /// Watches over a write: one that panics leaves its state half changed, and ends all later ones.
-    pub fn watch(&self) -> PanicGuard<'_> {
+    /// A guard for one write. A write that panics leaves its state half changed, so the guard refuses all later ones.
+    pub fn panic_guard(&self) -> PanicGuard<'_> {
         PanicGuard { poison: self }
     }
 }
 
-/// Ends with the write it watches over.
+/// Refuses later writes if its write panics; dropped when the write ends.
 pub struct PanicGuard<'a> {
     poison: &'a Poison,
 }
@@ -74,10 +74,10 @@ mod tests {
     #[test]
     fn a_write_that_panics_ends_later_ones() {
         let poison = Poison::default();
-        drop(poison.watch());
+        drop(poison.panic_guard());
         poison.check().expect("it ended well");
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _watch = poison.watch();
+            let _guard = poison.panic_guard();
             panic!("a fault");
         }));
         assert!(panicked.is_err() && poison.check().is_err());

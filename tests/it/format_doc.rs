@@ -124,7 +124,7 @@ fn versions_and_magics_are_those_that_are_written_and_read() {
         ("manifest", start("MANIFEST-"), "storage/src/manifest.rs"),
         ("segment file", start("segment-"), "storage/src/segment/mod.rs"),
         ("log file", start("log-"), "storage/src/wal/frame.rs"),
-        ("export", export, "storage/src/container.rs"),
+        ("export", export, "storage/src/export.rs"),
     ]) {
         let magic = bytes[..8].iter().map(|&b| match b {
             0 => "\\0".to_owned(),

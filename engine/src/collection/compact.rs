@@ -245,7 +245,7 @@ impl Shared {
         inputs: Vec<SegmentEntry>,
         progress: &(dyn Fn(Stage, usize, usize) + Sync),
     ) -> Result<MergeReport> {
-        let _watch = self.poison.watch();
+        let _guard = self.poison.panic_guard();
         self.writable()?;
         self.check_space(&inputs)?;
         let progress = Progress { report: progress, cancelled: &self.cancelled };

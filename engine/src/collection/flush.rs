@@ -49,7 +49,7 @@ impl Shared {
 
     /// [`flush`](Self::flush) for a caller that holds `maintenance`.
     pub(super) fn flush_held(&self) -> Result<u64> {
-        let _watch = self.poison.watch();
+        let _guard = self.poison.panic_guard();
         let log = self.writable()?;
         let (view, start, counted) = {
             let _building = self.building.lock();

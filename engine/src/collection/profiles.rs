@@ -49,7 +49,7 @@ impl Shared {
     /// Commits the newest generation once more, with changed profiles.
     fn change_profiles(&self, change: impl FnOnce(&mut Profiles) -> Result<()>) -> Result<u64> {
         let _maintenance = self.maintenance.lock();
-        let _watch = self.poison.watch();
+        let _guard = self.poison.panic_guard();
         self.writable()?;
         let mut profiles = (*self.profiles.load_full()).clone();
         change(&mut profiles)?;

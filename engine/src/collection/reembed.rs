@@ -73,7 +73,7 @@ impl Collection {
     ) -> Result<ReembedReport> {
         let collection = options.open.clone().background(false).open(location)?;
         let shared = &collection.shared;
-        let _watch = shared.poison.watch();
+        let _guard = shared.poison.panic_guard();
         let Some(record) = shared.schema.embedder.clone() else {
             return Err(Error::Embedder(
                 "the collection has no model: its vectors come from its callers; write the rows again with new vectors"

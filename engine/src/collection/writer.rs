@@ -208,7 +208,7 @@ impl Writer<'_> {
         let shared = &self.collection.shared;
         shared.writable()?;
         let documents = self.ready(documents)?;
-        let _watch = shared.poison.watch();
+        let _guard = shared.poison.panic_guard();
         let ids: Vec<&str> = ids.iter().map(AsRef::as_ref).collect();
         shared.write_directly(&documents, &ids, self.options, self.scope.as_ref())
     }
@@ -299,7 +299,7 @@ impl Writer<'_> {
     pub(super) fn write_checked(&self, documents: Vec<Document>) -> Result<Receipt> {
         let collection = self.collection;
         let shared = &collection.shared;
-        let _watch = shared.poison.watch();
+        let _guard = shared.poison.panic_guard();
         let written = documents.len();
         if written >= collection.schema().graph_min_rows.max(1)
             || logged_bytes(&documents) > MAX_LOGGED_BYTES
@@ -348,7 +348,7 @@ impl Writer<'_> {
         make: impl FnOnce(&Generation, &Schema) -> Result<Option<Operation>>,
     ) -> Result<Option<Receipt>> {
         let shared = &self.collection.shared;
-        let _watch = shared.poison.watch();
+        let _guard = shared.poison.panic_guard();
         let log = shared.writable()?;
         let lsn = {
             let _building = shared.building.lock();

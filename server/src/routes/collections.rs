@@ -11,22 +11,25 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{App, read_json};
-use crate::error::Answer;
+use crate::error::ApiResult;
 use crate::state::blocking;
 use crate::wire::CreateJson;
 
-pub(super) async fn list(Shared(state): App) -> Answer<Json<Value>> {
+pub(super) async fn list(Shared(state): App) -> ApiResult<Json<Value>> {
     let stats = blocking(move || {
         let one = |collection: &Arc<Collection>| {
             let s = collection.stats()?;
             Ok(json!({ "name": s.name, "documents": s.documents, "bytes": s.bytes }))
         };
-        state.database().list().iter().map(one).collect::<Answer<Vec<_>>>()
+        state.database().list().iter().map(one).collect::<ApiResult<Vec<_>>>()
     });
     Ok(Json(json!({ "collections": stats.await? })))
 }
 
-pub(super) async fn describe(Shared(state): App, Path(name): Path<String>) -> Answer<Json<Stats>> {
+pub(super) async fn describe(
+    Shared(state): App,
+    Path(name): Path<String>,
+) -> ApiResult<Json<Stats>> {
     let collection = state.collection(&name)?;
     Ok(Json(blocking(move || Ok(collection.stats()?)).await?))
 }
@@ -36,14 +39,14 @@ pub(super) async fn create(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<(StatusCode, Json<Stats>)> {
+) -> ApiResult<(StatusCode, Json<Stats>)> {
     let wanted: CreateJson = read_json(&state, &headers, body).await?;
     let options = wanted.into_options(state.config().embedder.as_ref())?;
     let stats = blocking(move || Ok(state.database().create(&name, options)?.stats()?)).await?;
     Ok((StatusCode::CREATED, Json(stats)))
 }
 
-/// What the dropping of a collection may say in its address.
+/// Query parameters of a drop.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DropQuery {
@@ -56,7 +59,7 @@ pub(super) async fn delete(
     Shared(state): App,
     Path(name): Path<String>,
     Query(query): Query<DropQuery>,
-) -> Answer<StatusCode> {
+) -> ApiResult<StatusCode> {
     blocking(move || state.drop_collection(&name, query.snapshots)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

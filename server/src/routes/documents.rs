@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{App, BodyKind, body_kind, read_body, read_json};
-use crate::error::{Answer, Problem};
+use crate::error::{ApiResult, Problem};
 use crate::limits::MAX_DOCUMENTS;
 use crate::state::blocking;
 
@@ -22,11 +22,11 @@ enum Documents {
     One(Map<String, Value>),
 }
 
-/// What a write may say in its address.
+/// Query parameters of a write.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WriteQuery {
-    /// When it is acknowledged; as the collection was made if not said.
+    /// The durability it is acknowledged with; that of the collection if it is left out.
     durability: Option<Durability>,
 }
 
@@ -66,7 +66,7 @@ fn page() -> usize {
     100
 }
 
-fn filter(json: Option<Value>) -> Answer<Filter> {
+fn filter(json: Option<Value>) -> ApiResult<Filter> {
     match json {
         None => Ok(Filter::All),
         Some(json) => Filter::from_json(&json).map_err(|e| Problem::bad_request(e.to_string())),
@@ -80,7 +80,7 @@ pub(super) async fn delete(
     Query(query): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<Receipt>> {
+) -> ApiResult<Json<Receipt>> {
     let collection = state.collection(&name)?;
     let asked: DeleteJson = read_json(&state, &headers, body).await?;
     let work = move || match (asked.ids, asked.filter) {
@@ -102,7 +102,7 @@ pub(super) async fn patch(
     Query(query): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<Receipt>> {
+) -> ApiResult<Json<Receipt>> {
     let collection = state.collection(&name)?;
     let changes: PatchJson = read_json(&state, &headers, body).await?;
     let work = move || {
@@ -119,13 +119,13 @@ struct PatchJson {
     payload: Map<String, Value>,
 }
 
-/// How many documents a filter admits.
+/// Counts the documents that a filter admits.
 pub(super) async fn count(
     Shared(state): App,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<Value>> {
+) -> ApiResult<Json<Value>> {
     let collection = state.collection(&name)?;
     let asked: CountJson = read_json(&state, &headers, body).await?;
     let filter = filter(asked.filter)?;
@@ -139,7 +139,7 @@ pub(super) async fn scroll(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<ScrollPage>> {
+) -> ApiResult<Json<ScrollPage>> {
     let collection = state.collection(&name)?;
     let asked: ScrollJson = read_json(&state, &headers, body).await?;
     let filter = filter(asked.filter)?;
@@ -163,7 +163,7 @@ pub(super) async fn write(
     Query(asked): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let kind = body_kind(&headers)?;
     let held = read_body(&state, &headers, body).await?;
@@ -197,16 +197,16 @@ pub(super) async fn write(
     }
     let mut answer = String::new();
     for (line, id) in lines.iter().zip(ids) {
-        let told =
+        let line =
             json!({ "line": line, "id": id, "seq": receipt.seq, "durable": receipt.durable });
-        answer.push_str(&told.to_string());
+        answer.push_str(&line.to_string());
         answer.push('\n');
     }
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
 }
 
 /// Documents of a JSON body, numbered from 0.
-fn from_json(bytes: &[u8]) -> Answer<Vec<(usize, Document)>> {
+fn from_json(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
     let body: Documents = serde_json::from_slice(bytes)
         .map_err(|e| Problem::bad_request(format!("the body: {e}")))?;
     let values = match body {
@@ -214,22 +214,22 @@ fn from_json(bytes: &[u8]) -> Answer<Vec<(usize, Document)>> {
         Documents::One(mut map) => match map.remove("documents") {
             Some(Value::Array(values)) if map.is_empty() => values,
             Some(_) => {
-                let detail = "\"documents\" is an array, with no other key beside it";
+                let detail = "\"documents\" is an array, without another key next to it";
                 return Err(Problem::bad_request(detail));
             }
             None => vec![Value::Object(map)],
         },
     };
-    let parse = |(place, value)| {
+    let parse = |(index, value)| {
         serde_json::from_value(value)
-            .map(|document| (place, document))
-            .map_err(|e| Problem::bad_request(format!("document {place} of the body: {e}")))
+            .map(|document| (index, document))
+            .map_err(|e| Problem::bad_request(format!("document {index} of the body: {e}")))
     };
     values.into_iter().enumerate().map(parse).collect()
 }
 
 /// Documents of a body of lines, numbered by their lines from 1.
-fn from_lines(bytes: &[u8]) -> Answer<Vec<(usize, Document)>> {
+fn from_lines(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
     let parse = |(line, bytes): (usize, &[u8])| {
         serde_json::from_slice(bytes).map(|document| (line + 1, document)).map_err(|e| {
             Problem::bad_request(format!("line {}: {e}; nothing was written", line + 1))
@@ -246,7 +246,7 @@ fn from_lines(bytes: &[u8]) -> Answer<Vec<(usize, Document)>> {
 pub(super) async fn read(
     Shared(state): App,
     Path((name, id)): Path<(String, String)>,
-) -> Answer<Json<Document>> {
+) -> ApiResult<Json<Document>> {
     let collection = state.collection(&name)?;
     let document = blocking(move || {
         let found = collection.get(&id)?;

@@ -1,4 +1,4 @@
-//! Whether the server lives, and its counters.
+//! The health of the server, and its counters.
 
 use axum::Json;
 use axum::extract::State as Shared;
@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::App;
-use crate::error::Answer;
+use crate::error::ApiResult;
 use crate::state::blocking;
 
 /// Answers as long as the event loop runs; collections are open before the server listens.
@@ -15,9 +15,9 @@ pub(super) async fn health() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-pub(super) async fn metrics(Shared(state): App) -> Answer<impl IntoResponse> {
+pub(super) async fn metrics(Shared(state): App) -> ApiResult<impl IntoResponse> {
     let text = blocking(move || {
-        // A collection that cannot be counted is left out: the others are told all the same.
+        // A collection that cannot be counted is left out, so that the others are reported.
         let stats: Vec<_> = state.database().list().iter().filter_map(|c| c.stats().ok()).collect();
         Ok(state.metrics.render(&stats))
     });

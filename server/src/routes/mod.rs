@@ -1,13 +1,15 @@
 //! The route table, and what every request passes through before and after its route.
 
+mod adapters;
 mod collections;
 mod documents;
+mod evaluation;
 mod health;
-mod judged;
+mod maintenance;
 mod models;
+mod profiles;
 mod search;
 mod table;
-mod upkeep;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +24,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::error::{Answer, Problem};
+use crate::error::{ApiResult, Problem};
 use crate::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
 use crate::state::State;
 use crate::wire::json;
@@ -87,7 +89,7 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
     let start = Instant::now();
     let mut response = next.run(request).await;
     let status = response.status();
-    if status.is_client_error() && !is_told(&response) {
+    if status.is_client_error() && !is_described(&response) {
         // The framework's own refusals, as of a path that is not UTF-8; they are plain text.
         let detail = "the request's path or head cannot be read";
         response = Problem::new(status, "invalid_request", "The request is not valid", detail)
@@ -98,8 +100,8 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
     response
 }
 
-/// True of a refusal in one of the forms that the routes have.
-fn is_told(response: &Response) -> bool {
+/// True for a refusal in a form that the routes use.
+fn is_described(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|k| k == "application/problem+json" || k == "application/json")
 }
@@ -134,7 +136,7 @@ fn without_port(host: &str) -> String {
     bare.to_ascii_lowercase()
 }
 
-/// Which of the two document forms a body has.
+/// Form of a body of documents.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BodyKind {
     Json,
@@ -143,7 +145,7 @@ enum BodyKind {
 
 /// The kind of a request's body, by its content type; anything else is refused, so that a form on
 /// a foreign page cannot reach the server.
-fn body_kind(headers: &HeaderMap) -> Answer<BodyKind> {
+fn body_kind(headers: &HeaderMap) -> ApiResult<BodyKind> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match essence.as_str() {
@@ -165,7 +167,7 @@ struct Held {
 }
 
 /// Reads a body within its limits of size and time, and within the memory all bodies share.
-async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> Answer<Held> {
+async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Held> {
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -212,12 +214,12 @@ async fn read_json<T: DeserializeOwned>(
     state: &State,
     headers: &HeaderMap,
     body: Body,
-) -> Answer<T> {
+) -> ApiResult<T> {
     json(&read_one(state, headers, body).await?.bytes)
 }
 
 /// Reads a body of one JSON document.
-async fn read_one(state: &State, headers: &HeaderMap, body: Body) -> Answer<Held> {
+async fn read_one(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Held> {
     if body_kind(headers)? != BodyKind::Json {
         return Err(Problem::bad_request("this route takes one JSON document"));
     }

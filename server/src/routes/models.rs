@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use lexivec::model::{Deadline, Embedder, score_texts};
 
 use super::{App, read_json};
-use crate::error::{Answer, Problem};
+use crate::error::{ApiResult, Problem};
 use crate::limits::{EMBED_BATCH, MODEL_DEADLINE};
 use crate::state::State;
 use crate::wire::models::{
@@ -37,7 +37,7 @@ pub(super) async fn embeddings(Shared(state): App, headers: HeaderMap, body: Bod
     response
 }
 
-async fn embed(state: &State, headers: &HeaderMap, body: Body) -> Answer<Response> {
+async fn embed(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Response> {
     let mut asked: EmbeddingsJson = read_json(state, headers, body).await?;
     let Some(model) = state.config().embedder.clone() else {
         return Err(no_model("embedding model", "--model"));
@@ -62,14 +62,14 @@ async fn embed(state: &State, headers: &HeaderMap, body: Body) -> Answer<Respons
 }
 
 /// A vector for each text, embedded as documents are.
-fn vectors(model: &dyn Embedder, texts: &[&str], deadline: Deadline) -> Answer<Vec<Vec<f32>>> {
+fn vectors(model: &dyn Embedder, texts: &[&str], deadline: Deadline) -> ApiResult<Vec<Vec<f32>>> {
     let mut vectors = Vec::with_capacity(texts.len());
     for batch in texts.chunks(EMBED_BATCH) {
         in_time(deadline)?;
         for vector in model.embed(batch)? {
-            let place = vectors.len();
+            let index = vectors.len();
             vectors.push(vector.ok_or_else(|| {
-                Problem::bad_request(format!("input[{place}]: the model finds no words in it"))
+                Problem::bad_request(format!("input[{index}]: the model finds no words in it"))
             })?);
         }
     }
@@ -81,7 +81,7 @@ pub(super) async fn rerank(
     Shared(state): App,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<RerankedTexts>> {
+) -> ApiResult<Json<RerankedTexts>> {
     let mut asked: RerankTextsJson = read_json(&state, &headers, body).await?;
     let Some(model) = state.config().reranker.clone() else {
         return Err(no_model("reranker", "--rerank-model"));
@@ -110,7 +110,7 @@ fn no_model(what: &str, flag: &str) -> Problem {
 }
 
 /// Refuses to answer for another model: vectors and scores of two cannot be compared.
-fn same_model(asked: Option<&str>, served: &str) -> Answer<()> {
+fn same_model(asked: Option<&str>, served: &str) -> ApiResult<()> {
     match asked {
         Some(asked) if asked != served => Err(Problem::new(
             StatusCode::NOT_FOUND,
@@ -122,7 +122,7 @@ fn same_model(asked: Option<&str>, served: &str) -> Answer<()> {
     }
 }
 
-fn in_time(deadline: Deadline) -> Answer<()> {
+fn in_time(deadline: Deadline) -> ApiResult<()> {
     if !deadline.passed() {
         return Ok(());
     }

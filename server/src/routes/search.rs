@@ -12,7 +12,7 @@ use lexivec::{RecallReport, SearchRequest, SearchResponse};
 use serde_json::{Map, Value};
 
 use super::{App, read_json, read_one};
-use crate::error::Answer;
+use crate::error::ApiResult;
 use crate::limits::MAX_REQUESTS;
 use crate::wire::{BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, within};
 
@@ -28,7 +28,7 @@ pub(super) async fn search(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let asked = SearchBody::read(&read_one(&state, &headers, body).await?.bytes)?;
     let (cursors, since) = (state.cursors.clone(), Instant::now());
@@ -56,7 +56,7 @@ pub(super) async fn explain(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Response> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let body = read_json::<Map<String, Value>>(&state, &headers, body).await?;
     let ExplainJson { request, why_not } = ExplainJson::read(body)?;
@@ -76,7 +76,7 @@ pub(super) async fn batch(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<Vec<SearchResponse>>> {
+) -> ApiResult<Json<Vec<SearchResponse>>> {
     let collection = state.collection(&name)?;
     let requests = read_json::<BatchJson>(&state, &headers, body).await?.requests;
     within("requests", requests.len(), MAX_REQUESTS)?;
@@ -93,7 +93,7 @@ pub(super) async fn facet(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<FacetCounts>> {
+) -> ApiResult<Json<FacetCounts>> {
     let collection = state.collection(&name)?;
     let (filter, facet) = read_json::<FacetJson>(&state, &headers, body).await?.into_facet();
     let count = move || Ok(collection.facet(&facet.field, &filter, facet.limit)?);
@@ -105,7 +105,7 @@ pub(super) async fn recall(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Answer<Json<RecallReport>> {
+) -> ApiResult<Json<RecallReport>> {
     let collection = state.collection(&name)?;
     let options = read_json::<RecallJson>(&state, &headers, body).await?.into_options()?;
     Ok(Json(state.search(move || Ok(collection.measure_recall(&options)?)).await?))

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
 
-use super::{collections, documents, health, judged, models, search, upkeep};
+use super::{
+    adapters, collections, documents, evaluation, health, maintenance, models, profiles, search,
+};
 use crate::state::State;
 
 /// A path that the server answers, and the methods it answers there.
@@ -53,11 +55,13 @@ fn of_collections() -> Vec<Row> {
             .patch(documents::patch),
         path("/v1/collections/{collection}/count").post(documents::count),
         path("/v1/collections/{collection}/scroll").post(documents::scroll),
-        path("/v1/collections/{collection}/flush").post(upkeep::flush),
-        path("/v1/collections/{collection}/compact").post(upkeep::compact).delete(upkeep::cancel),
-        path("/v1/collections/{collection}/verify").post(upkeep::verify),
-        path("/v1/collections/{collection}/snapshots").get(upkeep::snapshots),
-        path("/v1/collections/{collection}/snapshots/{snapshot}").put(upkeep::snapshot),
+        path("/v1/collections/{collection}/flush").post(maintenance::flush),
+        path("/v1/collections/{collection}/compact")
+            .post(maintenance::compact)
+            .delete(maintenance::cancel),
+        path("/v1/collections/{collection}/verify").post(maintenance::verify),
+        path("/v1/collections/{collection}/snapshots").get(maintenance::snapshots),
+        path("/v1/collections/{collection}/snapshots/{snapshot}").put(maintenance::snapshot),
     ]
 }
 
@@ -73,20 +77,18 @@ fn of_searches() -> Vec<Row> {
 
 fn of_evaluation() -> Vec<Row> {
     vec![
-        path("/v1/collections/{collection}/evaluate").post(judged::evaluate),
-        path("/v1/collections/{collection}/tune").post(judged::tune),
-        path("/v1/collections/{collection}/diff").post(judged::diff),
-        path("/v1/collections/{collection}/profiles").get(judged::profiles),
+        path("/v1/collections/{collection}/evaluate").post(evaluation::evaluate),
+        path("/v1/collections/{collection}/tune").post(evaluation::tune),
+        path("/v1/collections/{collection}/diff").post(evaluation::diff),
+        path("/v1/collections/{collection}/profiles").get(profiles::list),
         path("/v1/collections/{collection}/profiles/{profile}")
-            .put(judged::set_profile)
-            .delete(judged::remove_profile),
-        path("/v1/collections/{collection}/learn").post(judged::learn),
-        path("/v1/collections/{collection}/adapters")
-            .get(judged::adapters)
-            .post(judged::train_adapter),
-        path("/v1/collections/{collection}/adapters/active").put(judged::activate_adapter),
-        path("/v1/collections/{collection}/adapters/{version}").delete(judged::delete_adapter),
-        path("/v1/answers").post(judged::answers),
+            .put(profiles::set)
+            .delete(profiles::remove),
+        path("/v1/collections/{collection}/learn").post(adapters::learn),
+        path("/v1/collections/{collection}/adapters").get(adapters::list).post(adapters::train),
+        path("/v1/collections/{collection}/adapters/active").put(adapters::activate),
+        path("/v1/collections/{collection}/adapters/{version}").delete(adapters::delete),
+        path("/v1/answers").post(evaluation::answers),
     ]
 }
 

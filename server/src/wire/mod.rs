@@ -1,6 +1,6 @@
 //! JSON of the wire: envelopes of requests and answers. The JSON of a request itself is that of its type.
 
-pub(crate) mod judged;
+pub(crate) mod evaluation;
 pub(crate) mod models;
 
 use lexivec::limits::DEFAULT_REACH;
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Answer, Problem};
+use crate::error::{ApiResult, Problem};
 use crate::limits::MAX_RECALL_QUERIES;
 
 /// The `cursor` of a search.
@@ -58,7 +58,7 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
 pub(crate) enum SearchBody {
     /// A search.
     Search(SearchRequest),
-    /// A search that opens a cursor, which reaches so many hits.
+    /// A search that opens a cursor of this reach.
     Open(SearchRequest, usize),
     /// The next page of a cursor.
     Next(NextJson),
@@ -75,8 +75,8 @@ pub(crate) struct NextJson {
 
 impl SearchBody {
     /// Reads a body: first its envelope, then the request in it.
-    pub(crate) fn read(bytes: &[u8]) -> Answer<Self> {
-        let request = || -> Answer<SearchRequest> {
+    pub(crate) fn read(bytes: &[u8]) -> ApiResult<Self> {
+        let request = || -> ApiResult<SearchRequest> {
             let mut members: Map<String, Value> = json(bytes)?;
             members.remove("cursor");
             from_members(members)
@@ -91,7 +91,7 @@ impl SearchBody {
 }
 
 /// Reads a request whose envelope was taken off.
-fn from_members(members: Map<String, Value>) -> Answer<SearchRequest> {
+fn from_members(members: Map<String, Value>) -> ApiResult<SearchRequest> {
     serde_json::from_value(Value::Object(members))
         .map_err(|e| Problem::bad_request(format!("the body: {e}")))
 }
@@ -106,12 +106,12 @@ pub(crate) struct PageJson {
 }
 
 /// Reads the JSON of a body.
-pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Answer<T> {
+pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     serde_json::from_slice(bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
 }
 
 /// Refuses more of something than one request may bring.
-pub(crate) fn within(what: &str, count: usize, most: usize) -> Answer<()> {
+pub(crate) fn within(what: &str, count: usize, most: usize) -> ApiResult<()> {
     if count > most {
         let detail = format!("{count} {what} are over the limit of {most}");
         return Err(Problem::bad_request(detail));
@@ -143,7 +143,7 @@ pub(crate) struct BatchJson {
     pub(crate) requests: Vec<SearchRequest>,
 }
 
-/// Body of `POST /v1/collections/{c}/explain`: a search, and the id of a row to be told of.
+/// Body of `POST /v1/collections/{c}/explain`: a search, and the id of a row to explain.
 pub(crate) struct ExplainJson {
     pub(crate) request: SearchRequest,
     pub(crate) why_not: Option<String>,
@@ -151,7 +151,7 @@ pub(crate) struct ExplainJson {
 
 impl ExplainJson {
     /// Takes the one member that a search does not have.
-    pub(crate) fn read(mut body: Map<String, Value>) -> Answer<Self> {
+    pub(crate) fn read(mut body: Map<String, Value>) -> ApiResult<Self> {
         let why_not = match body.remove("why_not") {
             None => None,
             Some(Value::String(id)) => Some(id),
@@ -182,7 +182,7 @@ pub(crate) struct RecallJson {
 
 impl RecallJson {
     /// The options these words mean.
-    pub(crate) fn into_options(self) -> Answer<RecallOptions> {
+    pub(crate) fn into_options(self) -> ApiResult<RecallOptions> {
         let mut options = RecallOptions::default();
         options.field = self.field;
         options.k = self.k.unwrap_or(options.k);
@@ -233,7 +233,7 @@ impl CreateJson {
     pub(crate) fn into_options(
         self,
         model: Option<&std::sync::Arc<dyn lexivec::model::Embedder>>,
-    ) -> Answer<Options> {
+    ) -> ApiResult<Options> {
         let mut options = Options::new();
         if let Some(fields) = self.text {
             options = options.text_fields(fields);

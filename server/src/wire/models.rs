@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::error::{Answer, Problem};
+use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_EMBED_TEXTS, MAX_RERANK_DOCUMENTS, MAX_TEXTS_BYTES};
 
 /// Body of `POST /v1/embeddings`.
@@ -16,7 +16,7 @@ pub(crate) struct EmbeddingsJson {
     #[serde(default)]
     pub(crate) encoding_format: Encoding,
     pub(crate) dimensions: Option<usize>,
-    /// Who asks, of no use here: there are no accounts.
+    /// The user of the request, which is ignored, as there are no accounts.
     #[serde(rename = "user")]
     _user: Option<String>,
 }
@@ -32,20 +32,20 @@ enum InputJson {
     Many(Vec<String>),
 }
 
-/// How a vector is written.
+/// Encoding of a vector.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Encoding {
-    /// As a list of numbers.
+    /// A list of numbers.
     #[default]
     Float,
-    /// As base64 of 32-bit floats, little-endian.
+    /// The base64 of 32-bit floats, little-endian.
     Base64,
 }
 
 impl EmbeddingsJson {
     /// The texts, if they are within the limits.
-    pub(crate) fn texts(&mut self) -> Answer<Vec<String>> {
+    pub(crate) fn texts(&mut self) -> ApiResult<Vec<String>> {
         let texts = match std::mem::replace(&mut self.input, InputJson::Many(Vec::new())) {
             InputJson::One(text) => vec![text],
             InputJson::Many(texts) => texts,
@@ -56,7 +56,7 @@ impl EmbeddingsJson {
 }
 
 /// Refuses more texts or bytes than one call may bring.
-fn within(what: &str, count: usize, most: usize, bytes: usize) -> Answer<()> {
+fn within(what: &str, count: usize, most: usize, bytes: usize) -> ApiResult<()> {
     if count == 0 {
         return Err(Problem::bad_request(format!("{what}: there are no texts")));
     }
@@ -143,7 +143,7 @@ pub(crate) struct ModelList {
 struct ServedModel {
     id: String,
     object: &'static str,
-    /// Seconds since 1970; a folder does not tell when its model was made.
+    /// Seconds since 1970; a folder does not record when its model was made.
     created: u64,
     owned_by: &'static str,
 }
@@ -206,7 +206,7 @@ pub(crate) struct RerankTextsJson {
 
 impl RerankTextsJson {
     /// Refuses what is not within the limits.
-    pub(crate) fn check(&self) -> Answer<()> {
+    pub(crate) fn check(&self) -> ApiResult<()> {
         let bytes = self.query.len() + self.documents.iter().map(String::len).sum::<usize>();
         within("documents", self.documents.len(), MAX_RERANK_DOCUMENTS, bytes)?;
         if self.query.trim().is_empty() {

@@ -321,7 +321,7 @@ fn after_a_failed_sync_writes_are_refused_and_reads_go_on() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_writing_resumes() {
+fn a_full_disk_is_reported_and_writing_resumes() {
     let disk = FaultyVfs::new();
     let mut directory = Directory::create(Arc::new(disk.clone()), Vec::new()).expect("created");
     // One sync of the directory, one creation: the third operation writes the manifest.

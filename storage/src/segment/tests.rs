@@ -136,7 +136,7 @@ fn every_cut_is_noticed() {
 }
 
 #[test]
-fn damage_is_told_by_section_and_block_and_the_rest_is_read() {
+fn damage_is_reported_by_section_and_block_and_the_rest_is_read() {
     let content = pattern(3 * BLOCK_BYTES);
     let (file, mut bytes) = written(&[("rows", content.clone())]);
     bytes[EDGE_BYTES + BLOCK_BYTES + 17] ^= 4;
@@ -329,7 +329,7 @@ proptest::proptest! {
 }
 
 #[test]
-fn padding_is_zero_or_it_is_told() {
+fn padding_is_zero_or_it_is_reported() {
     let (file, mut bytes) = written(&small());
     // Between the 100 bytes of the first section and the next multiple of 64.
     bytes[EDGE_BYTES + 100] = 1;

@@ -9,9 +9,9 @@ use crate::codec::Encoder;
 use crate::error::{Error, Result};
 use crate::vfs::{Vfs, VfsFile};
 
-/// Bytes gathered before they are handed to the file, all at once and at a multiple of themselves: then
-/// the page cache of Linux (ext4 since 6.16, XFS) keeps them in huge pages, which a map of the file has
-/// without more ado. A walk jumps from page to page; with these it is up to 15 % faster.
+/// Bytes gathered before they are written to the file at once, at a multiple of this number. The page cache of Linux
+/// (ext4 since 6.16, XFS) then keeps them in huge pages, which a map of the file uses as they are. A graph walk reads
+/// pages in random order; huge pages make it up to 15 % faster.
 const BUFFER_BYTES: usize = 2 << 20;
 
 /// Writes the sections of a new segment file, one after another.

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::manifest::is_manifest_name;
 use crate::mapped::Bytes;
 
-/// Only the owner may look into a collection.
+/// Mode of directories: only the owner may read a collection.
 const DIRECTORY_MODE: u32 = 0o700;
 /// Mode of sealed files, which cannot be opened for writing; the handle that creates one can still write.
 const SEALED_MODE: u32 = 0o444;
@@ -194,7 +194,7 @@ impl Vfs for DiskVfs {
             let mut files = Vec::new();
             for entry in entries {
                 let entry = entry?;
-                // A file may go between the listing and the look at it.
+                // A file may be removed between the listing and the call for its length.
                 let Ok(meta) = entry.metadata() else { continue };
                 if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
                     files.push(FileInfo { name, len: meta.len() });
@@ -225,7 +225,7 @@ impl Vfs for DiskVfs {
                 return Err(fail("lock", &path, error.into()));
             }
             let mut holder = String::new();
-            // The stamp only makes the message better; without it the lock holds all the same.
+            // The stamp only makes the message better; the lock holds without it.
             let _ = (&file).take(32).read_to_string(&mut holder);
             let path = path.display().to_string();
             return Err(Error::Locked { path, pid: holder.trim().parse().ok() });

@@ -1,9 +1,9 @@
-//! A look at what a file system does, before anything is trusted to it.
+//! A test of a file system, before data is trusted to it.
 
 use super::Vfs;
 use crate::error::{Error, Result};
 
-/// A file that a look made and an interruption left is unfinished, and swept like any other.
+/// Name of the file that the test makes. One that an interrupted test left is swept like any unfinished file.
 pub(crate) const PROBE: &str = "PROBE";
 const TEMPORARY: &str = "PROBE.tmp";
 const BYTES: u64 = 4096;

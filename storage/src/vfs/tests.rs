@@ -116,7 +116,7 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn what_is_not_there_or_too_long_is_told() {
+fn missing_and_too_long_files_are_reported() {
     on_each(|vfs| {
         write(vfs, "a", b"first");
         assert!(matches!(vfs.read("x", 9), Err(Error::NotFound { .. })));
@@ -220,7 +220,7 @@ fn on_disk_only_plain_files_are_listed() {
 }
 
 #[test]
-fn roots_that_are_not_there_are_told() {
+fn missing_roots_are_reported() {
     let root = tempfile::tempdir().expect("a directory");
     let missing = DiskVfs::open_root(&root.path().join("missing"));
     assert!(matches!(missing, Err(Error::NotFound { .. })), "{missing:?}");

@@ -102,7 +102,7 @@ fn a_power_cut_anywhere_loses_nothing_durable() {
 }
 
 #[test]
-fn damage_to_a_closed_log_is_told_with_its_place() {
+fn damage_to_a_closed_log_is_reported_with_its_place() {
     let disk = FaultyVfs::new();
     let log = write(&disk, 9, &mut Vec::new()).expect("written");
     log.close().expect("closed");
@@ -206,7 +206,7 @@ fn a_failed_sync_ends_writing_and_says_that_it_is_unknown() {
 }
 
 #[test]
-fn a_full_disk_is_told_and_writing_goes_on_when_there_is_space() {
+fn a_full_disk_is_reported_and_writing_goes_on_when_there_is_space() {
     let disk = FaultyVfs::new();
     let log = open(Arc::new(disk.clone())).expect("opened");
     disk.limit(Some(FILE_BYTES));
@@ -308,7 +308,7 @@ impl Vfs for Gated {
 }
 
 #[test]
-fn a_failing_sync_is_told_to_all_that_need_it() {
+fn a_failing_sync_is_reported_to_all_that_need_it() {
     let disk = Gated::default();
     let log = open(Arc::new(disk.clone())).expect("opened");
     let first = log.append(&[1; 1_500]).expect("written");

@@ -44,7 +44,7 @@ struct Open {
 }
 
 impl Open {
-    /// Says in the file that it is whole up to this write.
+    /// Writes the mark that the file is whole up to this write.
     fn mark(&self, durable: u64) -> Result<()> {
         self.file.write_at(MARK_AT as u64, Prepared::mark().finish(self.home, durable, durable))
     }
@@ -198,7 +198,7 @@ impl Log {
         }
     }
 
-    /// Makes all writes durable, and says so in the file, so that damage to the last ones is not
+    /// Makes all writes durable and marks them so in the file, so that damage to the last ones is not
     /// taken for a torn tail.
     pub fn close(&self) -> Result<()> {
         let mut inner = self.inner.lock();

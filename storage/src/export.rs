@@ -1,6 +1,6 @@
-//! A generation as one stream of bytes, for transfer: the manifest and the files it names, in its order,
-//! each with its hash; then those of its sibling stores. It is not an archive of paths: files cannot choose
-//! their names, and the reader decides which names of siblings it knows.
+//! An export: a generation as one stream of bytes. It has the manifest and the files that the manifest names, in its
+//! order and each with its hash, then those of the sibling stores. It is no archive of paths: the names of the files are
+//! those of the manifest, and the reader decides which names of siblings it knows.
 
 use std::io::{Read, Write};
 
@@ -13,27 +13,27 @@ use crate::vfs::Vfs;
 const MAGIC: &[u8; 8] = b"LXVEXPT\0";
 /// Bytes of a file that are copied at once.
 const COPY_BYTES: u64 = 64 << 10;
-/// Newest format of containers, major and minor.
+/// Newest format of exports, major and minor.
 const VERSION: (u16, u16) = (1, 1);
-/// Format of a container without siblings: releases before there were siblings read it.
-const VERSION_ALONE: (u16, u16) = (1, 0);
-/// Most siblings of a container, and most bytes of the name of one.
+/// Format of an export without siblings, which releases from before there were siblings can read.
+const VERSION_WITHOUT_SIBLINGS: (u16, u16) = (1, 0);
+/// Most siblings of an export, and most bytes of the name of one.
 const MAX_SIBLINGS: u32 = 64;
 const MAX_SIBLING_NAME: u32 = 63;
-/// Name of containers in errors.
+/// Name of an export in errors.
 const NAME: &str = "the export";
 const HEAD_BYTES: usize = 24;
 /// Bytes of a sibling's head after its name.
 const SIBLING_HEAD_BYTES: usize = 12;
 const HASH_BYTES: usize = blake3::OUT_LEN;
 
-/// A generation to export: its files are open, and stay readable after later commits.
+/// A generation that is about to be written. Its files are open, and stay readable whatever is committed until then.
 pub struct Export {
     own: Part,
     siblings: Vec<(String, Part)>,
 }
 
-/// One collection of a container.
+/// One collection of an export.
 struct Part {
     manifest: Vec<u8>,
     files: Vec<Bytes>,
@@ -67,7 +67,7 @@ impl Export {
     /// Writes it; gives the bytes written.
     pub fn write(&self, out: &mut dyn Write) -> Result<u64> {
         let mut out = Hashed { inner: out, whole: blake3::Hasher::new(), bytes: 0 };
-        let version = if self.siblings.is_empty() { VERSION_ALONE } else { VERSION };
+        let version = if self.siblings.is_empty() { VERSION_WITHOUT_SIBLINGS } else { VERSION };
         let mut head = Encoder::new();
         head.raw(MAGIC);
         head.u16(version.0);
@@ -148,7 +148,7 @@ fn read(
     if found > VERSION {
         return Err(Error::NewerFormat { file: NAME.to_owned(), found, supported: VERSION });
     }
-    if found != VERSION_ALONE && found != VERSION {
+    if found != VERSION_WITHOUT_SIBLINGS && found != VERSION {
         return Err(Error::corrupt(NAME, 8, "its head is impossible"));
     }
     let manifest = read_part(vfs, &mut input, fields.u32()?, fields.u64()?)?;

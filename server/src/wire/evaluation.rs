@@ -9,11 +9,11 @@ use lexivec_platform::rag::{RagCase, RagReport, rag_report};
 use serde::Deserialize;
 
 use super::within;
-use crate::error::{Answer, Problem};
+use crate::error::{ApiResult, Problem};
 use crate::limits::MAX_REQUESTS;
 
 /// Refuses an evaluation of more queries than one request may hold.
-pub(crate) fn check_evaluation(asked: Evaluation) -> Answer<Evaluation> {
+pub(crate) fn check_evaluation(asked: Evaluation) -> ApiResult<Evaluation> {
     within("queries", asked.queries.len(), MAX_REQUESTS)?;
     Ok(asked)
 }
@@ -33,7 +33,7 @@ pub(crate) struct DiffJson {
 
 impl DiffJson {
     /// The diff, and the collection of its second side if it is another one.
-    pub(crate) fn into_diff(self) -> Answer<(Diff, Option<String>)> {
+    pub(crate) fn into_diff(self) -> ApiResult<(Diff, Option<String>)> {
         within("queries", self.queries.len(), MAX_REQUESTS)?;
         let Self { queries, profile, with_profile, with_collection, limit, exact } = self;
         let limit = limit.unwrap_or(DEFAULT_LIMIT);
@@ -54,7 +54,7 @@ pub(crate) struct TuneJson {
     save_anyway: bool,
 }
 
-/// What is tuned.
+/// A tuning.
 pub(crate) struct Tuned {
     pub(crate) queries: Vec<JudgedQuery>,
     pub(crate) options: TuneOptions,
@@ -63,8 +63,8 @@ pub(crate) struct Tuned {
 }
 
 impl TuneJson {
-    /// What these words mean.
-    pub(crate) fn into_asked(self) -> Answer<Tuned> {
+    /// The tuning that the body describes.
+    pub(crate) fn into_asked(self) -> ApiResult<Tuned> {
         let refused = |detail: String| Problem::bad_request(detail);
         if let Some(name) = &self.save {
             // Before the work, not after it.
@@ -104,14 +104,14 @@ fn one() -> u64 {
 
 impl AnswersJson {
     /// Refuses more than one request may hold.
-    pub(crate) fn check(self) -> Answer<Self> {
+    pub(crate) fn check(self) -> ApiResult<Self> {
         within("cases", self.cases.len(), MAX_REQUESTS)?;
         within("against", self.against.as_ref().map_or(0, Vec::len), MAX_REQUESTS)?;
         Ok(self)
     }
 
     /// Evaluates them.
-    pub(crate) fn report(self) -> Answer<RagReport> {
+    pub(crate) fn report(self) -> ApiResult<RagReport> {
         let resampling = Resampling { seed: self.seed, ..Resampling::default() };
         let names = (self.experiment_id.as_str(), self.model_version.as_str());
         let report = rag_report(names, self.cases, self.against, &resampling);
@@ -128,7 +128,7 @@ pub(crate) struct LearnJson {
 
 impl LearnJson {
     /// Refuses more than one request may hold.
-    pub(crate) fn check(self) -> Answer<Vec<Feedback>> {
+    pub(crate) fn check(self) -> ApiResult<Vec<Feedback>> {
         within("feedback", self.feedback.len(), MAX_REQUESTS)?;
         Ok(self.feedback)
     }

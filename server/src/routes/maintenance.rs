@@ -1,4 +1,4 @@
-//! Keeping a collection in order: flushed, compacted, verified, snapshots of it taken.
+//! Maintenance of a collection: flush, compaction, verification, snapshots.
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
@@ -8,16 +8,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
-use crate::error::Answer;
+use crate::error::ApiResult;
 use crate::state::blocking;
 
-pub(super) async fn flush(Shared(state): App, Path(name): Path<String>) -> Answer<Json<Value>> {
+pub(super) async fn flush(Shared(state): App, Path(name): Path<String>) -> ApiResult<Json<Value>> {
     let collection = state.collection(&name)?;
     let generation = state.write(move || Ok(collection.flush()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }
 
-/// What a compaction may say in its address.
+/// Query parameters of a compaction.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CompactQuery {
@@ -29,7 +29,7 @@ pub(super) async fn compact(
     Shared(state): App,
     Path(name): Path<String>,
     Query(query): Query<CompactQuery>,
-) -> Answer<Json<CompactReport>> {
+) -> ApiResult<Json<CompactReport>> {
     let collection = state.collection(&name)?;
     let work = move || {
         let options = CompactOptions::new();
@@ -40,16 +40,16 @@ pub(super) async fn compact(
 }
 
 /// Ends a compaction under way; what it has committed stays.
-pub(super) async fn cancel(Shared(state): App, Path(name): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn cancel(Shared(state): App, Path(name): Path<String>) -> ApiResult<StatusCode> {
     state.collection(&name)?.cancel_compaction();
     Ok(StatusCode::ACCEPTED)
 }
 
-/// What a verification may say in its address.
+/// Query parameters of a verification.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct VerifyQuery {
-    /// How far it goes.
+    /// Its depth.
     #[serde(default)]
     level: VerifyLevel,
 }
@@ -58,12 +58,15 @@ pub(super) async fn verify(
     Shared(state): App,
     Path(name): Path<String>,
     Query(query): Query<VerifyQuery>,
-) -> Answer<Json<VerifyReport>> {
+) -> ApiResult<Json<VerifyReport>> {
     let path = state.database().path_of(&name)?;
     Ok(Json(state.write(move || Ok(Collection::verify(path, query.level)?)).await?))
 }
 
-pub(super) async fn snapshots(Shared(state): App, Path(name): Path<String>) -> Answer<Json<Value>> {
+pub(super) async fn snapshots(
+    Shared(state): App,
+    Path(name): Path<String>,
+) -> ApiResult<Json<Value>> {
     let path = state.database().path_of(&name)?;
     let found = blocking(move || Ok(Collection::snapshots(path)?)).await?;
     Ok(Json(json!({ "snapshots": found })))
@@ -72,7 +75,7 @@ pub(super) async fn snapshots(Shared(state): App, Path(name): Path<String>) -> A
 pub(super) async fn snapshot(
     Shared(state): App,
     Path((name, snapshot)): Path<(String, String)>,
-) -> Answer<Json<Snapshot>> {
+) -> ApiResult<Json<Snapshot>> {
     let collection = state.collection(&name)?;
     Ok(Json(state.write(move || Ok(collection.snapshot(&snapshot)?)).await?))
 }

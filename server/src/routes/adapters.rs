@@ -1,0 +1,67 @@
+//! Feedback, and the query adapters that are trained from it.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State as Shared};
+use axum::http::HeaderMap;
+use lexivec::{AdapterInfo, LearnReceipt, TrainReport};
+
+use super::{App, read_json};
+use crate::error::ApiResult;
+use crate::wire::evaluation::{ActiveJson, LearnJson, TrainJson};
+
+pub(super) async fn learn(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<LearnReceipt>> {
+    let collection = state.collection(&name)?;
+    let feedback = read_json::<LearnJson>(&state, &headers, body).await?.check()?;
+    Ok(Json(state.write(move || Ok(collection.learn(&feedback)?)).await?))
+}
+
+pub(super) async fn list(
+    Shared(state): App,
+    Path(name): Path<String>,
+) -> ApiResult<Json<Vec<AdapterInfo>>> {
+    Ok(Json(state.collection(&name)?.adapters()))
+}
+
+pub(super) async fn train(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<TrainReport>> {
+    let collection = state.collection(&name)?;
+    let options = read_json::<TrainJson>(&state, &headers, body).await?.into_options();
+    Ok(Json(state.measure(move || Ok(collection.train_adapter(&options)?)).await?))
+}
+
+pub(super) async fn activate(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<Vec<AdapterInfo>>> {
+    let collection = state.collection(&name)?;
+    let version = read_json::<ActiveJson>(&state, &headers, body).await?.version;
+    let work = move || {
+        collection.activate_adapter(version)?;
+        Ok(collection.adapters())
+    };
+    Ok(Json(state.write(work).await?))
+}
+
+pub(super) async fn delete(
+    Shared(state): App,
+    Path((name, version)): Path<(String, u32)>,
+) -> ApiResult<Json<Vec<AdapterInfo>>> {
+    let collection = state.collection(&name)?;
+    let work = move || {
+        collection.delete_adapter(version)?;
+        Ok(collection.adapters())
+    };
+    Ok(Json(state.write(work).await?))
+}

@@ -1,0 +1,47 @@
+//! Profiles: named search settings of a collection.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State as Shared};
+use axum::http::HeaderMap;
+use lexivec::Profile;
+use serde_json::{Value, json};
+
+use super::{App, read_json};
+use crate::error::ApiResult;
+
+pub(super) async fn list(
+    Shared(state): App,
+    Path(name): Path<String>,
+) -> ApiResult<Json<BTreeMap<String, Profile>>> {
+    Ok(Json((*state.collection(&name)?.profiles()).clone()))
+}
+
+pub(super) async fn set(
+    Shared(state): App,
+    Path((name, profile)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<Value>> {
+    let collection = state.collection(&name)?;
+    let settings = read_json::<Profile>(&state, &headers, body).await?;
+    change(&state, move || collection.set_profile(&profile, settings)).await
+}
+
+pub(super) async fn remove(
+    Shared(state): App,
+    Path((name, profile)): Path<(String, String)>,
+) -> ApiResult<Json<Value>> {
+    let collection = state.collection(&name)?;
+    change(&state, move || collection.remove_profile(&profile)).await
+}
+
+async fn change(
+    state: &crate::state::State,
+    work: impl FnOnce() -> lexivec::Result<u64> + Send + 'static,
+) -> ApiResult<Json<Value>> {
+    let generation = state.write(move || Ok(work()?)).await?;
+    Ok(Json(json!({ "generation": generation })))
+}
