@@ -73,8 +73,8 @@ impl Cursors {
         limit: Option<usize>,
         now: Instant,
     ) -> ApiResult<PageJson> {
-        let (id, from) = read(token_given).ok_or_else(gone)?;
-        let (cursor, usual) = self.find(collection, id, now).ok_or_else(gone)?;
+        let (id, from) = read(token_given).ok_or_else(closed)?;
+        let (cursor, usual) = self.find(collection, id, now).ok_or_else(closed)?;
         let answer = cursor.page(from, limit.unwrap_or(usual))?;
         let more = from.saturating_add(answer.hits.len()) < cursor.rows();
         let cursor = more.then(|| token(id, &answer, from));
@@ -98,8 +98,8 @@ impl Cursors {
 
     /// Closes those of a collection.
     pub(crate) fn close(&self, collection: &Arc<Collection>) {
-        let whose = Arc::as_ptr(collection);
-        self.lock().retain(|_, open| !std::ptr::eq(open.collection.as_ptr(), whose));
+        let dropped = Arc::as_ptr(collection);
+        self.lock().retain(|_, open| !std::ptr::eq(open.collection.as_ptr(), dropped));
     }
 
     /// Closes those that were not used for too long, and those whose collection was dropped.
@@ -133,7 +133,7 @@ fn read(token: &str) -> Option<(Uuid, usize)> {
     Some((Uuid::try_parse(id).ok()?, from.parse().ok()?))
 }
 
-fn gone() -> Problem {
+fn closed() -> Problem {
     Problem::new(
         StatusCode::GONE,
         "cursor_gone",

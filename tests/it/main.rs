@@ -30,6 +30,7 @@ mod loaders;
 mod metrics;
 mod model_registry;
 mod models;
+mod named;
 mod plans;
 mod processes;
 mod ranking;
