@@ -172,8 +172,9 @@ fn every_verb_is_named_in_the_documents_and_no_other() {
                 .chars()
                 .take_while(|c| c.is_ascii_lowercase() || *c == '-')
                 .collect();
-            let flag = word.is_empty() || word.starts_with('-');
-            assert!(flag || verbs.contains(&word), "{name}: `lexivec {word}` is no verb");
+            // `help` is a verb that clap adds; a flag is none.
+            let other = word.is_empty() || word.starts_with('-') || word == "help";
+            assert!(other || verbs.contains(&word), "{name}: `lexivec {word}` is no verb");
         }
     }
 }
