@@ -235,10 +235,10 @@ fn every_dependency_of_the_product_has_its_reason() {
         let crates = rest.split(" | ").next()?.split(", ").map(str::to_owned).collect();
         Some((name.to_owned(), crates))
     };
-    let told: BTreeMap<String, BTreeSet<String>> = page.lines().filter_map(row).collect();
-    let names: BTreeSet<&String> = told.keys().chain(used.keys()).collect();
-    let differ = names.into_iter().filter(|name| told.get(*name) != used.get(*name));
-    let differ: Vec<_> = differ.map(|name| (name, told.get(name), used.get(name))).collect();
+    let listed: BTreeMap<String, BTreeSet<String>> = page.lines().filter_map(row).collect();
+    let names: BTreeSet<&String> = listed.keys().chain(used.keys()).collect();
+    let differ = names.into_iter().filter(|name| listed.get(*name) != used.get(*name));
+    let differ: Vec<_> = differ.map(|name| (name, listed.get(name), used.get(name))).collect();
     assert!(
         differ.is_empty(),
         "name, crates of docs/dependencies.md, crates of the manifests: {differ:?}"

@@ -225,7 +225,7 @@ fn a_model_with_other_vectors_than_recorded_is_refused() {
     let plain = scratch.path().join("plain");
     drop(Collection::create(&plain, Options::new()).expect("made"));
     let error = Collection::reembed(&plain, Letters::new(5), &ReembedOptions::default());
-    assert!(error.expect_err("no model").to_string().contains("come from outside"));
+    assert!(error.expect_err("no model").to_string().contains("come from its callers"));
 }
 
 #[test]
