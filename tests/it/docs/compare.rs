@@ -1,13 +1,15 @@
 //! Output as a page shows it against output as it was printed.
 
+use regex::Regex;
+
 use super::json::Json;
 
 /// Stands for any text within a line, and as a JSON string for any value.
 pub(super) const ANY: &str = "[..]";
 /// Stands for any lines, and in JSON for further elements or members.
 pub(super) const MORE: &str = "...";
-/// Stands for any time.
-const ANY_TIME: &str = "in 0.0 s";
+/// A time as the command prints it, and what pages show for any.
+const TIME: (&str, &str) = (r"\bin \d+\.\d s\b", "in 0.0 s");
 
 /// The difference between what is shown and what was printed, or `None`.
 pub(super) fn difference(shown: &[String], printed: &str) -> Option<String> {
@@ -30,6 +32,7 @@ pub(super) fn merged(shown: &[String], printed: &str) -> Vec<String> {
         }
         return json.to_text(0).lines().map(str::to_owned).collect();
     }
+    let printed = timeless(printed);
     let line = |line: &str| {
         let line = line.trim_end();
         let pattern = shown.iter().find(|s| *s != MORE && is_line(s, line));
@@ -53,7 +56,7 @@ fn are_lines(shown: &[String], printed: &[&str]) -> bool {
 
 /// True if a line has the parts of a pattern in their order, with any text at the placeholders.
 pub(super) fn is_line(pattern: &str, line: &str) -> bool {
-    let pattern = &pattern.replace(ANY_TIME, &format!("in {ANY} s"));
+    let (pattern, line) = (&timeless(pattern), &timeless(line));
     let Some((start, rest)) = pattern.split_once(ANY) else { return pattern == line };
     let Some(mut line) = line.strip_prefix(start) else { return false };
     let mut parts: Vec<&str> = rest.split(ANY).collect();
@@ -63,4 +66,9 @@ pub(super) fn is_line(pattern: &str, line: &str) -> bool {
         line = &line[at + part.len()..];
     }
     line.ends_with(end)
+}
+
+/// A text with every time as pages show it.
+fn timeless(text: &str) -> String {
+    Regex::new(TIME.0).expect("a pattern").replace_all(text, TIME.1).into_owned()
 }
