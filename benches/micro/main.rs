@@ -11,7 +11,7 @@ use lexivec::eval::random::SplitMix;
 use lexivec::query::fusion::{LegHits, fuse};
 use lexivec::query::plan::StrategyKind;
 use lexivec::query::request::{Bm25, Leg};
-use lexivec::query::topk::TopK;
+use lexivec::testing::topk::TopK;
 use lexivec::{Collection, Document, Filter, Fusion, Metric, Options, Rerank, SearchRequest};
 use serde_json::json;
 

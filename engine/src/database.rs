@@ -33,6 +33,7 @@ impl Default for DatabaseOptions {
 
 impl DatabaseOptions {
     /// The default options.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

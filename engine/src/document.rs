@@ -111,39 +111,46 @@ impl Document {
     }
 
     /// Sets the text of the default field, `text`.
+    #[must_use]
     pub fn text(self, text: impl Into<String>) -> Self {
         self.text_in(DEFAULT_TEXT_FIELD, text)
     }
 
     /// Sets the text of a named field, such as `title`.
+    #[must_use]
     pub fn text_in(mut self, field: impl Into<String>, text: impl Into<String>) -> Self {
         self.text.insert(field.into(), text.into());
         self
     }
 
     /// Sets the vector of the default field, `vector`.
+    #[must_use]
     pub fn vector(self, vector: impl Into<Vec<f32>>) -> Self {
         self.vector_in(DEFAULT_VECTOR_FIELD, vector)
     }
 
     /// Sets the vector of a named field.
+    #[must_use]
     pub fn vector_in(mut self, field: impl Into<String>, vector: impl Into<Vec<f32>>) -> Self {
         self.vectors.insert(field.into(), vector.into());
         self
     }
 
     /// Sets the token vectors of the default field, `tokens`.
+    #[must_use]
     pub fn tokens(self, vectors: Vec<Vec<f32>>) -> Self {
         self.tokens_in(DEFAULT_TOKEN_FIELD, vectors)
     }
 
     /// Sets the token vectors of a named field.
+    #[must_use]
     pub fn tokens_in(mut self, field: impl Into<String>, vectors: Vec<Vec<f32>>) -> Self {
         self.tokens.insert(field.into(), vectors);
         self
     }
 
     /// Sets one key of the payload.
+    #[must_use]
     pub fn payload(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
         self.payload.insert(key.into(), value.into());
         self

@@ -19,6 +19,43 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! # The flow
+//!
+//! 1. [`Collection::create`] makes a collection in a directory, with the fields that [`Options`] names;
+//!    [`Collection::open`] opens one for writing, [`Collection::open_read_only`] next to a writer, and a
+//!    [`Database`] keeps many in one directory.
+//! 2. [`Collection::upsert`] writes one [`Document`] or a batch, all or none; the [`Receipt`] says if it is on disk.
+//! 3. A [`SearchRequest`] says what is looked for; [`Collection::search`] answers with a [`SearchResponse`], whose
+//!    [`Hit`]s carry a [`Ledger`] of where their score comes from.
+//! 4. [`Collection::searcher`] gives a [`Searcher`], a read view of one state: clone it, send it to other threads, and
+//!    every answer is of the same rows, whatever is written.
+//!
+//! `use lexivec::prelude::*` brings the names that most programs need; `examples/` has a program for each of the
+//! groups below.
+//!
+//! # The main types
+//!
+//! | group | types |
+//! |---|---|
+//! | collections | [`Collection`], [`Database`], [`Options`], [`OpenOptions`], [`Schema`], [`Metric`], [`Durability`] |
+//! | writing | [`Document`], [`IntoDocuments`], [`WriteOptions`], [`Receipt`] |
+//! | asking | [`SearchRequest`], [`Filter`] and [`field`], [`Mode`], [`Leg`], [`Fusion`], [`Rerank`], [`GroupBy`], [`Facet`], [`Highlight`], [`Params`], [`Profile`] |
+//! | answers | [`SearchResponse`], [`Hit`], [`Ledger`], [`Passage`], [`Groups`], [`Cursor`], [`WhyNot`] |
+//! | reading | [`Searcher`], [`ScrollPage`], [`FacetCounts`] |
+//! | models | [`Embedder`], [`Reranker`], and those that run in process in [`model`] |
+//! | quality | [`Collection::tune`], [`Collection::recall`], [`Feedback`], and the measures in [`eval`] |
+//! | operation | [`Stats`], [`VerifyReport`], [`RepairReport`], [`CompactReport`], [`Snapshot`] |
+//!
+//! # Cargo features
+//!
+//! Both are on by default; a program that brings its own vectors builds sooner without them.
+//!
+//! * `models`: static and transformer models that run in the process, [`model::open_embedder`] among them.
+//! * `learning`: relevance feedback and the training of query adapters. A collection's active adapter is applied in
+//!   every build, so answers do not depend on this feature.
+//!
+//! Every call returns [`Result`]; an [`Error`] says what, where and what now, and its [`ErrorKind`] is for programs.
 
 #[cfg(target_endian = "big")]
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
@@ -33,11 +70,13 @@ mod error;
 mod generation;
 #[cfg(doctest)]
 mod guide;
+#[cfg(feature = "learning")]
 mod learning;
 pub mod limits;
 mod location;
 pub mod model;
 mod options;
+pub mod prelude;
 mod rows;
 pub mod schema;
 mod search;
@@ -53,18 +92,26 @@ pub use collection::{
 pub use database::{Database, DatabaseOptions};
 pub use document::{Document, IntoDocuments};
 pub use error::{DocumentFault, Error, ErrorKind, Result};
+#[cfg(feature = "learning")]
 pub use learning::{
     AdapterOptions, Feedback, LearnReceipt, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, TrainReport,
 };
 pub use lexivec_eval as eval;
 pub use lexivec_eval::JudgedQuery;
-pub use lexivec_query as query;
 pub use lexivec_query::answer::{Group, Groups, Hit, Passage, RerankReport, SearchResponse};
+pub use lexivec_query::explain::Ledger;
+pub use lexivec_query::facets::{Facet, FacetCounts, GroupBy};
+pub use lexivec_query::leg::LegOptions;
+pub use lexivec_query::request::{AdapterChoice, Bm25, Highlight, Normalize, Params, Syntax};
 pub use lexivec_query::why_not::WhyNot;
-pub use lexivec_query::{Filter, Fusion, Profile, Rerank, SearchRequest, field};
+pub use lexivec_query::{Filter, Fusion, Leg, Mode, Profile, Rerank, SearchRequest, field};
+// Callers that bring a file system of their own name `Vfs` of it; the rest is for tests and for tools that read
+// files.
+#[doc(hidden)]
 pub use lexivec_storage as storage;
 pub use location::Location;
 pub use model::adapters::{AdapterInfo, AdapterValidation};
+pub use model::{Candidate, Embedder, RerankQuery, Reranker};
 pub use options::{OpenOptions, Options};
 pub use schema::{Durability, Metric, Schema};
 pub use search::{
@@ -72,3 +119,18 @@ pub use search::{
     ShareRecall, TuneOptions, TuneReport,
 };
 pub use segment::Stage;
+
+/// The parts of requests, plans and answers in full; what most programs use is at the root.
+pub mod query {
+    pub use lexivec_query::{
+        Error, Filter, Fusion, Hit, Leg, Mode, Profile, Rerank, Result, SearchRequest,
+        SearchResponse, answer, explain, facets, filter, fusion, leg, limits, plan, profile,
+        query_string, request, rerank, shards, why_not,
+    };
+}
+
+/// Internals that tests, benches and fuzz targets reach; no part of the interface.
+#[doc(hidden)]
+pub mod testing {
+    pub use lexivec_query::{bind, parse, planner, timestamp, topk, value};
+}

@@ -52,35 +52,41 @@ impl Default for OpenOptions {
 
 impl OpenOptions {
     /// The default options.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// See [`background`](Self::background).
+    #[must_use]
     pub fn background(mut self, background: bool) -> Self {
         self.background = background;
         self
     }
 
     /// See [`flush_rows`](Self::flush_rows).
+    #[must_use]
     pub fn flush_rows(mut self, rows: usize) -> Self {
         self.flush_rows = rows.max(1);
         self
     }
 
     /// See [`log_file_bytes`](Self::log_file_bytes).
+    #[must_use]
     pub fn log_file_bytes(mut self, bytes: u64) -> Self {
         self.log_file_bytes = bytes;
         self
     }
 
     /// See [`reserve_bytes`](Self::reserve_bytes).
+    #[must_use]
     pub fn reserve_bytes(mut self, bytes: u64) -> Self {
         self.reserve_bytes = bytes;
         self
     }
 
     /// See [`unsafe_filesystem`](Self::unsafe_filesystem).
+    #[must_use]
     pub fn unsafe_filesystem(mut self, allow: bool) -> Self {
         self.unsafe_filesystem = allow;
         self
@@ -106,6 +112,19 @@ pub struct Options {
     pub(crate) open: OpenOptions,
 }
 
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("name", &self.name)
+            .field("text", &self.text)
+            .field("vectors", &self.vectors)
+            .field("tokens", &self.tokens)
+            .field("embedder", &self.embedder.as_ref().map(|model| model.name()))
+            .field("durability", &self.durability)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
@@ -129,57 +148,67 @@ impl Default for Options {
 
 impl Options {
     /// The default options.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Names the collection.
+    #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
     /// Replaces the text fields.
+    #[must_use]
     pub fn text_fields(mut self, fields: Vec<TextField>) -> Self {
         self.text = fields;
         self
     }
 
     /// Searches all text fields as one (the default), or each separately.
+    #[must_use]
     pub fn join_text(mut self, join: bool) -> Self {
         self.join_text = join;
         self
     }
 
     /// Sets the BM25 constants; a request may override them.
+    #[must_use]
     pub fn bm25(mut self, bm25: Bm25) -> Self {
         self.bm25 = bm25;
         self
     }
 
     /// Adds the default vector field, `vector`.
+    #[must_use]
     pub fn vector(self, dim: usize, metric: Metric) -> Self {
         self.vector_field(VectorField::new(DEFAULT_VECTOR_FIELD, dim, metric))
     }
 
     /// Adds a vector field with all its parameters.
+    #[must_use]
     pub fn vector_field(mut self, field: VectorField) -> Self {
         self.vectors.push(field);
         self
     }
 
     /// Adds the default token field, `tokens`.
+    #[must_use]
     pub fn tokens(self, dim: usize) -> Self {
         self.token_field(TokenField::new(DEFAULT_TOKEN_FIELD, dim))
     }
 
     /// Adds a field of token vectors, for late interaction.
+    #[must_use]
     pub fn token_field(mut self, field: TokenField) -> Self {
         self.tokens.push(field);
         self
     }
 
     /// Sets the model that embeds texts; adds the default vector field if there is none.
+    #[must_use]
     pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Self {
         self.embedder = Some(embedder);
         self
@@ -187,36 +216,42 @@ impl Options {
 
     /// True to let the [`embedder`](Self::embedder) fill the first token field, for late interaction;
     /// adds the default token field if there is none. Documents with token vectors keep them.
+    #[must_use]
     pub fn embed_tokens(mut self, embed: bool) -> Self {
         self.embed_tokens = embed;
         self
     }
 
     /// Metric of the vector field that [`embedder`](Self::embedder) adds.
+    #[must_use]
     pub fn metric(mut self, metric: Metric) -> Self {
         self.metric = metric;
         self
     }
 
     /// Seed of every random choice made while building; 42 if not set.
+    #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
     /// Rows from which a segment gets a graph; below it the exact scan is used.
+    #[must_use]
     pub fn graph_min_rows(mut self, rows: usize) -> Self {
         self.graph_min_rows = rows;
         self
     }
 
     /// Default durability of writes; `Sync` if not set.
+    #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
     /// Options of opening the new collection.
+    #[must_use]
     pub fn open(mut self, open: OpenOptions) -> Self {
         self.open = open;
         self

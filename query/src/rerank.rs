@@ -214,6 +214,7 @@ impl Rerank {
     }
 
     /// Names the token field of [`late_interaction`](Self::late_interaction).
+    #[must_use]
     pub fn token_field(mut self, name: impl Into<String>) -> Self {
         if let RerankMethod::LateInteraction { field, .. } = &mut self.method {
             *field = Some(name.into());
@@ -227,12 +228,14 @@ impl Rerank {
     }
 
     /// Sets the number of candidates.
+    #[must_use]
     pub fn depth(mut self, depth: usize) -> Self {
         self.depth = depth;
         self
     }
 
     /// Sets the time, in milliseconds.
+    #[must_use]
     pub fn budget_ms(mut self, budget_ms: u64) -> Self {
         self.budget_ms = budget_ms;
         self

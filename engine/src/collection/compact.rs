@@ -46,17 +46,20 @@ impl Default for CompactOptions<'_> {
 
 impl<'a> CompactOptions<'a> {
     /// No limit of memory and no progress reports.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// See [`memory`](Self::memory).
+    #[must_use]
     pub fn memory(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);
         self
     }
 
     /// See [`progress`](Self::progress).
+    #[must_use]
     pub fn progress(mut self, progress: &'a (dyn Fn(Stage, usize, usize) + Sync)) -> Self {
         self.progress = progress;
         self

@@ -290,6 +290,7 @@ impl Collection {
     }
 
     /// Sets the reranker of requests that ask for [`Rerank::model`](lexivec_query::Rerank::model).
+    #[must_use]
     pub fn with_reranker(mut self, reranker: Arc<dyn Reranker>) -> Self {
         self.reranker = Some(RerankerHandle::new(reranker));
         self

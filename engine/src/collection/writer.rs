@@ -46,6 +46,12 @@ pub struct WriteOptions<'a> {
     pub cancelled: &'a AtomicBool,
 }
 
+impl std::fmt::Debug for WriteOptions<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WriteOptions").field("durability", &self.durability).finish_non_exhaustive()
+    }
+}
+
 impl Default for WriteOptions<'_> {
     fn default() -> Self {
         Self { durability: None, progress: &|_, _, _| {}, cancelled: &NEVER }
@@ -54,6 +60,7 @@ impl Default for WriteOptions<'_> {
 
 impl<'a> WriteOptions<'a> {
     /// The collection's durability and no progress reports.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -63,18 +70,21 @@ impl<'a> WriteOptions<'a> {
     }
 
     /// See [`durability`](Self::durability).
+    #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);
         self
     }
 
     /// See [`cancelled`](Self::cancelled).
+    #[must_use]
     pub fn cancelled(mut self, cancelled: &'a AtomicBool) -> Self {
         self.cancelled = cancelled;
         self
     }
 
     /// See [`progress`](Self::progress).
+    #[must_use]
     pub fn progress(mut self, progress: &'a (dyn Fn(Stage, usize, usize) + Sync)) -> Self {
         self.progress = progress;
         self

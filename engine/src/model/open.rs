@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::embed::{Embedder, StaticEmbedder};
+use super::embed::Embedder;
 use super::folder::Folder;
+use super::static_embedder::StaticEmbedder;
 use super::transformer::{Architecture, Precision, TransformerEmbedder};
 use crate::error::{Error, Result};
 

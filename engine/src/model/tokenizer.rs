@@ -7,7 +7,7 @@ use tokenizers::{EncodeInput, Encoding, TruncationParams};
 
 use super::folder::Folder;
 use crate::error::{Error, Result};
-use crate::limits::{MAX_EMBED_BYTES, MAX_MODEL_BYTES};
+use crate::limits::MAX_MODEL_BYTES;
 
 /// A tokenizer without padding and with the caller's truncation, whatever its file sets: published
 /// files often truncate each text early and dilute it by padding.
@@ -57,9 +57,4 @@ impl Tokenizer {
 /// template with unknown tokens.
 fn contained<T>(work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the tokenizer failed on it".to_owned())
-}
-
-/// The part of a text that models read: its first [`MAX_EMBED_BYTES`] bytes, up to a whole character.
-pub fn beginning(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_EMBED_BYTES)]
 }

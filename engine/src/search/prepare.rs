@@ -140,7 +140,13 @@ impl Searcher {
 }
 
 fn no_model(instead: &str) -> Error {
+    let build = match cfg!(feature = "models") {
+        true => "",
+        false => {
+            " (this build of the library has no models of its own: its cargo feature \"models\" is off)"
+        }
+    };
     Error::Embedder(format!(
-        "the text has to be embedded and the collection's model is not set; set it, {instead}"
+        "the text has to be embedded and the collection's model is not set; set it, {instead}{build}"
     ))
 }

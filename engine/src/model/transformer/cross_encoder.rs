@@ -10,8 +10,8 @@ use super::encoder::{Encoder, Tokens};
 use super::linear::{Linear, Precision, Scratch};
 use super::weights::Tensors;
 use crate::error::{Error, Result};
+use crate::model::beginning;
 use crate::model::rerank::{Candidate, RerankQuery, Reranker};
-use crate::model::tokenizer::beginning;
 
 /// A local model that scores pairs of a query and a document: its output for the pair, as it is, higher is
 /// more relevant. Scores of one query can be compared with each other, on no fixed scale.

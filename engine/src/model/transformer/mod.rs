@@ -20,9 +20,10 @@ use xxhash_rust::xxh3::Xxh3;
 use self::config::{Config, Pooling, Setup};
 use self::encoder::{Encoder, Tokens};
 use self::weights::{FILE, Tensors};
-use super::embed::{Embedder, TokenLists, normalize};
+use super::embed::{Embedder, TokenLists, beginning};
 use super::folder::Folder;
-use super::tokenizer::{Tokenizer, beginning};
+use super::static_embedder::normalize;
+use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 
 /// Tokens that one task takes through the layers together: the activations between two layers stay in
