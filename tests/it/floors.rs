@@ -84,7 +84,7 @@ fn named_in(text: &str) -> BTreeSet<String> {
     named
 }
 
-/// What in the files breaks the floors: a module on no floor, or an import from its own floor or one above.
+/// Violations of the floors: a module on no floor, or an import from the same floor or one above.
 fn breaking(files: &[(String, String)], floors: &[&[&str]]) -> Vec<String> {
     let floor = |module: &str| floors.iter().position(|floor| floor.contains(&module));
     let modules: BTreeSet<&str> = files.iter().map(|(file, _)| module_of(file)).collect();

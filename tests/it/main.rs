@@ -1,5 +1,5 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and tell
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and report
 
 mod answers;
 mod architecture;

@@ -27,7 +27,7 @@ const BANNED: [(&str, &str); 15] = [
     ("of its own", r"\bof (its|their|his|her|our|your|one's) own\b"),
     // The word in quotes is data: a question word.
     ("who", r#"(^|[^"`'\w])(who|whoever|nobody|somebody)\b"#),
-    ("gone", r"\bgone\b"),
+    ("gone", r"(^|[^:\w])gone\b"),
     ("for want of", r"\bfor want of\b"),
     ("hand in", r"\b(hand|hands|handed|handing) (\w+ )?in\b"),
     ("look at the clock", r"\b(looks?|looked|looking) (at|on|to) the (clock|time)\b"),
