@@ -42,8 +42,8 @@ pub(crate) struct Files {
 }
 
 /// Lists a folder. Hidden files and folders (a dot first in the name) are left out, and so are symbolic links, which
-/// could lead anywhere. With `gitignore` the files that `.gitignore` and `.ignore` files exclude are left out too, and
-/// with `globs` all files that none of them includes.
+/// could lead anywhere. With `gitignore` the files that `.gitignore` and `.ignore` files exclude are
+/// left out too; with `globs`, only files that one of them includes are listed.
 pub(crate) fn list(folder: &Path, gitignore: bool, globs: &[String]) -> Result<Files> {
     if !folder.is_dir() {
         return Err(Error::input(format!("{} is not a folder", folder.display())));

@@ -53,7 +53,7 @@ impl Reader {
     /// [`serve_if_asked`]; the `lexivec` command in the directory of this program.
     ///
     /// # Errors
-    /// [`Error::Argument`] if there is none of them; the message lists the three ways to provide one.
+    /// [`Error::Argument`] if there is no such program; the message lists the three ways to provide one.
     pub fn find() -> Result<Self> {
         if let Some(program) = std::env::var_os(READER_VARIABLE).filter(|path| !path.is_empty()) {
             return Ok(Self::new(program));

@@ -1,5 +1,6 @@
-//! A host that is not the lexivec command: this program ingests a folder with a Parquet file, which a second process
-//! of this same program reads. It has a `main` of its own, as a host has, so that no test harness runs it.
+//! A host that is not the lexivec command: this program ingests a folder with a Parquet file, which a
+//! second process of this same program reads. It has its `main`, like a host, so that no test harness
+//! runs it.
 #![allow(clippy::expect_used, clippy::print_stdout)] // a test's ways to fail and report
 
 use lexivec::{Collection, Options};
@@ -28,9 +29,9 @@ fn main() {
     // No reader is known: the other file goes in, and the failure lists the ways to provide one.
     let (report, row) = take("none", &FolderOptions::new());
     assert_eq!((report.documents, row), (1, None));
-    let told = reason(&report);
+    let message = reason(&report);
     for way in ["LEXIVEC_READER", "FolderOptions::reader", "serve_if_asked()"] {
-        assert!(told.contains(way), "{told:?} lacks {way:?}");
+        assert!(message.contains(way), "{message:?} lacks {way:?}");
     }
 
     // A program that is no reader, and one that does not exist.

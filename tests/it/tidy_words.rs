@@ -84,8 +84,8 @@ fn openings(text: &str) -> impl Iterator<Item = &str> {
     first.map(|(line, _)| line.trim().trim_start_matches(['/', '!']).trim())
 }
 
-/// Banned phrases and headless lines of a text, by pattern.
-fn count(text: &str) -> Vec<(&'static str, usize)> {
+/// Banned phrases and headless doc lines of a text: the name of each, and its count if it is not 0.
+pub(crate) fn banned_in(text: &str) -> Vec<(&'static str, usize)> {
     let text_joined = joined(text);
     let found =
         |pattern: &str| Regex::new(pattern).expect("a pattern").find_iter(&text_joined).count();
@@ -134,7 +134,7 @@ fn read_by_users(name: &str, text: &str) -> String {
 fn counted(texts: impl Iterator<Item = (String, String)>) -> (usize, String) {
     let (mut total, mut by_phrase, mut by_file) = (0, BTreeMap::new(), Vec::new());
     for (name, text) in texts {
-        let counts = count(&text);
+        let counts = banned_in(&text);
         let sum = counts.iter().map(|(_, n)| n).sum::<usize>();
         counts.iter().for_each(|(phrase, n)| *by_phrase.entry(*phrase).or_insert(0) += n);
         total += sum;
@@ -164,8 +164,8 @@ fn banned_phrases_only_become_fewer() {
 #[test]
 fn a_phrase_is_found_across_lines_and_an_opening_in_its_comment() {
     let text = "    /// What it does: it is let\n    /// go of.\n    fn f() {}\n";
-    assert_eq!(count(text), [("let go", 1), ("headless doc line", 1)]);
-    assert_eq!(count("/// A row.\n/// What follows.\n"), []);
+    assert_eq!(banned_in(text), [("let go", 1), ("headless doc line", 1)]);
+    assert_eq!(banned_in("/// A row.\n/// What follows.\n"), []);
     let code = "/// Who reads.\npub fn f() { g(\"told\") }\n// beside\nfn g() {}\n";
-    assert_eq!(count(&read_by_users("cli/src/x.rs", code)).len(), 3);
+    assert_eq!(banned_in(&read_by_users("cli/src/x.rs", code)).len(), 3);
 }

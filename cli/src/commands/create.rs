@@ -57,7 +57,7 @@ pub(crate) struct New {
     /// The constants k1 and b of BM25; 1.2,0.75 by default.
     #[arg(long, value_name = "K1,B", value_parser = bm25)]
     pub(crate) bm25: Option<Bm25>,
-    /// When a write counts as done: sync (after it is on disk), interval (on disk within a moment) or bulk.
+    /// Durability of writes: sync (acknowledged once on disk), interval (on disk within a second) or bulk.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
     /// Also store token vectors made by the model, for --rerank late-interaction.

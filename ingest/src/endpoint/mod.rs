@@ -71,7 +71,7 @@ impl Key {
 
 /// An embedder behind HTTP.
 pub struct Endpoint {
-    /// Where calls go.
+    /// URL of the calls.
     target: String,
     name: String,
     key: Option<Key>,

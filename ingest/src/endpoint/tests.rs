@@ -1,4 +1,5 @@
-//! An endpoint that answers as it is told: what is repeated, what is refused, and what no message shows.
+//! Tests with a scripted endpoint: calls that are repeated, calls that are refused, and secrets that no
+//! message shows.
 #![allow(clippy::expect_used, clippy::panic)] // a test's ways to fail
 
 use std::collections::VecDeque;
@@ -51,7 +52,7 @@ impl Canned {
         Self { url, thread: Some(thread) }
     }
 
-    /// What was asked, once every answer was given.
+    /// The requests, once every answer was sent.
     fn requests(mut self) -> Vec<String> {
         self.thread.take().expect("running").join().expect("ended")
     }
@@ -77,7 +78,7 @@ fn open(url: &str, pauses: &Arc<Mutex<Vec<u64>>>) -> Endpoint {
     Endpoint::open_with(address, Box::new(pause)).expect("opened")
 }
 
-/// What comes of one text, the pauses, and what the server got.
+/// The result for one text, the pauses, and the requests of the server.
 fn embed(answers: Vec<String>) -> (std::result::Result<Vec<f32>, String>, Vec<u64>, Vec<String>) {
     let server = Canned::start(answers);
     let pauses = Arc::default();
