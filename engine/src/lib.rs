@@ -94,7 +94,7 @@ pub use document::{Document, IntoDocuments};
 pub use error::{DocumentFault, Error, ErrorKind, Result};
 #[cfg(feature = "learning")]
 pub use learning::{
-    AdapterOptions, Feedback, LearnReceipt, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, TrainReport,
+    AdapterOptions, Feedback, FeedbackReceipt, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS, TrainReport,
 };
 pub use lexivec_eval as eval;
 pub use lexivec_eval::JudgedQuery;

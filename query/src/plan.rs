@@ -27,10 +27,10 @@ pub struct SegmentFacts {
     pub code_bytes: u32,
     /// Most rows rescored on their vectors after a code scan.
     pub rescored: u32,
-    /// Recall of comparing codes, as measured; 0 where it was not.
+    /// Measured recall of a code scan; 0 if it was not measured.
     pub code_recall: f64,
-    /// Width a beam needs on the average for the recall the request wants, as measured on the graph;
-    /// nothing where no width reaches it.
+    /// Mean beam width for the request's target recall, as measured on the graph; `None` if no width
+    /// reaches it.
     pub target_ef: Option<usize>,
 }
 

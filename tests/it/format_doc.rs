@@ -92,7 +92,7 @@ fn everything(dir: &Path) -> (Collection, Vec<u8>) {
     collection.snapshot("first").expect("taken");
     let mut feedback = Feedback::default();
     (feedback.vector, feedback.relevant) = (Some(vec![1.0; 8]), vec!["d1".to_owned()]);
-    collection.learn(&[feedback]).expect("taken in");
+    collection.add_feedback(&[feedback]).expect("taken in");
     let mut export = Vec::new();
     collection.export(&mut export).expect("exported");
     (collection, export)

@@ -52,16 +52,16 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
         let collection = Collection::create(&dir, options()).expect("made");
         collection.upsert(rows).expect("written");
         // What is refused makes nothing.
-        collection.learn(&[]).expect_err("nothing");
+        collection.add_feedback(&[]).expect_err("nothing");
         collection.train_adapter(&eager()).expect_err("nothing to learn from");
         collection.activate_adapter(Some(1)).expect_err("none");
         collection.delete_adapter(1).expect_err("none");
         collection.activate_adapter(None).expect("none is active");
         assert!(!dir.join("learning").exists());
         let plain = collection.search(&question).expect("an answer");
-        let taken = collection.learn(&feedback).expect("taken in");
+        let taken = collection.add_feedback(&feedback).expect("taken in");
         assert_eq!((taken.taken, taken.known, taken.total), (240, 0, 240));
-        let again = collection.learn(&feedback[..9]).expect("taken in");
+        let again = collection.add_feedback(&feedback[..9]).expect("taken in");
         assert_eq!((again.taken, again.known, again.total), (0, 9, 240));
 
         let report = collection.train_adapter(&eager()).expect("trained");
@@ -118,7 +118,7 @@ fn it_is_all_there_again(
 ) {
     let reader = Collection::open_read_only(dir).expect("opened");
     assert_eq!(reader.search(question).expect("an answer").adapter, Some(2));
-    reader.learn(&feedback[..1]).expect_err("read only");
+    reader.add_feedback(&feedback[..1]).expect_err("read only");
     let copies = ["restored", "repaired", "imported", "imported-again"];
     let copies = copies.map(|name| scratch.join(name));
     let mut stream = Vec::new();
@@ -144,7 +144,7 @@ fn it_is_all_there_again(
     for copy in copies {
         let copy = Collection::open(copy).expect("opened");
         assert_eq!(copy.search(question).expect("an answer").adapter, Some(2));
-        assert_eq!(copy.learn(feedback).expect("taken in").known, 240);
+        assert_eq!(copy.add_feedback(feedback).expect("taken in").known, 240);
     }
 }
 
@@ -210,16 +210,16 @@ fn feedback_that_cannot_be_used_is_refused_and_changes_nothing() {
         (ask(vector.clone(), Some(&"w".repeat(5_000)), &["r1"]), "longer than"),
         (ask(vector.clone(), None, &["r1"; 1_001]), "ids"),
     ] {
-        let error = collection.learn(&[feedback[0].clone(), bad]).expect_err("refused");
+        let error = collection.add_feedback(&[feedback[0].clone(), bad]).expect_err("refused");
         let error = error.to_string();
         assert!(error.contains("feedback[1]") && error.contains(expected), "{error}");
     }
     let error = collection.train_adapter(&eager()).expect_err("nothing to learn").to_string();
     assert!(error.contains("there are 0 of 0"), "{error}");
-    collection.learn(&feedback[..99]).expect("taken in");
+    collection.add_feedback(&feedback[..99]).expect("taken in");
     let error = collection.train_adapter(&eager()).expect_err("too little").to_string();
     assert!(error.contains("there are 99 of 99"), "{error}");
-    collection.learn(&feedback).expect("taken in");
+    collection.add_feedback(&feedback).expect("taken in");
     for change in [
         (|o: &mut AdapterOptions| o.training.rank = 0) as fn(&mut AdapterOptions),
         |o| o.training.rank = 65,
@@ -233,9 +233,9 @@ fn feedback_that_cannot_be_used_is_refused_and_changes_nothing() {
         collection.train_adapter(&options).expect_err("refused");
     }
     let flat = Collection::in_memory(Options::new().vector(DIM, Metric::L2)).expect("made");
-    assert!(flat.learn(&feedback).expect_err("l2").to_string().contains("l2"));
+    assert!(flat.add_feedback(&feedback).expect_err("l2").to_string().contains("l2"));
     let none = Collection::in_memory(Options::new()).expect("made");
-    assert!(none.learn(&feedback).expect_err("no vectors").to_string().contains("no vector field"));
+    assert!(none.add_feedback(&feedback).expect_err("no vectors").to_string().contains("no vector field"));
 }
 
 /// Files of feedback as judged queries give it, with the answers of each given to another one.
@@ -306,7 +306,7 @@ fn feedback_and_adapters_over_http() {
         let collection = Collection::create(scratch.path().join("c"), options().name("c"));
         let collection = collection.expect("made");
         collection.upsert(rows).expect("written");
-        collection.learn(&feedback).expect("taken in");
+        collection.add_feedback(&feedback).expect("taken in");
         assert_eq!(collection.train_adapter(&eager()).expect("trained").version, Some(1));
     }
     let server = Running::start(scratch.path());

@@ -1,19 +1,16 @@
 //! The prose rule: plain words in names, comments, help, errors and documents.
 //!
 //! A doc line opens with a noun phrase or a third-person verb, and each phrase of [`BANNED`] has a
-//! plainer form. The count over the whole tree may only fall; texts that a user reads have none.
-
-use std::collections::BTreeMap;
-use std::fmt::Write;
+//! plainer form. The tree began with 1,534 of them.
 
 use regex::Regex;
 
 use crate::tidy::tree;
 
-/// Banned phrases and headless doc lines in the whole tree. A change that lowers the count lowers this.
-const ALLOWED: usize = 203;
-/// Those of them where a user reads.
-const ALLOWED_TO_USERS: usize = 65;
+/// Banned phrases and headless doc lines in the whole tree; a change may lower this, not raise it.
+const ALLOWED: usize = 5;
+/// Those of them in texts that a user reads: documents, help, errors, docs of public items.
+const ALLOWED_TO_USERS: usize = 2;
 
 /// Phrases that a reader stops at, each as a pattern for text whose lines are joined.
 const BANNED: [(&str, &str); 15] = [
@@ -84,16 +81,22 @@ fn openings(text: &str) -> impl Iterator<Item = &str> {
     first.map(|(line, _)| line.trim().trim_start_matches(['/', '!']).trim())
 }
 
-/// Banned phrases and headless doc lines of a text: the name of each, and its count if it is not 0.
-pub(crate) fn banned_in(text: &str) -> Vec<(&'static str, usize)> {
-    let text_joined = joined(text);
-    let found =
-        |pattern: &str| Regex::new(pattern).expect("a pattern").find_iter(&text_joined).count();
-    let mut counts: Vec<_> = BANNED.iter().map(|(name, pattern)| (*name, found(pattern))).collect();
+/// Banned phrases of a text, each with the words around it, and its headless doc lines.
+pub(crate) fn banned_in(text: &str) -> Vec<String> {
+    let whole = joined(text);
+    let around = |at: std::ops::Range<usize>| {
+        let (start, end) = (at.start.saturating_sub(30), (at.end + 30).min(whole.len()));
+        let excerpt = &whole[whole.floor_char_boundary(start)..whole.ceil_char_boundary(end)];
+        format!("…{excerpt}…")
+    };
+    let mut found: Vec<String> = Vec::new();
+    for (name, pattern) in BANNED {
+        let pattern = Regex::new(pattern).expect("a pattern");
+        found.extend(pattern.find_iter(&whole).map(|m| format!("{name}: {}", around(m.range()))));
+    }
     let headless = Regex::new(HEADLESS).expect("a pattern");
-    counts.push(("headless doc line", openings(text).filter(|l| headless.is_match(l)).count()));
-    counts.retain(|(_, n)| *n > 0);
-    counts
+    found.extend(openings(text).filter(|l| headless.is_match(l)).map(|l| format!("headless: {l}")));
+    found
 }
 
 /// The parts of a file that a user reads: documents whole; of the product the string literals, the
@@ -130,42 +133,28 @@ fn read_by_users(name: &str, text: &str) -> String {
     read
 }
 
-/// The sum of all counts, and a report by phrase and by file.
-fn counted(texts: impl Iterator<Item = (String, String)>) -> (usize, String) {
-    let (mut total, mut by_phrase, mut by_file) = (0, BTreeMap::new(), Vec::new());
-    for (name, text) in texts {
-        let counts = banned_in(&text);
-        let sum = counts.iter().map(|(_, n)| n).sum::<usize>();
-        counts.iter().for_each(|(phrase, n)| *by_phrase.entry(*phrase).or_insert(0) += n);
-        total += sum;
-        by_file.push((sum, name));
-    }
-    by_file.retain(|(sum, _)| *sum > 0);
-    by_file.sort_by(|a, b| b.cmp(a));
-    let mut report = format!("{total} in all: {by_phrase:?}\n");
-    for (sum, name) in by_file.iter().take(40) {
-        let _ = writeln!(report, "{sum:>5} {name}");
-    }
-    (total, report)
-}
-
 #[test]
-fn banned_phrases_only_become_fewer() {
-    let (total, report) = counted(texts().into_iter());
-    assert!(total <= ALLOWED, "{ALLOWED} allowed; write plainer words (module doc): {report}");
-    let read = texts().into_iter().map(|(name, text)| {
-        let read = read_by_users(&name, &text);
-        (name, read)
-    });
-    let (total, report) = counted(read);
-    assert!(total <= ALLOWED_TO_USERS, "{ALLOWED_TO_USERS} allowed where a user reads: {report}");
+fn words_are_plain() {
+    let (mut all, mut read) = (Vec::new(), Vec::new());
+    for (name, text) in texts() {
+        all.extend(banned_in(&text).into_iter().map(|f| format!("{name}: {f}")));
+        let text = read_by_users(&name, &text);
+        read.extend(banned_in(&text).into_iter().map(|f| format!("{name}: {f}")));
+    }
+    assert!(
+        read.len() <= ALLOWED_TO_USERS,
+        "{ALLOWED_TO_USERS} allowed where a user reads: {read:#?}"
+    );
+    assert!(all.len() <= ALLOWED, "{ALLOWED} allowed in the tree: {all:#?}");
 }
 
 #[test]
 fn a_phrase_is_found_across_lines_and_an_opening_in_its_comment() {
     let text = "    /// What it does: it is let\n    /// go of.\n    fn f() {}\n";
-    assert_eq!(banned_in(text), [("let go", 1), ("headless doc line", 1)]);
-    assert_eq!(banned_in("/// A row.\n/// What follows.\n"), []);
+    let found =
+        ["let go: …what it does: it is let go of. fn f() {}…", "headless: What it does: it is let"];
+    assert_eq!(banned_in(text), found);
+    assert_eq!(banned_in("/// A row.\n/// What follows.\n"), [""; 0]);
     let code = "/// Who reads.\npub fn f() { g(\"told\") }\n// beside\nfn g() {}\n";
     assert_eq!(banned_in(&read_by_users("cli/src/x.rs", code)).len(), 3);
 }

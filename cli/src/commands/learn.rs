@@ -39,7 +39,7 @@ pub(super) fn run(args: &Learn, open: OpenOptions) -> Outcome<ExitCode> {
         Some(given) => given,
         None => judged(args, &collection)?,
     };
-    let receipt = collection.learn(&feedback)?;
+    let receipt = collection.add_feedback(&feedback)?;
     if args.target.json {
         output::json(&receipt)?;
     } else {

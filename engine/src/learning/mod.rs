@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 pub use train::{AdapterOptions, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS};
-use train::{Question, learn};
+use train::{Question, validate_and_train};
 
 use crate::collection::{Collection, LEARNING, of_kind, read_all, record};
 use crate::document::check_vector;
@@ -45,7 +45,7 @@ pub struct Feedback {
 /// Receipt for feedback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct LearnReceipt {
+pub struct FeedbackReceipt {
     /// Feedback that was stored.
     pub taken: u64,
     /// Feedback that was stored before, word for word; it counts once.
@@ -82,7 +82,7 @@ impl Collection {
     /// # Errors
     /// Names the first refused entry: one without relevant ids, or without words or a vector; then none
     /// is stored. Also when the handle cannot write.
-    pub fn learn(&self, feedback: &[Feedback]) -> Result<LearnReceipt> {
+    pub fn add_feedback(&self, feedback: &[Feedback]) -> Result<FeedbackReceipt> {
         self.check_writable()?;
         if feedback.is_empty() {
             return Err(Error::invalid("feedback", "there is no entry; nothing was stored"));
@@ -103,7 +103,7 @@ impl Collection {
         store.upsert(rows.into_values())?;
         let total = store.count(&of_kind(FEEDBACK)?)?;
         let taken = total - before;
-        Ok(LearnReceipt { taken, known: feedback.len() as u64 - taken, total })
+        Ok(FeedbackReceipt { taken, known: feedback.len() as u64 - taken, total })
     }
 
     fn check_feedback(
@@ -164,7 +164,8 @@ impl Collection {
         self.check_writable()?;
         let field = self.adapted_field()?;
         let (questions, left_out) = self.questions(field)?;
-        let (validation, adapter) = learn(&self.searcher()?, &field.name, &questions, options)?;
+        let (validation, adapter) =
+            validate_and_train(&self.searcher()?, &field.name, &questions, options)?;
         if !adapter.is_sound() {
             return Err(Error::invalid(
                 "training",

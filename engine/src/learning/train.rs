@@ -65,7 +65,7 @@ impl Default for AdapterOptions {
 }
 
 /// Validates by cross-validation, and trains an adapter on all queries.
-pub(crate) fn learn(
+pub(crate) fn validate_and_train(
     searcher: &Searcher,
     field: &str,
     questions: &[Question],
