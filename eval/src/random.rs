@@ -28,8 +28,8 @@ impl SplitMix {
 
     /// Puts things in random order (Durstenfeld, 1964).
     pub fn shuffle<T>(&mut self, things: &mut [T]) {
-        for place in (1..things.len()).rev() {
-            things.swap(place, self.below(place as u64 + 1) as usize);
+        for index in (1..things.len()).rev() {
+            things.swap(index, self.below(index as u64 + 1) as usize);
         }
     }
 

@@ -54,8 +54,8 @@ pub fn report(
 /// # Errors
 /// Fewer than two queries, or a number of resamples outside of its limits.
 pub fn intervals(summary: &Summary, resampling: &Resampling) -> Result<ByMetric<Interval>> {
-    let of = |place: usize| -> Vec<f64> {
-        summary.per_query.values().filter_map(|s| Some(s.named().get(place)?.1)).collect()
+    let of = |index: usize| -> Vec<f64> {
+        summary.per_query.values().filter_map(|s| Some(s.named().get(index)?.1)).collect()
     };
     let names = Scores::default().named().into_iter().enumerate();
     names.map(|(i, (name, _))| Ok((name, mean_interval(&of(i), resampling)?))).collect()
@@ -71,8 +71,8 @@ pub fn differences(
     resampling: &Resampling,
 ) -> Result<ByMetric<PairedTest>> {
     let pairs = pairs(&a.per_query, &b.per_query)?;
-    let of = |place: usize| -> Vec<f64> {
-        let value = |scores: &Scores| scores.named().get(place).map_or(0.0, |named| named.1);
+    let of = |index: usize| -> Vec<f64> {
+        let value = |scores: &Scores| scores.named().get(index).map_or(0.0, |named| named.1);
         pairs.iter().map(|(a, b)| value(b) - value(a)).collect()
     };
     let names = Scores::default().named().into_iter().enumerate();

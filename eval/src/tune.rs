@@ -189,8 +189,8 @@ pub fn cross_validate(
 
 /// The queries of a part, and the others.
 fn split(order: &[usize], folds: usize, part: usize) -> (Vec<usize>, Vec<usize>) {
-    let places = order.iter().copied().enumerate();
-    let (inside, outside): (Vec<_>, Vec<_>) = places.partition(|(place, _)| place % folds == part);
+    let indices = order.iter().copied().enumerate();
+    let (inside, outside): (Vec<_>, Vec<_>) = indices.partition(|(index, _)| index % folds == part);
     let plain = |some: Vec<(usize, usize)>| some.into_iter().map(|(_, query)| query).collect();
     (plain(inside), plain(outside))
 }

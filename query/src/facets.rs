@@ -229,7 +229,7 @@ impl Tally {
 pub struct GroupBuilder<T> {
     limit: usize,
     size: usize,
-    places: BTreeMap<Key, usize>,
+    indices: BTreeMap<Key, usize>,
     groups: Vec<(Key, Vec<T>)>,
     open: usize,
 }
@@ -237,7 +237,7 @@ pub struct GroupBuilder<T> {
 impl<T: Clone> GroupBuilder<T> {
     /// At most `limit` groups of at most `size` rows.
     pub fn new(limit: usize, size: usize) -> Self {
-        Self { limit, size, places: BTreeMap::new(), groups: Vec::new(), open: limit }
+        Self { limit, size, indices: BTreeMap::new(), groups: Vec::new(), open: limit }
     }
 
     /// True if no further row can enter.
@@ -248,16 +248,16 @@ impl<T: Clone> GroupBuilder<T> {
     /// Puts the next best row into the groups of its keys.
     pub fn push(&mut self, keys: Vec<Key>, row: &T) {
         for key in keys {
-            let place = match self.places.get(&key) {
-                Some(place) => *place,
+            let index = match self.indices.get(&key) {
+                Some(index) => *index,
                 None if self.groups.len() == self.limit => continue,
                 None => {
-                    self.places.insert(key.clone(), self.groups.len());
+                    self.indices.insert(key.clone(), self.groups.len());
                     self.groups.push((key, Vec::new()));
                     self.groups.len() - 1
                 }
             };
-            if let Some((_, rows)) = self.groups.get_mut(place)
+            if let Some((_, rows)) = self.groups.get_mut(index)
                 && rows.len() < self.size
             {
                 rows.push(row.clone());

@@ -273,8 +273,8 @@ fn check_tokens(at: &str, tokens: &[Vec<f32>]) -> Result<()> {
         return Err(Error::invalid(at, "at least one token vector is expected"));
     }
     for (i, token) in tokens.iter().enumerate() {
-        if let Some(place) = token.iter().position(|x| !x.is_finite()) {
-            return Err(Error::invalid(format!("{at}[{i}][{place}]"), "it is not a finite number"));
+        if let Some(index) = token.iter().position(|x| !x.is_finite()) {
+            return Err(Error::invalid(format!("{at}[{i}][{index}]"), "it is not a finite number"));
         }
         let square: f64 = token.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
         if square < f64::from(f32::MIN_POSITIVE) {
@@ -340,7 +340,7 @@ pub fn reorder<K>(
     let mut rows: Vec<(usize, Option<f64>, Fused<K>)> = fused
         .into_iter()
         .enumerate()
-        .map(|(place, row)| (place, scores.get(place).copied().flatten(), row))
+        .map(|(index, row)| (index, scores.get(index).copied().flatten(), row))
         .collect();
     rows.sort_by(|a, b| match (a.1, b.1) {
         (Some(x), Some(y)) => descending(x, y).then_with(|| by_id(&a.2.key, &b.2.key)),
@@ -373,12 +373,12 @@ pub fn mmr(
         let best = left.iter().enumerate().min_by(|(_, a), (_, b)| {
             descending(value(**a), value(**b)).then_with(|| by_id(**a, **b))
         });
-        let Some((place, &picked)) = best else { return Some(scores) };
+        let Some((index, &picked)) = best else { return Some(scores) };
         if stop() {
             return None;
         }
         scores[picked] = value(picked);
-        left.swap_remove(place);
+        left.swap_remove(index);
         for &i in &left {
             closest[i] = closest[i].max(cosine(picked, i));
         }
@@ -399,7 +399,7 @@ mod tests {
         let fused = vec![row(5, 0.9), row(4, 0.8), row(3, 0.7), row(2, 0.6), row(1, 0.5)];
         let scores = [Some(-1.0), None, Some(2.0), Some(-1.0)];
         let ranked = reorder(fused, RerankKind::Model, &scores, u32::cmp);
-        let places: Vec<_> = ranked
+        let indices: Vec<_> = ranked
             .iter()
             .map(|r| {
                 let moved = r.reranked.as_ref().expect("moved");
@@ -407,7 +407,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            places,
+            indices,
             [
                 (3, 2.0, 3, 1, true),
                 (2, -1.0, 4, 2, true),

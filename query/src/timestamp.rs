@@ -75,8 +75,8 @@ impl Input<'_> {
         let digits = self.0.iter().take_while(|b| b.is_ascii_digit()).count();
         let (fraction, rest) = self.0.split_at_checked(digits).filter(|_| digits > 0)?;
         self.0 = rest;
-        let digit = |place: usize| fraction.get(place).map_or(0, |b| u32::from(b - b'0'));
-        Some((0..FRACTION_DIGITS).fold(0, |sum, place| sum * 10 + digit(place)))
+        let digit = |index: usize| fraction.get(index).map_or(0, |b| u32::from(b - b'0'));
+        Some((0..FRACTION_DIGITS).fold(0, |sum, index| sum * 10 + digit(index)))
     }
 
     /// Seconds that local time is ahead of UTC.

@@ -128,7 +128,7 @@ pub fn judge<K>(
     ranked: Option<(usize, &Ranked<K>)>,
     threshold: Option<f64>,
 ) -> Verdict {
-    let Some((place, row)) = ranked else {
+    let Some((index, row)) = ranked else {
         let any = |wanted: fn(&LegOutcome) -> bool| legs.iter().any(|l| wanted(&l.outcome));
         return match () {
             () if any(|p| matches!(p, LegOutcome::Missed { .. })) => Verdict::MissedByWalk,
@@ -143,7 +143,7 @@ pub fn judge<K>(
         };
         return Verdict::BelowThreshold { score, threshold };
     }
-    let (rank, offset, last) = (place + 1, request.offset, request.offset + request.limit);
+    let (rank, offset, last) = (index + 1, request.offset, request.offset + request.limit);
     let fused_rank = row.reranked.as_ref().map_or(rank, |r| r.from_rank);
     let on_page = |rank: usize| offset < rank && rank <= last;
     if on_page(rank) {

@@ -87,7 +87,7 @@ fn check(
     let allowed = &points[floor..(reached + 2).min(points.len())];
     let again = Arc::new(FaultyVfs::over(image));
     let found = look(again.clone(), random)?;
-    let Some(place) = allowed.iter().position(|p| p.model == found) else {
+    let Some(index) = allowed.iter().position(|p| p.model == found) else {
         let ids = found.map(|m| m.rows.into_keys().collect::<Vec<_>>());
         return Err(format!("step {floor} was acknowledged; found the rows {ids:?}"));
     };
@@ -100,7 +100,7 @@ fn check(
                 .map_err(|e| format!("cut again at {second}: {e}"))?;
             // What one recovery showed, the next one shows as well, once it was durable.
             if !allowed.iter().any(|p| p.model == left) {
-                return Err(format!("cut again at {second}: {place} is lost"));
+                return Err(format!("cut again at {second}: {index} is lost"));
             }
         }
     }
@@ -116,7 +116,7 @@ fn enumerate(seed: u64, planted: Planted, states: &AtomicUsize) -> Result<(), St
     }
     let points = workload(&disk, seed)?;
     for cut in 0..=disk.ops() {
-        for (place, policy) in [
+        for (index, policy) in [
             CrashPolicy::DropUnsynced,
             CrashPolicy::KeepAll,
             CrashPolicy::Torn,
@@ -126,7 +126,7 @@ fn enumerate(seed: u64, planted: Planted, states: &AtomicUsize) -> Result<(), St
         .into_iter()
         .enumerate()
         {
-            let chance = seed.wrapping_mul(0x9e37_79b9) ^ ((cut as u64) << 8) ^ place as u64;
+            let chance = seed.wrapping_mul(0x9e37_79b9) ^ ((cut as u64) << 8) ^ index as u64;
             let image = disk.crash_image(cut, policy, chance);
             states.fetch_add(1, Ordering::Relaxed);
             check(&points, cut, &image, &mut Random(chance), states)

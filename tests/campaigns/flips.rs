@@ -167,14 +167,14 @@ pub fn run(stride: usize) -> Outcome {
     let first = Mutex::new(None);
     std::thread::scope(|scope| {
         let run = || loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(damage) = all.get(place) else { return };
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(damage) = all.get(index) else { return };
             let mut damaged = files.clone();
             damage(&mut damaged);
             let found = outcome(damaged, &sound);
             *counts.lock().entry(found).or_default() += 1;
             if !matches!(found, "reported" | "harmless") {
-                first.lock().get_or_insert((place, found));
+                first.lock().get_or_insert((index, found));
                 return;
             }
         };
@@ -182,8 +182,8 @@ pub fn run(stride: usize) -> Outcome {
         (0..cores).for_each(|_| drop(scope.spawn(run)));
     });
     let counts = counts.into_inner();
-    if let Some((place, found)) = first.into_inner() {
-        return Err(format!("damage {place} of stride {stride} is {found}; {counts:?}"));
+    if let Some((index, found)) = first.into_inner() {
+        return Err(format!("damage {index} of stride {stride} is {found}; {counts:?}"));
     }
     let bytes: usize = files.values().map(Vec::len).sum();
     Ok(format!(

@@ -135,8 +135,8 @@ fn gathered(collection: &Collection, request: &SearchRequest, by: &GroupBy) -> I
         let payload = Value::Object(hit.payload.expect("a payload"));
         for key in Key::all_at(&payload, &by.field) {
             match groups.iter().position(|group| group.0 == key) {
-                Some(place) if groups[place].1.len() < by.size => {
-                    groups[place].1.push(hit.id.clone());
+                Some(index) if groups[index].1.len() < by.size => {
+                    groups[index].1.push(hit.id.clone());
                 }
                 None if groups.len() < limit => groups.push((key, vec![hit.id.clone()])),
                 _ => {}

@@ -239,11 +239,11 @@ impl<'a> Modelled<'a> {
         let legs: Vec<LegReport> = self.legs.iter().map(|leg| in_leg(leg, id)).collect();
         let request = self.request;
         let (offset, last) = (request.offset, request.offset + request.limit);
-        let Some(place) = self.last.iter().position(|row| row.0 == id) else {
+        let Some(index) = self.last.iter().position(|row| row.0 == id) else {
             let outside = legs.iter().any(|l| matches!(l.outcome, LegOutcome::Outside { .. }));
             return (if outside { Verdict::OutsideWindow } else { Verdict::NotFound }, legs);
         };
-        let (row, rank) = (&self.last[place], place + 1);
+        let (row, rank) = (&self.last[index], index + 1);
         let fused_rank = 1 + self.fused.iter().position(|row| row.0 == id).expect("it was fused");
         let verdict = if !self.reaches(row) {
             let score = if request.rerank.is_some() { row.2 } else { Some(row.1) };

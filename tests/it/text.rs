@@ -112,7 +112,7 @@ fn clauses_find_what_they_say() {
 }
 
 /// One text that is meant to break what reads it.
-fn hostile(random: &mut Random, place: usize) -> String {
+fn hostile(random: &mut Random, index: usize) -> String {
     const PARTS: [&str; 24] = [
         "(",
         ")",
@@ -140,7 +140,7 @@ fn hostile(random: &mut Random, place: usize) -> String {
         "é\u{301}",
     ];
     let length = [8, 40, 400, 3_000][random.below(4)];
-    match place % 8 {
+    match index % 8 {
         0 => "(".repeat(length) + "wing",
         1 => "+(".repeat(length / 4) + "wing" + &")".repeat(length / 4),
         2 => "wing ".repeat(length / 5) + "flow",
@@ -165,8 +165,8 @@ fn hostile_queries_are_answered_or_refused() {
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let collection = plain(&texts, Bm25::default());
     let (mut answered, mut refused) = (0, 0);
-    for place in 0..1_000 {
-        let said = hostile(&mut random, place);
+    for index in 0..1_000 {
+        let said = hostile(&mut random, index);
         for syntax in [Syntax::Words, Syntax::QueryString] {
             let mut request = SearchRequest::text(said.clone()).explain().deadline_ms(60_000);
             request.syntax = syntax;

@@ -147,9 +147,9 @@ impl Generation {
     }
 
     /// The segment at this index.
-    pub(crate) fn segment(&self, place: u32) -> Result<&LiveSegment> {
+    pub(crate) fn segment(&self, index: u32) -> Result<&LiveSegment> {
         self.segments
-            .get(place as usize)
+            .get(index as usize)
             .ok_or_else(|| Error::invalid("hit", "its segment is not in the generation"))
     }
 
@@ -197,15 +197,15 @@ impl Generation {
         if !new.is_empty() {
             let absorbed = absorbable(&segments, new.len());
             let mut older = Vec::new();
-            for live in absorbed.iter().filter_map(|&place| segments.get(place)) {
+            for live in absorbed.iter().filter_map(|&index| segments.get(index)) {
                 for row in live.alive.iter() {
                     older.push(live.segment.document(schema, row)?);
                 }
             }
-            let mut place = 0;
+            let mut index = 0;
             segments.retain(|_| {
-                place += 1;
-                !absorbed.contains(&(place - 1))
+                index += 1;
+                !absorbed.contains(&(index - 1))
             });
             let rows: Vec<&Document> = older.iter().chain(new).collect();
             segments.push(in_memory(schema, &rows)?);
@@ -260,18 +260,18 @@ fn absorbable(segments: &[LiveSegment], written: usize) -> Vec<usize> {
         .iter()
         .enumerate()
         .filter(|(_, live)| live.in_memory() && !live.flushing)
-        .map(|(place, live)| (live.alive.count(), place))
+        .map(|(index, live)| (live.alive.count(), index))
         .collect();
     small.sort_unstable();
     let mut gathered = written as u64;
-    let mut places = Vec::new();
-    for (count, place) in small {
+    let mut indices = Vec::new();
+    for (count, index) in small {
         let count = u64::from(count);
         if count > gathered * 2 || gathered + count > u64::from(ABSORB_MAX_ROWS) {
             break;
         }
         gathered += count;
-        places.push(place);
+        indices.push(index);
     }
-    places
+    indices
 }

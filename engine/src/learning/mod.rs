@@ -90,8 +90,8 @@ impl Collection {
         let field = self.adapted_field()?;
         let model = self.schema().model_of(&field.name);
         let mut rows = BTreeMap::new();
-        for (place, given) in feedback.iter().enumerate() {
-            let fault = |detail: String| Error::invalid(format!("feedback[{place}]"), detail);
+        for (index, given) in feedback.iter().enumerate() {
+            let fault = |detail: String| Error::invalid(format!("feedback[{index}]"), detail);
             self.check_feedback(field, given).map_err(fault)?;
             let kept = KeptFeedback { feedback: given.clone(), model: model.clone() };
             let json = serde_json::to_vec(&kept).map_err(|e| fault(e.to_string()))?;

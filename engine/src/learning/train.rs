@@ -74,7 +74,7 @@ pub(crate) fn validate_and_train(
     let dim = questions.first().map_or(0, |q| q.vector.len());
     check(options, dim)?;
     let rows = Rows::new(searcher, field, options.seed);
-    let triplets = questions.par_iter().enumerate().map(|(place, q)| rows.triplets(q, place));
+    let triplets = questions.par_iter().enumerate().map(|(index, q)| rows.triplets(q, index));
     let triplets = triplets.collect::<Result<Vec<Vec<Triplet>>>>()?;
     let count = triplets.iter().map(Vec::len).sum::<usize>();
     if count > MAX_TRIPLETS {
@@ -90,7 +90,7 @@ pub(crate) fn validate_and_train(
         return Err(Error::invalid("feedback", detail));
     }
     let train = |inside: &dyn Fn(usize) -> bool| {
-        let of = triplets.iter().enumerate().filter(|(place, _)| inside(*place));
+        let of = triplets.iter().enumerate().filter(|(index, _)| inside(*index));
         let of: Vec<Triplet> = of.flat_map(|(_, triplets)| triplets.iter().cloned()).collect();
         Adapter::train(dim, &of, &options.training)
     };
@@ -126,7 +126,7 @@ fn parts(questions: usize, folds: usize, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..questions).collect();
     SplitMix::new(seed).shuffle(&mut order);
     let mut part = vec![0; questions];
-    order.iter().enumerate().for_each(|(place, &question)| part[question] = place % folds);
+    order.iter().enumerate().for_each(|(index, &question)| part[question] = index % folds);
     part
 }
 
@@ -193,7 +193,7 @@ impl<'a> Rows<'a> {
     }
 
     /// A triplet for each relevant row that exists.
-    fn triplets(&self, question: &Question, place: usize) -> Result<Vec<Triplet>> {
+    fn triplets(&self, question: &Question, index: usize) -> Result<Vec<Triplet>> {
         let mut others = Vec::new();
         for id in question.shown.iter().filter(|id| !question.relevant.contains(*id)) {
             if others.len() == MAX_SHOWN {
@@ -201,7 +201,7 @@ impl<'a> Rows<'a> {
             }
             others.extend(self.vector_of(id)?);
         }
-        let mut random = SplitMix::new(self.seed ^ (place as u64 + 1).rotate_left(32));
+        let mut random = SplitMix::new(self.seed ^ (index as u64 + 1).rotate_left(32));
         for _ in 0..RANDOM_ROWS {
             if let Some((id, vector)) = self.any(&mut random)?
                 && !question.relevant.contains(id)

@@ -26,8 +26,8 @@ impl Iterator for Rows<'_> {
     #[inline]
     fn next(&mut self) -> Option<u32> {
         while self.left == 0 {
-            let (place, word) = self.words.next()?;
-            (self.left, self.first) = (*word, place as u32 * 64);
+            let (index, word) = self.words.next()?;
+            (self.left, self.first) = (*word, index as u32 * 64);
         }
         let bit = self.left.trailing_zeros();
         self.left &= self.left - 1;

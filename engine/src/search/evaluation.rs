@@ -15,7 +15,7 @@ impl Searcher {
     /// When a query is refused, asks for groups or an offset, or its reranker fails: measures of
     /// another order than the requested one would be wrong. The error has the query's index.
     pub fn rank(&self, queries: &[(String, SearchRequest)]) -> Result<Run> {
-        let rank = |(place, (id, request)): (usize, &(String, SearchRequest))| {
+        let rank = |(index, (id, request)): (usize, &(String, SearchRequest))| {
             let ranked = || -> Result<Vec<(String, f64)>> {
                 let mut request = self.resolve(request)?.into_owned();
                 for (part, is_asked) in
@@ -35,7 +35,7 @@ impl Searcher {
                 }
                 Ok(answer.hits.into_iter().map(|hit| (hit.id, hit.score)).collect())
             };
-            Ok((id.clone(), ranked().map_err(|e| e.of_query(place))?))
+            Ok((id.clone(), ranked().map_err(|e| e.of_query(index))?))
         };
         queries.par_iter().enumerate().map(rank).collect()
     }

@@ -66,12 +66,12 @@ impl Searcher {
             let mut filling = GroupBuilder::new(limit, by.size);
             let threshold = ranking.threshold(request);
             let mut looked_at = 0;
-            for (place, row) in ranking.list.iter().enumerate() {
+            for (index, row) in ranking.list.iter().enumerate() {
                 if filling.are_full() {
                     break;
                 }
                 prepared.time.check()?;
-                looked_at = place + 1;
+                looked_at = index + 1;
                 if threshold.is_none_or(|t| row.reaches(t)) {
                     let DocAddress { segment, row: number } = row.fused.key;
                     let live = self.generation.segment(segment)?;

@@ -138,9 +138,9 @@ impl Searcher {
         let wanted = self.matching(&options.filter, Deadline::NEVER)?;
         let queries = match &options.queries {
             RecallQueries::Given(vectors) => {
-                for (place, vector) in vectors.iter().enumerate() {
+                for (index, vector) in vectors.iter().enumerate() {
                     check_vector(field, vector).map_err(|fault| Error::Vector {
-                        at: format!("queries[{place}]"),
+                        at: format!("queries[{index}]"),
                         fault,
                     })?;
                 }

@@ -28,7 +28,7 @@ type Scores = std::result::Result<Vec<Option<f64>>, String>;
 
 /// A candidate's stored vector.
 struct StoredVector<'a> {
-    place: usize,
+    index: usize,
     vector: &'a [f32],
     unit: f32,
 }
@@ -186,10 +186,10 @@ impl Stage<'_> {
             |a: &[f32], b: &[f32], units: f32| f64::from(similarity(Metric::Cosine, a, b, units));
         // All vectors are read before any is compared, so that damage is reported instead of compared.
         let mut stored = Vec::with_capacity(candidates.len());
-        for (place, candidate) in candidates.iter().enumerate() {
+        for (index, candidate) in candidates.iter().enumerate() {
             if let Some(vectors) = self.vectors(candidate.key) {
                 let vector = vectors.store.vector(candidate.key.row)?;
-                stored.push(StoredVector { place, vector, unit: inverse_norm(vector) });
+                stored.push(StoredVector { index, vector, unit: inverse_norm(vector) });
             }
         }
         let of_query = inverse_norm(query);
@@ -199,7 +199,7 @@ impl Stage<'_> {
             let (a, b) = (&stored[a], &stored[b]);
             cosine(a.vector, b.vector, a.unit * b.unit)
         };
-        let key = |i: usize| candidates[stored[i].place].key;
+        let key = |i: usize| candidates[stored[i].index].key;
         let by_id = |a: usize, b: usize| merge::by_id(&self.searcher.generation, key(a), key(b));
         let Some(picked) = mmr(&relevance, lambda, between, by_id, || self.deadline.passed())
         else {
@@ -207,7 +207,7 @@ impl Stage<'_> {
         };
         let mut scores = vec![None; candidates.len()];
         for (stored, score) in stored.iter().zip(picked) {
-            scores[stored.place] = Some(score);
+            scores[stored.index] = Some(score);
         }
         Ok(Some(scores))
     }
@@ -215,7 +215,7 @@ impl Stage<'_> {
     fn by_model(&self, reranker: &RerankerHandle, fused: &[Fused<DocAddress>]) -> Result<Scores> {
         let wants = reranker.wants();
         let mut candidates = Vec::with_capacity(fused.len());
-        for (place, row) in fused.iter().enumerate() {
+        for (index, row) in fused.iter().enumerate() {
             if self.deadline.passed() {
                 return Ok(Err(out_of_time(reranker.name())));
             }
@@ -223,7 +223,7 @@ impl Stage<'_> {
             let documents = &self.searcher.generation.segment(segment)?.segment.documents;
             let mut candidate = Candidate {
                 id: documents.id(number)?.to_owned(),
-                rank: place + 1,
+                rank: index + 1,
                 score: row.score,
                 text: Default::default(),
                 payload: Default::default(),

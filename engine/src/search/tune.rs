@@ -79,26 +79,26 @@ impl Searcher {
             .collect();
         let catalog = self.schema.catalog();
         let mut legs: Option<Vec<Leg>> = None;
-        for (place, query) in &judged {
+        for (index, query) in &judged {
             let bound = bind(&query.request, &catalog).map_err(Error::from);
-            let bound = bound.map_err(|e| e.of_query(*place))?;
+            let bound = bound.map_err(|e| e.of_query(*index))?;
             let own: Vec<Leg> = bound.legs.iter().map(|leg| leg.kind).collect();
             let first = legs.get_or_insert_with(|| own.clone());
             if *first != own {
                 let detail = format!(
                     "this query runs the legs {own:?}, the first one runs {first:?}; tune them separately"
                 );
-                return Err(Error::invalid(format!("queries[{place}]"), detail));
+                return Err(Error::invalid(format!("queries[{index}]"), detail));
             }
         }
         let settings = grid(&legs.unwrap_or_default(), self.reranker.is_some());
         let trial = Trial { searcher: self, catalog, settings: &settings, metric: options.metric };
         let scores: Vec<Vec<f64>> = judged
             .par_iter()
-            .map(|(place, query)| trial.scores(query).map_err(|e| e.of_query(*place)))
+            .map(|(index, query)| trial.scores(query).map_err(|e| e.of_query(*index)))
             .collect::<Result<_>>()?;
         let validation = cross_validate(&scores, 0, options.folds, options.seed)?;
-        let setting = |place: usize| settings.get(place).cloned().unwrap_or_default();
+        let setting = |index: usize| settings.get(index).cloned().unwrap_or_default();
         Ok(TuneReport {
             metric: options.metric.to_string(),
             queries: judged.len(),
@@ -189,8 +189,8 @@ impl Trial<'_> {
         window: usize,
         wanted: &[Arc<RowSet>],
     ) -> Result<&'l Vec<(DocAddress, f64)>> {
-        let place = match lists.iter().position(|(bm25, _)| *bm25 == request.bm25) {
-            Some(place) => place,
+        let index = match lists.iter().position(|(bm25, _)| *bm25 == request.bm25) {
+            Some(index) => index,
             None => {
                 let generation = &*self.searcher.generation;
                 let query = self.searcher.text_query(request)?;
@@ -199,7 +199,7 @@ impl Trial<'_> {
                 lists.len() - 1
             }
         };
-        lists.get(place).map(|(_, hits)| hits).ok_or_else(|| Error::invalid("text", "no list"))
+        lists.get(index).map(|(_, hits)| hits).ok_or_else(|| Error::invalid("text", "no list"))
     }
 
     fn id(&self, address: DocAddress) -> Result<&str> {

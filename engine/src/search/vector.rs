@@ -286,12 +286,12 @@ impl Search<'_> {
         if enough == 0 {
             return true;
         }
-        let mut places = (0..found.len()).filter(|&place| self.rows.contains(found[place].row));
-        let Some(place) = places.nth(enough - 1) else {
+        let mut indices = (0..found.len()).filter(|&index| self.rows.contains(found[index].row));
+        let Some(index) = indices.nth(enough - 1) else {
             return false;
         };
         let expected = enough as f64 / self.share();
-        place as f64 <= expected * RIM || place * DEEP <= found.len()
+        index as f64 <= expected * RIM || index * DEEP <= found.len()
     }
 
     /// Share of the rows that the filter admits.

@@ -200,8 +200,8 @@ impl StoredDocuments {
 }
 
 #[inline]
-fn word(section: &Section, place: u32) -> Result<u32> {
-    let at = place as usize * 4;
+fn word(section: &Section, index: u32) -> Result<u32> {
+    let at = index as usize * 4;
     let bytes = section.get(at..at + 4)?;
     Ok(bytes.first_chunk::<4>().map_or(u32::MAX, |b| u32::from_le_bytes(*b)))
 }

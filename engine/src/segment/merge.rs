@@ -136,11 +136,11 @@ impl SegmentMerger<'_> {
         match largest.and_then(|(start, input)| Some((start, input, graph(input)?))) {
             None => build(vectors, parameters(1), &report),
             Some((start, input, graph)) => {
-                let mut place = vec![None; input.segment.rows as usize];
+                let mut renumbered = vec![None; input.segment.rows as usize];
                 for (number, row) in (start..).zip(input.alive.iter()) {
-                    place[row as usize] = Some(number);
+                    renumbered[row as usize] = Some(number);
                 }
-                extend(vectors, parameters(1), &graph, &place, &report)
+                extend(vectors, parameters(1), &graph, &renumbered, &report)
             }
         }
     }
@@ -167,15 +167,15 @@ impl SegmentMerger<'_> {
         let mut order = Vec::with_capacity(start as usize);
         loop {
             let mut least: Option<(usize, &str)> = None;
-            for (place, (input, _, rows)) in queues.iter().enumerate() {
+            for (index, (input, _, rows)) in queues.iter().enumerate() {
                 if let Some(&row) = rows.last() {
                     let id = input.segment.documents.id(row)?;
                     if least.is_none_or(|(_, other)| id < other) {
-                        least = Some((place, id));
+                        least = Some((index, id));
                     }
                 }
             }
-            let Some((_, numbers, rows)) = least.and_then(|(place, _)| queues.get_mut(place))
+            let Some((_, numbers, rows)) = least.and_then(|(index, _)| queues.get_mut(index))
             else {
                 return Ok(order);
             };

@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn the_nearest_come_first_and_ties_keep_their_order() {
-        let places = |query: &[f64], documents: &[[f64; 3]]| -> Vec<usize> {
+        let indices = |query: &[f64], documents: &[[f64; 3]]| -> Vec<usize> {
             let ranked = rank_by_cosine(query, documents).expect("ranked");
             assert!(ranked.iter().all(|r| (-1.0..=1.0).contains(&r.1)), "{ranked:?}");
             ranked.iter().map(|r| r.0).collect()
@@ -70,9 +70,9 @@ mod tests {
             [1.0, 2.0, 3.0],
             [1e-300, 2e-300, 3e-300],
         ];
-        assert_eq!(places(&[3.0, 6.0, 9.0], &documents), [1, 3, 4, 2, 0]);
-        assert_eq!(places(&[1e308, 2e307, -1e308], &[[-1.0, 0.0, 1e308], [1e308; 3]]), [1, 0]);
-        assert_eq!(places(&[0.0; 3], &documents), [0, 1, 2, 3, 4]);
+        assert_eq!(indices(&[3.0, 6.0, 9.0], &documents), [1, 3, 4, 2, 0]);
+        assert_eq!(indices(&[1e308, 2e307, -1e308], &[[-1.0, 0.0, 1e308], [1e308; 3]]), [1, 0]);
+        assert_eq!(indices(&[0.0; 3], &documents), [0, 1, 2, 3, 4]);
         assert_eq!(rank_by_cosine(&[1.0], &[[0.0; 1]; 0]).expect("ranked"), []);
         let half = rank_by_cosine(&[1.0, 0.0], &[[1.0, 3f64.sqrt()]]).expect("ranked");
         assert!((half[0].1 - 0.5).abs() < 1e-15, "{half:?}");

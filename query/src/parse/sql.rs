@@ -123,16 +123,16 @@ fn number(text: &str, column: usize) -> Result<(Token, &str)> {
     let (number, rest) = text.split_at(end.unwrap_or(text.len()));
     let json: serde_json::Number = serde_json::from_str(number)
         .map_err(|_| at(column, format!("{number} is not a number; write it as JSON does")))?;
-    let scalar = scalar(&json.into(), &place(column))?;
+    let scalar = scalar(&json.into(), &location(column))?;
     Ok((Token::Number(scalar), rest))
 }
 
-fn place(column: usize) -> String {
+fn location(column: usize) -> String {
     format!("filter, column {column}")
 }
 
 fn at(column: usize, detail: String) -> Error {
-    Error::invalid(place(column), detail)
+    Error::invalid(location(column), detail)
 }
 
 struct Reader<'a> {
@@ -150,8 +150,8 @@ impl Reader<'_> {
         self.tokens.get(self.next).or(self.tokens.last()).map_or(1, |(_, column)| *column)
     }
 
-    fn place(&self) -> String {
-        place(self.column())
+    fn location(&self) -> String {
+        location(self.column())
     }
 
     fn expected(&self, what: &str) -> Error {
@@ -282,9 +282,9 @@ impl Reader<'_> {
             return Ok(exists(path, wanted));
         }
         if self.word("CONTAINS") {
-            let place = self.place();
+            let location = self.location();
             let value = self.value()?;
-            return contains(path, value, &place);
+            return contains(path, value, &location);
         }
         if self.word("MATCH") {
             return Ok(Filter::Text { field: Some(path), words: self.text()? });
@@ -310,7 +310,7 @@ impl Reader<'_> {
     }
 
     fn comparison(&mut self, path: String, sign: &str) -> Result<Filter> {
-        let place = self.place();
+        let location = self.location();
         let value = self.value()?;
         if matches!(sign, "=" | "==") {
             return Ok(Filter::Eq { path, value });
@@ -318,7 +318,7 @@ impl Reader<'_> {
         if matches!(sign, "!=" | "<>") {
             return Ok(not(Filter::Eq { path, value }));
         }
-        let value = ordered(value, &place)?;
+        let value = ordered(value, &location)?;
         let none = Bound::Unbounded;
         let (lower, upper) = match sign {
             ">" => (Bound::Excluded(value), none),
@@ -344,8 +344,8 @@ impl Reader<'_> {
         if !excluded {
             self.sign(loose);
         }
-        let place = self.place();
-        let value = ordered(self.value()?, &place)?;
+        let location = self.location();
+        let value = ordered(self.value()?, &location)?;
         Ok(if excluded { Bound::Excluded(value) } else { Bound::Included(value) })
     }
 

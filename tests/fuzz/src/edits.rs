@@ -57,18 +57,18 @@ impl Base {
         let manifest = directory.manifest().clone();
         let mut segments = Vec::new();
         let mut parts = vec![(0, Part::Schema)];
-        for (place, entry) in manifest.segments.iter().enumerate() {
+        for (index, entry) in manifest.segments.iter().enumerate() {
             let reader = SegmentReader::open(&disk, &entry.file).expect("sound");
             let mut sections = Vec::new();
             for (i, name) in reader.names().enumerate() {
                 let section = reader.section(name).expect("it is there");
                 sections.push((name.to_owned(), section.all().expect("sound").to_vec()));
                 if OURS.iter().any(|ours| name.starts_with(ours)) {
-                    parts.push((place, Part::Section(i)));
+                    parts.push((index, Part::Section(i)));
                 }
             }
             segments.push(sections);
-            parts.extend([Part::Rows, Part::Alive, Part::Statistics, Part::Curves].map(|part| (place, part)));
+            parts.extend([Part::Rows, Part::Alive, Part::Statistics, Part::Curves].map(|part| (index, part)));
         }
         Self { manifest, segments, parts }
     }
@@ -93,9 +93,9 @@ impl Base {
             let Ok(edit) = Edit::read(&mut input) else {
                 break;
             };
-            let (place, part) = self.parts[edit.part % self.parts.len()];
-            let rows = self.manifest.segments[place].rows;
-            let entry = &mut manifest.segments[place];
+            let (index, part) = self.parts[edit.part % self.parts.len()];
+            let rows = self.manifest.segments[index].rows;
+            let entry = &mut manifest.segments[index];
             match part {
                 Part::Schema => edit.apply(&mut manifest.schema, rows),
                 Part::Alive => edit.apply(&mut entry.alive, rows),
@@ -107,8 +107,8 @@ impl Base {
                     entry.rows = Decoder::new("rows", &bytes).u32().unwrap_or(0);
                 }
                 Part::Section(i) => {
-                    let sound = || Some(self.segments[place][i].1.clone());
-                    let section = segments[place].entry(i).or_insert_with(sound);
+                    let sound = || Some(self.segments[index][i].1.clone());
+                    let section = segments[index].entry(i).or_insert_with(sound);
                     match (&edit.change, section.as_mut()) {
                         (Change::Remove, _) => *section = None,
                         (_, Some(bytes)) => edit.apply(bytes, rows),

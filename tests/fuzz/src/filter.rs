@@ -42,8 +42,8 @@ pub fn run(data: &[u8]) {
     let answer = collection.search(&request).expect("a filter that was read is answered");
     assert_eq!(answer.matching, expected, "{text}: {admitted:?}");
     for hit in answer.hits {
-        let place: usize = hit.id.parse().expect("ids are places");
-        assert!(admitted[place], "{text} admits {}", payloads[place]);
+        let index: usize = hit.id.parse().expect("ids are indices");
+        assert!(admitted[index], "{text} admits {}", payloads[index]);
     }
 }
 

@@ -60,9 +60,9 @@ fn collection() -> &'static Collection {
         let collection = Collection::in_memory(options).expect("created");
         let document = |i: usize| {
             let mut document = Document::new(format!("d{i}"));
-            for (place, (_, name, words)) in WORDS.iter().enumerate() {
+            for (index, (_, name, words)) in WORDS.iter().enumerate() {
                 let words: Vec<&str> = words.split(' ').collect();
-                let some = (0..=(i + place) % 4).map(|n| words[(i * n + place) % words.len()]);
+                let some = (0..=(i + index) % 4).map(|n| words[(i * n + index) % words.len()]);
                 document = document.text_in(*name, some.collect::<Vec<_>>().join(" "));
             }
             document

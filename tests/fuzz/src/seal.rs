@@ -114,8 +114,8 @@ fn number(bytes: &[u8], at: usize, len: usize) -> u64 {
 }
 
 fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
-    if let Some(place) = at.checked_add(value.len()).and_then(|end| bytes.get_mut(at..end)) {
-        place.copy_from_slice(value);
+    if let Some(target) = at.checked_add(value.len()).and_then(|end| bytes.get_mut(at..end)) {
+        target.copy_from_slice(value);
     }
 }
 
