@@ -1,4 +1,4 @@
-//! Where a collection is: a directory on disk, or any [`Vfs`].
+//! Location of a collection: a directory on disk, or any [`Vfs`].
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

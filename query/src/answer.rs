@@ -77,7 +77,7 @@ impl Hit {
         Self { id: id.into(), score, ledger, text: None, highlight: None, payload: None }
     }
 
-    /// Reads the payload into a type of your own.
+    /// Reads the payload into a deserialisable type.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the payload has another shape, or if the request left payloads out.

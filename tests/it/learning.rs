@@ -235,7 +235,12 @@ fn feedback_that_cannot_be_used_is_refused_and_changes_nothing() {
     let flat = Collection::in_memory(Options::new().vector(DIM, Metric::L2)).expect("made");
     assert!(flat.add_feedback(&feedback).expect_err("l2").to_string().contains("l2"));
     let none = Collection::in_memory(Options::new()).expect("made");
-    assert!(none.add_feedback(&feedback).expect_err("no vectors").to_string().contains("no vector field"));
+    assert!(
+        none.add_feedback(&feedback)
+            .expect_err("no vectors")
+            .to_string()
+            .contains("no vector field")
+    );
 }
 
 /// Files of feedback as judged queries give it, with the answers of each given to another one.

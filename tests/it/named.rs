@@ -1,4 +1,4 @@
-//! Documents against the product: every route and every verb is named, and none that does not exist.
+//! Documents compared with the product: they name every route and every verb, and only existing ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

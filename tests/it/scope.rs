@@ -63,9 +63,9 @@ fn written(seed: u64) -> (Collection, Model) {
         let rows: Vec<Document> = rows.collect();
         model.extend(rows.iter().map(|d| (d.id.clone(), d.clone())));
         collection.upsert(rows).expect("written");
-        let gone: Vec<String> = model.keys().step_by(17).cloned().collect();
-        collection.delete(&gone).expect("deleted");
-        gone.iter().for_each(|id| drop(model.remove(id)));
+        let deleted_ids: Vec<String> = model.keys().step_by(17).cloned().collect();
+        collection.delete(&deleted_ids).expect("deleted");
+        deleted_ids.iter().for_each(|id| drop(model.remove(id)));
         if round % 2 == 0 {
             collection.flush().expect("flushed");
         }
@@ -134,7 +134,7 @@ fn shown(values: &[FacetValue]) -> BTreeMap<String, u64> {
     values.iter().map(|v| (Key::value(&v.value).to_string(), v.count)).collect()
 }
 
-/// What of an answer lies outside a tenant's rows, or is not counted as they are.
+/// Parts of an answer outside a tenant's rows, and counts that differ from those of these rows.
 fn faults_of(answer: &SearchResponse, rows: &[&Document], request: &SearchRequest) -> Vec<String> {
     let ids: BTreeSet<&str> = rows.iter().map(|d| d.id.as_str()).collect();
     let mut faults = Vec::new();
@@ -193,11 +193,11 @@ fn faults(searcher: &Searcher, model: &Model, tenant: &str, random: &mut Random)
         }
         for (id, document) in model.iter().skip(random.below(20)).step_by(20) {
             let outside = !is_of(document, tenant);
-            let told = searcher.why_not(&request, id).expect("a reason");
-            if outside != (told.verdict == Verdict::NotInCollection) {
-                faults.push(format!("why_not {id}: {told:?}"));
+            let trace = searcher.why_not(&request, id).expect("a reason");
+            if outside != (trace.verdict == Verdict::NotInCollection) {
+                faults.push(format!("why_not {id}: {trace:?}"));
             }
-            if let Verdict::Filtered { clause } = told.verdict
+            if let Verdict::Filtered { clause } = trace.verdict
                 && !wanted.to_text().contains(clause.trim_matches(['(', ')']))
             {
                 faults.push(format!("why_not shows the scope: {clause}"));
@@ -290,11 +290,11 @@ fn write(collection: &Collection, model: &mut Model, tenant: &str, random: &mut 
             let batch: Vec<Document> = batch.collect();
             let taken = |d: &Document| model.contains_key(&d.id) && !ours(model, &d.id);
             let refused = batch.iter().any(taken);
-            let gone: Vec<String> =
+            let deleted_ids: Vec<String> =
                 model.keys().skip(random.below(9)).step_by(23).cloned().collect();
             let both = random.below(2) == 0;
             let done = match both {
-                true => writer.upsert_and_delete(batch.clone(), &gone),
+                true => writer.upsert_and_delete(batch.clone(), &deleted_ids),
                 false => writer.upsert(batch.clone()),
             };
             assert_eq!(done.is_err(), refused, "{done:?}");
@@ -303,8 +303,9 @@ fn write(collection: &Collection, model: &mut Model, tenant: &str, random: &mut 
                 return true;
             }
             if both {
-                let gone: Vec<_> = gone.into_iter().filter(|id| ours(model, id)).collect();
-                gone.iter().for_each(|id| drop(model.remove(id)));
+                let deleted_ids: Vec<_> =
+                    deleted_ids.into_iter().filter(|id| ours(model, id)).collect();
+                deleted_ids.iter().for_each(|id| drop(model.remove(id)));
             }
             model.extend(batch.into_iter().map(|d| (d.id.clone(), stamped(d))));
         }
@@ -323,18 +324,18 @@ fn write(collection: &Collection, model: &mut Model, tenant: &str, random: &mut 
             let ids: Vec<String> =
                 (0..5).map(|i| format!("r{:03}", random.below(200) + i)).collect();
             let deleted = writer.delete(&ids).expect("deleted").deleted;
-            let gone: BTreeSet<_> = ids.into_iter().filter(|id| ours(model, id)).collect();
-            assert_eq!(deleted, gone.len());
-            gone.iter().for_each(|id| drop(model.remove(id)));
+            let deleted_ids: BTreeSet<_> = ids.into_iter().filter(|id| ours(model, id)).collect();
+            assert_eq!(deleted, deleted_ids.len());
+            deleted_ids.iter().for_each(|id| drop(model.remove(id)));
         }
         _ => {
             let wanted = filter("n = 1 OR tenant = 'umbrella'");
             let wanted = if random.below(3) == 0 { wanted } else { filter("n = 4") };
-            let gone: Vec<String> =
+            let deleted_ids: Vec<String> =
                 inside(model, tenant, &wanted).iter().map(|d| d.id.clone()).collect();
             let deleted = writer.delete_where(&wanted).expect("deleted").deleted;
-            assert_eq!(deleted, gone.len());
-            gone.iter().for_each(|id| drop(model.remove(id)));
+            assert_eq!(deleted, deleted_ids.len());
+            deleted_ids.iter().for_each(|id| drop(model.remove(id)));
         }
     }
     false

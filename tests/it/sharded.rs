@@ -55,10 +55,10 @@ fn split(random: &mut Random, shards: usize) -> (Collection, Vec<Collection>) {
             part.flush().expect("flushed");
         }
         if id % 7 == 0 {
-            let gone = format!("r{:04}", random.below(id + 1));
-            whole.delete(&[&gone]).expect("deleted");
+            let deleted_id = format!("r{:04}", random.below(id + 1));
+            whole.delete(&[&deleted_id]).expect("deleted");
             for part in &parts {
-                part.delete(&[&gone]).expect("deleted");
+                part.delete(&[&deleted_id]).expect("deleted");
             }
         }
     }
@@ -152,7 +152,7 @@ fn of_one(searcher: &Searcher, request: &SearchRequest) -> Shown {
     (lines, format!("{matching} {confident:?} {complete:?} {facets:?}"))
 }
 
-/// What a shard answers, as it is sent: written as JSON and read.
+/// The answer of a shard after transfer: written as JSON and read.
 fn sent(legs: &Legs) -> Legs {
     serde_json::from_str(&serde_json::to_string(legs).expect("written")).expect("read")
 }

@@ -110,11 +110,11 @@ fn verify_files(vfs: Arc<dyn Vfs>, level: VerifyLevel) -> Result<VerifyReport> {
     let mut retries = 0;
     loop {
         let opened = open_all(&directory)?;
-        let gone = |(_, segment): &(SegmentEntry, Result<Segment>)| {
+        let vanished = |(_, segment): &(SegmentEntry, Result<Segment>)| {
             matches!(segment, Err(Error::Storage(StorageError::NotFound { .. })))
         };
         let log = check_log(&directory);
-        if (opened.iter().any(gone) || log.is_err())
+        if (opened.iter().any(vanished) || log.is_err())
             && retries < OPEN_RETRIES
             && directory.refresh()?
         {

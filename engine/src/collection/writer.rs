@@ -170,9 +170,9 @@ impl Collection {
 }
 
 impl Writer<'_> {
-    /// The same writer, confined to a narrower scope: to rows that `filter` admits as well, with the keys of `stamp`
-    /// put in the payload of every row it writes. A key that is stamped already keeps its value: a scope can be
-    /// narrowed and never widened.
+    /// A writer with a narrower scope: `filter` has to admit its rows as well, and the keys of `stamp`
+    /// are put in the payload of every row it writes. A key that is already stamped keeps its value: a
+    /// scope can be narrowed and never widened.
     #[must_use]
     pub fn scoped(mut self, filter: Filter, stamp: Map<String, Value>) -> Self {
         self.scope = Some(match self.scope {

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::schema::DEFAULT_TEXT_FIELD;
 
 impl Document {
-    /// A document whose payload is a value of your own: every field of the struct becomes a key, to filter, to
-    /// facet and to read back with [`payload_as`](Self::payload_as).
+    /// A document whose payload is a serialisable value: every field of the struct becomes a key, to
+    /// filter, to facet and to read back with [`payload_as`](Self::payload_as).
     ///
     /// A document does not know the fields of its collection, so no text is taken by itself: name the keys
     /// that are searched as text with [`text_from`](Self::text_from) and
@@ -73,7 +73,7 @@ impl Document {
         }
     }
 
-    /// Reads the payload into a type of your own.
+    /// Reads the payload into a deserialisable type.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the payload has another shape.

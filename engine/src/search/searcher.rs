@@ -145,10 +145,10 @@ impl Searcher {
             .collect()
     }
 
-    /// The same view, confined to the rows that `filter` admits: it is a mandatory part of every read. To the scoped
+    /// A view of the rows that `filter` admits: the filter is a mandatory part of every read. To the scoped
     /// searcher, and to cursors and clones of it, a row outside does not exist: it is not found, returned, counted or
-    /// ranked, and [`why_not`](Self::why_not) says that it is not in the collection. A scope can be narrowed, by
-    /// scoping again, and never widened.
+    /// ranked, and [`why_not`](Self::why_not) reports that it is not in the collection. A scope can be
+    /// narrowed, by scoping again, and never widened.
     ///
     /// The statistics of BM25 (document frequencies, number of rows, mean lengths) stay those of the whole collection,
     /// so that a row has one score under every scope.

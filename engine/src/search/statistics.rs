@@ -45,7 +45,7 @@ impl Searcher {
         Ok(counted)
     }
 
-    /// The same view, whose BM25 scores use these statistics in place of those of its own rows.
+    /// A view whose BM25 scores use these statistics instead of those of its rows.
     #[must_use]
     pub fn with_statistics(&self, statistics: TermStatistics) -> Self {
         Self { statistics: Some(Arc::new(statistics)), ..self.clone() }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
-use lexivec::{AdapterInfo, LearnReceipt, TrainReport};
+use lexivec::{AdapterInfo, FeedbackReceipt, TrainReport};
 
 use super::{App, read_json};
 use crate::error::ApiResult;
@@ -15,10 +15,10 @@ pub(super) async fn learn(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<LearnReceipt>> {
+) -> ApiResult<Json<FeedbackReceipt>> {
     let collection = state.collection(&name)?;
     let feedback = read_json::<LearnJson>(&state, &headers, body).await?.check()?;
-    Ok(Json(state.write(move || Ok(collection.learn(&feedback)?)).await?))
+    Ok(Json(state.write(move || Ok(collection.add_feedback(&feedback)?)).await?))
 }
 
 pub(super) async fn list(
