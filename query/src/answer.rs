@@ -138,3 +138,137 @@ pub struct RerankReport {
     /// Rows it gave a score; the others follow behind them.
     pub scored: usize,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use proptest::option;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::explain::TermScore;
+    use crate::facets::FacetValue;
+    use crate::fusion::Contribution;
+    use crate::leg::Leg;
+    use crate::plan::{Strategy as Way, StrategyKind, Work};
+    use crate::planner::COSTS;
+    use crate::rerank::Reranked;
+
+    fn number() -> impl Strategy<Value = f64> {
+        prop_oneof![Just(0.0), Just(-0.0), prop::num::f64::NORMAL, prop::num::f64::SUBNORMAL]
+    }
+
+    prop_compose! {
+        fn contribution()(
+            leg in prop::sample::select(Leg::ALL),
+            rank in any::<usize>(),
+            normalized in option::of(number()),
+            [score, weight, contribution] in [number(), number(), number()],
+        ) -> Contribution {
+            Contribution { leg, rank, score, normalized, weight, contribution }
+        }
+    }
+
+    prop_compose! {
+        fn reranked()(
+            kind in prop::sample::select(RerankKind::ALL),
+            score in option::of(number()),
+            fused in number(),
+            from_rank in any::<usize>(),
+            to_rank in any::<usize>(),
+        ) -> Reranked {
+            Reranked { kind, score, fused, from_rank, to_rank }
+        }
+    }
+
+    prop_compose! {
+        fn hit()(
+            id in ".{0,4}",
+            score in number(),
+            contributions in prop::collection::vec(contribution(), 0..3),
+            rerank in option::of(reranked()),
+            [idf, contribution] in [number(), number()],
+            passage in option::of((".{0,4}", any::<bool>())),
+            text in option::of(".{0,4}"),
+            year in option::of(number()),
+        ) -> Hit {
+            let term = TermScore {
+                field: "f".into(), term: id.clone(), idf, tf: 3, length: 9, contribution,
+            };
+            let mut ledger = Ledger::new(score, contributions);
+            (ledger.rerank, ledger.terms) = (rerank, vec![term]);
+            let mut hit = Hit::new(id, ledger);
+            hit.text = text.map(|text| [("body".to_owned(), text)].into());
+            hit.highlight = passage.map(|(text, found)| {
+                [("body".to_owned(), vec![Passage { text, found }])].into()
+            });
+            hit.payload = year.map(|year| Map::from_iter([("year".to_owned(), json!(year))]));
+            hit
+        }
+    }
+
+    fn plan(cost: f64, ef: usize) -> SegmentPlan {
+        SegmentPlan {
+            strategy: Way::FilteredGraph { ef },
+            tried: Some(Way::Graph { ef }),
+            cost,
+            actual: -cost,
+            work: Work { scanned: 1, walked: 2, scored: 3 },
+            matching: 7,
+            alternatives: vec![(Way::Exact, cost), (Way::Empty, 0.5)],
+            dropped: vec![(StrategyKind::Codes, Cow::Borrowed("the segment has no codes"))],
+            page_reads: Some(ef),
+            costs: Cow::Borrowed(&COSTS[0]),
+        }
+    }
+
+    prop_compose! {
+        fn answer()(
+            hits in prop::collection::vec(hit(), 0..3),
+            grouped in option::of(hit()),
+            counted in option::of(prop_oneof![
+                Just(json!(true)), number().prop_map(|n| json!(n)), ".{0,3}".prop_map(|s| json!(s)),
+            ]),
+            [generation, seq, matching] in [any::<u64>(), any::<u64>(), any::<u64>()],
+            exact in any::<bool>(),
+            adapter in option::of(any::<u32>()),
+            kind in option::of(prop::sample::select(RerankKind::ALL)),
+            reason in option::of(".{0,4}"),
+            confident in option::of(any::<bool>()),
+            planned in option::of((number(), any::<usize>())),
+        ) -> SearchResponse {
+            let report = |kind| RerankReport {
+                kind, applied: reason.is_none(), reason, candidates: 9, scored: 4,
+            };
+            let value = |value: &Value| FacetValue { value: Key::of(value), count: seq };
+            SearchResponse {
+                hits,
+                groups: grouped.map(|hit| Groups {
+                    list: vec![Group { value: Key::of(&json!("a")), hits: vec![hit] }],
+                    looked_at: 3,
+                    complete: exact,
+                }),
+                facets: counted.iter().map(|v| FacetCounts {
+                    field: "year".into(), values: vec![value(v)], distinct: 12,
+                }).collect(),
+                generation, seq, exact, matching, adapter,
+                rerank: kind.map(report),
+                confident,
+                plan: planned.map(|(cost, ef)| vec![plan(cost, ef)]),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_that_is_written_and_read_is_the_same_to_the_bit(answer in answer()) {
+            let json = serde_json::to_string(&answer).expect("written");
+            let read: SearchResponse = serde_json::from_str(&json).expect("read");
+            prop_assert_eq!(&read, &answer);
+            // Equal is not enough for 0 and -0.
+            prop_assert_eq!(serde_json::to_string(&read).expect("written"), json);
+        }
+    }
+}

@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(judged(&plain, 10, None), Verdict::PassedOver { rank: 10, offset: 10 });
         assert_eq!(judged(&plain, 21, None), Verdict::Cut { rank: 21, fused_rank: 21, last: 20 });
         let moved = Verdict::Reranked { from_rank: 20, to_rank: 21, last: 20 };
-        assert_eq!(judged(&row(Some(0.1), 20, 21), 21, None), moved);
+        assert_eq!(judged(&row(Some(0.1), 20, 21), 21, None), moved.clone());
         let up = Verdict::Reranked { from_rank: 11, to_rank: 3, last: 20 };
         assert_eq!(judged(&row(Some(0.9), 11, 3), 3, None), up);
         let cut = Verdict::Cut { rank: 40, fused_rank: 30, last: 20 };
@@ -309,6 +309,12 @@ mod tests {
         let outside = leg(LegOutcome::Outside { rank: 11, score: 0.1 });
         let missed = leg(LegOutcome::Missed { rank: 3, score: 0.7 });
         let none = None::<(usize, &Ranked<i32>)>;
+        for verdict in [moved, Verdict::BelowThreshold { score: None, threshold: 0.1 + 0.2 }] {
+            let legs = vec![absent.clone(), outside.clone(), missed.clone()];
+            let why = WhyNot { id: "a".to_owned(), verdict, legs };
+            let json = serde_json::to_string(&why).expect("written");
+            assert_eq!(serde_json::from_str::<WhyNot>(&json).expect("read"), why, "{json}");
+        }
         for (legs, expected) in [
             (vec![absent.clone()], Verdict::NotFound),
             (vec![absent.clone(), outside.clone()], Verdict::OutsideWindow),

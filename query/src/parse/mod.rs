@@ -6,7 +6,7 @@ mod json;
 mod qdrant;
 mod sql;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod write;
 
 use std::ops::Bound;

@@ -349,7 +349,8 @@ fn scalars() -> impl Strategy<Value = Scalar> {
     ]
 }
 
-fn trees() -> impl Strategy<Value = Filter> {
+/// Filters of every kind.
+pub(crate) fn trees() -> impl Strategy<Value = Filter> {
     let path = || "[a-c_.\" ]{1,4}|NOT|in|match|null|é\\.x";
     let edge = || {
         let ordered = scalars().prop_filter("ordered", |s| *s != Scalar::Null);

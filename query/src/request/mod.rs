@@ -2,6 +2,8 @@
 
 mod builder;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
