@@ -24,10 +24,9 @@ impl Searcher {
         if !(0.0..=1.0).contains(&share) {
             return Err(Error::invalid("share", "a number from 0 to 1 is expected"));
         }
-        let mode = if leg == Leg::Text { Mode::Text } else { Mode::Vector };
         // Each query runs only the threshold's leg, with the settings of its profile.
         let alone = |request: &SearchRequest| -> Result<SearchRequest> {
-            let mut alone = self.resolve(request)?.ranking_only().mode(mode).limit(1);
+            let mut alone = self.resolve(request)?.ranking_only().mode(Mode::from(leg)).limit(1);
             alone.profile = None;
             Ok(alone)
         };

@@ -4,7 +4,7 @@ use lexivec_query::SearchRequest;
 use lexivec_query::facets::Key;
 use lexivec_query::shards::{Candidate, LegCandidates, Legs};
 
-use super::Searcher;
+use super::{Searcher, leg_table};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::DocAddress;
@@ -27,20 +27,20 @@ impl Searcher {
         }
         let prepared = self.prepare(request, Deadline::of(request))?;
         let matching = self.matching(&request.filter, prepared.time)?;
-        let mut found = self.find_vectors(&prepared, &matching)?;
-        let (legs, _) = self.run_legs(&prepared, &mut found, &matching)?;
-        let mut lists = Vec::with_capacity(legs.len());
-        for (leg, bound) in legs.into_iter().zip(&prepared.bound.legs) {
+        let found = leg_table::run(self, std::slice::from_ref(&prepared), &matching)?.pop();
+        let (mut lists, mut exact) = (Vec::with_capacity(prepared.bound.legs.len()), true);
+        for (leg, found) in prepared.bound.legs.iter().zip(found.unwrap_or_default()) {
+            exact &= found.plans.iter().all(|plan| plan.strategy.is_exact());
             let candidate = |(address, score)| self.candidate(request, address, score);
-            let candidates = leg.hits.into_iter().map(candidate).collect::<Result<_>>()?;
-            let (weight, window) = (leg.weight, bound.window);
-            lists.push(LegCandidates { leg: leg.leg, weight, window, candidates });
+            let candidates = found.hits.into_iter().map(candidate).collect::<Result<_>>()?;
+            let (weight, window) = (leg.weight, leg.window);
+            lists.push(LegCandidates { leg: leg.kind, weight, window, candidates });
         }
         let tally = |facet| self.tally(facet, &matching, prepared.time);
         Ok(Legs {
             legs: lists,
             matching: matching.iter().map(|rows| u64::from(rows.count())).sum(),
-            exact: found.plans.iter().all(|plan| plan.strategy.is_exact()),
+            exact,
             facets: request.facets.iter().map(tally).collect::<Result<_>>()?,
         })
     }

@@ -5,6 +5,8 @@ mod cursor;
 mod evaluation;
 mod floor;
 mod groups;
+mod leg;
+mod leg_table;
 mod legs;
 mod merge;
 mod prepare;

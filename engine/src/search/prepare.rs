@@ -42,7 +42,12 @@ impl<'a> Prepared<'a> {
 
     /// The key by which vector legs are shared.
     pub(super) fn vector_leg(&self) -> Option<(&BoundLeg, &[f32])> {
-        Some((leg_of(&self.bound, Leg::Vector)?, self.vector.as_deref()?))
+        Some((self.leg(Leg::Vector)?, self.vector.as_deref()?))
+    }
+
+    /// The leg of a kind, if the request runs it.
+    pub(super) fn leg(&self, kind: Leg) -> Option<&BoundLeg> {
+        self.bound.legs.iter().find(|leg| leg.kind == kind)
     }
 
     /// True if both differ only in words and vectors.
@@ -52,10 +57,6 @@ impl<'a> Prepared<'a> {
             && self.request.params == other.request.params
             && asks(self) == asks(other)
     }
-}
-
-fn leg_of(bound: &BoundRequest, kind: Leg) -> Option<&BoundLeg> {
-    bound.legs.iter().find(|leg| leg.kind == kind)
 }
 
 impl Searcher {

@@ -5,16 +5,13 @@ use std::time::{Duration, Instant};
 
 use lexivec_query::SearchRequest;
 use lexivec_query::answer::{RerankReport, SearchResponse};
-use lexivec_query::bind::BoundLeg;
 use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::plan::SegmentPlan;
-use lexivec_query::request::{Leg, Params};
 use lexivec_query::rerank::Ranked;
 
+use super::leg::LegFound;
 use super::prepare::Prepared;
-use super::vector::{VectorHits, VectorQueries};
-use super::{Searcher, merge, text, vector};
-use crate::deadline::Deadline;
+use super::{Searcher, leg_table, merge};
 use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
@@ -76,64 +73,25 @@ impl Searcher {
         prepared: &Prepared<'_>,
         wanted: &[Arc<RowSet>],
     ) -> Result<Ranking> {
-        self.rank_found(prepared, self.find_vectors(prepared, wanted)?, wanted)
+        let found = leg_table::run(self, std::slice::from_ref(prepared), wanted)?.pop();
+        self.rank_found(prepared, found.unwrap_or_default())
     }
 
-    /// Runs the vector leg of one request.
-    pub(super) fn find_vectors(
-        &self,
-        prepared: &Prepared<'_>,
-        wanted: &[Arc<RowSet>],
-    ) -> Result<VectorHits> {
-        let Some((leg, vector)) = prepared.vector_leg() else { return Ok(VectorHits::default()) };
-        let how = (&prepared.request.params, prepared.time);
-        Ok(self.vector_leg(leg, &[vector], how, wanted)?.pop().unwrap_or_default())
-    }
-
-    pub(super) fn vector_leg(
-        &self,
-        leg: &BoundLeg,
-        vectors: &[&[f32]],
-        (params, time): (&Params, Deadline),
-        wanted: &[Arc<RowSet>],
-    ) -> Result<Vec<VectorHits>> {
-        let field = leg.vector_field.as_deref().unwrap_or_default();
-        let asked = VectorQueries { field, vectors, window: leg.window, params, time };
-        vector::search(&self.generation, &asked, wanted)
-    }
-
-    /// Runs the legs of a request whose vector leg has been run already.
-    pub(super) fn run_legs(
-        &self,
-        prepared: &Prepared<'_>,
-        found: &mut VectorHits,
-        wanted: &[Arc<RowSet>],
-    ) -> Result<(Vec<LegHits<DocAddress>>, Option<TextQuery>)> {
-        let Prepared { request, bound, time, .. } = prepared;
-        let (mut legs, mut text_query) = (Vec::with_capacity(bound.legs.len()), None);
-        for leg in &bound.legs {
-            let hits = match leg.kind {
-                Leg::Text => {
-                    let query = text_query.insert(self.text_query(request)?);
-                    text::search(&self.generation, query, wanted, leg.window, *time)?
-                }
-                Leg::Vector => std::mem::take(&mut found.hits),
-            };
-            legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
-        }
-        Ok((legs, text_query))
-    }
-
-    /// Ranks the rows of a request whose vector leg has been run.
+    /// Ranks the rows of a request whose legs have been run.
     pub(super) fn rank_found(
         &self,
         prepared: &Prepared<'_>,
-        mut found: VectorHits,
-        wanted: &[Arc<RowSet>],
+        found: Vec<LegFound>,
     ) -> Result<Ranking> {
         let Prepared { request, bound, time, .. } = prepared;
-        let (legs, text_query) = self.run_legs(prepared, &mut found, wanted)?;
-        let more = legs.iter().zip(&bound.legs).any(|(leg, bound)| leg.hits.len() >= bound.window);
+        let (mut text_query, mut plans, mut more) = (None, Vec::new(), false);
+        let mut legs = Vec::with_capacity(bound.legs.len());
+        for (leg, found) in bound.legs.iter().zip(found) {
+            more |= found.hits.len() >= leg.window;
+            plans.extend(found.plans);
+            text_query = found.query.or(text_query);
+            legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits: found.hits });
+        }
         let confident = request.floor.and_then(|floor| {
             let leg = legs.iter().find(|leg| leg.leg == floor.leg)?;
             Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
@@ -141,7 +99,7 @@ impl Searcher {
         time.check()?;
         let fused = fuse(&legs, &request.fusion, |a, b| merge::by_id(&self.generation, *a, *b));
         time.check()?;
-        let (start, plans) = (Instant::now(), found.plans);
+        let start = Instant::now();
         let (list, rerank) = self.rerank(prepared, fused)?;
         let rerank_took = start.elapsed();
         time.check()?;

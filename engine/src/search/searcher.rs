@@ -9,8 +9,8 @@ use lexivec_query::shards::TermStatistics;
 use lexivec_query::{Profile, SearchRequest, SearchResponse};
 use rayon::prelude::*;
 
+use super::leg_table;
 use super::prepare::Prepared;
-use super::vector::VectorHits;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::{DocAddress, Generation, LiveSegment, admits};
@@ -131,18 +131,9 @@ impl Searcher {
         // Shared work has the earliest deadline of the requests.
         let time = task.iter().fold(first.time, |time, p| time.earlier(p.time));
         let matching = self.matching(&first.request.filter, time)?;
-        let found = match first.vector_leg() {
-            None => vec![VectorHits::default(); task.len()],
-            Some((leg, _)) => {
-                let vectors = task.iter().filter_map(|p| Some(p.vector_leg()?.1));
-                let vectors: Vec<&[f32]> = vectors.collect();
-                self.vector_leg(leg, &vectors, (&first.request.params, time), &matching)?
-            }
-        };
+        let found = leg_table::run(self, task, &matching)?;
         let answers = task.iter().zip(found);
-        answers
-            .map(|(p, found)| self.answer(p, self.rank_found(p, found, &matching)?, &matching))
-            .collect()
+        answers.map(|(p, found)| self.answer(p, self.rank_found(p, found)?, &matching)).collect()
     }
 
     /// A view of the rows that `filter` admits: the filter is a mandatory part of every read. To the scoped

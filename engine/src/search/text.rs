@@ -3,16 +3,64 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lexivec_query::SearchRequest;
 use lexivec_query::answer::Passage;
-use lexivec_query::request::Highlight;
+use lexivec_query::bind::BoundLeg;
+use lexivec_query::request::{Bm25, Highlight, Leg, Syntax};
 
-use super::merge;
+use super::leg::{LegFound, LegSearch, RowTrace};
+use super::prepare::Prepared;
+use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::text::TextQuery;
+
+/// The leg of words: BM25 over the inverted index.
+pub(super) struct TextLeg;
+
+impl LegSearch for TextLeg {
+    fn search(
+        &self,
+        searcher: &Searcher,
+        task: &[Prepared<'_>],
+        matching: &[Arc<RowSet>],
+    ) -> Result<Vec<Option<LegFound>>> {
+        let found = |p: &Prepared<'_>| {
+            let Some(leg) = p.leg(Leg::Text) else { return Ok(None) };
+            let query = searcher.text_query(p.request)?;
+            let hits = search(&searcher.generation, &query, matching, leg.window, p.time)?;
+            Ok(Some(LegFound { hits, plans: Vec::new(), query: Some(query) }))
+        };
+        task.iter().map(found).collect()
+    }
+
+    fn constants(&self, request: &SearchRequest) -> Option<Bm25> {
+        request.bm25
+    }
+
+    fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
+        let RowTrace { searcher, prepared, address, matching } = trace;
+        let query = searcher.text_query(prepared.request)?;
+        let rows: usize = matching.iter().map(|rows| rows.count() as usize).sum();
+        let window = rows.max(leg.window);
+        let hits = search(&searcher.generation, &query, matching, window, prepared.time)?;
+        let found = hits.iter().position(|(found, _)| found == address);
+        Ok(found.and_then(|i| Some((i + 1, hits.get(i)?.1))))
+    }
+
+    fn absent(&self, trace: &RowTrace<'_>, _: &BoundLeg) -> String {
+        let reason = match trace.prepared.request.syntax {
+            Syntax::Words => "it has no term of the query",
+            Syntax::QueryString => {
+                "it matches no clause of the query, lacks a required clause, or has what it excludes"
+            }
+        };
+        reason.to_owned()
+    }
+}
 
 /// The `window` best rows by BM25, best first.
 pub(super) fn search(

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::prepare::Prepared;
-use super::{Searcher, merge, text};
+use super::{Searcher, leg_table, merge};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::DocAddress;
@@ -119,8 +119,12 @@ struct Trial<'a> {
     metric: Metric,
 }
 
-/// A list of the text leg, with the BM25 constants it was ranked with.
-type TextList = (Option<Bm25>, Vec<(DocAddress, f64)>);
+/// The list of a leg, with the constants it was made with.
+struct List {
+    leg: Leg,
+    constants: Option<Bm25>,
+    hits: Vec<(DocAddress, f64)>,
+}
 
 impl Trial<'_> {
     /// The metric of one query under each setting.
@@ -137,19 +141,7 @@ impl Trial<'_> {
         let generation = &*self.searcher.generation;
         let prepared = self.searcher.prepare(&wide, Deadline::NEVER)?;
         let wanted = self.searcher.matching(&wide.filter, Deadline::NEVER)?;
-        let vector_list = match prepared.vector_leg() {
-            Some((leg, vector)) => {
-                let found = self.searcher.vector_leg(
-                    leg,
-                    &[vector],
-                    (&wide.params, Deadline::NEVER),
-                    &wanted,
-                )?;
-                found.into_iter().next().unwrap_or_default().hits
-            }
-            None => Vec::new(),
-        };
-        let mut text_lists: Vec<TextList> = Vec::new();
+        let mut lists: Vec<List> = Vec::new();
         let mut scores = Vec::with_capacity(self.settings.len());
         for setting in self.settings {
             let mut request = plain.clone();
@@ -157,10 +149,7 @@ impl Trial<'_> {
             let mut legs = Vec::new();
             let bound = bind(&request, &self.catalog)?;
             for leg in &bound.legs {
-                let list = match leg.kind {
-                    Leg::Vector => &vector_list,
-                    Leg::Text => self.text_list(&mut text_lists, &request, widest, &wanted)?,
-                };
+                let list = self.list(&mut lists, leg.kind, &request, &prepared, &wanted)?;
                 // A leg's exact list is the beginning of any longer one.
                 let hits = list.iter().take(leg.window).copied().collect();
                 legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
@@ -182,24 +171,31 @@ impl Trial<'_> {
         Ok(scores)
     }
 
-    fn text_list<'l>(
+    /// The widest list of a leg under the constants of a request, run once for each.
+    fn list<'l>(
         &self,
-        lists: &'l mut Vec<TextList>,
+        lists: &'l mut Vec<List>,
+        kind: Leg,
         request: &SearchRequest,
-        window: usize,
+        widest: &Prepared<'_>,
         wanted: &[Arc<RowSet>],
-    ) -> Result<&'l Vec<(DocAddress, f64)>> {
-        let index = match lists.iter().position(|(bm25, _)| *bm25 == request.bm25) {
+    ) -> Result<&'l [(DocAddress, f64)]> {
+        let constants = leg_table::of(kind).constants(request);
+        let known = lists.iter().position(|list| (list.leg, list.constants) == (kind, constants));
+        let index = match known {
             Some(index) => index,
             None => {
-                let generation = &*self.searcher.generation;
-                let query = self.searcher.text_query(request)?;
-                let hits = text::search(generation, &query, wanted, window, Deadline::NEVER)?;
-                lists.push((request.bm25, hits));
+                let mut request = widest.request.clone();
+                request.bm25 = constants;
+                let task = [Prepared { request: &request, ..widest.clone() }];
+                let found = leg_table::of(kind).search(self.searcher, &task, wanted)?;
+                let hits = found.into_iter().flatten().flat_map(|found| found.hits).collect();
+                lists.push(List { leg: kind, constants, hits });
                 lists.len() - 1
             }
         };
-        lists.get(index).map(|(_, hits)| hits).ok_or_else(|| Error::invalid("text", "no list"))
+        let list = lists.get(index).ok_or_else(|| Error::invalid("legs", "no list of this leg"))?;
+        Ok(&list.hits)
     }
 
     fn id(&self, address: DocAddress) -> Result<&str> {

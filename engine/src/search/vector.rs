@@ -4,12 +4,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use lexivec_query::SearchRequest;
+use lexivec_query::bind::BoundLeg;
 use lexivec_query::limits::PAGE_BYTES;
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
 use lexivec_query::planner::{costs_of, plan_vector};
-use lexivec_query::request::Params;
+use lexivec_query::request::{Bm25, Leg, Params};
+use lexivec_query::topk::descending;
 
-use super::merge;
+use super::leg::{LegFound, LegSearch, RowTrace};
+use super::prepare::Prepared;
+use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
@@ -37,14 +42,74 @@ pub(super) struct VectorQueries<'a> {
     pub(super) time: Deadline,
 }
 
-/// The answer to one query: the `window` closest wanted rows, best first, and each segment's plan.
-#[derive(Clone, Default)]
-pub(super) struct VectorHits {
-    pub(super) hits: Vec<(DocAddress, f64)>,
-    pub(super) plans: Vec<SegmentPlan>,
+/// The leg of vectors: similarity in one vector field.
+pub(super) struct VectorLeg;
+
+impl LegSearch for VectorLeg {
+    fn search(
+        &self,
+        searcher: &Searcher,
+        task: &[Prepared<'_>],
+        matching: &[Arc<RowSet>],
+    ) -> Result<Vec<Option<LegFound>>> {
+        let runs = |p: &Prepared<'_>| p.leg(Leg::Vector).map(|_| LegFound::default());
+        let Some((first, (leg, _))) = task.first().and_then(|p| Some((p, p.vector_leg()?))) else {
+            return Ok(task.iter().map(runs).collect());
+        };
+        let vectors: Vec<&[f32]> = task.iter().filter_map(|p| Some(p.vector_leg()?.1)).collect();
+        let field = leg.vector_field.as_deref().unwrap_or_default();
+        // Shared work has the earliest deadline of the requests.
+        let time = task.iter().fold(first.time, |time, p| time.earlier(p.time));
+        let params = &first.request.params;
+        let asked = VectorQueries { field, vectors: &vectors, window: leg.window, params, time };
+        Ok(search(&searcher.generation, &asked, matching)?.into_iter().map(Some).collect())
+    }
+
+    fn constants(&self, _: &SearchRequest) -> Option<Bm25> {
+        None
+    }
+
+    fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
+        let Some(vector) = trace.prepared.vector.as_deref() else { return Ok(None) };
+        let (generation, address) = (&trace.searcher.generation, trace.address);
+        let field = leg.vector_field.as_deref().unwrap_or_default();
+        let segments = (0u32..).zip(&generation.segments).zip(trace.matching);
+        let stores = segments.filter_map(|((segment, live), rows)| {
+            Some((segment, &live.segment.vectors(field)?.store, rows))
+        });
+        let own = stores.clone().find(|(segment, store, _)| {
+            *segment == address.segment && store.present.contains(address.row)
+        });
+        let Some((_, store, _)) = own else { return Ok(None) };
+        let query = store.query(vector);
+        let own = f64::from(query.similarity(&query.stored(address.row)?));
+        let mut rank = 1;
+        for (segment, store, rows) in stores {
+            trace.prepared.time.check()?;
+            let query = store.query(vector);
+            for row in rows.iter().filter(|&row| store.present.contains(row)) {
+                let score = f64::from(query.similarity(&query.stored(row)?));
+                let other = DocAddress::new(segment, row);
+                let order =
+                    descending(score, own).then_with(|| merge::by_id(generation, other, address));
+                rank += usize::from(order.is_lt());
+            }
+        }
+        Ok(Some((rank, own)))
+    }
+
+    fn absent(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> String {
+        match trace.prepared.vector {
+            Some(_) => {
+                let field = leg.vector_field.as_deref().unwrap_or_default();
+                format!("it has no vector in field {field:?}")
+            }
+            None => "the model has nothing to say about the words".to_owned(),
+        }
+    }
 }
 
-/// The answer of one segment, with rows by their numbers in it.
+/// Rows of one segment with their scores, and the segment's plan.
 pub(super) type InSegment = (Vec<(u32, f64)>, SegmentPlan);
 
 /// Answers all queries, in their order.
@@ -52,8 +117,8 @@ pub(super) fn search(
     generation: &Generation,
     asked: &VectorQueries<'_>,
     wanted: &[Arc<RowSet>],
-) -> Result<Vec<VectorHits>> {
-    let mut all = vec![VectorHits::default(); asked.vectors.len()];
+) -> Result<Vec<LegFound>> {
+    let mut all = asked.vectors.iter().map(|_| LegFound::default()).collect::<Vec<_>>();
     for ((segment, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
         asked.time.check()?;
         let found = search_segment(&live.segment, live.alive.count(), asked, rows)?;

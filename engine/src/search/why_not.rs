@@ -4,15 +4,12 @@ use lexivec_query::SearchRequest;
 use lexivec_query::bind::BoundLeg;
 use lexivec_query::filter::Filter;
 use lexivec_query::fusion::Contribution;
-use lexivec_query::request::{Leg, Syntax};
-use lexivec_query::topk::descending;
 use lexivec_query::why_not::{LegOutcome, LegReport, Verdict, WhyNot, failing_clause, judge};
 
-use super::ranking::Ranking;
-use super::{Searcher, merge, text};
+use super::leg::RowTrace;
+use super::{Searcher, leg_table};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::generation::DocAddress;
 
 impl Searcher {
     /// Finds the stage of a request that dropped a row, or its rank in the answer: the collection, the
@@ -48,13 +45,11 @@ impl Searcher {
         let ranking = self.rank_rows(&prepared, &wanted)?;
         let found = ranking.list.iter().enumerate().find(|(_, ranked)| ranked.fused.key == address);
         let contributions = found.map_or(&[][..], |(_, ranked)| &ranked.fused.contributions);
-        let (syntax, time) = (request.syntax, prepared.time);
-        let looked =
-            RowTrace { searcher: self, address, wanted: &wanted, ranking: &ranking, syntax, time };
+        let trace = RowTrace { searcher: self, prepared: &prepared, address, matching: &wanted };
         let mut legs = Vec::with_capacity(prepared.bound.legs.len());
         for leg in &prepared.bound.legs {
             let part = contributions.iter().find(|c| c.leg == leg.kind);
-            let outcome = looked.in_leg(leg, part, prepared.vector.as_deref())?;
+            let outcome = in_leg(&trace, leg, part)?;
             legs.push(LegReport { leg: leg.kind, window: leg.window, outcome });
         }
         let verdict = judge(request, &legs, found, ranking.threshold(request));
@@ -62,92 +57,15 @@ impl Searcher {
     }
 }
 
-/// The row to explain.
-struct RowTrace<'a> {
-    searcher: &'a Searcher,
-    address: DocAddress,
-    wanted: &'a [std::sync::Arc<crate::rows::RowSet>],
-    ranking: &'a Ranking,
-    syntax: Syntax,
-    time: Deadline,
-}
-
-/// The reason that the text leg does not match a row.
-fn no_words(syntax: Syntax) -> &'static str {
-    match syntax {
-        Syntax::Words => "it has no term of the query",
-        Syntax::QueryString => {
-            "it matches no clause of the query, lacks a required clause, or has what it excludes"
-        }
+/// The outcome of one leg for the row: the rank it contributed with, or the rank it is counted at.
+fn in_leg(trace: &RowTrace<'_>, leg: &BoundLeg, part: Option<&Contribution>) -> Result<LegOutcome> {
+    if let Some(part) = part {
+        return Ok(LegOutcome::Found { rank: part.rank, score: part.score });
     }
-}
-
-impl RowTrace<'_> {
-    /// Its outcome in a leg: its contribution, or its exact rank.
-    fn in_leg(
-        &self,
-        leg: &BoundLeg,
-        part: Option<&Contribution>,
-        vector: Option<&[f32]>,
-    ) -> Result<LegOutcome> {
-        if let Some(part) = part {
-            return Ok(LegOutcome::Found { rank: part.rank, score: part.score });
-        }
-        let (counted, absent) = match leg.kind {
-            Leg::Text => (self.by_words(leg)?, no_words(self.syntax).to_owned()),
-            Leg::Vector => {
-                let field = leg.vector_field.as_deref().unwrap_or_default();
-                match vector {
-                    Some(vector) => (
-                        self.by_vector(field, vector)?,
-                        format!("it has no vector in field {field:?}"),
-                    ),
-                    None => (None, "the model has nothing to say about the words".to_owned()),
-                }
-            }
-        };
-        Ok(match counted {
-            Some((rank, score)) if rank <= leg.window => LegOutcome::Missed { rank, score },
-            Some((rank, score)) => LegOutcome::Outside { rank, score },
-            None => LegOutcome::Absent { why: absent },
-        })
-    }
-
-    /// Its rank among all rows that the text leg matches, and its score.
-    fn by_words(&self, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
-        let Some(query) = &self.ranking.text_query else { return Ok(None) };
-        let rows: usize = self.wanted.iter().map(|rows| rows.count() as usize).sum();
-        let window = rows.max(leg.window);
-        let hits = text::search(&self.searcher.generation, query, self.wanted, window, self.time)?;
-        let found = hits.iter().position(|(address, _)| *address == self.address);
-        Ok(found.and_then(|i| Some((i + 1, hits.get(i)?.1))))
-    }
-
-    /// Its rank among all rows that have a vector in this field, and its score.
-    fn by_vector(&self, field: &str, vector: &[f32]) -> Result<Option<(usize, f64)>> {
-        let generation = &*self.searcher.generation;
-        let segments = (0u32..).zip(&generation.segments).zip(self.wanted);
-        let stores = segments.filter_map(|((segment, live), rows)| {
-            Some((segment, &live.segment.vectors(field)?.store, rows))
-        });
-        let own = stores.clone().find(|(segment, store, _)| {
-            *segment == self.address.segment && store.present.contains(self.address.row)
-        });
-        let Some((_, store, _)) = own else { return Ok(None) };
-        let query = store.query(vector);
-        let own = f64::from(query.similarity(&query.stored(self.address.row)?));
-        let mut rank = 1;
-        for (segment, store, rows) in stores {
-            self.time.check()?;
-            let query = store.query(vector);
-            for row in rows.iter().filter(|&row| store.present.contains(row)) {
-                let score = f64::from(query.similarity(&query.stored(row)?));
-                let other = DocAddress::new(segment, row);
-                let order = descending(score, own)
-                    .then_with(|| merge::by_id(generation, other, self.address));
-                rank += usize::from(order.is_lt());
-            }
-        }
-        Ok(Some((rank, own)))
-    }
+    let search = leg_table::of(leg.kind);
+    Ok(match search.locate(trace, leg)? {
+        Some((rank, score)) if rank <= leg.window => LegOutcome::Missed { rank, score },
+        Some((rank, score)) => LegOutcome::Outside { rank, score },
+        None => LegOutcome::Absent { why: search.absent(trace, leg) },
+    })
 }
