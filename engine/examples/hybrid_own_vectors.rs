@@ -1,4 +1,4 @@
-//! Hybrid search with vectors of your own: words and vectors each rank the rows, and fusion makes one list.
+//! Hybrid search with given vectors: words and vectors each rank the rows, and fusion makes one list.
 #![allow(clippy::print_stdout)] // an example prints its results
 
 use lexivec::prelude::*;

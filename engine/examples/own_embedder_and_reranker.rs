@@ -1,4 +1,4 @@
-//! Models of your own: an embedder that turns texts into vectors, and a reranker that scores the best hits again.
+//! Custom models: an embedder that turns texts into vectors, and a reranker that scores the best hits again.
 #![allow(clippy::print_stdout)] // an example prints its results
 
 use std::sync::Arc;

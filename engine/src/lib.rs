@@ -105,7 +105,7 @@ pub use lexivec_query::leg::LegOptions;
 pub use lexivec_query::request::{AdapterChoice, Bm25, Highlight, Normalize, Params, Syntax};
 pub use lexivec_query::why_not::WhyNot;
 pub use lexivec_query::{Filter, Fusion, Leg, Mode, Profile, Rerank, SearchRequest, field};
-// Callers that bring a file system of their own name `Vfs` of it; the rest is for tests and for tools that read
+// Callers with their own file system name `Vfs` of it; the rest is for tests and for tools that read
 // files.
 #[doc(hidden)]
 pub use lexivec_storage as storage;

@@ -144,7 +144,7 @@ fn no_model(instead: &str) -> Error {
     let build = match cfg!(feature = "models") {
         true => "",
         false => {
-            " (this build of the library has no models of its own: its cargo feature \"models\" is off)"
+            " (this build of the library has no built-in models: its cargo feature \"models\" is off)"
         }
     };
     Error::Embedder(format!(
