@@ -57,6 +57,9 @@
 //!
 //! Every call returns [`Result`]; an [`Error`] says what, where and what now, and its [`ErrorKind`] is for programs.
 
+// A feature gates whole modules; what only those modules use stays compiled without them.
+#![cfg_attr(not(all(feature = "models", feature = "learning")), allow(dead_code, unused_imports))]
+
 #[cfg(target_endian = "big")]
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
 
