@@ -72,7 +72,7 @@ impl Paper {
         }
     }
 
-    /// A text that stands out: in a style, or in [brackets].
+    /// A text that stands out: in a style, or in square brackets.
     pub(crate) fn marked(&self, style: Style, text: &str) -> String {
         match self.styled {
             // Each word by itself, as a style must not reach over the end of a line.
