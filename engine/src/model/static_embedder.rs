@@ -28,7 +28,7 @@ impl StaticEmbedder {
     /// tokenizer `*.json` in the format of the `tokenizers` library.
     ///
     /// # Errors
-    /// [`Error::Embedder`] when a file is missing, ambiguous or not of that form.
+    /// [`Error::Embedder`](crate::Error::Embedder) when a file is missing, ambiguous or not of that form.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         let folder = Folder::open(folder.as_ref())?;
         let (weights_name, _) = folder.the_one(".safetensors")?;
