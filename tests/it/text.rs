@@ -100,7 +100,7 @@ fn clauses_find_what_they_say() {
         assert_eq!(found, expected, "{said}");
     }
     for (said, message) in [
-        ("title:wing", "no text field \"title\""),
+        ("title:wing", "the text field \"title\", which is not searched"),
         ("-wing -flow", "exclude"),
         ("(wing", "not closed"),
     ] {
