@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::chunks::{Cutter, chunk_id, chunk_of, drop_wide_rows};
 use crate::error::{Error, Result};
 use crate::files::{Found, Unread, list};
-use crate::isolated::Reader;
+use crate::loaders::Reader;
 use crate::loaders::{self, MAX_FILE_BYTES};
 
 /// Chunks of a batch, and bytes of their texts, at which it is written: a batch is held in memory, and is repeated

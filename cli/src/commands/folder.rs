@@ -2,15 +2,16 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use lexivec::chunk::{ChunkOptions, DEFAULT_CHUNK_OVERLAP, DEFAULT_CHUNK_TOKENS};
-use lexivec::storage::disk;
-use lexivec::{Collection, OpenOptions};
+use lexivec::model::Embedder;
+use lexivec::{Collection, Options};
 use lexivec_ingest::{FolderOptions, FolderReport, Unread, ingest_folder, ingest_folder_into_new};
 
-use super::ingest::{self, Ingest};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Progress};
+use crate::target::Target;
 
 /// Options of chunks.
 #[derive(clap::Args)]
@@ -37,33 +38,45 @@ pub(crate) struct Chunks {
     details: bool,
 }
 
-pub(super) fn run(args: &Ingest, folder: &Path, open: OpenOptions) -> Outcome<ExitCode> {
-    let chunks = ChunkOptions::new(args.chunks.chunk_tokens, args.chunks.chunk_overlap);
+/// The collection that takes the chunks.
+pub(super) enum Destination {
+    /// One that exists.
+    Existing(Collection),
+    /// One that is created with the first chunks; the model, if it has one, makes their vectors.
+    New(Options, Option<Arc<dyn Embedder>>),
+}
+
+/// Ingests a folder. The destination is opened only after the options of chunks were checked.
+pub(super) fn run(
+    folder: &Path,
+    args: &Chunks,
+    target: &Target,
+    destination: impl FnOnce() -> Outcome<Destination>,
+) -> Outcome<ExitCode> {
+    let chunks = ChunkOptions::new(args.chunk_tokens, args.chunk_overlap);
     let chunks = chunks.map_err(|e| Failure::usage(e.to_string()))?;
     let progress = Progress::new();
     let show = |stage, done, all| progress.show(stage, done, all);
-    let options = FolderOptions::new().chunks(chunks).prune(args.chunks.prune);
-    let options =
-        options.gitignore(args.chunks.gitignore).globs(args.chunks.glob.clone()).progress(&show);
-    let (exists, report) = if disk::is_collection(&args.target.dir) {
-        (true, ingest_folder(&ingest::open(args, open)?, folder, &options)?)
-    } else {
-        let model = args.new.model.embedder()?;
-        let new = ingest::options(args, open, model.clone(), None, &[])?;
-        let create = || Collection::create(&args.target.dir, new);
-        let (made, report) = ingest_folder_into_new(create, model, folder, &options)?;
-        (made.is_some(), report)
+    let options = FolderOptions::new().chunks(chunks).prune(args.prune);
+    let options = options.gitignore(args.gitignore).globs(args.glob.clone()).progress(&show);
+    let (exists, report) = match destination()? {
+        Destination::Existing(collection) => (true, ingest_folder(&collection, folder, &options)?),
+        Destination::New(new, model) => {
+            let create = || Collection::create(&target.dir, new);
+            let (made, report) = ingest_folder_into_new(create, model, folder, &options)?;
+            (made.is_some(), report)
+        }
     };
     drop(progress);
-    print(args, &report, exists)
+    print(args, target, &report, exists)
 }
 
-fn print(args: &Ingest, report: &FolderReport, exists: bool) -> Outcome<ExitCode> {
-    if exists && args.target.json {
+fn print(args: &Chunks, target: &Target, report: &FolderReport, exists: bool) -> Outcome<ExitCode> {
+    if exists && target.json {
         output::json(report)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.chunks.details || !exists {
+    if args.details || !exists {
         for Unread { path, reason, .. } in &report.failures {
             output::note(&format!("not read: {path}: {reason}"));
         }
@@ -72,7 +85,7 @@ fn print(args: &Ingest, report: &FolderReport, exists: bool) -> Outcome<ExitCode
         return Err(Failure::new("the folder has no file with text; nothing was written"));
     }
     let FolderReport { documents, chunks, deleted, unchanged, seconds, .. } = report;
-    let dir = args.target.dir.display();
+    let dir = target.dir.display();
     let deleted = match *deleted {
         0 => String::new(),
         chunks => format!(", {} deleted", output::count(chunks, "chunk")),
@@ -83,10 +96,8 @@ fn print(args: &Ingest, report: &FolderReport, exists: bool) -> Outcome<ExitCode
         "{chunks} of {files} written{deleted}, {unchanged} unchanged; {dir} in {seconds:.1} s"
     ));
     if !report.failures.is_empty() {
-        let (failed, hint) = (
-            report.failures.len(),
-            if args.chunks.details { "" } else { "; --details lists them" },
-        );
+        let (failed, hint) =
+            (report.failures.len(), if args.details { "" } else { "; --details lists them" });
         output::note(&format!(
             "{failed} of {} files not read, or only in part{hint}",
             report.files

@@ -13,8 +13,8 @@ use lexivec_ingest::vectors::Vectors;
 use lexivec_ingest::{beir, lines};
 
 use super::create::{self, New};
-use super::folder::Chunks;
-use super::{folder, settle, with_model};
+use super::folder::{self, Chunks, Destination};
+use super::{settle, with_model};
 use crate::exit::{Failure, Outcome};
 use crate::output::{self, Progress};
 use crate::target::Target;
@@ -23,7 +23,7 @@ use crate::target::Target;
 #[command(group(clap::ArgGroup::new("source").args(["beir", "jsonl", "csv", "parquet", "folder"])))]
 pub(crate) struct Ingest {
     #[command(flatten)]
-    pub(super) target: Target,
+    target: Target,
     /// BEIR folder, of which corpus.jsonl is read.
     #[arg(long, value_name = "FOLDER")]
     beir: Option<PathBuf>,
@@ -45,7 +45,7 @@ pub(crate) struct Ingest {
     #[arg(long, value_name = "FOLDER", conflicts_with = "vectors")]
     folder: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) chunks: Chunks,
+    chunks: Chunks,
     /// Vectors of the documents: an .npy file of float32 or float16, rows x components. Without another source, each
     /// row is a document.
     #[arg(long, value_name = "NPY")]
@@ -54,12 +54,18 @@ pub(crate) struct Ingest {
     #[arg(long, value_name = "FILE", requires = "vectors")]
     vector_ids: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) new: New,
+    new: New,
 }
 
 pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     if let Some(folder) = &args.folder {
-        return folder::run(args, folder, options);
+        return folder::run(folder, &args.chunks, &args.target, || {
+            if disk::is_collection(&args.target.dir) {
+                return Ok(Destination::Existing(open(args, options)?));
+            }
+            let model = args.new.model.embedder()?;
+            Ok(Destination::New(self::options(args, options, model.clone(), None, &[])?, model))
+        });
     }
     let start = Instant::now();
     // Everything is read before the collection is touched: a fault in the input changes nothing.
@@ -163,7 +169,7 @@ fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
 }
 
 /// Opens an existing collection; options of a new one must agree with it.
-pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
+fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     let collection = options.open(&args.target.dir)?;
     let schema = collection.schema();
     let field = schema.vectors.first();
@@ -214,7 +220,7 @@ pub(super) fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
 }
 
 /// Options of a new collection for documents.
-pub(super) fn options(
+fn options(
     args: &Ingest,
     open: OpenOptions,
     model: Option<Arc<dyn Embedder>>,

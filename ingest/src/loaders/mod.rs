@@ -1,8 +1,9 @@
 //! Formats of files: each file becomes blocks of text or rows of a table, by one module for each format.
 
 mod html;
+mod isolated;
 mod markdown;
-pub(crate) mod pdf;
+mod pdf;
 mod subtitles;
 pub mod table;
 mod text;
@@ -14,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::isolated::{self, Bounds, Reader};
+use isolated::Bounds;
+pub use isolated::{READER_VARIABLE, Reader, serve, serve_if_asked};
 
 /// Most bytes of a file of a folder: its chunks are written together, and held in memory until then.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;

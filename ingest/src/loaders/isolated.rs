@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use super::{Content, Format, Part, pdf, table};
 use crate::error::{Error, Result};
-use crate::loaders::{Content, Format, Part, pdf, table};
 
 /// First argument of a program that is started to read one file; bounds and path follow.
 const VERB: &str = "lexivec-read-file";
