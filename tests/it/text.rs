@@ -101,7 +101,7 @@ fn clauses_find_what_they_say() {
     }
     for (said, message) in [
         ("title:wing", "the text field \"title\", which is not searched"),
-        ("-wing -flow", "exclude"),
+        ("-wing -flow", "every clause of a group is an exclusion"),
         ("(wing", "not closed"),
     ] {
         let mut request = SearchRequest::text(said);

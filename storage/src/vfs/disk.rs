@@ -119,12 +119,53 @@ impl LogFile for DiskLog {
     }
 }
 
-/// The lock goes with the file descriptor, which is closed on drop.
+/// The lock of a directory, released on drop.
 struct DiskLock {
-    _file: File,
+    file: File,
+    /// The process that took the lock.
+    owner: u32,
 }
 
 impl LockGuard for DiskLock {}
+
+impl Drop for DiskLock {
+    fn drop(&mut self) {
+        // A child process that another thread is starting has a copy of the descriptor until its program runs, and a
+        // lock ends only with the last copy; so it is released by name. A fork must not release its parent's lock.
+        if std::process::id() == self.owner {
+            let _ = flock(&self.file, FlockOperation::Unlock);
+        }
+    }
+}
+
+impl DiskVfs {
+    fn take_lock(&self, name: &str) -> Result<DiskLock> {
+        let path = self.path(name)?;
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(LOCK_MODE)
+            .open(&path);
+        let mut file = opened.map_err(|e| fail("open", &path, e))?;
+        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK {
+                return Err(fail("lock", &path, error.into()));
+            }
+            let mut holder = String::new();
+            // The stamp only makes the message better; the lock holds without it.
+            let _ = (&file).take(32).read_to_string(&mut holder);
+            let path = path.display().to_string();
+            return Err(Error::Locked { path, pid: holder.trim().parse().ok() });
+        }
+        let owner = std::process::id();
+        let stamp = format!("{owner}\n");
+        let stamped = file.set_len(0).and_then(|()| file.write_all(stamp.as_bytes()));
+        stamped.map_err(|e| fail("write", &path, e))?;
+        Ok(DiskLock { file, owner })
+    }
+}
 
 impl Vfs for DiskVfs {
     fn create(&self, name: &str) -> Result<Box<dyn VfsFile>> {
@@ -211,29 +252,7 @@ impl Vfs for DiskVfs {
     }
 
     fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>> {
-        let path = self.path(name)?;
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(LOCK_MODE)
-            .open(&path);
-        let mut file = opened.map_err(|e| fail("open", &path, e))?;
-        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            if error != rustix::io::Errno::WOULDBLOCK {
-                return Err(fail("lock", &path, error.into()));
-            }
-            let mut holder = String::new();
-            // The stamp only makes the message better; the lock holds without it.
-            let _ = (&file).take(32).read_to_string(&mut holder);
-            let path = path.display().to_string();
-            return Err(Error::Locked { path, pid: holder.trim().parse().ok() });
-        }
-        let stamp = format!("{}\n", std::process::id());
-        let stamped = file.set_len(0).and_then(|()| file.write_all(stamp.as_bytes()));
-        stamped.map_err(|e| fail("write", &path, e))?;
-        Ok(Box::new(DiskLock { _file: file }))
+        Ok(Box::new(self.take_lock(name)?))
     }
 
     fn describe(&self) -> String {
@@ -382,4 +401,28 @@ fn is_fresh_name(name: &str) -> bool {
 /// A unique directory name: 32 hexadecimal digits.
 pub fn fresh_name() -> String {
     uuid::Uuid::new_v4().simple().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_released_while_a_child_process_still_has_its_descriptor() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let vfs = DiskVfs::create_root(&scratch.path().join("collection")).expect("created");
+        let held = vfs.take_lock("LOCK").expect("free");
+        let inherited = held.file.try_clone().expect("a copy of the descriptor");
+        assert!(matches!(vfs.take_lock("LOCK").err(), Some(Error::Locked { .. })));
+        drop(held);
+        let mut of_a_fork = vfs.take_lock("LOCK").expect("released");
+        drop(inherited);
+        // A fork drops its copy of the handle; the lock stays with the process that took it.
+        let parent = of_a_fork.file.try_clone().expect("the parent's descriptor");
+        of_a_fork.owner += 1;
+        drop(of_a_fork);
+        assert!(matches!(vfs.take_lock("LOCK").err(), Some(Error::Locked { .. })));
+        drop(parent);
+        vfs.take_lock("LOCK").expect("released with its last descriptor");
+    }
 }
