@@ -405,3 +405,23 @@ fn a_scope_of_a_writer_is_narrowed_and_never_widened() {
     wings.upsert(vec![Document::new("w").text("a flow")]).expect_err("outside");
     assert_eq!(wings.delete(&["w"]).expect("deleted").deleted, 1);
 }
+
+#[test]
+fn a_scope_that_cannot_be_evaluated_admits_nothing() {
+    let (collection, _) = written(7);
+    let before = collection.count(&Filter::All).expect("counted");
+    let ids = collection.scroll(&Filter::All, None, 5).expect("read").documents;
+    let id = &ids[0].id;
+    let misspelt = Filter::from_json(&json!({"misspelt": {"$text": "wing"}})).expect("a filter");
+    let cut = Filter::Invalid(Box::new(Filter::parse("year >").expect_err("no filter")));
+    for scope in [!misspelt, !(cut | filter("year > 0"))] {
+        let searcher = collection.searcher().expect("a view").scoped(scope.clone());
+        searcher.get(id).expect_err("the scope is refused, and nothing is read");
+        searcher.count(&Filter::All).expect_err("refused");
+        let writer = collection.scoped_writer(scope, Map::new());
+        writer.delete(&[id]).expect_err("the scope is refused, and nothing is deleted");
+        writer.patch(id, &stamp("other")).expect_err("refused");
+        writer.upsert(ids[0].clone()).expect_err("refused");
+    }
+    assert_eq!(collection.count(&Filter::All).expect("counted"), before);
+}

@@ -41,14 +41,18 @@ impl WriteScope {
     }
 
     /// True for a document within the scope.
-    pub(super) fn admits(&self, schema: &Schema, document: &Document) -> bool {
+    pub(super) fn admits(&self, schema: &Schema, document: &Document) -> Result<bool> {
         admits(schema, &self.filter, document)
     }
 
     /// Refuses a batch with a document that would lie outside the scope: its writer could not read it.
     pub(super) fn check(&self, schema: &Schema, documents: &[Document]) -> Result<()> {
-        let outside = documents.iter().position(|document| !self.admits(schema, document));
-        refuse(documents, outside, DocumentFault::OutsideScope)
+        for (position, document) in documents.iter().enumerate() {
+            if !self.admits(schema, document)? {
+                return refuse(documents, Some(position), DocumentFault::OutsideScope);
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a batch that would replace a row outside the scope.
@@ -76,7 +80,7 @@ impl WriteScope {
         id: &str,
     ) -> Result<Option<bool>> {
         let Some(address) = view.find(id)? else { return Ok(None) };
-        Ok(Some(self.admits(schema, &view.document(schema, address)?)))
+        self.admits(schema, &view.document(schema, address)?).map(Some)
     }
 
     /// The ids whose rows are within the scope.

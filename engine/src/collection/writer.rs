@@ -234,7 +234,7 @@ impl Writer<'_> {
             let Some(address) = view.find(id)? else { return Ok(None) };
             let mut document = view.document(schema, address)?;
             if let Some(scope) = &self.scope {
-                if !scope.admits(schema, &document) {
+                if !scope.admits(schema, &document)? {
                     return Ok(None);
                 }
                 merge_patch(&mut document.payload, changes);

@@ -1,5 +1,6 @@
 //! Rows of a live segment that a filter admits, and counts of them by their values.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use lexivec_query::facets::Tally;
@@ -10,7 +11,7 @@ use super::LiveSegment;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::rows::RowSet;
-use crate::schema::Schema;
+use crate::schema::{Schema, TextField};
 use crate::segment::Segment;
 use crate::text::{StoredFields, has_all_words};
 
@@ -56,24 +57,39 @@ impl StoredFields for Rows<'_> {
     fn rows_with(&self, field: Option<&str>, words: &str) -> Result<RowSet> {
         let fields = self.schema.indexed_fields();
         if let Some(name) = field.filter(|name| fields.iter().all(|f| f.name != *name)) {
-            return Err(Error::Request(lexivec_query::Error::UnknownField {
-                at: "filter: $text".to_owned(),
-                kind: "text",
-                name: name.to_owned(),
-                known: fields.into_iter().map(|f| f.name).collect(),
-            }));
+            return Err(unknown_text_field(name, fields));
         }
         self.segment.text.rows_with(&fields, field, words)
     }
 }
 
+/// The error of a filter by the words of a text field that is not indexed.
+fn unknown_text_field(name: &str, fields: Vec<TextField>) -> Error {
+    Error::Request(lexivec_query::Error::UnknownField {
+        at: "filter: $text".to_owned(),
+        kind: "text",
+        name: name.to_owned(),
+        known: fields.into_iter().map(|f| f.name).collect(),
+    })
+}
+
 /// True if a filter admits a document, as it would admit its row.
-pub(crate) fn admits(schema: &Schema, filter: &Filter, document: &Document) -> bool {
+///
+/// # Errors
+/// A filter that is refused, or that asks for words of a text field that is not indexed: its answer would be false,
+/// and the answer of its negation true, for every document.
+pub(crate) fn admits(schema: &Schema, filter: &Filter, document: &Document) -> Result<bool> {
     if matches!(filter, Filter::All) {
-        return true;
+        return Ok(true);
     }
+    filter.check()?;
     let payload = Value::Object(document.payload.clone());
-    filter.matches(&UnwrittenRow { schema, document, payload })
+    let row = UnwrittenRow { schema, document, payload, unknown: RefCell::new(None) };
+    let admitted = filter.matches(&row);
+    match row.unknown.into_inner() {
+        Some(name) => Err(unknown_text_field(&name, schema.indexed_fields())),
+        None => Ok(admitted),
+    }
 }
 
 /// A document as a filter asks for its row.
@@ -81,6 +97,8 @@ struct UnwrittenRow<'a> {
     schema: &'a Schema,
     document: &'a Document,
     payload: Value,
+    /// The text field that the filter asked for and that is not indexed, if there was one.
+    unknown: RefCell<Option<String>>,
 }
 
 impl Row for UnwrittenRow<'_> {
@@ -90,6 +108,10 @@ impl Row for UnwrittenRow<'_> {
 
     fn has_words(&self, field: Option<&str>, words: &str) -> bool {
         let fields = self.schema.indexed_fields();
+        if let Some(name) = field.filter(|name| fields.iter().all(|f| f.name != *name)) {
+            *self.unknown.borrow_mut() = Some(name.to_owned());
+            return false;
+        }
         fields.iter().filter(|f| field.is_none_or(|name| name == f.name)).any(|f| {
             let text = match self.schema.join_text {
                 true => self.document.joined_text(self.schema),

@@ -173,7 +173,7 @@ impl Searcher {
             Filter::All => true,
             scope => {
                 let document = self.generation.document(&self.schema, address)?;
-                admits(&self.schema, scope, &document)
+                admits(&self.schema, scope, &document)?
             }
         };
         Ok(inside.then_some(address))

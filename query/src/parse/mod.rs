@@ -62,7 +62,7 @@ impl Filter {
     }
 
     /// Checks a filter, however it was made, against the limits of filters.
-    pub(crate) fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<()> {
         let mut left = vec![(self, 1)];
         let (mut nodes, mut values, mut bytes) = (0, 0, 0);
         let edge = |bound: &Bound<Scalar>, path: &str| match bound {
