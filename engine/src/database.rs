@@ -8,7 +8,7 @@ use std::sync::Arc;
 use lexivec_storage::disk;
 use parking_lot::{Mutex, RwLock};
 
-use crate::collection::Collection;
+use crate::collection::{Collection, Snapshot};
 use crate::error::{Error, Result};
 use crate::limits::MAX_COLLECTIONS;
 use crate::model::{Embedder, Reranker};
@@ -234,7 +234,7 @@ impl Database {
     /// [`Error::SingleCollection`]; and those of the file system. If the directory still has its name, no file was
     /// removed and the collection remains.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
-        self.remove(name, |path| match Collection::snapshots(path)?.len() {
+        self.remove(name, |path| match Snapshot::list(path)?.len() {
             0 => Ok(()),
             count => Err(Error::HasSnapshots { name: name.to_owned(), count }),
         })

@@ -44,7 +44,7 @@
 //! | answers | [`SearchResponse`], [`Hit`], [`Ledger`], [`Passage`], [`Groups`], [`Cursor`], [`WhyNot`] |
 //! | reading | [`Searcher`], [`ScrollPage`], [`FacetCounts`] |
 //! | models | [`Embedder`], [`Reranker`], and those that run in process in [`model`] |
-//! | quality | [`Collection::tune`], [`Searcher::recall`], [`Feedback`], and the measures in [`eval`] |
+//! | quality | [`Searcher::tune`], [`Searcher::recall`], [`Feedback`], and the measures in [`eval`] |
 //! | operation | [`Stats`], [`VerifyReport`], [`RepairReport`], [`CompactReport`], [`Snapshot`] |
 //!
 //! # Cargo features

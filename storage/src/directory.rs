@@ -9,20 +9,18 @@ use std::io;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry, generation_of, manifest_name};
+use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry};
+use crate::names::{
+    LOCK, RESERVE, TEMPORARY_ENDING, generation_of, log_number, manifest_name, segment_name,
+    segment_number,
+};
 use crate::poison::Poison;
-use crate::segment::{segment_name, segment_number};
 use crate::vfs::probe::PROBE;
 use crate::vfs::{LockGuard, Vfs};
-use crate::wal::log_number;
 
 #[cfg(test)]
 mod tests;
 
-const LOCK: &str = "LOCK";
-pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
-/// A file that holds space, removed when the disk is full so that deletes have some.
-const RESERVE: &str = "RESERVE";
 /// Times a reader searches for the newest manifest while commits remove those it found. Each miss
 /// takes two whole commits between two system calls, so more misses mean a broken directory.
 const NEWEST_ATTEMPTS: usize = 64;

@@ -200,7 +200,7 @@ fn read_part(vfs: &dyn Vfs, input: &mut Checked<'_>, count: u32, len: u64) -> Re
     let encoded = input.take(len as usize)?;
     input.compare(&encoded)?;
     let generation = encoded.get(16..24).and_then(|b| b.first_chunk::<8>());
-    let name = crate::manifest::manifest_name(generation.map_or(0, |b| u64::from_le_bytes(*b)));
+    let name = crate::names::manifest_name(generation.map_or(0, |b| u64::from_le_bytes(*b)));
     let manifest = Manifest::decode(&name, &encoded)?;
     if manifest.segments.len() as u32 != count {
         return Err(Error::corrupt(NAME, 12, "it has another number of files than its manifest"));

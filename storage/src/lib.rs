@@ -8,6 +8,7 @@ mod error;
 mod export;
 mod manifest;
 mod mapped;
+mod names;
 mod poison;
 mod segment;
 mod vfs;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use crate::checksum::hash;
 use crate::codec::{Decoder, Encoder};
 use crate::error::{Error, Result};
-use crate::segment::{SegmentFile, segment_number};
+use crate::names::{manifest_name, segment_number};
+use crate::segment::SegmentFile;
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
@@ -45,9 +46,6 @@ const READ: [(u16, u16); 7] = [
 const ENTRY_BYTES: u64 = 60;
 /// Largest generation and file number: one a nanosecond for a century. Adding one never overflows.
 const MAX_NUMBER: u64 = 1 << 62;
-
-const PREFIX: &str = "MANIFEST-";
-const DIGITS: usize = 16;
 
 /// One generation of a collection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -236,26 +234,10 @@ fn read_entry(name: &str, version: (u16, u16), input: &mut Decoder<'_>) -> Resul
     })
 }
 
-/// Name of a generation's manifest; names sort as generations do.
-pub(crate) fn manifest_name(generation: u64) -> String {
-    format!("{PREFIX}{generation:016x}")
-}
-
-/// The generation whose manifest has this name.
-pub(crate) fn generation_of(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix(PREFIX).filter(|d| d.len() == DIGITS)?;
-    let generation = u64::from_str_radix(digits, 16).ok()?;
-    (manifest_name(generation) == name).then_some(generation)
-}
-
-pub(crate) fn is_manifest_name(name: &str) -> bool {
-    generation_of(name).is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::segment::segment_name;
+    use crate::names::segment_name;
 
     fn manifest() -> Manifest {
         let entry = |i: u64| SegmentEntry {
@@ -387,14 +369,6 @@ mod tests {
             bytes.extend_from_slice(&hash(&bytes).to_le_bytes());
             let read = Manifest::decode(&manifest_name(5), &bytes);
             assert_eq!(read.expect("read"), old, "{version:?}");
-        }
-    }
-
-    #[test]
-    fn names_tell_generations() {
-        assert_eq!(generation_of(&manifest_name(255)), Some(255));
-        for name in ["MANIFEST-", "MANIFEST-00000000000000FF", "MANIFEST-ff", "manifest-1", "x"] {
-            assert_eq!(generation_of(name), None, "{name}");
         }
     }
 }

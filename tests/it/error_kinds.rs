@@ -39,7 +39,7 @@ fn a_wrong_dimension_can_be_matched_wherever_it_is_given() {
     for error in [
         collection.search(&request).err(),
         collection.search_many(&[request]).err(),
-        collection.measure_recall(&recall).err(),
+        collection.searcher().expect("a view").recall(&recall).err(),
     ] {
         let error = error.expect("refused");
         assert_eq!(error.kind(), ErrorKind::DimensionMismatch, "{error}");

@@ -229,7 +229,7 @@ fn measured_recall_has_the_truth_within_its_bounds() {
     options.params.strategy = Some(StrategyKind::Graph);
     let mut measure = |queries: Vec<Vec<f32>>| {
         options.queries = RecallQueries::Given(queries);
-        ours.measure_recall(&options).expect("measured")
+        ours.searcher().expect("a view").recall(&options).expect("measured")
     };
     let truth = measure(queries.clone());
     assert_eq!((truth.k, truth.queries, truth.segments.len()), (10, 600, 1));

@@ -97,7 +97,7 @@ fn evaluation_over_http_equals_the_library() {
             (query["id"].as_str().expect("an id").to_owned(), request)
         })
         .collect();
-    let run = collection.rank(&requests).expect("ranked");
+    let run = collection.searcher().expect("a view").rank(&requests).expect("ranked");
     let resampling = Resampling { seed: 7, ..Resampling::default() };
     let expected = report(&run, None, &qrels, &resampling).expect("scored");
     let expected = serde_json::to_value(expected).expect("JSON");

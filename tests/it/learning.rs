@@ -5,7 +5,7 @@ use std::path::Path;
 use lexivec::query::request::AdapterChoice;
 use lexivec::{
     AdapterOptions, Collection, Document, ErrorKind, Feedback, Filter, Metric, Options,
-    SearchRequest,
+    SearchRequest, Snapshot,
 };
 use lexivec_tests::{Random, test_data};
 use serde_json::{Value, json};
@@ -132,8 +132,8 @@ fn it_is_all_there_again(
     }
     reader.refresh().expect("refreshed");
     assert_eq!(reader.search(question).expect("an answer").adapter, None);
-    let snapshot = Collection::snapshot_path(dir, "kept").expect("a path");
-    Collection::restore(&snapshot, &copies[0]).expect("restored");
+    let snapshot = Snapshot::path(dir, "kept").expect("a path");
+    Snapshot::restore(&snapshot, &copies[0]).expect("restored");
     Collection::repair(&snapshot, &copies[1]).expect("repaired");
     Collection::import(&copies[2], &mut stream.as_slice()).expect("imported");
     let mut of_snapshot = Vec::new();

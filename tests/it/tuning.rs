@@ -61,11 +61,14 @@ fn tuning_finds_the_leg_that_knows_and_gains_nothing_from_judgments_of_chance() 
     let scratch = tempfile::tempdir().expect("a directory");
     let (collection, queries) = collection(&scratch.path().join("c"));
     let options = TuneOptions::default();
-    let found = collection.tune(&queries, &options).expect("tuned");
+    let found = collection.searcher().expect("a view").tune(&queries, &options).expect("tuned");
     assert!(found.validation.significant, "{found:?}");
     assert!(found.validation.tuned > found.validation.default + 0.05, "{found:?}");
     assert_eq!(found.queries, QUERIES);
-    assert_eq!(found, collection.tune(&queries, &options).expect("tuned again"));
+    assert_eq!(
+        found,
+        collection.searcher().expect("a view").tune(&queries, &options).expect("tuned again")
+    );
 
     // What tuning says of the default and of its choice is what searches give.
     let mean = |profile: &Profile| {
@@ -89,7 +92,7 @@ fn tuning_finds_the_leg_that_knows_and_gains_nothing_from_judgments_of_chance() 
             ..query.clone()
         })
         .collect();
-    let none = collection.tune(&shuffled, &options).expect("tuned");
+    let none = collection.searcher().expect("a view").tune(&shuffled, &options).expect("tuned");
     assert!(!none.validation.significant, "{none:?}");
 }
 
@@ -129,7 +132,8 @@ fn a_collections_reranker_is_tuned_and_kept_in_the_profile() {
     };
     let answers = queries.iter().map(answer).collect();
     let knowing = collection.with_reranker(Arc::new(Knows(Some(answers))));
-    let found = knowing.tune(&queries, &TuneOptions::default()).expect("tuned");
+    let found =
+        knowing.searcher().expect("a view").tune(&queries, &TuneOptions::default()).expect("tuned");
     assert!(found.validation.significant, "{found:?}");
     let rerank = found.profile.rerank.clone().expect("one");
     assert_eq!(rerank.method, RerankMethod::Model);
@@ -143,19 +147,30 @@ fn a_collections_reranker_is_tuned_and_kept_in_the_profile() {
         let named = queries.iter().enumerate();
         named.map(|(i, q)| (i.to_string(), q.request.clone().rerank(rerank.clone()))).collect()
     };
-    let run = knowing.rank(&asked(&queries)).expect("ranked");
+    let run = knowing.searcher().expect("a view").rank(&asked(&queries)).expect("ranked");
     for (place, query) in queries.iter().enumerate() {
         assert!(query.judgments.contains_key(&run[&place.to_string()][0].0), "{place}");
     }
     // One that fails is no setting, and no ranking.
     let failing = knowing.with_reranker(Arc::new(Knows(None)));
-    let error = failing.tune(&queries, &TuneOptions::default()).expect_err("refused").to_string();
+    let error = failing
+        .searcher()
+        .expect("a view")
+        .tune(&queries, &TuneOptions::default())
+        .expect_err("refused")
+        .to_string();
     assert!(error.contains("it is broken") && error.contains("queries["), "{error}");
-    let error = failing.rank(&asked(&queries)).expect_err("refused").to_string();
+    let error = failing
+        .searcher()
+        .expect("a view")
+        .rank(&asked(&queries))
+        .expect_err("refused")
+        .to_string();
     assert!(error.contains("it is broken") && error.contains("queries["), "{error}");
     let mut late = asked(&queries);
     late[3].1.offset = 5;
-    let error = failing.rank(&late[3..4]).expect_err("refused").to_string();
+    let error =
+        failing.searcher().expect("a view").rank(&late[3..4]).expect_err("refused").to_string();
     assert!(error.contains("offset") && error.contains("queries[0]"), "{error}");
 }
 
@@ -165,7 +180,12 @@ fn an_impossible_tuning_is_refused() {
     let (collection, mut queries) = collection(&scratch.path().join("c"));
     let options = TuneOptions::default();
     let refused = |queries: &[JudgedQuery]| {
-        collection.tune(queries, &options).expect_err("refused").to_string()
+        collection
+            .searcher()
+            .expect("a view")
+            .tune(queries, &options)
+            .expect_err("refused")
+            .to_string()
     };
     assert!(refused(&[]).contains("0 queries and 5 parts"));
     queries[1].request = queries[1].request.clone().mode(Mode::Text);
@@ -288,7 +308,11 @@ fn a_confidence_threshold_separates_answers_from_noise() {
     let mut random = Random(3);
     let unanswered: Vec<SearchRequest> =
         (0..200).map(|_| SearchRequest::vector(random.vector(DIM))).collect();
-    let floor = collection.calibrate_floor(&unanswered, Leg::Vector, 0.95).expect("a floor");
+    let floor = collection
+        .searcher()
+        .expect("a view")
+        .calibrate_floor(&unanswered, Leg::Vector, 0.95)
+        .expect("a floor");
     collection
         .set_profile("sure", Profile { floor: Some(floor), ..Profile::default() })
         .expect("set");
@@ -304,10 +328,22 @@ fn a_confidence_threshold_separates_answers_from_noise() {
     assert_eq!(collection.search(&text).expect("answered").confident, None);
     assert_eq!(collection.search(&queries[0].request).expect("answered").confident, None);
     let nothing = [SearchRequest::text("nowhere")];
-    let floor = collection.calibrate_floor(&nothing, Leg::Text, 0.5).expect("a floor");
+    let floor = collection
+        .searcher()
+        .expect("a view")
+        .calibrate_floor(&nothing, Leg::Text, 0.5)
+        .expect("a floor");
     assert_eq!(floor, ConfidenceFloor { leg: Leg::Text, score: 0.0 });
-    collection.calibrate_floor(&[], Leg::Vector, 0.5).expect_err("nothing to go by");
-    collection.calibrate_floor(&nothing, Leg::Text, 1.5).expect_err("no share");
+    collection
+        .searcher()
+        .expect("a view")
+        .calibrate_floor(&[], Leg::Vector, 0.5)
+        .expect_err("nothing to go by");
+    collection
+        .searcher()
+        .expect("a view")
+        .calibrate_floor(&nothing, Leg::Text, 1.5)
+        .expect_err("no share");
 }
 
 /// Files of a BEIR folder of the corpus.

@@ -58,7 +58,7 @@ pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
     };
     let rank = |dir, requests: &[(String, SearchRequest)]| {
         let collection = open_for_reading(dir, &args.models, queries.vectors.is_none())?;
-        Ok::<_, Failure>(collection.rank(requests)?)
+        Ok::<_, Failure>(collection.searcher()?.rank(requests)?)
     };
     let other = args.other.as_ref().unwrap_or(&args.target.dir);
     let found =

@@ -96,7 +96,7 @@ fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Ru
     evaluation.profile.clone_from(&args.profile);
     evaluation.against_profile.clone_from(&args.against_profile);
     (evaluation.depth, evaluation.exact) = (args.depth, args.exact);
-    Ok(evaluation.rankings(|requests| collection.rank(requests))?)
+    Ok(evaluation.rankings(|requests| collection.searcher()?.rank(requests))?)
 }
 
 fn print(report: &Report) -> Outcome<()> {

@@ -58,7 +58,7 @@ fn judged(args: &Learn, collection: &Collection) -> Outcome<Vec<Feedback>> {
     for (_, request) in &mut requests {
         (request.limit, request.adapter) = (SHOWN, AdapterChoice::Off);
     }
-    let run = collection.rank(&requests)?;
+    let run = collection.searcher()?.rank(&requests)?;
     let mut feedback = Vec::new();
     for (id, request) in requests {
         let relevant = qrels.get(&id).into_iter().flatten().filter(|(_, grade)| **grade > 0);

@@ -103,7 +103,7 @@ fn floor(args: &Floor, open: OpenOptions) -> Outcome<()> {
     let mut requests: Vec<_> =
         queries.requests(mode)?.into_iter().map(|(_, request)| request).collect();
     requests.iter_mut().for_each(|request| request.profile = Some(args.name.clone()));
-    profile.floor = Some(collection.calibrate_floor(&requests, args.leg, args.share)?);
+    profile.floor = Some(collection.searcher()?.calibrate_floor(&requests, args.leg, args.share)?);
     output::line(&json(&profile)?)?;
     collection.set_profile(&args.name, profile)?;
     Ok(())

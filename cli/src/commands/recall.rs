@@ -60,7 +60,7 @@ pub(super) fn run(args: &Recall) -> Outcome<ExitCode> {
         }
     };
     let collection = Collection::open_read_only(&args.target.dir)?;
-    let report = collection.measure_recall(&options)?;
+    let report = collection.searcher()?.recall(&options)?;
     if args.target.json {
         output::json(&report)?;
     } else {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lexivec::{Collection, OpenOptions, Snapshot};
+use lexivec::{OpenOptions, Snapshot};
 
 use crate::exit::Outcome;
 use crate::output;
@@ -46,12 +46,12 @@ pub(super) fn run(args: SnapshotArgs, open: OpenOptions) -> Outcome<ExitCode> {
             print(&open.open(&dir)?.snapshot(&name)?, json)?;
         }
         SnapshotVerb::List { collection: Target { dir, json } } => {
-            for snapshot in Collection::snapshots(&dir)? {
+            for snapshot in Snapshot::list(&dir)? {
                 print(&snapshot, json)?;
             }
         }
         SnapshotVerb::Restore { collection: Target { dir, json }, name, target } => {
-            print(&Collection::restore(Collection::snapshot_path(&dir, &name)?, &target)?, json)?;
+            print(&Snapshot::restore(Snapshot::path(&dir, &name)?, &target)?, json)?;
         }
     }
     Ok(ExitCode::SUCCESS)

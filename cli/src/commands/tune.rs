@@ -62,7 +62,7 @@ pub(super) fn run(args: &Tune, open: OpenOptions) -> Outcome<ExitCode> {
     let collection = open_for_reading(&args.target.dir, &args.models, queries.vectors.is_none())?;
     let mut options = TuneOptions::default();
     (options.metric, options.folds, options.seed) = (args.metric, args.folds, args.seed);
-    let report = collection.tune(&judged, &options)?;
+    let report = collection.searcher()?.tune(&judged, &options)?;
     drop(collection);
     let saved = args.save.as_deref().filter(|_| report.validation.significant || args.save_anyway);
     if let Some(name) = saved {

@@ -1,19 +1,14 @@
 //! Reading from a handle: its searcher of the moment, and one-line conveniences that go through it.
 
-use lexivec_eval::JudgedQuery;
-use lexivec_eval::trec::Run;
 use lexivec_query::facets::FacetCounts;
 use lexivec_query::filter::Filter;
-use lexivec_query::request::{ConfidenceFloor, Leg};
 use lexivec_query::why_not::WhyNot;
 use lexivec_query::{SearchRequest, SearchResponse};
 
 use super::Collection;
 use crate::document::Document;
 use crate::error::Result;
-use crate::search::{
-    Cursor, RecallOptions, RecallReport, ScrollPage, Searcher, TuneOptions, TuneReport,
-};
+use crate::search::{Cursor, ScrollPage, Searcher};
 
 impl Collection {
     /// The read view of this moment: every write acknowledged before it is in its answers, and no later one.
@@ -65,14 +60,6 @@ impl Collection {
         self.searcher()?.why_not(request, id)
     }
 
-    /// Measures the recall of vector searches; see [`Searcher::recall`].
-    ///
-    /// # Errors
-    /// As [`Searcher::recall`].
-    pub fn measure_recall(&self, options: &RecallOptions) -> Result<RecallReport> {
-        self.searcher()?.recall(options)
-    }
-
     /// The whole row with this id; `None` if there is no such row.
     ///
     /// # Errors
@@ -103,34 +90,5 @@ impl Collection {
     /// As [`Searcher::scroll`].
     pub fn scroll(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<ScrollPage> {
         self.searcher()?.scroll(filter, after, limit)
-    }
-
-    /// The rankings of queries, each with its own id; see [`Searcher::rank`].
-    ///
-    /// # Errors
-    /// As [`Searcher::rank`].
-    pub fn rank(&self, queries: &[(String, SearchRequest)]) -> Result<Run> {
-        self.searcher()?.rank(queries)
-    }
-
-    /// Chooses settings of a search by judged queries; see [`Searcher::tune`].
-    ///
-    /// # Errors
-    /// As [`Searcher::tune`].
-    pub fn tune(&self, queries: &[JudgedQuery], options: &TuneOptions) -> Result<TuneReport> {
-        self.searcher()?.tune(queries, options)
-    }
-
-    /// The floor that a share of queries without an answer stay below; see [`Searcher::calibrate_floor`].
-    ///
-    /// # Errors
-    /// As [`Searcher::calibrate_floor`].
-    pub fn calibrate_floor(
-        &self,
-        unanswered: &[SearchRequest],
-        leg: Leg,
-        share: f64,
-    ) -> Result<ConfidenceFloor> {
-        self.searcher()?.calibrate_floor(unanswered, leg, share)
     }
 }

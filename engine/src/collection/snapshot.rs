@@ -30,6 +30,52 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The directory of a named snapshot of the collection in `path`.
+    ///
+    /// # Errors
+    /// When the name is not valid for a snapshot, as it could lead out of the folder.
+    pub fn path(path: &Path, name: &str) -> Result<PathBuf> {
+        crate::schema::check_name("snapshot name", name)?;
+        Ok(path.join(SNAPSHOT_FOLDER).join(name))
+    }
+
+    /// The named snapshots of a collection's directory.
+    pub fn list(path: impl AsRef<Path>) -> Result<Vec<Self>> {
+        let folder = path.as_ref().join(SNAPSHOT_FOLDER);
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for name in disk::subdirectories(&folder)? {
+            let vfs = DiskVfs::open_root(&folder.join(&name))?;
+            match Directory::open_read_only(Arc::new(vfs)) {
+                Ok(directory) => found.push(Self::of(&name, directory.manifest())),
+                // A folder that is not a collection.
+                Err(StorageError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Creates a collection from a snapshot, in a directory that does not exist or is empty. It gets
+    /// its name after every byte of it was verified.
+    ///
+    /// # Errors
+    /// When the directory is not empty, or the snapshot is damaged; then nothing is left behind.
+    pub fn restore(snapshot: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Self> {
+        let vfs = DiskVfs::open_root(snapshot.as_ref())?;
+        let directory = Directory::open_read_only(Arc::new(vfs))?;
+        let (manifest, path) = (directory.manifest().clone(), path.as_ref());
+        let siblings = |target: &Path| {
+            stores_in(snapshot.as_ref()).try_for_each(|(folder, store)| {
+                Self::restore(&store, target.join(folder)).map(drop)
+            })
+        };
+        copy(directory.vfs().as_ref(), &manifest, path, siblings, check_sound)?;
+        Ok(Self::of(&name_of(path), &manifest))
+    }
+
     fn of(name: &str, manifest: &Manifest) -> Self {
         Self {
             name: name.to_owned(),
@@ -50,16 +96,7 @@ impl Collection {
         let root = self.shared.vfs.root().ok_or_else(|| {
             Error::invalid("snapshot", "a collection in memory has no directory to keep one in")
         })?;
-        self.snapshot_to(&Self::snapshot_path(root, name)?)
-    }
-
-    /// The directory of a named snapshot of the collection in `path`.
-    ///
-    /// # Errors
-    /// When the name is not valid for a snapshot, as it could lead out of the folder.
-    pub fn snapshot_path(path: &Path, name: &str) -> Result<PathBuf> {
-        crate::schema::check_name("snapshot name", name)?;
-        Ok(path.join(SNAPSHOT_FOLDER).join(name))
+        self.snapshot_to(&Snapshot::path(root, name)?)
     }
 
     /// Like [`snapshot`](Self::snapshot), into a directory that does not exist yet.
@@ -78,43 +115,6 @@ impl Collection {
             Ok(())
         };
         copy(shared.vfs.as_ref(), &manifest, path, siblings, |_| Ok(()))?;
-        Ok(Snapshot::of(&name_of(path), &manifest))
-    }
-
-    /// The named snapshots of a collection's directory.
-    pub fn snapshots(path: impl AsRef<Path>) -> Result<Vec<Snapshot>> {
-        let folder = path.as_ref().join(SNAPSHOT_FOLDER);
-        if !folder.is_dir() {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for name in disk::subdirectories(&folder)? {
-            let vfs = DiskVfs::open_root(&folder.join(&name))?;
-            match Directory::open_read_only(Arc::new(vfs)) {
-                Ok(directory) => found.push(Snapshot::of(&name, directory.manifest())),
-                // A folder that is not a collection.
-                Err(StorageError::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(found)
-    }
-
-    /// Creates a collection from a snapshot, in a directory that does not exist or is empty. It gets
-    /// its name after every byte of it was verified.
-    ///
-    /// # Errors
-    /// When the directory is not empty, or the snapshot is damaged; then nothing is left behind.
-    pub fn restore(snapshot: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Snapshot> {
-        let vfs = DiskVfs::open_root(snapshot.as_ref())?;
-        let directory = Directory::open_read_only(Arc::new(vfs))?;
-        let (manifest, path) = (directory.manifest().clone(), path.as_ref());
-        let siblings = |target: &Path| {
-            stores_in(snapshot.as_ref()).try_for_each(|(folder, store)| {
-                Self::restore(&store, target.join(folder)).map(drop)
-            })
-        };
-        copy(directory.vfs().as_ref(), &manifest, path, siblings, check_sound)?;
         Ok(Snapshot::of(&name_of(path), &manifest))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lexivec_query::bind::BoundLeg;
 use lexivec_query::plan::SegmentPlan;
-use lexivec_query::request::{Bm25, SearchRequest};
+use lexivec_query::request::SearchRequest;
 
 use super::Searcher;
 use super::prepare::Prepared;
@@ -44,8 +44,12 @@ pub(super) trait LegSearch: Sync {
         matching: &[Arc<RowSet>],
     ) -> Result<Vec<Option<LegFound>>>;
 
-    /// The constants of a request that change this leg's list, so that tuning runs it again for each.
-    fn constants(&self, request: &SearchRequest) -> Option<Bm25>;
+    /// True if two requests that differ only in settings have the same list of this leg, apart from its length.
+    fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool;
+
+    /// The score that stands for the best hit of a query without hits when a floor is calibrated; `None` if such a
+    /// query says nothing about the leg's scores.
+    fn score_of_none(&self) -> Option<f64>;
 
     /// The exact rank of a row among all rows the leg matches, from 1, and its score; `None` if the leg does not
     /// match it.

@@ -30,7 +30,7 @@ const SHARES: [f64; 4] = [0.5, 0.1, 0.01, 0.001];
 /// Segments that are searched together, each with its live rows.
 pub(crate) type Searched<'a> = [(&'a Segment, &'a RowSet)];
 
-/// Options of [`Collection::measure_recall`](crate::Collection::measure_recall).
+/// Options of [`Searcher::recall`](crate::Searcher::recall).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RecallOptions {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lexivec_query::SearchRequest;
 use lexivec_query::answer::Passage;
 use lexivec_query::bind::BoundLeg;
-use lexivec_query::request::{Bm25, Highlight, Leg, Syntax};
+use lexivec_query::request::{Highlight, Leg, Syntax};
 
 use super::leg::{LegFound, LegSearch, RowTrace};
 use super::prepare::Prepared;
@@ -37,8 +37,12 @@ impl LegSearch for TextLeg {
         task.iter().map(found).collect()
     }
 
-    fn constants(&self, request: &SearchRequest) -> Option<Bm25> {
-        request.bm25
+    fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool {
+        one.bm25 == other.bm25
+    }
+
+    fn score_of_none(&self) -> Option<f64> {
+        Some(0.0)
     }
 
     fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {

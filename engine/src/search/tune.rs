@@ -11,7 +11,7 @@ use lexivec_query::bind::bind;
 use lexivec_query::catalog::Catalog;
 use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::profile::Profile;
-use lexivec_query::request::{Bm25, Leg, Params, SearchRequest};
+use lexivec_query::request::{Leg, Params, SearchRequest};
 use lexivec_query::rerank::RerankMethod;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::generation::DocAddress;
 use crate::limits::MAX_TUNE_QUERIES;
 use crate::rows::RowSet;
 
-/// Options of [`Collection::tune`](crate::Collection::tune).
+/// Options of [`Searcher::tune`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TuneOptions {
@@ -119,10 +119,10 @@ struct Trial<'a> {
     metric: Metric,
 }
 
-/// The list of a leg, with the constants it was made with.
+/// The list of a leg, with the request it was made for.
 struct List {
     leg: Leg,
-    constants: Option<Bm25>,
+    request: SearchRequest,
     hits: Vec<(DocAddress, f64)>,
 }
 
@@ -171,7 +171,7 @@ impl Trial<'_> {
         Ok(scores)
     }
 
-    /// The widest list of a leg under the constants of a request, run once for each.
+    /// The widest list of a leg under the settings of a request; requests with the same list share it.
     fn list<'l>(
         &self,
         lists: &'l mut Vec<List>,
@@ -180,17 +180,17 @@ impl Trial<'_> {
         widest: &Prepared<'_>,
         wanted: &[Arc<RowSet>],
     ) -> Result<&'l [(DocAddress, f64)]> {
-        let constants = leg_table::of(kind).constants(request);
-        let known = lists.iter().position(|list| (list.leg, list.constants) == (kind, constants));
-        let index = match known {
+        let leg = leg_table::of(kind);
+        let is_known = |list: &List| list.leg == kind && leg.same_list(&list.request, request);
+        let index = match lists.iter().position(is_known) {
             Some(index) => index,
             None => {
-                let mut request = widest.request.clone();
-                request.bm25 = constants;
+                let mut request = request.clone();
+                (request.limit, request.params) = (widest.request.limit, widest.request.params);
                 let task = [Prepared { request: &request, ..widest.clone() }];
-                let found = leg_table::of(kind).search(self.searcher, &task, wanted)?;
+                let found = leg.search(self.searcher, &task, wanted)?;
                 let hits = found.into_iter().flatten().flat_map(|found| found.hits).collect();
-                lists.push(List { leg: kind, constants, hits });
+                lists.push(List { leg: kind, request, hits });
                 lists.len() - 1
             }
         };

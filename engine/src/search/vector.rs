@@ -9,7 +9,7 @@ use lexivec_query::bind::BoundLeg;
 use lexivec_query::limits::PAGE_BYTES;
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
 use lexivec_query::planner::{costs_of, plan_vector};
-use lexivec_query::request::{Bm25, Leg, Params};
+use lexivec_query::request::{Leg, Params};
 use lexivec_query::topk::descending;
 
 use super::leg::{LegFound, LegSearch, RowTrace};
@@ -65,7 +65,11 @@ impl LegSearch for VectorLeg {
         Ok(search(&searcher.generation, &asked, matching)?.into_iter().map(Some).collect())
     }
 
-    fn constants(&self, _: &SearchRequest) -> Option<Bm25> {
+    fn same_list(&self, _: &SearchRequest, _: &SearchRequest) -> bool {
+        true
+    }
+
+    fn score_of_none(&self) -> Option<f64> {
         None
     }
 

@@ -22,7 +22,7 @@ pub(super) async fn evaluate(
 ) -> ApiResult<Json<Report>> {
     let collection = state.collection(&name)?;
     let asked = check_evaluation(read_json::<Evaluation>(&state, &headers, body).await?)?;
-    let work = move || Ok(asked.run(|queries| collection.rank(queries))?);
+    let work = move || Ok(asked.run(|queries| collection.searcher()?.rank(queries))?);
     Ok(Json(state.measure(work).await?))
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn tune(
     let collection = state.collection(&name)?;
     let asked = read_json::<TuneJson>(&state, &headers, body).await?.into_asked()?;
     let work = move || {
-        let report = collection.tune(&asked.queries, &asked.options)?;
+        let report = collection.searcher()?.tune(&asked.queries, &asked.options)?;
         let saved = asked.save.filter(|_| report.validation.significant || asked.save_anyway);
         if let Some(name) = &saved {
             collection.set_profile(name, report.profile.clone())?;
@@ -65,8 +65,12 @@ pub(super) async fn diff(
         Some(name) => state.collection(name)?,
         None => collection.clone(),
     };
-    let work =
-        move || Ok(diff.run(|queries| collection.rank(queries), |queries| other.rank(queries))?);
+    let work = move || {
+        Ok(diff.run(
+            |queries| collection.searcher()?.rank(queries),
+            |queries| other.searcher()?.rank(queries),
+        )?)
+    };
     Ok(Json(state.measure(work).await?))
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn snapshots(
     Path(name): Path<String>,
 ) -> ApiResult<Json<Value>> {
     let path = state.database().path_of(&name)?;
-    let found = blocking(move || Ok(Collection::snapshots(path)?)).await?;
+    let found = blocking(move || Ok(Snapshot::list(path)?)).await?;
     Ok(Json(json!({ "snapshots": found })))
 }
 

@@ -108,5 +108,5 @@ pub(super) async fn recall(
 ) -> ApiResult<Json<RecallReport>> {
     let collection = state.collection(&name)?;
     let options = read_json::<RecallJson>(&state, &headers, body).await?.into_options()?;
-    Ok(Json(state.search(move || Ok(collection.measure_recall(&options)?)).await?))
+    Ok(Json(state.search(move || Ok(collection.searcher()?.recall(&options)?)).await?))
 }

@@ -45,21 +45,6 @@ pub struct SegmentFile {
     pub tail_hash: u128,
 }
 
-const NAME_PREFIX: &str = "segment-";
-const NAME_ENDING: &str = ".lxv";
-
-/// Name of the segment file with this number.
-pub(crate) fn segment_name(number: u64) -> String {
-    format!("{NAME_PREFIX}{number:016x}{NAME_ENDING}")
-}
-
-/// The number of the segment file with this name.
-pub(crate) fn segment_number(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix(NAME_PREFIX)?.strip_suffix(NAME_ENDING)?;
-    let number = u64::from_str_radix(digits, 16).ok()?;
-    (segment_name(number) == name).then_some(number)
-}
-
 /// The next place where a section may start.
 fn aligned(at: u64) -> u64 {
     at.next_multiple_of(ALIGNMENT)

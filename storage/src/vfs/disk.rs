@@ -12,8 +12,8 @@ use rustix::fs::{
 
 use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
 use crate::error::{Error, Result};
-use crate::manifest::is_manifest_name;
 use crate::mapped::Bytes;
+use crate::names::generation_of;
 
 /// Mode of directories: only the owner may read a collection.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -308,7 +308,7 @@ pub fn is_collection(path: &Path) -> bool {
     let Ok(vfs) = DiskVfs::open_root(path) else {
         return false;
     };
-    vfs.list().is_ok_and(|files| files.iter().any(|f| is_manifest_name(&f.name)))
+    vfs.list().is_ok_and(|files| files.iter().any(|f| generation_of(&f.name).is_some()))
 }
 
 /// True for a directory without anything in it.

@@ -20,19 +20,3 @@ pub use writer::Log;
 pub const LOG_FILE_BYTES: u64 = 16 << 20;
 /// Longest log file read, in bytes: one frame of the largest batch that is logged, and some.
 const MAX_LOG_FILE_BYTES: u64 = 4 << 30;
-
-const PREFIX: &str = "log-";
-const ENDING: &str = ".wal";
-const DIGITS: usize = 16;
-
-/// Name of the log file with this number; names sort as numbers do.
-pub(crate) fn log_name(number: u64) -> String {
-    format!("{PREFIX}{number:016x}{ENDING}")
-}
-
-/// The number of the log file with this name.
-pub(crate) fn log_number(name: &str) -> Option<u64> {
-    let digits = name.strip_prefix(PREFIX)?.strip_suffix(ENDING)?;
-    let number = (digits.len() == DIGITS).then(|| u64::from_str_radix(digits, 16).ok())??;
-    (log_name(number) == name).then_some(number)
-}

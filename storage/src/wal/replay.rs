@@ -1,10 +1,11 @@
 //! Reading the log: the frames from a number on, and whether its end is torn or damaged.
 
+use super::MAX_LOG_FILE_BYTES;
 use super::frame::{
     FIRST_FRAME, FRAME_ALIGNMENT, Frame, Header, Home, Kind, MARK_AT, claimed_bytes, frame_at,
 };
-use super::{MAX_LOG_FILE_BYTES, log_name, log_number};
 use crate::error::{Error, Result};
+use crate::names::{log_name, log_number};
 use crate::vfs::Vfs;
 
 /// The writes of the log from a number on.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::error::{Error, Result};
+use crate::names::log_name;
 use crate::poison::Poison;
 use crate::vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 use crate::vfs::memory::MemoryVfs;
@@ -226,14 +227,6 @@ fn a_full_disk_is_reported_and_writing_goes_on_when_there_is_space() {
     log.sync(written + 1).expect("synced");
     let content = read_log(&disk, COLLECTION, 1, 0).expect("read");
     assert_eq!(content.next_lsn, written + 2);
-}
-
-#[test]
-fn names_tell_numbers() {
-    assert_eq!(log_number(&log_name(255)), Some(255));
-    for name in ["log-.wal", "log-00000000000000FF.wal", "log-ff.wal", "log-00000000000000ff"] {
-        assert_eq!(log_number(name), None, "{name}");
-    }
 }
 
 /// A disk whose next sync of a log waits until it is released, and then fails. Like a real one, it

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::MAX_LOG_FILE_BYTES;
 use super::frame::{FIRST_FRAME, FRAME_BYTES, HEADER_BYTES, Header, Home, MARK_AT, Prepared};
 use super::replay::LogContent;
-use super::{MAX_LOG_FILE_BYTES, log_name, log_number};
-use crate::directory::TEMPORARY_ENDING;
 use crate::error::{Error, Result};
+use crate::names::{TEMPORARY_ENDING, log_name, log_number};
 use crate::poison::Poison;
 use crate::vfs::{LogFile, Vfs};
 
