@@ -31,8 +31,9 @@ const QUERY: [&[&str]; 6] = [
 ];
 
 /// The floors of `storage`.
-const STORAGE: [&[&str]; 7] = [
-    &["directory", "export"],
+const STORAGE: [&[&str]; 8] = [
+    &["export"],
+    &["directory"],
     &["manifest", "wal"],
     &["segment"],
     &["vfs"],
@@ -53,9 +54,10 @@ fn files_of(name: &str) -> Vec<(String, String)> {
             let path: PathBuf = entry.expect("an entry").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "rs") {
+            } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
                 let below = path.strip_prefix(&root).expect("below").to_string_lossy().into_owned();
-                files.push((below, std::fs::read_to_string(&path).expect("read")));
+                let text = std::fs::read_to_string(&path).expect("read");
+                files.push((below, without_tests(&text).to_owned()));
             }
         }
     }
@@ -67,6 +69,11 @@ fn files_of(name: &str) -> Vec<(String, String)> {
 fn module_of(file: &str) -> &str {
     let first = file.split('/').next().unwrap_or_default();
     first.strip_suffix(".rs").unwrap_or(first)
+}
+
+/// The text of a file before its unit tests, which may use the whole crate.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
 /// The top-level modules that a text names as `crate::module` or within `crate::{…}`.

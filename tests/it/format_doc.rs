@@ -180,8 +180,8 @@ fn every_name_in_a_directory_is_in_the_table_and_the_other_way_round() {
     let unseen: BTreeSet<String> = described.difference(&found).cloned().collect();
     assert_eq!(unseen, passing);
     for (name, file) in [
-        ("LOCK", "storage/src/directory.rs"),
-        ("RESERVE", "storage/src/directory.rs"),
+        ("LOCK", "storage/src/names.rs"),
+        ("RESERVE", "storage/src/names.rs"),
         ("PROBE", "storage/src/vfs/probe.rs"),
         ("PROBE.tmp", "storage/src/vfs/probe.rs"),
     ] {
