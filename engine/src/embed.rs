@@ -1,11 +1,12 @@
 //! Embedding of documents by the collection's model before they are written: vectors and token vectors.
 
-use crate::document::{Document, check_embedded, check_token_vectors};
+use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::fields::{check_token_vectors, check_vector};
 use crate::limits::MAX_ROW_TOKENS;
 use crate::model::Embedder;
+use crate::progress::{Progress, Stage};
 use crate::schema::{Schema, TokenField};
-use crate::segment::{Progress, Stage};
 
 /// Texts given to an embedder in one call; affects progress reports, not results.
 const EMBED_BATCH: usize = 1_024;
@@ -110,6 +111,15 @@ pub(crate) fn token_lists<T>(model: &dyn Embedder, made: Option<T>) -> Result<T>
     let name = model.name();
     let none = || Error::Embedder(format!("model {name} makes no token vectors; give them"));
     made.ok_or_else(none)
+}
+
+/// Refuses a model's output if it is not a valid vector of its field.
+pub(crate) fn check_embedded(schema: &Schema, model: &dyn Embedder, vector: &[f32]) -> Result<()> {
+    let name = schema.embedder.as_ref().map(|r| r.field.as_str());
+    let field = schema.vectors.iter().find(|f| Some(f.name.as_str()) == name);
+    field
+        .map_or(Ok(()), |field| check_vector(field, vector))
+        .map_err(|fault| Error::Embedder(format!("model {}: {fault}", model.name())))
 }
 
 /// Refuses token vectors that do not fit this field.

@@ -70,6 +70,7 @@ mod deadline;
 mod document;
 mod embed;
 mod error;
+mod fields;
 mod generation;
 #[cfg(doctest)]
 mod guide;
@@ -80,6 +81,7 @@ mod location;
 pub mod model;
 mod options;
 pub mod prelude;
+mod progress;
 mod rows;
 pub mod schema;
 mod search;
@@ -116,12 +118,12 @@ pub use location::Location;
 pub use model::adapters::{AdapterInfo, AdapterValidation};
 pub use model::{Candidate, Embedder, RerankQuery, Reranker};
 pub use options::{OpenOptions, Options};
+pub use progress::Stage;
 pub use schema::{Durability, Metric, Schema};
 pub use search::{
     Cursor, RecallOptions, RecallQueries, RecallReport, ScrollPage, Searcher, SegmentRecall,
     ShareRecall, TuneOptions, TuneReport,
 };
-pub use segment::Stage;
 
 /// The parts of requests, plans and answers in full; what most programs use is at the root.
 pub mod query {

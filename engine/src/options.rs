@@ -6,8 +6,9 @@ use std::sync::Arc;
 use lexivec_query::request::Bm25;
 use lexivec_storage::LOG_FILE_BYTES;
 
-use crate::document::{Document, check_batch};
+use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::fields::check_batch;
 use crate::limits::{
     DEFAULT_FLUSH_BYTES, DEFAULT_FLUSH_ROWS, DEFAULT_GRAPH_MIN_ROWS, RESERVE_BYTES,
 };
@@ -97,30 +98,19 @@ impl OpenOptions {
 /// `documents` with the text fields `title` and `text` searched as one, and no vectors.
 #[derive(Clone)]
 pub struct Options {
-    name: String,
-    text: Vec<TextField>,
-    join_text: bool,
-    bm25: Bm25,
-    vectors: Vec<VectorField>,
-    tokens: Vec<TokenField>,
+    /// Schema of the collection, to which `into_schema` adds the embedder's fields and record.
+    schema: Schema,
     embedder: Option<Arc<dyn Embedder>>,
     embed_tokens: bool,
     metric: Metric,
-    seed: u64,
-    graph_min_rows: usize,
-    durability: Durability,
     pub(crate) open: OpenOptions,
 }
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
-            .field("name", &self.name)
-            .field("text", &self.text)
-            .field("vectors", &self.vectors)
-            .field("tokens", &self.tokens)
+            .field("schema", &self.schema)
             .field("embedder", &self.embedder.as_ref().map(|model| model.name()))
-            .field("durability", &self.durability)
             .finish_non_exhaustive()
     }
 }
@@ -129,18 +119,22 @@ impl Default for Options {
     fn default() -> Self {
         let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
         Self {
-            name: "documents".to_owned(),
-            text: vec![field("title"), field(DEFAULT_TEXT_FIELD)],
-            join_text: true,
-            bm25: Bm25::default(),
-            vectors: Vec::new(),
-            tokens: Vec::new(),
+            schema: Schema {
+                name: "documents".to_owned(),
+                text: vec![field("title"), field(DEFAULT_TEXT_FIELD)],
+                join_text: true,
+                bm25: Bm25::default(),
+                vectors: Vec::new(),
+                tokens: Vec::new(),
+                embedder: None,
+                seed: 42,
+                graph_min_rows: DEFAULT_GRAPH_MIN_ROWS,
+                durability: Durability::default(),
+                profiles: BTreeMap::new(),
+            },
             embedder: None,
             embed_tokens: false,
             metric: Metric::default(),
-            seed: 42,
-            graph_min_rows: DEFAULT_GRAPH_MIN_ROWS,
-            durability: Durability::default(),
             open: OpenOptions::default(),
         }
     }
@@ -156,28 +150,28 @@ impl Options {
     /// Names the collection.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.schema.name = name.into();
         self
     }
 
     /// Replaces the text fields.
     #[must_use]
     pub fn text_fields(mut self, fields: Vec<TextField>) -> Self {
-        self.text = fields;
+        self.schema.text = fields;
         self
     }
 
     /// Searches all text fields as one (the default), or each separately.
     #[must_use]
     pub fn join_text(mut self, join: bool) -> Self {
-        self.join_text = join;
+        self.schema.join_text = join;
         self
     }
 
     /// Sets the BM25 constants; a request may override them.
     #[must_use]
     pub fn bm25(mut self, bm25: Bm25) -> Self {
-        self.bm25 = bm25;
+        self.schema.bm25 = bm25;
         self
     }
 
@@ -190,7 +184,7 @@ impl Options {
     /// Adds a vector field with all its parameters.
     #[must_use]
     pub fn vector_field(mut self, field: VectorField) -> Self {
-        self.vectors.push(field);
+        self.schema.vectors.push(field);
         self
     }
 
@@ -203,7 +197,7 @@ impl Options {
     /// Adds a field of token vectors, for late interaction.
     #[must_use]
     pub fn token_field(mut self, field: TokenField) -> Self {
-        self.tokens.push(field);
+        self.schema.tokens.push(field);
         self
     }
 
@@ -232,21 +226,21 @@ impl Options {
     /// Seed of every random choice made while building; 42 if not set.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.schema.seed = seed;
         self
     }
 
     /// Rows from which a segment gets a graph; below it the exact scan is used.
     #[must_use]
     pub fn graph_min_rows(mut self, rows: usize) -> Self {
-        self.graph_min_rows = rows;
+        self.schema.graph_min_rows = rows;
         self
     }
 
     /// Default durability of writes; `Sync` if not set.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
+        self.schema.durability = durability;
         self
     }
 
@@ -278,10 +272,10 @@ impl Options {
                  folder, or leave it out"
             )));
         }
-        if self.tokens.is_empty() {
-            self.tokens.push(TokenField::new(DEFAULT_TOKEN_FIELD, model.dim()));
+        if self.schema.tokens.is_empty() {
+            self.schema.tokens.push(TokenField::new(DEFAULT_TOKEN_FIELD, model.dim()));
         }
-        match self.tokens.first() {
+        match self.schema.tokens.first() {
             Some(field) if field.dim != model.dim() => Err(Error::Embedder(format!(
                 "model {name} makes token vectors of {} components, field {:?} has {}",
                 model.dim(),
@@ -303,11 +297,11 @@ impl Options {
             None => None,
             Some(model) => {
                 let tokens = self.token_field_of(model.as_ref())?;
-                if self.vectors.is_empty() {
+                if self.schema.vectors.is_empty() {
                     let field = VectorField::new(DEFAULT_VECTOR_FIELD, model.dim(), self.metric);
-                    self.vectors.push(field);
+                    self.schema.vectors.push(field);
                 }
-                let Some(field) = self.vectors.first() else {
+                let Some(field) = self.schema.vectors.first() else {
                     return Err(Error::invalid("embedder", "no vector field"));
                 };
                 if field.dim != model.dim() {
@@ -322,19 +316,7 @@ impl Options {
                 Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model.as_ref(), &field.name)? })
             }
         };
-        let schema = Schema {
-            name: self.name,
-            text: self.text,
-            join_text: self.join_text,
-            bm25: self.bm25,
-            vectors: self.vectors,
-            tokens: self.tokens,
-            embedder: record,
-            seed: self.seed,
-            graph_min_rows: self.graph_min_rows,
-            durability: self.durability,
-            profiles: BTreeMap::new(),
-        };
+        let schema = Schema { embedder: record, ..self.schema };
         schema.validate()?;
         Ok((schema, self.embedder))
     }

@@ -1,4 +1,8 @@
-//! The schema of a collection: its text fields, vector fields and embedder, fixed at creation.
+//! The schema of a collection: its fields, a list for each kind, and its embedder, fixed at creation.
+
+mod text;
+mod token;
+mod vector;
 
 use std::collections::BTreeMap;
 
@@ -8,26 +12,31 @@ use lexivec_query::request::Bm25;
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, corrupt};
-use crate::limits::{
-    CODES_MIN_ROWS, DEFAULT_GRAPH_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_FIELDS,
-    MAX_GRAPH_ROWS, MAX_M, MAX_NAME_BYTES, MAX_PROFILES, MAX_TOKEN_DIMENSION,
-};
+pub use text::{Analyzer, DEFAULT_TEXT_FIELD, JOINED_TEXT_FIELD, Language, TextField};
+pub use token::{DEFAULT_TOKEN_FIELD, TokenField};
+#[cfg(test)]
+pub(crate) use vector::FOUR_BITS_DIM;
+pub use vector::{DEFAULT_VECTOR_FIELD, Metric, Quantization, VectorField};
 
-/// Default out-degree of a graph; most engines use it.
-const DEFAULT_M: usize = 16;
-/// Default number of candidates for the neighbours of a row.
-const DEFAULT_EF_CONSTRUCTION: usize = 100;
-/// Number of components from which four bits are enough for each; see [`Quantization::usual`].
-pub(crate) const FOUR_BITS_DIM: usize = 192;
-/// Name of the text field that [`Document::text`](crate::Document::text) sets.
-pub const DEFAULT_TEXT_FIELD: &str = "text";
-/// Name of the default vector field.
-pub const DEFAULT_VECTOR_FIELD: &str = "vector";
-/// Name of the default token field.
-pub const DEFAULT_TOKEN_FIELD: &str = "tokens";
-/// Name of the searchable field that joins all text fields.
-pub const JOINED_TEXT_FIELD: &str = "text";
+use crate::error::{Error, Result, corrupt};
+use crate::limits::{DEFAULT_GRAPH_MIN_ROWS, MAX_FIELDS, MAX_NAME_BYTES, MAX_PROFILES};
+
+/// A declared field of any kind.
+pub(crate) trait Field {
+    /// Kind, as errors name it: `text`, `vector` or `token`.
+    fn kind() -> &'static str
+    where
+        Self: Sized;
+
+    /// Name, unique among the fields of its kind.
+    fn name(&self) -> &str;
+
+    /// Components of its vectors; `None` for a kind without a dimension.
+    fn dim(&self) -> Option<usize>;
+
+    /// Checks its parameters; the name is checked for every kind alike.
+    fn check(&self) -> Result<()>;
+}
 
 /// Durability of a write: the point at which it is acknowledged, and the failures it then survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,219 +71,8 @@ impl std::str::FromStr for Durability {
     }
 }
 
-/// Similarity of two vectors. Scores are higher for closer vectors under every metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Metric {
-    /// Cosine of the angle; a zero vector is an input error.
-    #[default]
-    Cosine,
-    /// Inner product.
-    Dot,
-    /// Score is minus the squared Euclidean distance.
-    L2,
-}
-
-impl std::str::FromStr for Metric {
-    type Err = Error;
-    fn from_str(s: &str) -> Result<Self> {
-        match s {
-            "cosine" => Ok(Self::Cosine),
-            "dot" => Ok(Self::Dot),
-            "l2" => Ok(Self::L2),
-            other => Err(Error::invalid(
-                "metric",
-                format!("{other:?} is not a metric; use cosine, dot or l2"),
-            )),
-        }
-    }
-}
-
-/// Format of the codes that walks and scans compare. The rows they find are always rescored on the
-/// stored vectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-pub enum Quantization {
-    /// Half floats with eight bits of mantissa and the range of floats: twice the memory of `Int8`, for
-    /// collections where `Int8` loses hits.
-    Bf16,
-    /// Half floats with eleven bits of mantissa: of the same size, and eight times finer.
-    F16,
-    /// Eight bits a component.
-    Int8,
-    /// Four bits a component, of rotated vectors.
-    Int4,
-    /// One bit a component, of rotated vectors: for collections much larger than memory.
-    Binary,
-}
-
-impl Quantization {
-    /// Default codes for vectors of this many components: four bits for many components, whose errors
-    /// are small in their sum, so that a walk reads half as much memory; benches/RESULTS.md has the
-    /// figures.
-    pub fn usual(dim: usize) -> Self {
-        if dim < FOUR_BITS_DIM { Self::Int8 } else { Self::Int4 }
-    }
-}
-
-impl std::str::FromStr for Quantization {
-    type Err = Error;
-    fn from_str(s: &str) -> Result<Self> {
-        match s {
-            "bf16" => Ok(Self::Bf16),
-            "f16" => Ok(Self::F16),
-            "int8" => Ok(Self::Int8),
-            "int4" => Ok(Self::Int4),
-            "binary" => Ok(Self::Binary),
-            other => Err(Error::invalid(
-                "quantization",
-                format!("{other:?} is not a quantization; use bf16, f16, int8, int4 or binary"),
-            )),
-        }
-    }
-}
-
-/// Analysis of text to terms, for documents and queries.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Analyzer {
-    /// Language of the stop words and of the Snowball stemmer.
-    pub language: Language,
-    /// True to leave out the language's stop words.
-    pub stop_words: bool,
-    /// True to reduce words to their stems.
-    pub stemming: bool,
-}
-
-impl Default for Analyzer {
-    fn default() -> Self {
-        Self { language: Language::English, stop_words: true, stemming: true }
-    }
-}
-
-/// A language with stop words and a Snowball stemmer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[non_exhaustive]
-#[allow(missing_docs)] // the names say it
-pub enum Language {
-    Danish,
-    Dutch,
-    English,
-    Finnish,
-    French,
-    German,
-    Hungarian,
-    Italian,
-    Norwegian,
-    Portuguese,
-    Russian,
-    Spanish,
-    Swedish,
-}
-
-/// One named text of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TextField {
-    /// Name, `[a-z0-9_-]`, at most 63 bytes.
-    pub name: String,
-    /// Analysis of its text to terms.
-    #[serde(default)]
-    pub analyzer: Analyzer,
-}
-
-/// One named dense vector of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "GivenField")]
-pub struct VectorField {
-    /// Name, `[a-z0-9_-]`, at most 63 bytes.
-    pub name: String,
-    /// Components of every vector of this field.
-    pub dim: usize,
-    /// Similarity of its vectors.
-    pub metric: Metric,
-    /// HNSW out-degree on the upper levels (level 0: twice as many). Malkov and Yashunin,
-    /// "Efficient and robust approximate nearest neighbor search using HNSW graphs", 2016.
-    pub m: usize,
-    /// HNSW beam while building.
-    pub ef_construction: usize,
-    /// Codes that walks and scans compare.
-    pub quantization: Quantization,
-}
-
-/// The JSON form of a field; the defaults of missing members depend on the others.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GivenField {
-    name: String,
-    dim: usize,
-    metric: Option<Metric>,
-    m: Option<usize>,
-    ef_construction: Option<usize>,
-    quantization: Option<Quantization>,
-}
-
-impl From<GivenField> for VectorField {
-    fn from(given: GivenField) -> Self {
-        let usual = Self::new(given.name, given.dim, given.metric.unwrap_or_default());
-        Self {
-            m: given.m.unwrap_or(usual.m),
-            ef_construction: given.ef_construction.unwrap_or(usual.ef_construction),
-            quantization: given.quantization.unwrap_or(usual.quantization),
-            ..usual
-        }
-    }
-}
-
-/// One named list of token vectors of a document, for late interaction; only the direction of each counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenField {
-    /// Name, `[a-z0-9_-]`, at most 63 bytes.
-    pub name: String,
-    /// Components of every token vector of this field, at most
-    /// [`MAX_TOKEN_DIMENSION`].
-    pub dim: usize,
-}
-
-impl TokenField {
-    /// A field of this name and dimension.
-    pub fn new(name: impl Into<String>, dim: usize) -> Self {
-        Self { name: name.into(), dim }
-    }
-}
-
 fn default_graph_min_rows() -> usize {
     DEFAULT_GRAPH_MIN_ROWS
-}
-
-impl Schema {
-    /// True if a segment with this many vectors of a field has a graph over them.
-    pub(crate) fn wants_graph(&self, vectors: u32) -> bool {
-        vectors as usize >= self.graph_min_rows.max(1) && vectors <= MAX_GRAPH_ROWS
-    }
-
-    /// True if a segment with this many vectors of a field has codes of them: graphs are walked by
-    /// codes, and from [`CODES_MIN_ROWS`] rows a scan by codes is faster.
-    pub(crate) fn wants_codes(&self, vectors: u32) -> bool {
-        vectors as usize >= CODES_MIN_ROWS.min(self.graph_min_rows.max(1))
-    }
-}
-
-impl VectorField {
-    /// A field with the default graph parameters (m 16, ef_construction 100).
-    pub fn new(name: impl Into<String>, dim: usize, metric: Metric) -> Self {
-        Self {
-            name: name.into(),
-            dim,
-            metric,
-            m: DEFAULT_M,
-            ef_construction: DEFAULT_EF_CONSTRUCTION,
-            quantization: Quantization::usual(dim),
-        }
-    }
 }
 
 /// Record of the model that makes the collection's vectors.
@@ -342,6 +140,14 @@ pub struct Schema {
 }
 
 impl Schema {
+    /// The declared fields by kind.
+    fn fields(&self) -> [(&'static str, Vec<&dyn Field>); 3] {
+        fn list<F: Field>(fields: &[F]) -> (&'static str, Vec<&dyn Field>) {
+            (F::kind(), fields.iter().map(|field| field as &dyn Field).collect())
+        }
+        [list(&self.text), list(&self.vectors), list(&self.tokens)]
+    }
+
     /// Fields of the inverted index: the joined one, or each text field.
     pub(crate) fn indexed_fields(&self) -> Vec<TextField> {
         match (self.join_text, self.text.first()) {
@@ -374,12 +180,13 @@ impl Schema {
 
     /// True if documents and requests name the same fields in both.
     pub(crate) fn has_the_fields_of(&self, other: &Self) -> bool {
-        let text = |s: &Self| s.text.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
-        let vectors =
-            |s: &Self| s.vectors.iter().map(|f| (f.name.clone(), f.dim)).collect::<Vec<_>>();
-        let tokens =
-            |s: &Self| s.tokens.iter().map(|f| (f.name.clone(), f.dim)).collect::<Vec<_>>();
-        (text(self), vectors(self), tokens(self)) == (text(other), vectors(other), tokens(other))
+        let shape = |schema: &Self| {
+            schema.fields().map(|(_, fields)| {
+                let shape = |field: &&dyn Field| (field.name().to_owned(), field.dim());
+                fields.iter().map(shape).collect::<Vec<_>>()
+            })
+        };
+        shape(self) == shape(other)
     }
 
     /// True if both are the same but for what may change.
@@ -391,33 +198,22 @@ impl Schema {
     /// Checks names, counts and ranges.
     pub(crate) fn validate(&self) -> Result<()> {
         check_name("collection name", &self.name)?;
-        let counts = [self.text.len(), self.vectors.len(), self.tokens.len()];
-        if counts.iter().any(|&count| count > MAX_FIELDS) {
+        let kinds = self.fields();
+        if kinds.iter().any(|(_, fields)| fields.len() > MAX_FIELDS) {
             return Err(Error::invalid("schema", format!("more than {MAX_FIELDS} fields")));
         }
-        for (i, f) in self.text.iter().enumerate() {
-            check_name("text field", &f.name)?;
-            if self.text.iter().take(i).any(|o| o.name == f.name) {
-                return Err(Error::invalid("text field", format!("{:?} is there twice", f.name)));
+        for (kind, fields) in kinds {
+            let what = format!("{kind} field");
+            for (i, field) in fields.iter().enumerate() {
+                let name = field.name();
+                check_name(&what, name)?;
+                if fields.iter().take(i).any(|other| other.name() == name) {
+                    return Err(Error::invalid(what, format!("{name:?} is there twice")));
+                }
+                field.check()?;
             }
         }
         self.bm25.check()?;
-        for (i, v) in self.vectors.iter().enumerate() {
-            check_name("vector field", &v.name)?;
-            if self.vectors.iter().take(i).any(|o| o.name == v.name) {
-                return Err(Error::invalid("vector field", format!("{:?} is there twice", v.name)));
-            }
-            within("dimension", v.dim, 1, MAX_DIMENSION)?;
-            within("m", v.m, 2, MAX_M)?;
-            within("ef_construction", v.ef_construction, v.m, MAX_EF_CONSTRUCTION)?;
-        }
-        for (i, t) in self.tokens.iter().enumerate() {
-            check_name("token field", &t.name)?;
-            if self.tokens.iter().take(i).any(|o| o.name == t.name) {
-                return Err(Error::invalid("token field", format!("{:?} is there twice", t.name)));
-            }
-            within("dimension of token vectors", t.dim, 1, MAX_TOKEN_DIMENSION)?;
-        }
         if self.profiles.len() > MAX_PROFILES {
             let detail = format!("more than {MAX_PROFILES}; remove one");
             return Err(Error::invalid("profiles", detail));

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The floors of `engine`, top first. Modules of one floor do not import each other.
-const ENGINE: [&[&str]; 13] = [
+const ENGINE: [&[&str]; 14] = [
     &["learning", "database"],
     &["collection"],
     &["search"],
     &["generation", "embed"],
     &["segment"],
     &["options", "location"],
+    &["fields"],
     &["document", "chunk"],
     &["model"],
     &["text", "vector"],
-    &["rows", "deadline"],
+    &["rows", "deadline", "progress"],
     &["schema"],
     &["error"],
     &["limits"],

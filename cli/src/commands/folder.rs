@@ -43,7 +43,7 @@ pub(super) enum Destination {
     /// One that exists.
     Existing(Collection),
     /// One that is created with the first chunks; the model, if it has one, makes their vectors.
-    New(Options, Option<Arc<dyn Embedder>>),
+    New(Box<Options>, Option<Arc<dyn Embedder>>),
 }
 
 /// Ingests a folder. The destination is opened only after the options of chunks were checked.
@@ -62,7 +62,7 @@ pub(super) fn run(
     let (exists, report) = match destination()? {
         Destination::Existing(collection) => (true, ingest_folder(&collection, folder, &options)?),
         Destination::New(new, model) => {
-            let create = || Collection::create(&target.dir, new);
+            let create = || Collection::create(&target.dir, *new);
             let (made, report) = ingest_folder_into_new(create, model, folder, &options)?;
             (made.is_some(), report)
         }

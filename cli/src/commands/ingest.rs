@@ -64,7 +64,8 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
                 return Ok(Destination::Existing(open(args, options)?));
             }
             let model = args.new.model.embedder()?;
-            Ok(Destination::New(self::options(args, options, model.clone(), None, &[])?, model))
+            let new = self::options(args, options, model.clone(), None, &[])?;
+            Ok(Destination::New(Box::new(new), model))
         });
     }
     let start = Instant::now();

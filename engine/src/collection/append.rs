@@ -10,7 +10,7 @@ use super::flush::LogStart;
 use super::scope::WriteScope;
 use super::shared::{Shared, Writes};
 use super::{Receipt, WriteOptions};
-use crate::document::{Document, json_bytes};
+use crate::document::Document;
 use crate::error::Result;
 use crate::generation::{Generation, LiveSegment, Operation};
 use crate::limits::MAX_UNFLUSHED_BYTES;
@@ -173,16 +173,4 @@ impl Shared {
             ..self.receipt(log)
         })
     }
-}
-
-/// Estimated bytes of a batch in the log.
-pub(super) fn logged_bytes(documents: &[Document]) -> usize {
-    let bytes = |d: &Document| {
-        let vectors: usize = d.vectors.values().map(|v| v.len() * 4).sum();
-        let codes = |list: &Vec<Vec<f32>>| list.iter().map(Vec::len).sum::<usize>();
-        let tokens: usize = d.tokens.values().map(codes).sum();
-        let payload: usize = d.payload.iter().map(|(k, v)| k.len() + json_bytes(v)).sum();
-        d.id.len() + vectors + tokens + d.text.values().map(String::len).sum::<usize>() + payload
-    };
-    documents.iter().map(bytes).sum()
 }

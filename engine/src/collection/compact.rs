@@ -11,22 +11,21 @@ use super::Collection;
 use super::flush::kept_segments;
 use super::shared::Shared;
 use crate::error::{Error, Result};
+use crate::fields::{GraphSource, MergeInput, largest_graph};
 use crate::generation::{Generation, LiveSegment, Renumbering};
 use crate::limits::{
     DEAD_SHARE, GATE_MARGIN, GATE_QUERIES, MAX_MERGED_SEGMENTS, TIER_GROWTH, TIER_SEGMENTS,
 };
+use crate::progress::{Progress, Stage};
 use crate::rows::RowSet;
 use crate::search::measure_recall;
-use crate::segment::{GraphSource, Input, Progress, Segment, SegmentMerger, Stage, largest_graph};
+use crate::segment::{Input, Segment, SegmentMerger};
 
 /// Fixed bytes of memory of a merge: buffers of the file and the pool.
 const MERGE_BASE_BYTES: u64 = 32 << 20;
 /// Bytes that a row takes while it is merged, besides its text and its links: its vector's slice, its
 /// index by id and in the graph, and twice the memory dropped when one of these grows.
 const MERGE_ROW_BYTES: u64 = 120;
-/// Bytes that a row takes for each token field: the edge of its list, twice, as the list of edges grows
-/// by doubling.
-const MERGE_TOKEN_BYTES: u64 = 16;
 
 /// Options of [`Collection::compact`].
 #[derive(Clone, Copy)]
@@ -224,14 +223,10 @@ impl Shared {
         Ok((groups, over))
     }
 
-    /// Bytes of memory that merging a segment takes: its inverted index and columns, which are built in
-    /// memory, with tantivy's overhead; indices and links of its rows.
+    /// Bytes of memory that merging a segment takes: its columns and fields, and the indices of its rows.
     fn memory_of(&self, entry: &SegmentEntry) -> Result<u64> {
         let segment = self.open_segment(entry)?;
-        let links: u64 = self.schema.vectors.iter().map(|f| f.m as u64 * 2 * 4 * 2).sum();
-        let links = links + self.schema.tokens.len() as u64 * MERGE_TOKEN_BYTES;
-        let rows = u64::from(entry.rows);
-        Ok(segment.text_bytes() * 3 + rows * (MERGE_ROW_BYTES + links))
+        Ok(segment.merge_bytes(&self.schema, entry) + u64::from(entry.rows) * MERGE_ROW_BYTES)
     }
 
     fn open_segment(&self, entry: &SegmentEntry) -> Result<Arc<Segment>> {
@@ -303,7 +298,7 @@ impl Shared {
             let alive = made.segment.all_rows();
             let after = [(made.segment.as_ref(), &alive)];
             (report.recall_before, report.recall_after) = (None, None);
-            let graphs = schema.vectors.iter().filter(|f| made.segment.has_graph(&f.name));
+            let graphs = schema.vectors.iter().filter(|f| made.segment.fields.has_graph(&f.name));
             let gate = graphs.map(|field| {
                 let (old, new) =
                     measure_recall(&before, &after, &field.name, GATE_QUERIES, schema.seed)?;
@@ -334,7 +329,7 @@ impl Shared {
         });
         let mut kept: Vec<SegmentEntry> = entries.iter().filter(|e| !input(e)).cloned().collect();
         if let Some(new) = &mut merged.new {
-            new.text = new.segment.text.statistics(&committed)?;
+            new.text = new.segment.text().statistics(&committed)?;
             new.alive = Arc::new(committed);
             new.entry = new.current_entry();
             if new.alive.count() == 0 {
@@ -351,7 +346,7 @@ impl Shared {
         let alive =
             merged.survivors(|file| current.segment_of(file).map(|live| live.alive.clone()));
         if let Some(new) = merged.new.take() {
-            let text = new.segment.text.statistics(&alive)?;
+            let text = new.segment.text().statistics(&alive)?;
             segments.push(LiveSegment { alive: Arc::new(alive), text, ..new });
         }
         segments.extend(current.segments.iter().filter(|s| s.in_memory()).cloned());
@@ -374,8 +369,9 @@ fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphSource
     if inputs.iter().all(|input| input.alive.count() == 0) {
         return Vec::new();
     }
-    let reused = schema.vectors.iter().any(|field| largest_graph(inputs, &field.name).is_some());
-    let graphs = |field: &str| inputs.iter().any(|input| input.segment.has_graph(field));
+    let fields: Vec<MergeInput<'_>> = inputs.iter().map(Input::fields).collect();
+    let reused = schema.vectors.iter().any(|field| largest_graph(&fields, &field.name).is_some());
+    let graphs = |field: &str| fields.iter().any(|input| input.fields.has_graph(field));
     let mut attempts = Vec::new();
     if reused {
         attempts.push(GraphSource::Largest);

@@ -10,10 +10,9 @@ use super::shared::Shared;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::generation::{Generation, LiveSegment, Renumbering};
-use crate::rows::RowSet;
+use crate::progress::{NEVER, Progress};
 use crate::schema::Schema;
-use crate::segment::{NEVER, Progress, Segment, SegmentBuilder};
-use crate::text::SegmentStatistics;
+use crate::segment::{Segment, SegmentBuilder};
 
 /// Beginning of the log once a manifest is committed: the number of the first write that is not in its
 /// segments, and of the first file that may hold it.
@@ -113,7 +112,7 @@ impl Shared {
     pub(super) fn write_segment(
         &self,
         rows: u32,
-        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentStatistics)>,
+        build: impl FnOnce(&str, u128) -> Result<SegmentFile>,
     ) -> Result<LiveSegment> {
         self.write_segment_of(&self.schema, rows, build)
     }
@@ -123,7 +122,7 @@ impl Shared {
         &self,
         schema: &Schema,
         rows: u32,
-        build: impl FnOnce(&str, u128) -> Result<(SegmentFile, SegmentStatistics)>,
+        build: impl FnOnce(&str, u128) -> Result<SegmentFile>,
     ) -> Result<LiveSegment> {
         let (name, segment) = {
             let mut directory = self.directory.lock();
@@ -133,12 +132,14 @@ impl Shared {
             key.extend_from_slice(name.as_bytes());
             (name, xxh3_128(&key))
         };
-        let opened = build(&name, segment).and_then(|(file, text)| {
-            let statistics = text.to_bytes();
-            let mut entry = SegmentEntry { statistics, ..SegmentEntry::new(file, segment, rows) };
+        let opened = build(&name, segment).and_then(|file| {
+            let mut entry = SegmentEntry::new(file, segment, rows);
             let mut segment = Segment::open(self.vfs.as_ref(), schema, &entry)?;
+            let alive = Arc::new(segment.all_rows());
+            let text = segment.text().statistics(&alive)?;
+            entry.statistics = text.to_bytes();
             entry.curves = segment.measure_curves(schema.seed)?;
-            let (segment, alive) = (Arc::new(segment), Arc::new(RowSet::full(rows)));
+            let segment = Arc::new(segment);
             Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
         });
         if opened.is_err() {
@@ -173,7 +174,7 @@ impl Shared {
                 current.segments.iter().find(same).map(|s| s.alive.clone())
             });
             if !alive.is_full() {
-                new.text = new.segment.text.statistics(&alive)?;
+                new.text = new.segment.text().statistics(&alive)?;
                 new.alive = Arc::new(alive);
             }
             segments.push(new);

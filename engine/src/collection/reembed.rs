@@ -17,8 +17,9 @@ use crate::limits::{REEMBED_BYTES, REEMBED_ROWS};
 use crate::location::Location;
 use crate::model::Embedder;
 use crate::options::OpenOptions;
+use crate::progress::{NEVER, Progress, Stage};
 use crate::schema::Schema;
-use crate::segment::{NEVER, Progress, SegmentBuilder, Stage};
+use crate::segment::SegmentBuilder;
 
 /// Options of a re-embedding.
 #[derive(Clone)]

@@ -11,13 +11,13 @@ use super::snapshot::{check_sound, fill};
 use super::{Collection, CompactOptions, WriteOptions};
 use crate::document::Document;
 use crate::error::Result;
+use crate::fields::{FieldReader, KINDS, SegmentSource};
 use crate::generation::Operation;
 use crate::location::Location;
 use crate::options::OpenOptions;
 use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::segment::StoredDocuments;
-use crate::vector::{TokenStore, VectorStore};
 
 /// Rows written in one batch.
 const BATCH: usize = 1_000;
@@ -131,7 +131,8 @@ fn read_segment(
             return Err(error);
         }
     };
-    let stores = Stores::open(&reader, schema, entry, report);
+    let reader = Arc::new(reader);
+    let fields = open_fields(&SegmentSource { reader: &reader, schema, entry }, report);
     let mut batch: Vec<Document> = Vec::new();
     for row in alive.iter() {
         let mut document = match documents.document(schema, row) {
@@ -143,7 +144,7 @@ fn read_segment(
                 continue;
             }
         };
-        if !stores.attach(row, &mut document) {
+        if !read_fields(&fields, row, &mut document) {
             report.without_vector.push(document.id.clone());
         }
         batch.push(document);
@@ -156,55 +157,23 @@ fn read_segment(
     Ok(())
 }
 
-/// The readable vector stores of a segment, by field name.
-struct Stores {
-    vectors: Vec<(String, Option<VectorStore>)>,
-    tokens: Vec<(String, Option<TokenStore>)>,
+/// The fields of a segment that are stored apart from the ids; `None` for one that cannot be opened.
+fn open_fields(
+    segment: &SegmentSource<'_>,
+    report: &mut RepairReport,
+) -> Vec<Option<Box<dyn FieldReader>>> {
+    let opened = KINDS.iter().flat_map(|kind| kind.readers(segment)).map(|reader| {
+        report.damage.extend(reader.as_ref().err().map(ToString::to_string));
+        reader.ok()
+    });
+    opened.collect()
 }
 
-impl Stores {
-    fn open(
-        reader: &SegmentReader,
-        schema: &Schema,
-        entry: &SegmentEntry,
-        report: &mut RepairReport,
-    ) -> Self {
-        let name = entry.file.name.as_str();
-        let mut stores = Self { vectors: Vec::new(), tokens: Vec::new() };
-        for field in &schema.vectors {
-            let opened = VectorStore::open(reader, name, field, entry.rows);
-            report.damage.extend(opened.as_ref().err().map(ToString::to_string));
-            stores.vectors.push((field.name.clone(), opened.ok()));
-        }
-        for field in &schema.tokens {
-            let opened = TokenStore::open(reader, name, field, entry.rows);
-            report.damage.extend(opened.as_ref().err().map(ToString::to_string));
-            stores.tokens.push((field.name.clone(), opened.ok()));
-        }
-        stores
+/// Adds the values of its row to a document; false if one is lost.
+fn read_fields(fields: &[Option<Box<dyn FieldReader>>], row: u32, document: &mut Document) -> bool {
+    let mut whole = true;
+    for field in fields {
+        whole &= field.as_ref().is_some_and(|field| field.read(row, document).is_ok());
     }
-
-    /// Adds the vectors of its row to a document; false if an existing vector is lost.
-    fn attach(&self, row: u32, document: &mut Document) -> bool {
-        let mut whole = true;
-        for (field, store) in &self.vectors {
-            match store.as_ref().map(|store| (store.present.contains(row), store.vector(row))) {
-                Some((true, Ok(vector))) => {
-                    document.vectors.insert(field.clone(), vector.to_vec());
-                }
-                Some((false, _)) => {}
-                Some((true, Err(_))) | None => whole = false,
-            }
-        }
-        for (field, store) in &self.tokens {
-            match store.as_ref().map(|store| store.vectors(row)) {
-                Some(Ok(vectors)) if vectors.is_empty() => {}
-                Some(Ok(vectors)) => {
-                    document.tokens.insert(field.clone(), vectors);
-                }
-                Some(Err(_)) | None => whole = false,
-            }
-        }
-        whole
-    }
+    whole
 }

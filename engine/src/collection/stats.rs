@@ -72,10 +72,11 @@ impl Collection {
                 bytes: live.entry.as_ref().map_or(0, |e| e.file.len),
                 graphs: live
                     .segment
+                    .fields
                     .vectors
                     .iter()
                     .filter(|v| v.graph.is_some())
-                    .map(|v| v.name.clone())
+                    .map(|v| v.store.name.clone())
                     .collect(),
             })
             .collect();

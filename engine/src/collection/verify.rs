@@ -16,7 +16,6 @@ use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::search::measure_recall;
 use crate::segment::Segment;
-use crate::vector::TokenStore;
 
 /// Depth of a verification.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -219,7 +218,7 @@ fn check_segment(
     segment.verify(schema)?;
     let bad = |detail: String| corrupt(manifest, &entry.file.name, detail);
     let alive = RowSet::of(entry)?;
-    if segment.text.statistics(&alive)?.to_bytes() != entry.statistics {
+    if segment.text().statistics(&alive)?.to_bytes() != entry.statistics {
         return Err(bad("its statistics are not those of its rows".to_owned()));
     }
     for row in alive.iter() {
@@ -238,24 +237,20 @@ fn check_deeply(
     entry: &SegmentEntry,
     segment: &Segment,
 ) -> Result<(Option<f64>, u64)> {
-    segment.check_text(schema)?;
-    segment.tokens.iter().try_for_each(TokenStore::check)?;
+    segment.verify_fields(schema)?;
     let alive = RowSet::of(entry)?;
     let (mut least, mut unreachable) = (None, 0);
-    for vectors in &segment.vectors {
-        vectors.store.check_norms()?;
-        if let Some(codes) = &vectors.codes {
-            codes.check(&vectors.store)?;
-        }
+    for vectors in &segment.fields.vectors {
         let Some(graph) = &vectors.graph else { continue };
         let mut wanted = alive.clone();
         wanted.intersect(&vectors.store.present);
         unreachable += u64::from(graph.unreachable(&wanted)?);
         let rows = [(segment, &alive)];
-        let (recall, _) = measure_recall(&rows, &rows, &vectors.name, GATE_QUERIES, schema.seed)?;
+        let (recall, _) =
+            measure_recall(&rows, &rows, &vectors.store.name, GATE_QUERIES, schema.seed)?;
         if recall < VERIFY_MIN_RECALL {
             let detail = format!("recall@10 is {recall:.4}; compact, or repair the collection");
-            return Err(corrupt(&entry.file.name, &vectors.name, detail));
+            return Err(corrupt(&entry.file.name, &vectors.store.name, detail));
         }
         least = Some(least.map_or(recall, |l: f64| l.min(recall)));
     }

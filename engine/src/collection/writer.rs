@@ -8,15 +8,15 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Collection;
-use super::append::logged_bytes;
 use super::scope::WriteScope;
-use crate::document::{Document, IntoDocuments, check_batch};
+use crate::document::{Document, IntoDocuments};
 use crate::embed::embed;
 use crate::error::Result;
+use crate::fields::{check_batch, logged_bytes};
 use crate::generation::{Generation, Operation};
 use crate::limits::{BACKPRESSURE, MAX_LOGGED_BYTES};
+use crate::progress::{NEVER, Progress, Stage};
 use crate::schema::{Durability, Schema};
-use crate::segment::{NEVER, Progress, Stage};
 
 /// Receipt of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -59,7 +59,7 @@ impl StoredFields for Rows<'_> {
         if let Some(name) = field.filter(|name| fields.iter().all(|f| f.name != *name)) {
             return Err(unknown_text_field(name, fields));
         }
-        self.segment.text.rows_with(&fields, field, words)
+        self.segment.text().rows_with(&fields, field, words)
     }
 }
 
@@ -112,13 +112,10 @@ impl Row for UnwrittenRow<'_> {
             *self.unknown.borrow_mut() = Some(name.to_owned());
             return false;
         }
-        fields.iter().filter(|f| field.is_none_or(|name| name == f.name)).any(|f| {
-            let text = match self.schema.join_text {
-                true => self.document.joined_text(self.schema),
-                false => self.document.text.get(&f.name).cloned().unwrap_or_default(),
-            };
-            has_all_words(f, &text, words)
-        })
+        fields
+            .iter()
+            .filter(|f| field.is_none_or(|name| name == f.name))
+            .any(|f| has_all_words(f, &self.document.indexed_text(self.schema, &f.name), words))
     }
 
     fn id(&self) -> Option<&str> {

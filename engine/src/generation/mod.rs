@@ -18,9 +18,10 @@ pub(crate) use renumbering::Renumbering;
 use crate::document::Document;
 use crate::error::{Error, Result, corrupt};
 use crate::limits::ABSORB_MAX_ROWS;
+use crate::progress::{NEVER, Progress};
 use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::segment::{NEVER, Progress, Segment, SegmentBuilder};
+use crate::segment::{Segment, SegmentBuilder};
 use crate::text::{SegmentStatistics, Statistics};
 
 /// A segment in the state of one generation.
@@ -71,7 +72,7 @@ impl LiveSegment {
 
     /// Live rows that have a term of an indexed field.
     pub(crate) fn doc_freq(&self, field: usize, term: &str) -> Result<u64> {
-        self.segment.text.doc_freq(field, term, &self.alive)
+        self.segment.text().doc_freq(field, term, &self.alive)
     }
 
     /// Removes the row with this id from the live rows; true if it was live.
@@ -79,7 +80,7 @@ impl LiveSegment {
         match self.find(id)? {
             Some(row) => {
                 Arc::make_mut(&mut self.alive).remove(row);
-                self.segment.text.subtract_row(row, &mut self.text)?;
+                self.segment.text().subtract_row(row, &mut self.text)?;
                 Ok(true)
             }
             None => Ok(false),
@@ -244,11 +245,12 @@ fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
     let vfs = MemoryVfs::default();
     let progress = Progress { report: &|_, _, _| {}, cancelled: &NEVER };
     let builder = SegmentBuilder { vfs: &vfs, schema, graphs: false, progress: &progress };
-    let (file, text) = builder.write("memory", 0, rows)?;
+    let file = builder.write("memory", 0, rows)?;
     let rows = rows.len() as u32;
     let entry = SegmentEntry::new(file, 0, rows);
     let segment = Arc::new(Segment::open(&vfs, schema, &entry)?);
     let alive = Arc::new(segment.all_rows());
+    let text = segment.text().statistics(&alive)?;
     Ok(LiveSegment { segment, alive, text, entry: None, flushing: false })
 }
 

@@ -4,12 +4,10 @@ use lexivec_storage::codec::{Decoder, Encoder};
 
 use crate::document::Document;
 use crate::error::{Error, Result};
-use crate::vector::{pack, unpack};
+use crate::fields::{decode_text, decode_values, encode_values, is_record, record_of};
 
-const UPSERT: u8 = 1;
+/// Number of the kind of record with the ids of deleted rows; the other numbers are of rows.
 const DELETE: u8 = 2;
-/// Rows with their token vectors; a batch without token vectors uses the shorter form.
-const UPSERT_TOKENS: u8 = 3;
 
 /// One acknowledged write, with everything that its replay needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,10 +23,10 @@ impl Operation {
         let mut out = Encoder::new();
         match self {
             Self::Upsert(documents) => {
-                let tokens = documents.iter().any(|d| !d.tokens.is_empty());
-                out.u8(if tokens { UPSERT_TOKENS } else { UPSERT });
+                let record = record_of(documents);
+                out.u8(record);
                 out.u32(documents.len() as u32);
-                documents.iter().try_for_each(|d| encode(&mut out, d, tokens))?;
+                documents.iter().try_for_each(|d| encode(&mut out, d, record))?;
             }
             Self::Delete(ids) => {
                 out.u8(DELETE);
@@ -43,13 +41,13 @@ impl Operation {
     pub(crate) fn decode(at: &str, bytes: &[u8]) -> Result<Self> {
         let mut input = Decoder::new(at, bytes);
         let operation = match (input.u8()?, input.u32()?) {
-            (kind @ (UPSERT | UPSERT_TOKENS), count) => {
-                let tokens = kind == UPSERT_TOKENS;
-                let rows = (0..count).map(|_| decode(&mut input, tokens));
-                Self::Upsert(rows.collect::<Result<_>>()?)
-            }
             (DELETE, count) => {
-                Self::Delete((0..count).map(|_| text(&mut input)).collect::<Result<_>>()?)
+                let ids = (0..count).map(|_| decode_text(&mut input));
+                Self::Delete(ids.collect::<Result<_>>()?)
+            }
+            (record, count) if is_record(record) => {
+                let rows = (0..count).map(|_| decode(&mut input, record));
+                Self::Upsert(rows.collect::<Result<_>>()?)
             }
             _ => return Err(input.corrupt("a write of an unknown kind").into()),
         };
@@ -66,26 +64,9 @@ impl Operation {
     }
 }
 
-fn encode(out: &mut Encoder, document: &Document, tokens: bool) -> Result<()> {
+fn encode(out: &mut Encoder, document: &Document, record: u8) -> Result<()> {
     out.bytes(document.id.as_bytes());
-    out.u32(document.text.len() as u32);
-    for (field, text) in &document.text {
-        out.bytes(field.as_bytes());
-        out.bytes(text.as_bytes());
-    }
-    out.u32(document.vectors.len() as u32);
-    for (field, vector) in &document.vectors {
-        out.bytes(field.as_bytes());
-        out.bytes(bytemuck::cast_slice(vector));
-    }
-    if tokens {
-        out.u32(document.tokens.len() as u32);
-        for (field, vectors) in &document.tokens {
-            out.bytes(field.as_bytes());
-            out.u32(vectors.len() as u32);
-            out.bytes(&pack(vectors));
-        }
-    }
+    encode_values(record, document, out);
     if document.payload.is_empty() {
         out.u32(0);
         return Ok(());
@@ -96,40 +77,15 @@ fn encode(out: &mut Encoder, document: &Document, tokens: bool) -> Result<()> {
     Ok(())
 }
 
-fn decode(input: &mut Decoder<'_>, tokens: bool) -> Result<Document> {
-    let mut document = Document::new(text(input)?);
-    for _ in 0..input.u32()? {
-        document.text.insert(text(input)?, text(input)?);
-    }
-    for _ in 0..input.u32()? {
-        let field = text(input)?;
-        let (floats, rest) = input.bytes()?.as_chunks::<4>();
-        if !rest.is_empty() {
-            return Err(input.corrupt("a vector is not of whole floats").into());
-        }
-        let vector = floats.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        document.vectors.insert(field, vector);
-    }
-    for _ in 0..if tokens { input.u32()? } else { 0 } {
-        let (field, count) = (text(input)?, input.u32()?);
-        let Some(vectors) = unpack(input.bytes()?, count as usize) else {
-            return Err(input.corrupt("token vectors are not of whole codes").into());
-        };
-        document.tokens.insert(field, vectors);
-    }
+fn decode(input: &mut Decoder<'_>, record: u8) -> Result<Document> {
+    let mut document = Document::new(decode_text(input)?);
+    decode_values(record, input, &mut document)?;
     let payload = input.bytes()?;
     if !payload.is_empty() {
         document.payload = serde_json::from_slice(payload)
             .map_err(|e| input.corrupt(format!("a payload is not JSON: {e}")))?;
     }
     Ok(document)
-}
-
-fn text(input: &mut Decoder<'_>) -> Result<String> {
-    match std::str::from_utf8(input.bytes()?) {
-        Ok(text) => Ok(text.to_owned()),
-        Err(_) => Err(input.corrupt("a text is not UTF-8").into()),
-    }
 }
 
 #[cfg(test)]
@@ -158,7 +114,8 @@ mod tests {
             }
         }
         Operation::decode("log", &[9, 0, 0, 0, 0]).expect_err("no such kind");
+        assert!(!is_record(DELETE), "a kind of field has the number of deletes");
         // A count larger than the bytes left allocates no memory.
-        Operation::decode("log", &[UPSERT, 255, 255, 255, 255]).expect_err("none is there");
+        Operation::decode("log", &[record_of(&[]), 255, 255, 255, 255]).expect_err("none is there");
     }
 }

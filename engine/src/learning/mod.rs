@@ -15,8 +15,8 @@ pub use train::{AdapterOptions, MIN_GAIN, MIN_QUERIES, MIN_TRIPLETS};
 use train::{Question, validate_and_train};
 
 use crate::collection::{Collection, LEARNING, of_kind, read_all, record};
-use crate::document::check_vector;
 use crate::error::{Error, Result};
+use crate::fields::check_vector;
 use crate::limits::{MAX_FEEDBACK_IDS, MAX_ID_BYTES};
 use crate::model::adapters::AdapterValidation;
 use crate::schema::{Metric, VectorField};

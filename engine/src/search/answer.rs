@@ -72,7 +72,7 @@ impl Searcher {
         // If the text leg did not find a row, its terms are not part of its score.
         let from_text = ledger.contributions.iter().any(|c| c.leg == Leg::Text);
         if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
-            ledger.terms = query.explain(&live.segment.text, row)?;
+            ledger.terms = query.explain(live.segment.text(), row)?;
         }
         let documents = &live.segment.documents;
         let highlight = request.highlight.as_ref().filter(|_| from_text).zip(text_query);

@@ -9,9 +9,9 @@ use lexivec_query::request::Leg;
 
 use super::Searcher;
 use crate::deadline::Deadline;
-use crate::document::{check_embedded, check_vector};
-use crate::embed::{check_tokens, token_lists};
+use crate::embed::{check_embedded, check_tokens, token_lists};
 use crate::error::{Error, Result};
+use crate::fields::check_vector;
 
 /// A request prepared for a generation.
 #[derive(Clone)]

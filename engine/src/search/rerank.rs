@@ -10,10 +10,10 @@ use super::prepare::Prepared;
 use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::fields::Vectors;
 use crate::generation::DocAddress;
 use crate::model::rerank::{Candidate, RerankQuery, RerankerHandle, out_of_time};
 use crate::schema::Metric;
-use crate::segment::Vectors;
 use crate::vector::TokenQuery;
 use crate::vector::distance::{inverse_norm, similarity};
 

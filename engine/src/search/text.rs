@@ -78,7 +78,7 @@ pub(super) fn search(
     for ((segment, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
         time.check()?;
         let rank = |row| live.rank(row);
-        let found = query.search(&live.segment.text, rows, window, rank, time)?;
+        let found = query.search(live.segment.text(), rows, window, rank, time)?;
         hits.extend(found.into_iter().map(|(row, score)| (DocAddress::new(segment, row), score)));
     }
     merge::merge(generation, &mut hits, window);

@@ -5,8 +5,7 @@ mod documents;
 mod merge;
 mod open;
 
-pub use builder::Stage;
-pub(crate) use builder::{NEVER, Progress, SegmentBuilder};
+pub(crate) use builder::SegmentBuilder;
 pub(crate) use documents::StoredDocuments;
-pub(crate) use merge::{GraphSource, Input, SegmentMerger, largest_graph};
-pub(crate) use open::{Segment, Vectors};
+pub(crate) use merge::{Input, SegmentMerger};
+pub(crate) use open::Segment;

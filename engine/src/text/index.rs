@@ -60,7 +60,7 @@ pub(crate) fn write_text(
     rows: u32,
     parallel: bool,
     text: &(dyn Fn(u32, usize) -> String + Sync),
-) -> Result<SegmentStatistics> {
+) -> Result<()> {
     let failed = |e| tantivy_error("a new segment", e);
     let ram = RamDirectory::create();
     let memory = WRITER_MEMORY_BYTES.min((rows as usize + 4) * WRITER_MEMORY_ROW_BYTES);
@@ -100,7 +100,7 @@ pub(crate) fn write_text(
     }
     let index = writer.finalize().map_err(failed)?;
     let counts = TokenCounts { lengths: &lengths, max_term_freqs: &max_term_freqs };
-    write_index(out, fields, rows, &index, &ram, counts)
+    write_index(out, fields, &index, &ram, counts)
 }
 
 /// Token counts of a new segment, by text field.
@@ -115,21 +115,16 @@ pub(super) struct TokenCounts<'a> {
 pub(super) fn write_index(
     out: &mut SegmentWriter,
     fields: &[TextField],
-    rows: u32,
     index: &Index,
     ram: &RamDirectory,
     TokenCounts { lengths, max_term_freqs }: TokenCounts<'_>,
-) -> Result<SegmentStatistics> {
+) -> Result<()> {
     copy_files(out, index, ram)?;
     for (field, counts) in fields.iter().zip(lengths) {
         out.section(&lengths_section(&field.name), bytemuck::cast_slice(counts))?;
     }
     let frequencies: Vec<u8> = max_term_freqs.iter().flat_map(|f| f.to_le_bytes()).collect();
-    out.section(MAX_TERM_FREQS, &frequencies)?;
-    Ok(SegmentStatistics {
-        live: rows,
-        tokens: lengths.iter().map(|l| l.iter().map(|&n| u64::from(n)).sum()).collect(),
-    })
+    Ok(out.section(MAX_TERM_FREQS, &frequencies)?)
 }
 
 /// Section with the largest term frequency of each indexed field.

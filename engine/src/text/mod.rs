@@ -24,7 +24,7 @@ mod tests;
 pub(crate) use analyzer::has_all_words;
 pub(crate) use columns::{Columns, StoredFields, write_columns};
 pub(crate) use index::{TextIndex, write_text};
-pub(crate) use merge::merge_text;
+pub(crate) use merge::{merge_bytes, merge_text};
 pub(crate) use query::{QueryContext, TextQuery};
 pub(crate) use statistics::{SegmentStatistics, Statistics};
 

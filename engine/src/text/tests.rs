@@ -39,9 +39,10 @@ fn fixture(texts: &[String]) -> Fixture {
     let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
     let rows = texts.len() as u32;
     let text = |row: u32, _| texts[row as usize].clone();
-    let counts = write_text(&mut out, &fields, rows, true, &text).expect("written");
+    write_text(&mut out, &fields, rows, true, &text).expect("written");
     let reader = Arc::new(SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open"));
     let index = TextIndex::open(&reader, "s", &fields, rows).expect("opened");
+    let counts = index.statistics(&RowSet::full(rows)).expect("counted");
     let statistics = Statistics::sum(1, [&counts].into_iter());
     Fixture { fields, index, statistics }
 }

@@ -77,6 +77,7 @@ pub(crate) fn write_vectors(
 
 /// Vectors of one field of an open segment.
 pub(crate) struct VectorStore {
+    pub(crate) name: String,
     rows: Section,
     norms: Option<Section>,
     file: String,
@@ -112,6 +113,7 @@ impl VectorStore {
         let present = RowSet::from_bytes(rows, present.all()?)
             .ok_or_else(|| corrupt(file, present.name(), "not a row set of this segment"))?;
         Ok(Self {
+            name: field.name.clone(),
             rows: floats,
             norms,
             file: file.to_owned(),

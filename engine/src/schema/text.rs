@@ -1,0 +1,79 @@
+//! Declarations of text fields and of the analysis of their texts.
+
+use serde::{Deserialize, Serialize};
+
+use super::Field;
+use crate::error::Result;
+
+/// Name of the text field that [`Document::text`](crate::Document::text) sets.
+pub const DEFAULT_TEXT_FIELD: &str = "text";
+/// Name of the searchable field that joins all text fields.
+pub const JOINED_TEXT_FIELD: &str = "text";
+
+/// Analysis of text to terms, for documents and queries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Analyzer {
+    /// Language of the stop words and of the Snowball stemmer.
+    pub language: Language,
+    /// True to leave out the language's stop words.
+    pub stop_words: bool,
+    /// True to reduce words to their stems.
+    pub stemming: bool,
+}
+
+impl Default for Analyzer {
+    fn default() -> Self {
+        Self { language: Language::English, stop_words: true, stemming: true }
+    }
+}
+
+/// A language with stop words and a Snowball stemmer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+#[allow(missing_docs)] // the names say it
+pub enum Language {
+    Danish,
+    Dutch,
+    English,
+    Finnish,
+    French,
+    German,
+    Hungarian,
+    Italian,
+    Norwegian,
+    Portuguese,
+    Russian,
+    Spanish,
+    Swedish,
+}
+
+/// One named text of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextField {
+    /// Name, `[a-z0-9_-]`, at most 63 bytes.
+    pub name: String,
+    /// Analysis of its text to terms.
+    #[serde(default)]
+    pub analyzer: Analyzer,
+}
+
+impl Field for TextField {
+    fn kind() -> &'static str {
+        "text"
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn dim(&self) -> Option<usize> {
+        None
+    }
+
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}
