@@ -3,13 +3,14 @@
 
 use std::ffi::OsString;
 use std::io::{BufWriter, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, setrlimit};
 
 use super::{Content, Format, Part, pdf, table};
 use crate::error::{Error, Result};
@@ -127,6 +128,17 @@ pub(crate) fn read(
     path: &Path,
     bounds: Bounds,
 ) -> std::result::Result<Content, String> {
+    let clock = Duration::from_secs(bounds.seconds.saturating_mul(CLOCK_FACTOR));
+    read_within(reader, path, bounds, clock)
+}
+
+/// Reads a file by a new process, which has to close its output within `clock`.
+fn read_within(
+    reader: &Reader,
+    path: &Path,
+    bounds: Bounds,
+    clock: Duration,
+) -> std::result::Result<Content, String> {
     let mut child = Command::new(&reader.program)
         .args(&reader.arguments)
         .arg(VERB)
@@ -135,32 +147,30 @@ pub(crate) fn read(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        // A new process group, so that processes that it starts end with it.
+        .process_group(0)
         .spawn()
         .map_err(|e| format!("cannot start its reader, {}: {e}", reader.program.display()))?;
     let (sender, receiver) = mpsc::channel();
     let pipe = child.stdout.take();
-    let reading = std::thread::spawn(move || {
+    // Not joined: a process that left the group may hold the pipe for as long as it likes.
+    std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let read = pipe.map(|pipe| pipe.take(bounds.output).read_to_end(&mut bytes));
-        let _ = sender.send(());
-        (bytes, read.is_some_and(|read| read.is_ok()))
+        let _ = sender.send(read.is_some_and(|read| read.is_ok()).then_some(bytes));
     });
-    let clock = Duration::from_secs(bounds.seconds.saturating_mul(CLOCK_FACTOR));
-    let in_time = receiver.recv_timeout(clock).is_ok();
-    // Its output has ended or reached the bound; otherwise it ran out of time.
-    if !in_time {
-        let _ = child.kill();
-    }
-    let whole = reading.join();
+    let output = receiver.recv_timeout(clock);
+    // A reader that ends by itself has its exit code before its output ends, and keeps it.
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     let ended = child.wait().map_err(|e| e.to_string())?;
-    let (bytes, read) = whole.unwrap_or_default();
-    if !in_time {
-        return Err(format!("its reader took more than {} s", clock.as_secs()));
-    }
+    let Ok(output) = output else {
+        return Err(format!("its reader took more than {} s", clock.as_secs_f64()));
+    };
+    let bytes = output.ok_or_else(|| failure(ended, bounds))?;
     if bytes.len() as u64 >= bounds.output {
         return Err(format!("its text has more than {} bytes", bounds.output));
     }
-    if !read || !ended.success() {
+    if !ended.success() {
         return Err(failure(ended, bounds));
     }
     let content = collect(&bytes)?;
@@ -200,6 +210,9 @@ fn run(path: &Path, bounds: Bounds, out: impl Write) -> std::result::Result<(), 
     setrlimit(Resource::Cpu, limit(bounds.seconds)).map_err(fail)?;
     setrlimit(Resource::As, limit(bounds.memory)).map_err(fail)?;
     setrlimit(Resource::Core, limit(0)).map_err(fail)?;
+    // Ctrl-C does not reach the reader's process group: it ends with the process that started it.
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(fail)?;
     let mut out = BufWriter::new(out);
     let mut written = Ok(());
     let mut give = |part: Part| {
@@ -216,4 +229,45 @@ fn run(path: &Path, bounds: Bounds, out: impl Write) -> std::result::Result<(), 
     };
     give(read.map_or_else(Part::Failure, |()| Part::End));
     written.and_then(|()| out.flush()).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)] // a test's way to fail
+mod tests {
+    use std::fs::{File, OpenOptions};
+
+    use super::*;
+
+    /// A shell that runs a script in place of a reader.
+    fn shell(script: &str) -> Reader {
+        Reader::new("/bin/sh").argument("-c").argument(script)
+    }
+
+    #[test]
+    fn a_reader_that_hangs_is_ended_with_all_it_started() {
+        let scratch = tempfile::tempdir().expect("a directory");
+        let fifo = scratch.path().join("fifo");
+        let made = Command::new("mkfifo").arg(&fifo).status().expect("mkfifo runs");
+        assert!(made.success());
+        let name = fifo.display();
+        for (pipe, expected) in [
+            // The process that the reader started holds the pipe.
+            ("", "took more than"),
+            // The pipe is closed, and the reader stays.
+            ("exec >&-;", "gave up"),
+        ] {
+            let then =
+                format!("exec 9> '{name}'; {pipe} (sleep 9; echo alive >&9) & exec sleep 600");
+            let held = OpenOptions::new().read(true).write(true).open(&fifo).expect("opened");
+            let mut written = File::open(&fifo).expect("opened");
+            let clock = Duration::from_secs(1);
+            let read = read_within(&shell(&then), Path::new("x.pdf"), Bounds::OF_A_FILE, clock);
+            let reason = read.expect_err(&then);
+            assert!(reason.contains(expected), "{reason}");
+            drop(held);
+            let mut rest = String::new();
+            written.read_to_string(&mut rest).expect("read");
+            assert_eq!(rest, "", "{then}");
+        }
+    }
 }
