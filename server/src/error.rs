@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem documents, and what keeps a server from starting.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -29,7 +30,7 @@ pub enum StartError {
 }
 
 /// A problem document. `code` is stable and meant for programs.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Problem {
     #[serde(skip)]
     pub(crate) status: StatusCode,
@@ -52,6 +53,17 @@ impl Problem {
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid", detail)
+    }
+
+    /// The problem without the paths of the server's directory, which are no business of a client; `None` if it names
+    /// none.
+    pub(crate) fn without(&self, directory: &Path) -> Option<Self> {
+        let directory = directory.display().to_string();
+        if !self.detail.contains(&directory) {
+            return None;
+        }
+        let detail = self.detail.replace(&format!("{directory}/"), "");
+        Some(Self { detail: detail.replace(&directory, "the server's directory"), ..self.clone() })
     }
 
     pub(crate) fn overloaded(detail: impl Into<String>) -> Self {
@@ -78,7 +90,7 @@ impl From<lexivec::Error> for Problem {
                 "has_snapshots",
                 "The collection has snapshots",
                 format!(
-                    "{count} snapshots of {name:?} would be removed with it; add ?snapshots=true to allow it"
+                    "the snapshots of {name:?} ({count}) would be removed with it; add ?snapshots=true to allow it"
                 ),
             );
         }
@@ -147,6 +159,7 @@ impl IntoResponse for Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -42,7 +42,8 @@ impl State {
         if let Some(reranker) = &config.reranker {
             options = options.reranker(reranker.clone());
         }
-        let database = options.open(&config.directory)?;
+        // Absolute, as in the messages of what is below it, so that no client is shown the path.
+        let database = options.open(std::path::absolute(&config.directory)?)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             cursors: Arc::new(Cursors::new(config.cursor_idle)),

@@ -5,14 +5,17 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lexivec::{Document, Durability, Error, Filter, Receipt, ScrollPage, WriteOptions};
+use lexivec::{
+    Document, DocumentFault, Durability, Error, Filter, Receipt, ScrollPage, WriteOptions,
+};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{App, BodyKind, body_kind, read_body, read_json};
 use crate::error::{ApiResult, Problem};
 use crate::limits::MAX_DOCUMENTS;
 use crate::state::blocking;
+use crate::wire::body::{from_value, json, parse as parse_json};
 
 /// One document, several, or several under a key.
 #[derive(Deserialize)]
@@ -130,7 +133,7 @@ pub(super) async fn count(
     let asked: CountJson = read_json(&state, &headers, body).await?;
     let filter = filter(asked.filter)?;
     let count = state.search(move || Ok(collection.count(&filter)?)).await?;
-    Ok(Json(json!({ "count": count })))
+    Ok(Json(serde_json::json!({ "count": count })))
 }
 
 /// A page of documents by id.
@@ -184,9 +187,14 @@ pub(super) async fn write(
             Ok(receipt) => Ok((lines, ids, receipt)),
             // A document is known to its sender by its line.
             Err(Error::Document { position, id, fault }) if kind == BodyKind::Lines => {
-                let line = lines.get(position).copied().unwrap_or_default();
-                let detail = format!("line {line} (id {id:?}): {fault}; nothing was written");
-                Err(Problem::bad_request(detail))
+                let line = |index| lines.get(index).copied().unwrap_or_default();
+                let fault = match fault {
+                    DocumentFault::Duplicate { first } => {
+                        format!("line {} has the same id", line(first))
+                    }
+                    fault => fault.to_string(),
+                };
+                Err(refused(&format!("line {} (id {id:?})", line(position)), &fault))
             }
             Err(error) => Err(error.into()),
         }
@@ -197,19 +205,20 @@ pub(super) async fn write(
     }
     let mut answer = String::new();
     for (line, id) in lines.iter().zip(ids) {
-        let line =
-            json!({ "line": line, "id": id, "seq": receipt.seq, "durable": receipt.durable });
+        let line = serde_json::json!({ "line": line, "id": id, "seq": receipt.seq, "durable": receipt.durable });
         answer.push_str(&line.to_string());
         answer.push('\n');
     }
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
 }
 
+fn refused(place: &str, fault: &str) -> Problem {
+    Problem::bad_request(format!("{place}: {fault}; nothing was written"))
+}
+
 /// Documents of a JSON body, numbered from 0.
 fn from_json(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
-    let body: Documents = serde_json::from_slice(bytes)
-        .map_err(|e| Problem::bad_request(format!("the body: {e}")))?;
-    let values = match body {
+    let values = match json::<Documents>(bytes)? {
         Documents::List(values) => values,
         Documents::One(mut map) => match map.remove("documents") {
             Some(Value::Array(values)) if map.is_empty() => values,
@@ -221,9 +230,9 @@ fn from_json(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
         },
     };
     let parse = |(index, value)| {
-        serde_json::from_value(value)
+        from_value(value)
             .map(|document| (index, document))
-            .map_err(|e| Problem::bad_request(format!("document {index} of the body: {e}")))
+            .map_err(|fault| refused(&format!("documents[{index}]"), &fault))
     };
     values.into_iter().enumerate().map(parse).collect()
 }
@@ -231,9 +240,9 @@ fn from_json(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
 /// Documents of a body of lines, numbered by their lines from 1.
 fn from_lines(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
     let parse = |(line, bytes): (usize, &[u8])| {
-        serde_json::from_slice(bytes).map(|document| (line + 1, document)).map_err(|e| {
-            Problem::bad_request(format!("line {}: {e}; nothing was written", line + 1))
-        })
+        parse_json(bytes)
+            .map(|document| (line + 1, document))
+            .map_err(|fault| refused(&format!("line {}", line + 1), &fault))
     };
     bytes
         .split(|&b| b == b'\n')

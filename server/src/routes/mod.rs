@@ -27,7 +27,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
 use crate::state::State;
-use crate::wire::json;
+use crate::wire::body::json;
 
 use table::table;
 pub use table::{Route, routes};
@@ -94,6 +94,10 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
         let detail = "the request's path or head cannot be read";
         response = Problem::new(status, "invalid_request", "The request is not valid", detail)
             .into_response();
+    }
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = problem.and_then(|p| p.without(state.database().path())) {
+        response = problem.into_response();
     }
     let seconds = start.elapsed().as_secs_f64();
     state.metrics.count(&route, response.status().as_u16(), seconds);

@@ -1,5 +1,6 @@
 //! JSON of the wire: envelopes of requests and answers. The JSON of a request itself is that of its type.
 
+pub(crate) mod body;
 pub(crate) mod evaluation;
 pub(crate) mod models;
 
@@ -11,12 +12,12 @@ use lexivec::schema::{TextField, TokenField, VectorField};
 use lexivec::{
     Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest, SearchResponse,
 };
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{ApiResult, Problem};
 use crate::limits::MAX_RECALL_QUERIES;
+use body::{from_value, json};
 
 /// The `cursor` of a search.
 #[derive(Deserialize)]
@@ -92,8 +93,8 @@ impl SearchBody {
 
 /// Reads a request whose envelope was taken off.
 fn from_members(members: Map<String, Value>) -> ApiResult<SearchRequest> {
-    serde_json::from_value(Value::Object(members))
-        .map_err(|e| Problem::bad_request(format!("the body: {e}")))
+    from_value(Value::Object(members))
+        .map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
 }
 
 /// An answer, and the token for the hits after it while there are more.
@@ -103,11 +104,6 @@ pub(crate) struct PageJson {
     pub(crate) answer: SearchResponse,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cursor: Option<String>,
-}
-
-/// Reads the JSON of a body.
-pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
-    serde_json::from_slice(bytes).map_err(|e| Problem::bad_request(format!("the body: {e}")))
 }
 
 /// Refuses more of something than one request may bring.

@@ -1,0 +1,155 @@
+//! Reading of JSON bodies. A fault names the member by its path and the JSON that is expected there; the words of Rust's
+//! types stay inside.
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_json::Value;
+
+use crate::error::{ApiResult, Problem};
+
+/// Rust's names of types, as faults of serde have them, and those of JSON.
+const KINDS: [(&str, &str); 17] = [
+    ("usize", "a whole number, 0 or more"),
+    ("u64", "a whole number, 0 or more"),
+    ("u32", "a whole number, 0 or more"),
+    ("u16", "a whole number, 0 or more"),
+    ("u8", "a whole number, 0 or more"),
+    ("i64", "a whole number"),
+    ("i32", "a whole number"),
+    ("f64", "a number"),
+    ("f32", "a number"),
+    ("a sequence", "an array"),
+    ("sequence", "an array"),
+    ("a map", "an object"),
+    ("map", "an object"),
+    ("a boolean", "true or false"),
+    ("unit value", "null"),
+    ("unit", "null"),
+    ("string or map", "a name or an object"),
+];
+
+/// Reads the JSON of a body.
+pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    parse(bytes).map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
+}
+
+/// Reads one JSON document. The error says what is wrong in it, in words that follow its name.
+pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    // Paths cost time with each number of a vector, so they are followed for a body with a fault alone.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = described(&mut json)?;
+    json.end().map_err(|e| syntax(&e)).map(|()| value)
+}
+
+/// Reads a value that is JSON already; errors are those of [`parse`].
+pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    described(value)
+}
+
+fn described<'de, T, D>(json: D) -> Result<T, String>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de, Error = serde_json::Error>,
+{
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        if !inner.is_data() {
+            return syntax(&inner);
+        }
+        let fault = in_words(without_position(&inner.to_string()));
+        match path.as_str() {
+            "." => fault,
+            path => format!("{path}: {fault}"),
+        }
+    })
+}
+
+/// The fault of a text that is no JSON, with its position.
+fn syntax(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let fault = match without_position(&text) {
+        fault if error.is_eof() => format!("it ends too early ({fault})"),
+        "trailing characters" => "more follows after its end".to_owned(),
+        fault => fault.to_owned(),
+    };
+    format!("{fault}, line {} column {}", error.line(), error.column())
+}
+
+/// A fault without the position that serde_json appends.
+fn without_position(fault: &str) -> &str {
+    fault.rsplit_once(" at line ").map_or(fault, |(fault, _)| fault)
+}
+
+/// A fault of a value in words of JSON. Faults that the types word themselves stay.
+fn in_words(fault: &str) -> String {
+    let mismatch = ["invalid type: ", "invalid value: ", "invalid length "];
+    let found = mismatch.iter().find_map(|start| fault.strip_prefix(start));
+    match found.and_then(|found| found.rsplit_once(", expected ")) {
+        Some((found, expected)) => {
+            format!("{} is expected, not {}", kind(expected), given(found))
+        }
+        None => fault.to_owned(),
+    }
+}
+
+/// The JSON that a Rust type is read from.
+fn kind(expected: &str) -> &str {
+    if let Some((_, json)) = KINDS.iter().find(|(rust, _)| *rust == expected) {
+        return json;
+    }
+    match expected.split(' ').next() {
+        Some("struct" | "internally" | "adjacently") => "an object",
+        Some("enum" | "variant") => "a name or an object",
+        Some("tuple") => "an array",
+        _ => expected,
+    }
+}
+
+/// The JSON that was found: a value as it was written, or its kind.
+fn given(found: &str) -> &str {
+    if let Some((_, json)) = KINDS.iter().find(|(rust, _)| *rust == found) {
+        return json;
+    }
+    match found.split_once('`') {
+        Some((_, value)) => value.trim_end_matches('`'),
+        None => found.strip_prefix("string ").unwrap_or(found),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lexivec::{Document, SearchRequest};
+
+    use super::*;
+
+    #[test]
+    fn faults_name_the_member_and_what_is_expected_in_words_of_json() {
+        for (body, expected) in [
+            (r#"{"limit": "ten"}"#, "limit: a whole number, 0 or more is expected, not \"ten\""),
+            (r#"{"limit": -1}"#, "limit: a whole number, 0 or more is expected, not -1"),
+            (r#"{"limit": 1.5}"#, "limit: a whole number, 0 or more is expected, not 1.5"),
+            (r#"{"facets": ["year"]}"#, "facets[0]: an object is expected, not \"year\""),
+            (r#"{"facets": {"field": "year"}}"#, "facets: an array is expected, not an object"),
+            (r#"{"explain": 1}"#, "explain: true or false is expected, not 1"),
+            (r#"{"vector": [1, "a"]}"#, "vector[1]: a number is expected, not \"a\""),
+            ("[1]", ""),
+            (
+                r#"{"text": "a""#,
+                "it ends too early (EOF while parsing an object), line 1 column 12",
+            ),
+            ("{} {}", "more follows after its end, line 1 column 4"),
+            ("text", "expected ident, line 1 column 2"),
+        ] {
+            let fault = parse::<SearchRequest>(body.as_bytes()).expect_err(body);
+            assert!(fault.contains(expected), "{body}: {fault}");
+            for word in ["usize", "struct", "f32", "sequence", "map"] {
+                assert!(!fault.split(' ').any(|w| w == word), "{body}: {fault}");
+            }
+        }
+        let fault = from_value::<Document>(serde_json::json!({"id": 3})).expect_err("no text");
+        assert_eq!(fault, "id: a string is expected, not 3");
+    }
+}
