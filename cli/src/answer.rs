@@ -22,10 +22,10 @@ const FOUND: Style = Style::new()
     .effects(Effects::BOLD)
     .fg_color(Some(anstyle::Color::Ansi(anstyle::AnsiColor::Yellow)));
 
-/// Prints an answer; with `explain` also the contributions to each score, and the plan.
-pub(crate) fn print(response: &SearchResponse, explain: bool) -> Outcome<()> {
+/// Prints an answer that skipped `offset` hits; with `explain` also the contributions to each score, and the plan.
+pub(crate) fn print(response: &SearchResponse, offset: usize, explain: bool) -> Outcome<()> {
     let paper = Paper::new();
-    print_hits(&paper, &response.hits, explain)?;
+    print_hits(&paper, &response.hits, offset + 1, explain)?;
     response.groups.iter().try_for_each(|groups| print_groups(&paper, groups, explain))?;
     if response.hits.is_empty() && response.groups.as_ref().is_none_or(|g| g.list.is_empty()) {
         output::note("no hits");
@@ -43,7 +43,7 @@ pub(crate) fn print(response: &SearchResponse, explain: bool) -> Outcome<()> {
 fn print_groups(paper: &Paper, groups: &Groups, explain: bool) -> Outcome<()> {
     for group in &groups.list {
         output::line(&group.value.value().to_string())?;
-        print_hits(paper, &group.hits, explain)?;
+        print_hits(paper, &group.hits, 1, explain)?;
     }
     if !groups.complete {
         let examined = groups.looked_at;
@@ -53,16 +53,17 @@ fn print_groups(paper: &Paper, groups: &Groups, explain: bool) -> Outcome<()> {
 }
 
 fn print_facet(facet: &FacetCounts) -> Outcome<()> {
-    output::line(&format!("{}: {} values", facet.field, facet.distinct))?;
+    output::line(&format!("{}: {}", facet.field, output::count(facet.distinct, "value")))?;
     facet
         .values
         .iter()
         .try_for_each(|v| output::line(&format!("{:>9}  {}", v.count, v.value.value())))
 }
 
-fn print_hits(paper: &Paper, hits: &[Hit], explain: bool) -> Outcome<()> {
-    for (index, hit) in hits.iter().enumerate() {
-        let mut lead = format!("{:>3}. ", index + 1);
+/// Prints hits, numbered from `first`.
+fn print_hits(paper: &Paper, hits: &[Hit], first: usize, explain: bool) -> Outcome<()> {
+    for (number, hit) in (first..).zip(hits) {
+        let mut lead = format!("{number:>3}. ");
         let mut print = |text: &str| {
             let lead = std::mem::replace(&mut lead, INDENT.to_owned());
             output::line(&paper.wrap(text, &lead, INDENT))
@@ -160,10 +161,10 @@ fn print_plan(plan: &SegmentPlan) -> Outcome<()> {
     let dropped = plan.dropped.iter().map(|(way, reason)| format!("no {way:?} ({reason})"));
     let ways: Vec<String> = ways.chain(dropped).collect();
     output::line(&format!(
-        "segment: {:?}{}, {} rows match, {:.0} us estimated, {:.0} us by what was compared; instead of {}",
+        "segment: {:?}{}, {} matching, {:.0} us estimated, {:.0} us by what was compared; instead of {}",
         plan.strategy,
         plan.tried.as_ref().map(|way| format!(" after {way:?}")).unwrap_or_default(),
-        plan.matching,
+        output::count(plan.matching, "row"),
         plan.cost,
         plan.actual,
         if ways.is_empty() { "nothing".to_owned() } else { ways.join(", ") }

@@ -40,6 +40,12 @@ impl From<lexivec::Error> for Failure {
     fn from(error: lexivec::Error) -> Self {
         let hint = match error.kind() {
             ErrorKind::NotFound => "\nmake one with `lexivec create DIR` or `lexivec ingest DIR …`",
+            // Engine errors name calls of the library; these are the ways of the command.
+            ErrorKind::Locked => {
+                "\nsearch, get, list, count and stats work while it is open; `lexivec serve`, if that is the process, \
+                 takes writes and snapshots over HTTP (PUT /v1/collections/NAME/snapshots/SNAPSHOT), and a snapshot \
+                 can be exported: `lexivec export DIR/snapshots/SNAPSHOT FILE`"
+            }
             _ => "",
         };
         let usage = matches!(error, lexivec::Error::Request(_));

@@ -9,6 +9,9 @@ use lexivec_ingest::model_registry;
 
 use crate::exit::{Failure, Outcome};
 
+/// Environment variable that names the model where the command line names none.
+const VARIABLE: &str = "LEXIVEC_MODEL";
+
 /// Options that name the embedding model.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Model")]
@@ -16,7 +19,7 @@ pub(crate) struct ModelArgs {
     /// Embedding model, which makes vectors from text: a folder, or the name of a model that was added with `lexivec
     /// model add`. It is a transformer (config.json, model.safetensors, tokenizer.json) or a static table. A collection
     /// accepts only the model it was created with.
-    #[arg(id = "model", long, value_name = "FOLDER", env = "LEXIVEC_MODEL")]
+    #[arg(id = "model", long, value_name = "FOLDER", env = VARIABLE)]
     pub(crate) folder: Option<PathBuf>,
     /// URL of an embedding endpoint in OpenAI's form, without /embeddings, instead of a local model; texts are sent
     /// there. The collection records URL, model name and dimension, and checks at each opening that two known texts
@@ -42,6 +45,12 @@ impl ModelArgs {
     /// True if a model is named.
     pub(crate) fn is_named(&self) -> bool {
         self.folder.is_some() || self.model_url.is_some()
+    }
+
+    /// True if a model is named on the command line, and not only by the environment.
+    pub(crate) fn is_explicit(&self) -> bool {
+        let folder = self.folder.as_ref().map(|folder| folder.as_os_str().to_owned());
+        self.model_url.is_some() || folder.is_some_and(|f| std::env::var_os(VARIABLE) != Some(f))
     }
 
     /// Opens the embedder, if one is named.

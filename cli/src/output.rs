@@ -1,6 +1,7 @@
 //! Output: data on stdout, messages and progress on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the room for it
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use anstyle::Style;
@@ -23,9 +24,13 @@ pub(crate) fn note(message: &str) {
     eprintln!("{message}");
 }
 
-/// A number with its noun: 1 file, 2 files.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// A number with its noun: 1 file, 2 files, 2 queries.
+pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    match noun.strip_suffix('y') {
+        _ if number == N::from(1) => format!("{number} {noun}"),
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {noun}s"),
+    }
 }
 
 /// Prints one line of data.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lexivec_storage::disk;
+use lexivec_storage::{LockGuard, disk};
 use parking_lot::{Mutex, RwLock};
 
 use crate::collection::{Collection, Snapshot};
@@ -86,8 +86,8 @@ impl DatabaseOptions {
 /// creates and drops none.
 ///
 /// The collections are shared: a handle taken by [`get`](Self::get) works on, and reads what it has mapped, after
-/// the collection was dropped. Each collection has one writer at a time, so a second database on the same
-/// directory, in this process or another, is refused while a collection is open in the first one.
+/// the collection was dropped. A database holds a lock of its directory as long as it is open, so a second one there,
+/// in this process or another, is refused. Readers of a collection need no lock.
 ///
 /// ```
 /// use lexivec::{Database, Document, Options, SearchRequest};
@@ -116,6 +116,9 @@ pub struct Database {
     /// Held by a creation or a drop from its start to its end. Taken before `collections`.
     changing: Mutex<()>,
     collections: RwLock<BTreeMap<String, Entry>>,
+    /// The lock of the directory, so that no other database creates, drops or sweeps there; `None` if `path` is the
+    /// directory of one collection, which has its own.
+    _lock: Option<Box<dyn LockGuard>>,
 }
 
 #[derive(Clone)]
@@ -130,7 +133,8 @@ impl Database {
     /// collection alone. [`DatabaseOptions::open`] opens with other options.
     ///
     /// # Errors
-    /// [`Error::Open`] with the path of the collection that cannot be opened; [`Error::DuplicateName`] if two
+    /// [`Error::Open`] with the path of the collection that cannot be opened, or of the directory if another database
+    /// has it open ([`ErrorKind::Locked`](crate::ErrorKind::Locked)); [`Error::DuplicateName`] if two
     /// directories hold collections of one name. No collection stays open then.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         DatabaseOptions::new().open(path)
@@ -138,9 +142,12 @@ impl Database {
 
     fn with_options(path: &Path, options: DatabaseOptions) -> Result<Self> {
         let single = disk::is_collection(path);
-        let paths = match single {
-            true => vec![path.to_owned()],
-            false => collection_paths(path).map_err(|e| at(path, e))?,
+        let (lock, paths) = match single {
+            true => (None, vec![path.to_owned()]),
+            false => {
+                let lock = lock(path).map_err(|e| at(path, e))?;
+                (Some(lock), collection_paths(path).map_err(|e| at(path, e))?)
+            }
         };
         let mut collections: BTreeMap<String, Entry> = BTreeMap::new();
         for path in paths {
@@ -159,6 +166,7 @@ impl Database {
             options,
             changing: Mutex::new(()),
             collections: RwLock::new(collections),
+            _lock: lock,
         })
     }
 
@@ -305,9 +313,14 @@ impl DatabaseOptions {
     }
 }
 
-/// The directories of collections below a directory, which is made and swept.
-fn collection_paths(path: &Path) -> Result<Vec<PathBuf>> {
+/// Makes a directory of collections if it is not there, and takes its lock.
+fn lock(path: &Path) -> Result<Box<dyn LockGuard>> {
     disk::ensure_directory(path)?;
+    Ok(disk::lock_directory(path)?)
+}
+
+/// The directories of collections below a directory, which is swept.
+fn collection_paths(path: &Path) -> Result<Vec<PathBuf>> {
     disk::sweep_removed(path)?;
     let paths = disk::subdirectories(path)?.into_iter().map(|name| path.join(name));
     Ok(paths.filter(|path| disk::is_collection(path)).collect())

@@ -80,7 +80,7 @@ pub enum DocumentFault {
         bytes: usize,
     },
     /// An earlier document of the batch has the same id.
-    #[error("the same id is also document {first} of the batch")]
+    #[error("documents[{first}] has the same id")]
     Duplicate {
         /// Index of the earlier document, from 0.
         first: usize,
@@ -169,7 +169,7 @@ fn vector_name(field: &str, token: Option<usize>) -> String {
 #[non_exhaustive]
 pub enum Error {
     /// One document of a batch was refused; the batch changed nothing.
-    #[error("document {position} of the batch (id {id:?}): {fault}; nothing was written")]
+    #[error("documents[{position}] (id {id:?}): {fault}; nothing was written")]
     Document {
         /// Index in the batch, from 0.
         position: usize,
@@ -234,8 +234,8 @@ pub enum Error {
     },
     /// A collection with snapshots was to be dropped without them; nothing was removed.
     #[error(
-        "collection {name:?} has {count} snapshots, which are removed with it; move them away, or drop \
-         the collection with its snapshots"
+        "the snapshots of collection {name:?} ({count}) are removed with it; move them away, or drop the \
+         collection with its snapshots"
     )]
     HasSnapshots {
         /// The name of the collection.

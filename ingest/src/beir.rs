@@ -7,8 +7,13 @@ use lexivec::eval::trec::{Qrels, Run, parse_qrels, parse_run};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::lines;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
+use crate::lines::{self, Numbered};
+
+/// A line of `corpus.jsonl`, for messages.
+const CORPUS_LINE: &str = r#"{"_id": "d1", "title": "A title", "text": "Some words"}"#;
+/// A line of `queries.jsonl`, for messages.
+const QUERY_LINE: &str = r#"{"_id": "q1", "text": "some words"}"#;
 
 #[derive(Deserialize)]
 struct CorpusLine {
@@ -38,8 +43,8 @@ pub struct Query {
 ///
 /// # Errors
 /// Those of [`lines::read`].
-pub fn corpus(folder: &Path) -> Result<Vec<Document>> {
-    let lines: Vec<CorpusLine> = lines::read(&folder.join("corpus.jsonl"))?;
+pub fn corpus(folder: &Path) -> Result<Numbered<Document>> {
+    let lines = lines::read(&folder.join("corpus.jsonl"), CORPUS_LINE)?;
     let document = |mut line: CorpusLine| {
         if let Some(Value::Object(metadata)) = line.rest.remove("metadata") {
             line.rest.extend(metadata);
@@ -51,7 +56,8 @@ pub fn corpus(folder: &Path) -> Result<Vec<Document>> {
         document.payload = line.rest;
         document
     };
-    Ok(lines.into_iter().map(document).collect())
+    let documents = lines.values.into_iter().map(document).collect();
+    Ok(Numbered { values: documents, places: lines.places })
 }
 
 /// Reads the queries of a file such as a folder's `queries.jsonl`, in order.
@@ -59,7 +65,7 @@ pub fn corpus(folder: &Path) -> Result<Vec<Document>> {
 /// # Errors
 /// Those of [`lines::read`].
 pub fn queries(file: &Path) -> Result<Vec<Query>> {
-    lines::read(file)
+    Ok(lines::read(file, QUERY_LINE)?.values)
 }
 
 /// Returns the path of a folder's judgments: `qrels.tsv`, or `qrels/test.tsv`.
@@ -92,6 +98,6 @@ pub fn run(file: &Path) -> Result<Run> {
 fn parsed<T>(file: &Path, parse: impl Fn(&str) -> lexivec::query::Result<T>) -> Result<T> {
     let name = file.display();
     let text = std::fs::read_to_string(file)
-        .map_err(|e| Error::input(format!("cannot read {name}: {e}")))?;
+        .map_err(|e| Error::input(format!("cannot read {name}: {}", reason(&e))))?;
     parse(&text).map_err(|e| Error::input(format!("{name}: {e}")))
 }

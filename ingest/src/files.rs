@@ -7,7 +7,7 @@ use ignore::{DirEntry, WalkBuilder};
 use lexivec::limits::MAX_ID_BYTES;
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 use crate::loaders::Format;
 
 /// Deepest folder that is entered; the folder that was named is 0.
@@ -133,7 +133,7 @@ fn reason_of(error: &ignore::Error) -> String {
         ignore::Error::WithPath { err, .. }
         | ignore::Error::WithDepth { err, .. }
         | ignore::Error::WithLineNumber { err, .. } => reason_of(err),
-        ignore::Error::Io(error) => error.to_string(),
+        ignore::Error::Io(error) => reason(error),
         other => other.to_string(),
     }
 }

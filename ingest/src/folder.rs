@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::chunks::{Cutter, chunk_id, chunk_of, drop_wide_rows};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 use crate::files::{Found, Unread, list};
 use crate::loaders::Reader;
 use crate::loaders::{self, MAX_FILE_BYTES};
@@ -393,9 +393,9 @@ fn filter(json: Value) -> Result<Filter> {
 /// The bytes of a file of at most [`MAX_FILE_BYTES`].
 fn read_bytes(path: &Path) -> std::result::Result<Vec<u8>, String> {
     use std::io::Read;
-    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    let file = std::fs::File::open(path).map_err(|e| reason(&e))?;
     let mut bytes = Vec::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| reason(&e))?;
     match bytes.len() as u64 {
         0 => Err("it is empty".to_owned()),
         n if n > MAX_FILE_BYTES => Err(format!("it has more than {MAX_FILE_BYTES} bytes")),

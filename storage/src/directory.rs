@@ -15,7 +15,7 @@ use crate::names::{
     segment_number,
 };
 use crate::poison::Poison;
-use crate::vfs::probe::PROBE;
+use crate::vfs::probe::{PROBE, probe};
 use crate::vfs::{LockGuard, Vfs};
 
 #[cfg(test)]
@@ -64,6 +64,23 @@ impl Directory {
     /// # Errors
     /// [`Error::AlreadyExists`] if a collection is there, [`Error::Invalid`] if foreign files are.
     pub fn create(vfs: Arc<dyn Vfs>, schema: Vec<u8>) -> Result<Self> {
+        Self::create_if(vfs, schema, |_| Ok(()))
+    }
+
+    /// Like [`create`](Self::create), on a file system that is tested first. The test runs under the lock, so that a
+    /// second creation in the same directory is refused and does not disturb it.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create), and [`Error::UnsafeFilesystem`].
+    pub fn create_probed(vfs: Arc<dyn Vfs>, schema: Vec<u8>) -> Result<Self> {
+        Self::create_if(vfs, schema, probe)
+    }
+
+    fn create_if(
+        vfs: Arc<dyn Vfs>,
+        schema: Vec<u8>,
+        accept: impl FnOnce(&dyn Vfs) -> Result<()>,
+    ) -> Result<Self> {
         // No file, not even a lock file, is created in a directory with foreign files.
         left_overs(vfs.as_ref())?;
         let lock = vfs.lock(LOCK)?;
@@ -71,6 +88,7 @@ impl Directory {
         for name in left_overs(vfs.as_ref())? {
             vfs.remove(&name)?;
         }
+        accept(vfs.as_ref())?;
         let manifest = Manifest {
             generation: 0,
             collection: uuid::Uuid::new_v4().as_u128(),

@@ -75,13 +75,13 @@ pub enum Error {
     },
     /// Another handle writes to the collection.
     #[error(
-        "{path} is open for writing{}; close it, or open read-only",
+        "{path} is open for writing{}; wait until it is closed, or open it for reading only, which needs no lock",
         pid.map(|p| format!(" in process {p}")).unwrap_or_default()
     )]
     Locked {
-        /// The lock file.
+        /// The directory.
         path: String,
-        /// Process that holds it, if known.
+        /// Process that holds its lock, if known.
         pid: Option<u32>,
     },
     /// An earlier write failed in a way that leaves unknown what reached the disk.

@@ -2,6 +2,7 @@
 //! order and each with its hash, then those of the sibling stores. It is no archive of paths: the names of the files are
 //! those of the manifest, and the reader decides which names of siblings it knows.
 
+use std::collections::HashSet;
 use std::io::{Read, Write};
 
 use crate::codec::{Decoder, Encoder};
@@ -60,8 +61,24 @@ impl Export {
     }
 
     /// Adds the generation of a sibling store under its name.
-    pub fn add_sibling(&mut self, name: &str, sibling: Self) {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the name is taken, or if the sibling has siblings too: an export has one level of them, and
+    /// none may be lost in silence.
+    pub fn add_sibling(&mut self, name: &str, sibling: Self) -> Result<()> {
+        if self.siblings.iter().any(|(taken, _)| taken == name) {
+            return Err(Error::Invalid {
+                detail: format!("the export has a store {name:?} already"),
+            });
+        }
+        if let Some((inner, _)) = sibling.siblings.first() {
+            let detail = format!(
+                "the store {name:?} holds another store, {inner:?}, which an export cannot hold; move its folder away"
+            );
+            return Err(Error::Invalid { detail });
+        }
         self.siblings.push((name.to_owned(), sibling.own));
+        Ok(())
     }
 
     /// Writes it; gives the bytes written.
@@ -114,17 +131,37 @@ impl Hashed<'_> {
 /// Gives the empty directory of a sibling store by its name; `None` for a name it does not know.
 pub type SiblingDirectory<'a> = dyn FnMut(&str) -> Result<Option<Box<dyn Vfs>>> + 'a;
 
-/// Reads a generation into an empty directory: its files first, its manifest last, all synced. What is read
-/// is no more than the manifests say; every hash is compared.
+/// An export that was read into a directory. Its files are there and synced; its manifests are not there yet.
+pub struct Imported {
+    /// The manifest of the collection.
+    pub manifest: Manifest,
+    siblings: Vec<(Box<dyn Vfs>, Manifest)>,
+}
+
+impl Imported {
+    /// Writes the manifests, that of the collection last, which makes the directory a collection.
+    ///
+    /// # Errors
+    /// Those of [`publish`](crate::publish).
+    pub fn publish(&self, vfs: &dyn Vfs) -> Result<()> {
+        for (vfs, manifest) in &self.siblings {
+            crate::directory::publish(vfs.as_ref(), manifest)?;
+        }
+        crate::directory::publish(vfs, &self.manifest)
+    }
+}
+
+/// Reads the files of a generation into an empty directory and syncs them; [`Imported::publish`] adds its manifest. What
+/// is read is no more than the manifests say; every hash is compared.
 ///
 /// # Errors
-/// [`Error::BadExport`] where bytes are not those that were written, or a sibling's name is not known; the directory
+/// [`Error::BadExport`] where bytes are not those that were written, or a sibling's name is not known or there twice; the directory
 /// then holds no manifest.
 pub fn import(
     vfs: &dyn Vfs,
     input: &mut dyn Read,
     sibling: &mut SiblingDirectory<'_>,
-) -> Result<Manifest> {
+) -> Result<Imported> {
     read(vfs, input, sibling).map_err(|error| match error {
         Error::Corrupt { file, offset, detail, .. } => {
             Error::BadExport { detail: format!("{file}, byte {offset}: {detail}") }
@@ -137,7 +174,7 @@ fn read(
     vfs: &dyn Vfs,
     input: &mut dyn Read,
     sibling: &mut SiblingDirectory<'_>,
-) -> Result<Manifest> {
+) -> Result<Imported> {
     let mut input = Checked { inner: input, whole: blake3::Hasher::new(), at: 0 };
     let head = input.take(HEAD_BYTES)?;
     let mut fields = Decoder::new(NAME, &head);
@@ -158,21 +195,19 @@ fn read(
         if count > MAX_SIBLINGS {
             return Err(Error::corrupt(NAME, input.at, "it has an impossible number of siblings"));
         }
+        let mut names = HashSet::new();
         for _ in 0..count {
-            siblings.push(read_sibling(&mut input, sibling)?);
+            siblings.push(read_sibling(&mut input, &mut names, sibling)?);
         }
     }
     let whole = input.whole.finalize();
     input.expect(&whole)?;
-    for (vfs, manifest) in &siblings {
-        crate::directory::publish(vfs.as_ref(), manifest)?;
-    }
-    crate::directory::publish(vfs, &manifest)?;
-    Ok(manifest)
+    Ok(Imported { manifest, siblings })
 }
 
 fn read_sibling(
     input: &mut Checked<'_>,
+    names: &mut HashSet<String>,
     sibling: &mut SiblingDirectory<'_>,
 ) -> Result<(Box<dyn Vfs>, Manifest)> {
     let at = input.at;
@@ -184,6 +219,9 @@ fn read_sibling(
     let head = input.take(SIBLING_HEAD_BYTES)?;
     let mut fields = Decoder::new(NAME, &head);
     let (count, len) = (fields.u32()?, fields.u64()?);
+    if !names.insert(name.clone()) {
+        return Err(Error::corrupt(NAME, at, format!("it holds the store {name:?} twice")));
+    }
     let Some(vfs) = sibling(&name)? else {
         let detail = format!("it holds a store {name:?} that this release does not know");
         return Err(Error::corrupt(NAME, at, detail));
@@ -271,5 +309,48 @@ impl Checked<'_> {
             0 => Ok(()),
             _ => Err(Error::corrupt(NAME, self.at, "there are bytes behind its end")),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)] // a test's way to fail
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::directory::Directory;
+    use crate::vfs::memory::MemoryVfs;
+
+    /// An export of a collection without segments.
+    fn small() -> Export {
+        let vfs = MemoryVfs::default();
+        let directory = Directory::create(Arc::new(vfs.clone()), b"schema".to_vec());
+        Export::open(&vfs, directory.expect("created").manifest()).expect("opened")
+    }
+
+    fn read(export: &Export) -> Result<()> {
+        let mut stream = Vec::new();
+        export.write(&mut stream).expect("written");
+        let target = MemoryVfs::default();
+        let mut sibling = |_: &str| Ok(Some(Box::new(MemoryVfs::default()) as Box<dyn Vfs>));
+        import(&target, &mut stream.as_slice(), &mut sibling)?.publish(&target)
+    }
+
+    #[test]
+    fn a_store_is_in_an_export_once_and_none_is_left_out_in_silence() {
+        let mut export = small();
+        export.add_sibling("learning", small()).expect("added");
+        read(&export).expect("read");
+        let taken = export.add_sibling("learning", small()).expect_err("twice").to_string();
+        assert!(taken.contains("\"learning\" already"), "{taken}");
+        let mut nested = small();
+        nested.add_sibling("inner", small()).expect("added");
+        let lost = export.add_sibling("other", nested).expect_err("nested").to_string();
+        assert!(lost.contains("holds another store, \"inner\""), "{lost}");
+
+        // A stream that another program wrote.
+        export.siblings.push(("learning".to_owned(), small().own));
+        let error = read(&export).expect_err("twice").to_string();
+        assert!(error.contains("the store \"learning\" twice"), "{error}");
     }
 }

@@ -16,7 +16,7 @@ mod wal;
 
 pub use directory::{Directory, NextManifest, publish};
 pub use error::{Error, Result};
-pub use export::{Export, SiblingDirectory, import};
+pub use export::{Export, Imported, SiblingDirectory, import};
 pub use manifest::{Manifest, SegmentEntry};
 pub use mapped::{Bytes, Scratch};
 pub use poison::Poison;
@@ -24,6 +24,5 @@ pub use segment::{Section, SegmentFile, SegmentReader, SegmentWriter};
 pub use vfs::disk::{self, DiskVfs};
 pub use vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 pub use vfs::memory::MemoryVfs;
-pub use vfs::probe::probe;
 pub use vfs::{FileInfo, LockGuard, LogFile, Vfs, VfsFile};
 pub use wal::{Frame, LOG_FILE_BYTES, Log, LogContent, Torn, read_log, salvage_log};

@@ -37,12 +37,12 @@ fn each_fault_is_named_and_changes_nothing() {
     for (text, expected) in [
         (
             "{\"id\":\"b\",\"vector\":[1,0,0]}\n",
-            "document 0 of the batch (id \"b\"): vector \"vector\" has 3 components; the field has 2",
+            "input.jsonl line 1 (id \"b\"): vector \"vector\" has 3 components; the field has 2",
         ),
         (&format!("{good}{{\"id\":\"b\",\"vector\":[1e39,0]}}\n"), "line 2"),
         ("{\"id\":\"b\",\"vector\":[NaN,0]}\n", "line 1"),
         ("{\"id\":\"b\",\"vector\":[0,0]}\n", "a zero vector has no direction"),
-        (&format!("{good}{good}"), "the same id is also document 0"),
+        (&format!("{good}{good}"), "input.jsonl line 2 (id \"x\"): line 1 has the same id"),
         (&long_id, "the id has 2097152 bytes; 1 to 512 are allowed"),
         ("{\"id\":\"\"}\n", "the id has 0 bytes"),
         (&six_and_bad, "input.jsonl line 7:"),

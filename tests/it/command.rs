@@ -92,9 +92,12 @@ fn completions_and_the_manual_know_every_verb() {
     let read = |name: &str| std::fs::read_to_string(scratch.path().join(name)).expect("a page");
     assert!(read("lexivec.1").contains(".TH lexivec"));
     assert!(read("lexivec-snapshot-create.1").contains("snapshot"));
-    let missing = lexivec(&["man", arg(&scratch.path().join("none"))]);
-    assert_eq!(missing.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&missing.stderr).contains("none: "));
+    let made = scratch.path().join("new/folder");
+    lexivec_ok(&["man", arg(&made)]);
+    assert!(made.join("lexivec.1").exists());
+    let taken = lexivec(&["man", arg(&scratch.path().join("lexivec.1"))]);
+    assert_eq!(taken.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&taken.stderr).contains("lexivec.1: it exists already"));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn hits(collection: &Collection) -> usize {
 
 fn folders(path: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(path).expect("listed");
-    entries.map(|e| e.expect("an entry").path()).collect()
+    entries.map(|e| e.expect("an entry").path()).filter(|path| path.is_dir()).collect()
 }
 
 /// The contents of an empty directory.
@@ -238,6 +238,22 @@ fn a_full_database_takes_no_more_and_one_collection_has_one_writer() {
     assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
     database.drop_collection("papers").expect("dropped");
     database.create("courses", Options::new()).expect("made");
+}
+
+#[test]
+fn a_second_database_is_refused_and_sweeps_nothing() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let database = open(scratch.path());
+    // A drop that another process has begun.
+    let removed = scratch.path().join(format!("{}.removed", "a".repeat(32)));
+    std::fs::create_dir(&removed).expect("made");
+    let error = refused(scratch.path());
+    assert_eq!(error.kind(), ErrorKind::Locked, "{error}");
+    assert!(error.to_string().contains(&format!("in process {}", std::process::id())), "{error}");
+    assert!(removed.exists(), "the first database sweeps, no other");
+    drop(database);
+    assert_eq!(open(scratch.path()).names(), [""; 0]);
+    assert!(!removed.exists());
 }
 
 #[test]

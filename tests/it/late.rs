@@ -240,7 +240,7 @@ fn bad_token_vectors_are_refused_and_change_nothing() {
     ] {
         let batch = vec![Document::new("good"), document];
         let error = collection.upsert(batch).expect_err("refused").to_string();
-        assert!(error.contains("document 1 of the batch (id \"bad\")"), "{error}");
+        assert!(error.contains("documents[1] (id \"bad\")"), "{error}");
         assert!(error.contains(expected), "{error:?} lacks {expected:?}");
     }
     assert_eq!((documents(&collection), collection.stats().expect("counted").seq), before);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use lexivec::query::request::AdapterChoice;
 use lexivec::{
-    AdapterOptions, Collection, Document, ErrorKind, Feedback, Filter, Metric, Options,
-    SearchRequest, Snapshot,
+    AdapterOptions, Collection, CopyOptions, Document, ErrorKind, Feedback, Filter, Metric,
+    Options, SearchRequest, Snapshot,
 };
 use lexivec_tests::{Random, test_data};
 use serde_json::{Value, json};
@@ -133,13 +133,14 @@ fn it_is_all_there_again(
     reader.refresh().expect("refreshed");
     assert_eq!(reader.search(question).expect("an answer").adapter, None);
     let snapshot = Snapshot::path(dir, "kept").expect("a path");
-    Snapshot::restore(&snapshot, &copies[0]).expect("restored");
+    Snapshot::restore(&snapshot, &copies[0], CopyOptions::new()).expect("restored");
     Collection::repair(&snapshot, &copies[1]).expect("repaired");
-    Collection::import(&copies[2], &mut stream.as_slice()).expect("imported");
+    Collection::import(&copies[2], &mut stream.as_slice(), CopyOptions::new()).expect("imported");
     let mut of_snapshot = Vec::new();
     let snapshot = Collection::open_read_only(&snapshot).expect("opened");
     snapshot.export(&mut of_snapshot).expect("exported");
-    Collection::import(&copies[3], &mut of_snapshot.as_slice()).expect("imported");
+    Collection::import(&copies[3], &mut of_snapshot.as_slice(), CopyOptions::new())
+        .expect("imported");
     damaged_exports_are_refused(scratch, &stream);
     for copy in copies {
         let copy = Collection::open(copy).expect("opened");
@@ -160,7 +161,7 @@ fn damaged_exports_are_refused(scratch: &Path, stream: &[u8]) {
     }
     for (i, bytes) in damaged.iter().enumerate() {
         let path = scratch.join("damaged");
-        Collection::import(&path, &mut bytes.as_slice()).expect_err("damaged");
+        Collection::import(&path, &mut bytes.as_slice(), CopyOptions::new()).expect_err("damaged");
         assert!(!path.exists(), "{i}");
     }
 }

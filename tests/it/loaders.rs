@@ -291,8 +291,8 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
         ("empty.md", Vec::new(), "it is empty"),
         ("blank.html", b"<p> </p><script>x</script>".to_vec(), "it has no text"),
         ("time.srt", b"1\n00:00:01,000 --> soon\nx\n".to_vec(), "line 2:"),
-        ("odd.csv", b"a,b\n1,2,3\n".to_vec(), "2 fields"),
-        ("bad.jsonl", b"{\"text\": \"x\"}\n{oops}\n".to_vec(), "line 2:"),
+        ("odd.csv", b"a,b\n1,2,3\n".to_vec(), "line 2: it has another number of fields (3)"),
+        ("bad.jsonl", b"\n{oops}\n".to_vec(), "line 2:"),
         ("bad.parquet", b"PAR1 and no more".to_vec(), "arquet"),
         ("cut.parquet", parquet(&[("p", "columns", 1)])[..60].to_vec(), "arquet"),
         ("bad.pdf", b"%PDF-1.5\nnothing".to_vec(), "not a PDF"),
@@ -326,7 +326,7 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
     };
     let printed = call(&[]);
     assert!(printed.contains("2 files unchanged"), "{printed}");
-    assert!(printed.contains("13 of 15 files not read, or only in part; --details"), "{printed}");
+    assert!(printed.contains("13 of 15 files not read, or only in part: bad.jsonl, bad.parquet, bad.pdf, 10 more; --details"), "{printed}");
     assert_eq!(printed.lines().count(), 2, "{printed}");
     let printed = call(&["--details"]);
     assert!(printed.contains("not read: latin1.txt: byte 3 is not UTF-8"), "{printed}");
@@ -519,9 +519,12 @@ fn tables_by_name_are_documents_by_row() {
     assert!(all(&table).contains_key("2020"));
     let before = all(&csv);
     for (text, expected) in [
-        ("title,text\n1,x\n", "row 1: it has nothing in the column \"id\""),
-        ("id,text\na,x\na,y\n", "the same id is also document 0"),
-        ("id,text\nb,x\nc\n", "record 2"),
+        ("title,text\n1,x\n", "no column \"id\" for the ids; its columns are title, text"),
+        ("id,text\na,x\na,y\n", "line 3 (id \"a\"): line 2 has the same id"),
+        (
+            "id,text\nb,x\nc\n",
+            "line 3: it has another number of fields (1) than the first line (2)",
+        ),
         ("id,text\n", "the input has no documents"),
     ] {
         std::fs::write(at("bad.csv"), text).expect("written");

@@ -1,6 +1,7 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and report
 
+mod advice;
 mod answers;
 mod architecture;
 mod bad_input;

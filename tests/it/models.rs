@@ -239,7 +239,7 @@ fn embeddings_are_answered_in_the_shape_of_openai() {
     let (status, kind, body) = server.call("POST", "/v1/embeddings", "text/plain", "a");
     assert_eq!((status, kind.as_str()), (415, "application/json"), "{body}");
 
-    let bare = Running::start(scratch.path());
+    let bare = Running::start(&scratch.path().join("bare"));
     let (status, answer) = bare.json("POST", "/v1/embeddings", &json!({"input": "a"}));
     assert_eq!((status, &answer["error"]["code"]), (404, &json!("no_model")));
     assert!(answer["error"]["message"].as_str().is_some_and(|m| m.contains("--model FOLDER")));
@@ -290,7 +290,7 @@ fn documents_are_reranked_in_the_shape_of_cohere() {
         assert_eq!((found, &answer["code"]), (status, &json!(code)), "{answer}");
         assert!(answer["detail"].as_str().is_some_and(|d| d.contains(part)), "{answer}");
     }
-    let bare = Running::start(scratch.path());
+    let bare = Running::start(&scratch.path().join("bare"));
     let (status, answer) =
         bare.json("POST", "/v2/rerank", &json!({"query": "a", "documents": ["a"]}));
     assert_eq!((status, &answer["code"]), (404, &json!("no_model")));

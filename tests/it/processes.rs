@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lexivec::{Collection, Document, Options, SearchRequest};
+use lexivec::{Collection, Document, ErrorKind, Options, SearchRequest};
 use lexivec_tests::{command, test_data};
 
 use crate::{arg, lexivec, lexivec_ok};
@@ -33,6 +33,46 @@ fn a_second_writer_is_refused_with_the_first_ones_process_id() {
     assert!(lexivec_ok(&["search", arg(&dir), "wing", "--json"]).contains("\"d0\""));
     drop(collection);
     lexivec_ok(&ingest);
+}
+
+#[test]
+fn of_first_writers_at_the_same_time_one_creates_and_the_others_are_refused() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    for round in 0..20 {
+        let dir = scratch.path().join(round.to_string());
+        let barrier = std::sync::Barrier::new(8);
+        let create = || {
+            barrier.wait();
+            Collection::create(&dir, Options::new()).map(drop)
+        };
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(create)).collect();
+            threads.into_iter().map(|thread| thread.join().expect("joined")).collect()
+        });
+        assert_eq!(made.iter().filter(|made| made.is_ok()).count(), 1, "{made:?}");
+        for error in made.into_iter().filter_map(Result::err) {
+            let kind = error.kind();
+            assert!(matches!(kind, ErrorKind::Locked | ErrorKind::AlreadyExists), "{error}");
+        }
+    }
+    let dir = scratch.path().join("ingested");
+    let input = scratch.path().join("more.jsonl");
+    std::fs::write(&input, "{\"id\":\"x\"}\n").expect("written");
+    let ingest = || {
+        Command::new(command())
+            .args(["ingest", arg(&dir), "--jsonl", arg(&input)])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started")
+    };
+    let children: Vec<_> = (0..4).map(|_| ingest()).collect();
+    let ended = children.into_iter().map(|child| child.wait_with_output().expect("ended"));
+    let (written, refused): (Vec<_>, Vec<_>) = ended.partition(|output| output.status.success());
+    assert!(!written.is_empty());
+    for output in refused {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("open for writing"), "{stderr}");
+    }
 }
 
 #[test]

@@ -11,8 +11,8 @@ use lexivec::query::request::{Leg, Mode};
 use lexivec::query::rerank::RerankMethod;
 use lexivec::storage::{CrashPolicy, FaultyVfs};
 use lexivec::{
-    Collection, Document, Filter, JudgedQuery, Metric, OpenOptions, Options, SearchRequest,
-    TuneOptions,
+    Collection, CopyOptions, Document, Filter, JudgedQuery, Metric, OpenOptions, Options,
+    SearchRequest, TuneOptions,
 };
 use lexivec_tests::Random;
 use rayon::prelude::*;
@@ -234,7 +234,7 @@ fn a_profile_outlives_reopening_compaction_snapshot_export_and_repair() {
     let [snapshot, imported, repaired] = ["s", "i", "r"].map(|name| scratch.path().join(name));
     first.snapshot_to(&snapshot).expect("kept");
     drop(first);
-    Collection::import(&imported, &mut bytes.as_slice()).expect("imported");
+    Collection::import(&imported, &mut bytes.as_slice(), CopyOptions::new()).expect("imported");
     Collection::repair(&path, &repaired).expect("repaired");
     for path in [path, snapshot, imported, repaired] {
         let opened = Collection::open_read_only(&path).expect("opened");

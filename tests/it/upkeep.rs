@@ -54,7 +54,7 @@ fn what_is_in_the_log_is_shown_flushed_and_compacted() {
     let dir = scratch.path().join("index");
     made(&dir);
     let shown = lexivec_ok(&["inspect", arg(&dir)]);
-    assert!(shown.contains("write       3:") && shown.contains("1 rows, 0 ids"), "{shown}");
+    assert!(shown.contains("write       3:") && shown.contains("1 row, 0 ids"), "{shown}");
     lexivec_ok(&["flush", arg(&dir)]);
     let shown = lexivec_ok(&["inspect", arg(&dir)]);
     assert!(!shown.contains("write       "), "it is in a file: {shown}");

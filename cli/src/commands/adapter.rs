@@ -124,7 +124,9 @@ fn train(args: &Train, open: OpenOptions) -> Outcome<ExitCode> {
 
 fn print(validation: &AdapterValidation) -> Outcome<()> {
     let (queries, triplets) = (validation.queries, validation.triplets);
-    output::line(&format!("ndcg@10 of {queries} queries, {triplets} relevant rows"))?;
+    let (queries, rows) =
+        (output::count(queries, "query"), output::count(triplets, "relevant row"));
+    output::line(&format!("ndcg@10 of {queries}, {rows}"))?;
     output::line(&format!("without            {:.4}", validation.before))?;
     output::line(&format!("adapted, held out  {:.4}", validation.after))?;
     output::line(&format!("difference         {}", difference(&validation.test)))

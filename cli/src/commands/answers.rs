@@ -1,15 +1,18 @@
 //! `answers`: scores of answers that were generated from retrieved texts, alone or against other answers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexivec::eval::compare::Resampling;
 use lexivec_platform::rag::{RagReport, Recommendation, rag_report};
 
 use super::evaluate::difference;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::output;
 use lexivec_ingest::lines;
+
+/// An answered case as a line, for messages.
+const ANSWER_LINE: &str = r#"{"question": "Why?", "ground_truth": "So.", "retrieved_contexts": ["Some words"], "generated_answer": "So."}"#;
 
 #[derive(clap::Args)]
 pub(crate) struct Answers {
@@ -35,8 +38,9 @@ pub(crate) struct Answers {
 }
 
 pub(super) fn run(args: &Answers) -> Outcome<ExitCode> {
-    let answered = lines::read(&args.file)?;
-    let baseline = args.against.as_deref().map(lines::read).transpose()?;
+    let read = |file: &Path| Ok::<_, Failure>(lines::read(file, ANSWER_LINE)?.values);
+    let answered = read(&args.file)?;
+    let baseline = args.against.as_deref().map(read).transpose()?;
     let resampling = Resampling { seed: args.seed, ..Resampling::default() };
     let names = (args.experiment.as_str(), args.model_version.as_str());
     let report = rag_report(names, answered, baseline, &resampling)?;

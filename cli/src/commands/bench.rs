@@ -170,7 +170,7 @@ fn requests(args: &Bench) -> Outcome<Vec<SearchRequest>> {
         requests.extend(rows.chunks_exact(dim).map(|v| SearchRequest::vector(v.to_vec())));
     }
     if let Some(file) = &args.query_text {
-        let texts: Vec<Line> = lines::read(file)?;
+        let texts: Vec<Line> = lines::read(file, r#"{"text": "some words"}"#)?.values;
         if requests.is_empty() {
             requests.resize(texts.len(), SearchRequest::default());
         }

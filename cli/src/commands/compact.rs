@@ -40,17 +40,23 @@ pub(super) fn run(args: &Compact, open: OpenOptions) -> Outcome<ExitCode> {
         };
         let kept = if merge.published { "" } else { "; refused, the old segments stay" };
         output::note(&format!(
-            "merged {} segments: {} rows, {} freed{recall}{kept}",
-            merge.segments, merge.rows, merge.freed
+            "merged {}: {}, {} freed{recall}{kept}",
+            output::count(merge.segments, "segment"),
+            output::count(merge.rows, "row"),
+            merge.freed
         ));
     }
     if report.over_budget > 0 {
-        output::note(&format!("{} segments do not fit in that memory", report.over_budget));
+        let segments = output::count(report.over_budget, "segment");
+        output::note(&format!("not merged for lack of that memory: {segments}"));
     }
-    output::note(&format!(
-        "generation {}: {} segments were {}, {} bytes were {}",
-        report.generation, report.segments.1, report.segments.0, report.bytes.1, report.bytes.0
-    ));
+    let size = |segments, bytes| format!("{}, {bytes} bytes", output::count(segments, "segment"));
+    let before = size(report.segments.0, report.bytes.0);
+    let after = size(report.segments.1, report.bytes.1);
+    output::note(&match report.merges.is_empty() {
+        true => format!("generation {}: {after}; there was nothing to merge", report.generation),
+        false => format!("generation {}: {after}; before {before}", report.generation),
+    });
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use lexivec::{Filter, OpenOptions};
+use lexivec_ingest::reason;
 
 use super::settle;
 use crate::exit::{Failure, Outcome};
@@ -32,9 +33,8 @@ pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
         Some(filter) => collection.count(filter)?,
         None => args.ids.len() as u64,
     };
-    if !args.yes
-        && !confirmed(&format!("delete {count} documents of {}?", args.target.dir.display()))?
-    {
+    let documents = output::count(count, "document");
+    if !args.yes && !confirmed(&format!("delete {documents} of {}?", args.target.dir.display()))? {
         return Err(Failure::new("nothing was deleted"));
     }
     let receipt = match &filter {
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
     if args.target.json {
         output::json(&receipt)?;
     } else {
-        output::note(&format!("deleted {} documents", receipt.deleted));
+        output::note(&format!("deleted {}", output::count(receipt.deleted, "document")));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -58,6 +58,6 @@ fn confirmed(question: &str) -> Outcome<bool> {
     output::note(&format!("{question} [y/N]"));
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
-    read.map_err(|e| Failure::new(format!("cannot read the answer: {e}")))?;
+    read.map_err(|e| Failure::new(format!("cannot read the answer: {}", reason(&e))))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

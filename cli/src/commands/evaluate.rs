@@ -17,6 +17,7 @@ use crate::output;
 use crate::queries::Judged;
 use crate::values::one_of;
 use lexivec_ingest::beir;
+use lexivec_ingest::reason;
 
 #[derive(clap::Args)]
 pub(crate) struct Evaluate {
@@ -68,8 +69,9 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
         (None, None) => return Err(Failure::usage("name a collection, or a run with --run-file")),
     };
     if let Some(path) = &args.run {
-        std::fs::write(path, write_run(&run, "lexivec")?)
-            .map_err(|e| Failure::new(format!("cannot write {}: {e}", path.display())))?;
+        std::fs::write(path, write_run(&run, "lexivec")?).map_err(|e| {
+            Failure::new(format!("cannot write {}: {}", path.display(), reason(&e)))
+        })?;
     }
     let other = match &args.against {
         Some(file) => Some(beir::run(file)?),

@@ -32,7 +32,7 @@ pub(super) fn run(args: &Explain) -> Outcome<ExitCode> {
             if args.search.target.json {
                 output::json(&response)?
             } else {
-                answer::print(&response, true)?
+                answer::print(&response, args.search.offset, true)?
             }
         }
     }

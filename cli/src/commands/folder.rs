@@ -13,6 +13,9 @@ use crate::exit::{Failure, Outcome};
 use crate::output::{self, Progress};
 use crate::target::Target;
 
+/// Files that the summary names; a longer list would not be one line.
+const NAMED: usize = 3;
+
 /// Options of chunks.
 #[derive(clap::Args)]
 pub(crate) struct Chunks {
@@ -62,13 +65,41 @@ pub(super) fn run(
     let (exists, report) = match destination()? {
         Destination::Existing(collection) => (true, ingest_folder(&collection, folder, &options)?),
         Destination::New(new, model) => {
-            let create = || Collection::create(&target.dir, *new);
+            let create = || Collection::open_or_create(&target.dir, *new);
             let (made, report) = ingest_folder_into_new(create, model, folder, &options)?;
             (made.is_some(), report)
         }
     };
     drop(progress);
+    refuse_empty(folder, args, &report)?;
     print(args, target, &report, exists)
+}
+
+/// The paths of the first files of a list, and the number of the others.
+fn some(unread: &[Unread]) -> String {
+    let mut paths: Vec<&str> = unread.iter().take(NAMED).map(|u| u.path.as_str()).collect();
+    let more = unread.len() - paths.len();
+    let more = format!("{more} more");
+    if unread.len() > NAMED {
+        paths.push(&more);
+    }
+    paths.join(", ")
+}
+
+/// Fails if a folder has no file that could be ingested: silence would pass for success.
+fn refuse_empty(folder: &Path, args: &Chunks, report: &FolderReport) -> Outcome<()> {
+    if report.files > 0 || !report.failures.is_empty() {
+        return Ok(());
+    }
+    let which = match args.glob.as_slice() {
+        [] => String::new(),
+        globs => format!(" that --glob {} admits", globs.join(" --glob ")),
+    };
+    Err(Failure::new(format!(
+        "{} has no file of a known format{which}; nothing was written; hidden files are left out, and formats are known \
+         by how names end, as in `lexivec ingest --help`",
+        folder.display()
+    )))
 }
 
 fn print(args: &Chunks, target: &Target, report: &FolderReport, exists: bool) -> Outcome<ExitCode> {
@@ -96,11 +127,12 @@ fn print(args: &Chunks, target: &Target, report: &FolderReport, exists: bool) ->
         "{chunks} of {files} written{deleted}, {unchanged} unchanged; {dir} in {seconds:.1} s"
     ));
     if !report.failures.is_empty() {
-        let (failed, hint) =
-            (report.failures.len(), if args.details { "" } else { "; --details lists them" });
+        let hint = if args.details { "" } else { "; --details says why" };
         output::note(&format!(
-            "{failed} of {} files not read, or only in part{hint}",
-            report.files
+            "{} of {} not read, or only in part: {}{hint}",
+            report.failures.len(),
+            output::count(report.files, "file"),
+            some(&report.failures)
         ));
     }
     if let Some(reason) = &report.unflushed {

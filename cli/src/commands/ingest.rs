@@ -8,7 +8,8 @@ use std::time::Instant;
 use lexivec::model::Embedder;
 use lexivec::storage::disk;
 use lexivec::{Collection, Document, OpenOptions, Options, WriteOptions};
-use lexivec_ingest::loaders::{Format, read_table, table};
+use lexivec_ingest::lines::{Numbered, Places};
+use lexivec_ingest::loaders::{Format, Table, read_table, table};
 use lexivec_ingest::vectors::Vectors;
 use lexivec_ingest::{beir, lines};
 
@@ -74,7 +75,7 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
         Some(npy) => Some(Vectors::read(npy, args.vector_ids.as_deref())?),
         None => None,
     };
-    let mut documents = documents(args, vectors.as_ref())?;
+    let (mut documents, places) = documents(args, vectors.as_ref())?;
     if documents.is_empty() {
         return Err(Failure::new("the input has no documents; nothing was written"));
     }
@@ -86,18 +87,23 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
         open(args, options)?
     } else {
         let dim = vectors.map(|v| v.dim).or(given);
+        if dim.is_some() && args.new.model.is_explicit() {
+            let detail = "the documents have vectors, so that --model would make none; leave out one of both";
+            return Err(Failure::usage(detail));
+        }
         // Supplied vectors take the place of those a model would make.
         let model = if dim.is_none() { args.new.model.embedder()? } else { None };
         let new = self::options(args, options, model, dim, &documents)?;
         // Before the directory is made: refused documents leave nothing behind.
-        new.check(&documents)?;
-        Collection::create(&args.target.dir, new)?
+        new.check(&documents).map_err(|e| refused(places.as_ref(), e))?;
+        Collection::open_or_create(&args.target.dir, new)?
     };
     let before = collection.stats()?.documents as usize;
     let receipt = {
         let progress = Progress::new();
         let show = |stage, done, all| progress.show(stage, done, all);
-        collection.writer(WriteOptions::new().progress(&show)).upsert(documents)?
+        let written = collection.writer(WriteOptions::new().progress(&show)).upsert(documents);
+        written.map_err(|e| refused(places.as_ref(), e))?
     };
     settle(&collection, &receipt)?;
     let replaced = before + receipt.written - collection.stats()?.documents as usize;
@@ -105,9 +111,8 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
         output::json(&receipt)?;
     } else {
         output::note(&format!(
-            "wrote {} documents ({} replaced) to {} in {:.1} s",
-            receipt.written,
-            replaced,
+            "wrote {} ({replaced} replaced) to {} in {:.1} s",
+            output::count(receipt.written, "document"),
             args.target.dir.display(),
             start.elapsed().as_secs_f64()
         ));
@@ -115,35 +120,69 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<Vec<Document>> {
+/// A document as a line, for messages.
+const DOCUMENT_LINE: &str =
+    r#"{"id": "a", "title": "A title", "text": "Some words", "payload": {"year": 2020}}"#;
+
+/// The documents of the input, and their places in it if it is a file of documents.
+fn documents(args: &Ingest, vectors: Option<&Vectors>) -> Outcome<(Vec<Document>, Option<Places>)> {
+    let with_places = |read: Numbered<Document>| (read.values, Some(read.places));
     if let Some(beir) = &args.beir {
-        return Ok(beir::corpus(beir)?);
+        return beir::corpus(beir).map(with_places).map_err(unwritten);
     }
     if let Some(jsonl) = &args.jsonl {
-        return Ok(lines::read(jsonl)?);
+        return lines::read(jsonl, DOCUMENT_LINE).map(with_places).map_err(unwritten);
     }
     for (file, format) in [(&args.csv, Format::Csv), (&args.parquet, Format::Parquet)] {
         if let Some(file) = file {
-            return rows(file, format, &args.id_column);
+            return rows(file, format, &args.id_column).map(with_places);
         }
     }
     let Some(vectors) = vectors else {
         let detail = "name an input: --folder, --jsonl, --csv, --parquet, --beir or --vectors";
         return Err(Failure::usage(detail));
     };
-    Ok(vectors.ids().map(Document::new).collect())
+    Ok((vectors.ids().map(Document::new).collect(), None))
+}
+
+/// The failure of reading an input.
+fn unwritten(error: lexivec_ingest::Error) -> Failure {
+    match error {
+        lexivec_ingest::Error::Input(reason) => {
+            Failure::new(format!("{reason}; nothing was written"))
+        }
+        other => other.into(),
+    }
+}
+
+/// The failure of a write of documents, with the place of the refused one if the input has places.
+fn refused(places: Option<&Places>, error: lexivec::Error) -> Failure {
+    match places {
+        Some(places) => places.refusal(error).into(),
+        None => error.into(),
+    }
 }
 
 /// The rows of a table as documents.
-fn rows(file: &Path, format: Format, id_column: &str) -> Outcome<Vec<Document>> {
-    let name = file.display();
-    let fail = |detail: String| Failure::new(format!("{name}: {detail}; nothing was written"));
-    let rows = read_table(file, format, id_column, None).map_err(|e| fail(e.to_string()))?;
-    let document = |(number, row)| {
-        let document = table::document(row, id_column);
-        document.map_err(|e| fail(format!("row {}: {e}", number + 1)))
-    };
-    rows.into_iter().enumerate().map(document).collect()
+fn rows(file: &Path, format: Format, id_column: &str) -> Outcome<Numbered<Document>> {
+    let Table { columns, rows, .. } =
+        read_table(file, format, id_column, None).map_err(unwritten)?;
+    if !rows.values.is_empty() && !columns.iter().any(|column| column == id_column) {
+        return Err(Failure::new(format!(
+            "{}: it has no column {id_column:?} for the ids; its columns are {}; name one with --id-column; nothing \
+             was written",
+            file.display(),
+            columns.join(", ")
+        )));
+    }
+    let mut values = Vec::with_capacity(rows.values.len());
+    for (index, row) in rows.values.into_iter().enumerate() {
+        let document = table::document(row, id_column).map_err(|e| {
+            Failure::new(format!("{}: {e}; nothing was written", rows.places.name(index)))
+        })?;
+        values.push(document);
+    }
+    Ok(Numbered::new(values, rows.places))
 }
 
 fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
@@ -204,6 +243,14 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     {
         let has = format!("{:?}", field.quantization).to_lowercase();
         return Err(differs("quantization", has));
+    }
+    if let Some(bm25) = args.new.bm25
+        && bm25 != schema.bm25
+    {
+        let has = format!("{},{}", schema.bm25.k1, schema.bm25.b);
+        return Err(Failure::usage(format!(
+            "the collection exists and its bm25 is {has}; omit the option, and give --bm25 to `lexivec search`"
+        )));
     }
     if args.new.name.as_ref().is_some_and(|n| *n != schema.name) {
         return Err(differs("name", schema.name.clone()));

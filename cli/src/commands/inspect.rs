@@ -20,16 +20,16 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
     }
     output::line(&format!("collection  {}", found.collection))?;
     for (file, rows, live, bytes) in &found.segments {
-        output::line(&format!("segment     {file}: {rows} rows, {live} live, {bytes} bytes"))?;
+        let rows = output::count(*rows, "row");
+        output::line(&format!("segment     {file}: {rows}, {live} live, {bytes} bytes"))?;
     }
     output::line(&format!(
         "log         from write {} in file {}",
         found.log_start, found.log_file
     ))?;
     for (lsn, bytes, written, deleted) in &found.log {
-        output::line(&format!(
-            "write       {lsn}: {bytes} bytes, {written} rows, {deleted} ids deleted"
-        ))?;
+        let (rows, ids) = (output::count(*written, "row"), output::count(*deleted, "id"));
+        output::line(&format!("write       {lsn}: {bytes} bytes, {rows}, {ids} deleted"))?;
     }
     if let Some((file, offset)) = &found.torn {
         output::line(&format!(

@@ -14,6 +14,8 @@ use crate::queries::Judged;
 use crate::target::Target;
 use lexivec_ingest::lines;
 
+/// Feedback as a line, for messages.
+const FEEDBACK_LINE: &str = r#"{"text": "some words", "relevant": ["d1"], "shown": ["d1", "d2"]}"#;
 /// Hits of a judged query that count as shown.
 const SHOWN: usize = 10;
 
@@ -33,10 +35,11 @@ pub(crate) struct Learn {
 }
 
 pub(super) fn run(args: &Learn, open: OpenOptions) -> Outcome<ExitCode> {
-    let given = args.file.as_deref().map(lines::read::<Feedback>).transpose()?;
+    let read = |file| lines::read::<Feedback>(file, FEEDBACK_LINE);
+    let given = args.file.as_deref().map(read).transpose()?;
     let collection = with_model(open.open(&args.target.dir)?, &args.model)?;
     let feedback = match given {
-        Some(given) => given,
+        Some(given) => given.values,
         None => judged(args, &collection)?,
     };
     let receipt = collection.add_feedback(&feedback)?;

@@ -15,6 +15,7 @@ mod get;
 mod ingest;
 mod inspect;
 mod learn;
+mod list;
 mod man;
 mod model;
 mod profile;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 
 use lexivec::{Collection, OpenOptions, Receipt};
 
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::model::{ModelArgs, Models};
 use crate::output;
 use crate::target::Target;
@@ -62,6 +63,10 @@ enum Command {
     Explain(explain::Explain),
     /// Print documents by id.
     Get(get::Get),
+    /// List documents in the order of their ids, all or those that match a filter.
+    List(list::List),
+    /// Count documents, all or those that match a filter.
+    Count(list::Count),
     /// Print counts and sizes of a collection.
     Stats(Target),
     /// Score a collection's rankings against relevance judgments.
@@ -130,6 +135,8 @@ pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
         Command::Search(args) => search::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Get(args) => get::run(&args),
+        Command::List(args) => list::list(&args),
+        Command::Count(args) => list::count(&args),
         Command::Stats(target) => stats::run(&target),
         Command::Bench(args) => bench::run(&args),
         Command::Recall(args) => recall::run(&args),
@@ -183,7 +190,12 @@ fn open_with_model(dir: &Path, model: &ModelArgs, embeds: bool) -> Outcome<Colle
 /// Gives the collection the named model, if one is named and the collection was created with a model.
 fn with_model(collection: Collection, model: &ModelArgs) -> Outcome<Collection> {
     if collection.schema().embedder.is_none() {
-        return Ok(collection);
+        return match model.is_explicit() {
+            false => Ok(collection),
+            true => Err(Failure::usage(
+                "the collection was created without a model; omit the option, or create a collection with --model",
+            )),
+        };
     }
     match model.embedder()? {
         None => Ok(collection),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::exit::{Failure, Outcome};
 use crate::output;
 use lexivec_ingest::model_registry::{self, Scratch};
+use lexivec_ingest::reason;
 use lexivec_ingest::wheel::{self, Package};
 
 #[derive(clap::Args)]
@@ -81,7 +82,7 @@ fn add(source: &str, name: Option<&str>, into: Option<PathBuf>, json: bool) -> O
             )
         }
         None => {
-            let fault = |e: std::io::Error| Failure::new(format!("{source}: {e}"));
+            let fault = |e: std::io::Error| Failure::new(format!("{source}: {}", reason(&e)));
             let folder = Path::new(source).canonicalize().map_err(fault)?;
             let own = folder.file_name().unwrap_or_default().to_string_lossy();
             let name = name.unwrap_or(&own);

@@ -71,11 +71,12 @@ pub(super) fn run(args: &Recall) -> Outcome<ExitCode> {
 
 fn print(report: &RecallReport) -> Outcome<()> {
     let line = |name: &str, matching: Option<u64>, recall: &Interval| {
-        let rows = matching.map(|m| format!(" among {m} rows")).unwrap_or_default();
+        let rows =
+            matching.map(|m| format!(" among {}", output::count(m, "row"))).unwrap_or_default();
         let Interval { mean, low, high } = recall;
         output::line(&format!("{name:<28} {mean:.4}  95 % in {low:.4} to {high:.4}{rows}"))
     };
-    output::line(&format!("recall@{} of {} queries", report.k, report.queries))?;
+    output::line(&format!("recall@{} of {}", report.k, output::count(report.queries, "query")))?;
     line("all", None, &report.recall)?;
     for segment in &report.segments {
         line(&segment.file, Some(segment.matching.into()), &segment.recall)?;

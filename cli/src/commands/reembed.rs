@@ -35,7 +35,11 @@ pub(super) fn run(args: &Reembed, open: OpenOptions) -> Outcome<ExitCode> {
     output::note(&match report.rows {
         0 => format!("all documents have vectors of {name} already"),
         rows => {
-            format!("{rows} documents have vectors of {name}, {} have none", report.without_vector)
+            let documents = output::count(rows, "document");
+            format!(
+                "new vectors of {name}: {documents}; without a vector: {}",
+                report.without_vector
+            )
         }
     });
     if !report.floors.is_empty() {

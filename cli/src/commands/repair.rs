@@ -34,8 +34,8 @@ pub(super) fn run(args: &Repair) -> Outcome<ExitCode> {
             output::line(&format!("without vector {id}"))?;
         }
         output::note(&format!(
-            "wrote {} documents to {}; {} lost, {} without a vector",
-            report.documents,
+            "wrote {} to {}; {} lost, {} without a vector",
+            output::count(report.documents, "document"),
             args.target.display(),
             report.lost.len(),
             report.without_vector.len()

@@ -31,7 +31,7 @@ pub(crate) struct Search {
     limit: usize,
     /// Number of best hits to skip.
     #[arg(long, default_value_t = 0)]
-    offset: usize,
+    pub(super) offset: usize,
     /// Filter: "year >= 2020 AND lang IN ('en', 'de')", or as JSON {"year": {"$gte": 2020}}.
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
@@ -54,6 +54,9 @@ pub(crate) struct Search {
     /// Add the best passage of each text to the JSON; without --json passages are always printed.
     #[arg(long)]
     highlight: bool,
+    /// Add the texts of the hits, their title among them, to the JSON; without --json passages of them are printed.
+    #[arg(long)]
+    with_text: bool,
     /// Group the hits by the values at this payload path; --limit is the number of groups.
     #[arg(long, value_name = "FIELD")]
     group_by: Option<String>,
@@ -99,7 +102,7 @@ pub(super) fn run(args: &Search) -> Outcome<ExitCode> {
     if args.target.json {
         output::json(&response)?;
     } else {
-        answer::print(&response, args.explain)?;
+        answer::print(&response, args.offset, args.explain)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -145,7 +148,7 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
         true => args.highlight.then(Highlight::default),
         false => Some(Highlight { max_chars: PASSAGE_CHARS }),
     };
-    request.with_text |= !args.target.json;
+    request.with_text |= args.with_text || !args.target.json;
     request.group_by = args.group_by.as_ref().map(|field| GroupBy::new(field, args.group_size));
     let facet = |field: &String| Facet::new(field, DEFAULT_FACET_LIMIT);
     request.facets = args.facet.iter().map(facet).collect();

@@ -16,6 +16,9 @@ use crate::output;
 pub(crate) struct Serve {
     /// Directory of a collection, or a directory of collections.
     dir: PathBuf,
+    /// Start with an empty directory of collections if the directory does not exist.
+    #[arg(long)]
+    create: bool,
     /// Loopback address to listen on.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8009", env = "LEXIVEC_BIND")]
     bind: SocketAddr,
@@ -33,6 +36,13 @@ pub(crate) struct Serve {
 }
 
 pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
+    if !args.create && !args.dir.exists() {
+        return Err(Failure::new(format!(
+            "{dir} does not exist; give --create to start with an empty directory of collections, or make a \
+             collection with `lexivec create {dir}`",
+            dir = args.dir.display()
+        )));
+    }
     let mut config = Config::new(&args.dir);
     config.open = open;
     config.bind = args.bind;

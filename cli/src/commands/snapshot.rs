@@ -1,11 +1,12 @@
 //! `snapshot create|list|restore`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lexivec::{OpenOptions, Snapshot};
+use lexivec::storage::disk;
+use lexivec::{CopyOptions, OpenOptions, Snapshot};
 
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::output;
 use crate::target::Target;
 
@@ -37,6 +38,9 @@ enum SnapshotVerb {
         name: String,
         /// Directory of the new collection.
         target: PathBuf,
+        /// Name of the new collection; without it, that of the snapshot's.
+        #[arg(long = "name", value_name = "NAME")]
+        new_name: Option<String>,
     },
 }
 
@@ -50,11 +54,27 @@ pub(super) fn run(args: SnapshotArgs, open: OpenOptions) -> Outcome<ExitCode> {
                 print(&snapshot, json)?;
             }
         }
-        SnapshotVerb::Restore { collection: Target { dir, json }, name, target } => {
-            print(&Snapshot::restore(Snapshot::path(&dir, &name)?, &target)?, json)?;
+        SnapshotVerb::Restore { collection: Target { dir, json }, name, target, new_name } => {
+            let snapshot = existing(&dir, &name)?;
+            let options = new_name.into_iter().fold(CopyOptions::new(), CopyOptions::name);
+            print(&Snapshot::restore(snapshot, &target, options)?, json)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The directory of a snapshot that is there; the failure names those that are.
+fn existing(dir: &Path, name: &str) -> Outcome<PathBuf> {
+    let path = Snapshot::path(dir, name)?;
+    if disk::is_collection(&path) {
+        return Ok(path);
+    }
+    let names: Vec<String> = Snapshot::list(dir)?.into_iter().map(|s| s.name).collect();
+    let there = match names.is_empty() {
+        true => "it has none; `lexivec snapshot create` makes one".to_owned(),
+        false => format!("it has {}", names.join(", ")),
+    };
+    Err(Failure::new(format!("{} has no snapshot {name:?}; {there}", dir.display())))
 }
 
 fn print(snapshot: &Snapshot, json: bool) -> Outcome<()> {
@@ -62,7 +82,10 @@ fn print(snapshot: &Snapshot, json: bool) -> Outcome<()> {
         return output::json(snapshot);
     }
     output::line(&format!(
-        "{}: generation {}, {} files, {} bytes",
-        snapshot.name, snapshot.generation, snapshot.files, snapshot.bytes
+        "{}: generation {}, {}, {} bytes",
+        snapshot.name,
+        snapshot.generation,
+        output::count(snapshot.files, "file"),
+        snapshot.bytes
     ))
 }

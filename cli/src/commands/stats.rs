@@ -15,10 +15,15 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     output::line(&format!("collection  {} (generation {})", stats.name, stats.generation))?;
-    output::line(&format!("documents   {} ({} dead rows)", stats.documents, stats.dead_rows))?;
     output::line(&format!(
-        "writes      {} ({} rows only in the log)",
-        stats.seq, stats.recent_rows
+        "documents   {} ({})",
+        stats.documents,
+        output::count(stats.dead_rows, "dead row")
+    ))?;
+    output::line(&format!(
+        "writes      {} ({} only in the log)",
+        stats.seq,
+        output::count(stats.recent_rows, "row")
     ))?;
     output::line(&format!("tokens      {}", stats.tokens))?;
     output::line(&format!("bytes       {}", stats.bytes))?;
@@ -35,8 +40,12 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
     }
     for segment in &stats.segments {
         output::line(&format!(
-            "segment     {}: {} rows, {} live, {} bytes, graphs {:?}",
-            segment.file, segment.rows, segment.live, segment.bytes, segment.graphs
+            "segment     {}: {}, {} live, {} bytes, graphs {:?}",
+            segment.file,
+            output::count(segment.rows, "row"),
+            segment.live,
+            segment.bytes,
+            segment.graphs
         ))?;
     }
     Ok(ExitCode::SUCCESS)

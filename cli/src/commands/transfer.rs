@@ -5,7 +5,8 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use lexivec::{Collection, OpenOptions};
+use lexivec::{Collection, CopyOptions, OpenOptions};
+use lexivec_ingest::reason;
 
 use crate::exit::{Failure, Outcome};
 use crate::output;
@@ -24,6 +25,9 @@ pub(crate) struct Import {
     dir: PathBuf,
     /// File to read; - is stdin.
     file: PathBuf,
+    /// Name of the new collection; without it, that of the exported one.
+    #[arg(long)]
+    name: Option<String>,
 }
 
 pub(super) fn export(args: &Export, open: OpenOptions) -> Outcome<ExitCode> {
@@ -35,7 +39,13 @@ pub(super) fn export(args: &Export, open: OpenOptions) -> Outcome<ExitCode> {
     }
     let collection = open.open(&args.dir)?;
     let name = args.file.display();
-    let fail = |e: std::io::Error| Failure::new(format!("cannot write {name}: {e}"));
+    let fail = |e: std::io::Error| {
+        let advice = match e.kind() {
+            std::io::ErrorKind::AlreadyExists => "; remove it, or name another file",
+            _ => "",
+        };
+        Failure::new(format!("cannot write {name}: {}{advice}", reason(&e)))
+    };
     let bytes = if args.file == Path::new("-") {
         collection.export(&mut std::io::stdout().lock())?
     } else {
@@ -55,9 +65,10 @@ pub(super) fn import(args: &Import) -> Outcome<ExitCode> {
         Box::new(std::io::stdin())
     } else {
         let opened = File::open(&args.file);
-        Box::new(opened.map_err(|e| Failure::new(format!("cannot open {name}: {e}")))?)
+        Box::new(opened.map_err(|e| Failure::new(format!("cannot open {name}: {}", reason(&e))))?)
     };
-    Collection::import(&args.dir, &mut BufReader::new(&mut input))?;
+    let options = args.name.iter().fold(CopyOptions::new(), CopyOptions::name);
+    Collection::import(&args.dir, &mut BufReader::new(&mut input), options)?;
     output::note(&format!("created {}", args.dir.display()));
     Ok(ExitCode::SUCCESS)
 }

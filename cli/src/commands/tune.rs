@@ -86,11 +86,11 @@ pub(super) fn run(args: &Tune, open: OpenOptions) -> Outcome<ExitCode> {
 fn print(report: &TuneReport) -> Outcome<()> {
     let found = &report.validation;
     output::line(&format!(
-        "{} of {} queries in {} parts, {} settings",
+        "{} of {} in {}, {}",
         report.metric,
-        report.queries,
-        found.folds.len(),
-        report.settings
+        output::count(report.queries, "query"),
+        output::count(found.folds.len(), "part"),
+        output::count(report.settings, "setting")
     ))?;
     output::line(&format!("default            {:.4}", found.default))?;
     output::line(&format!("tuned, held out    {:.4}", found.tuned))?;

@@ -44,18 +44,18 @@ pub(super) fn run(args: &Verify) -> Outcome<ExitCode> {
             output::line(&format!("{}: {}", problem.file, problem.detail))?;
         }
         output::note(&format!(
-            "generation {}: {} files, {} rows, {} writes in the log, {} orphans, {} problems",
+            "generation {}: {}, {}, {} in the log, {}, {}",
             report.generation,
-            report.files,
-            report.rows,
-            report.log_writes,
-            report.orphans.len(),
-            report.problems.len()
+            output::count(report.files, "file"),
+            output::count(report.rows, "row"),
+            output::count(report.log_writes, "write"),
+            output::count(report.orphans.len(), "orphan"),
+            output::count(report.problems.len(), "problem")
         ));
         if let Some(recall) = report.recall {
             let missed = report.unreachable;
             output::note(&format!(
-                "recall@10 of the graphs {recall:.4}, {missed} rows cannot be reached"
+                "recall@10 of the graphs {recall:.4}; rows that cannot be reached: {missed}"
             ));
         }
         if let Some((file, offset)) = &report.torn {

@@ -7,7 +7,7 @@ use lexivec_storage::{DiskVfs, Export, Vfs, import};
 
 use super::Collection;
 use super::siblings::FOLDERS;
-use super::snapshot::{check_sound, fill};
+use super::snapshot::{CopyOptions, check_sound, fill};
 use crate::error::Result;
 
 impl Collection {
@@ -38,18 +38,22 @@ impl Collection {
                 false => sibling.store_if_exists()?.map(|store| store.open_export()).transpose()?,
             };
             if let Some(store) = store {
-                export.add_sibling(sibling.folder, store);
+                export.add_sibling(sibling.folder, store)?;
             }
         }
         Ok(export)
     }
 
-    /// Makes a collection of an exported stream, in a directory that is not there yet or empty. It
+    /// Makes a collection of an exported stream, in a directory that is not there yet or empty. The directory
     /// gets its name after every byte of it was verified.
     ///
     /// # Errors
     /// When something is there already, or the stream is damaged: nothing is left behind then.
-    pub fn import(path: impl AsRef<Path>, input: &mut dyn Read) -> Result<()> {
+    pub fn import(
+        path: impl AsRef<Path>,
+        input: &mut dyn Read,
+        options: CopyOptions,
+    ) -> Result<()> {
         let make = |target: &DiskVfs| {
             let root = target.root();
             let mut sibling = |name: &str| match root.filter(|_| FOLDERS.contains(&name)) {
@@ -59,7 +63,9 @@ impl Collection {
                 }
                 None => Ok(None),
             };
-            Ok(import(target, input, &mut sibling).map(drop)?)
+            let mut imported = import(target, input, &mut sibling)?;
+            options.rename(&mut imported.manifest)?;
+            Ok(imported.publish(target)?)
         };
         fill(path.as_ref(), make, check_sound)
     }

@@ -43,12 +43,12 @@ pub use repair::RepairReport;
 use shared::{Shared, WakeUp, Writes};
 pub(crate) use siblings::LEARNING;
 use siblings::Siblings;
-pub use snapshot::Snapshot;
+pub use snapshot::{CopyOptions, Snapshot};
 pub use stats::{SegmentStats, Stats};
 pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions, Writer};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::generation::{Generation, Operation};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::location::Location;
@@ -130,11 +130,17 @@ impl Collection {
         let open = options.open.clone();
         // Options are checked before a directory is made.
         let (schema, embedder) = options.into_schema()?;
-        let vfs: Arc<dyn Vfs> = match location.into() {
-            Location::Directory(path) => Arc::new(new_directory(&path, &open)?),
-            Location::Vfs(vfs) => vfs,
+        let schema = schema.to_bytes()?;
+        let directory = match location.into() {
+            Location::Directory(path) => {
+                let vfs = Arc::new(new_directory(&path, &open)?);
+                match open.unsafe_filesystem {
+                    true => Directory::create(vfs, schema)?,
+                    false => Directory::create_probed(vfs, schema)?,
+                }
+            }
+            Location::Vfs(vfs) => Directory::create(vfs, schema)?,
         };
-        let directory = Directory::create(vfs, schema.to_bytes()?)?;
         let collection = Self::from_directory(directory, open)?;
         Ok(Self { embedder, ..collection })
     }
@@ -169,7 +175,11 @@ impl Collection {
     pub fn open_or_create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         if !storage::disk::is_collection(path) {
-            return Self::create(path, options);
+            match Self::create(path, options.clone()) {
+                // Another process made it since the look.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                created => return created,
+            }
         }
         let open = options.open.clone();
         let (wanted, embedder) = options.into_schema()?;
@@ -367,10 +377,6 @@ fn new_directory(path: &Path, options: &OpenOptions) -> Result<DiskVfs> {
     }
     let vfs = DiskVfs::create_root(path)?;
     check_filesystem(&vfs, options)?;
-    // The probe writes: not into a directory with the files of another program.
-    if !options.unsafe_filesystem && storage::disk::is_empty(path)? {
-        storage::probe(&vfs)?;
-    }
     Ok(vfs)
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::siblings::stores_in;
 use super::{Collection, VerifyLevel};
 use crate::error::{Error, Result};
+use crate::schema::{Schema, check_name};
 
 /// Folder of a collection's directory that holds its named snapshots.
 const SNAPSHOT_FOLDER: &str = "snapshots";
@@ -29,13 +30,42 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
+/// Options of [`Snapshot::restore`] and [`Collection::import`].
+#[derive(Clone, Debug, Default)]
+pub struct CopyOptions {
+    name: Option<String>,
+}
+
+impl CopyOptions {
+    /// Options of a copy that has the name of its original.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the name of the new collection, so that it can be in one database with its original.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets the name in the manifest of the copy.
+    pub(super) fn rename(self, manifest: &mut Manifest) -> Result<()> {
+        let Some(name) = self.name else { return Ok(()) };
+        check_name("collection name", &name)?;
+        manifest.schema = Schema { name, ..Schema::of(manifest)? }.to_bytes()?;
+        Ok(())
+    }
+}
+
 impl Snapshot {
     /// The directory of a named snapshot of the collection in `path`.
     ///
     /// # Errors
     /// When the name is not valid for a snapshot, as it could lead out of the folder.
     pub fn path(path: &Path, name: &str) -> Result<PathBuf> {
-        crate::schema::check_name("snapshot name", name)?;
+        check_name("snapshot name", name)?;
         Ok(path.join(SNAPSHOT_FOLDER).join(name))
     }
 
@@ -62,14 +92,19 @@ impl Snapshot {
     /// its name after every byte of it was verified.
     ///
     /// # Errors
-    /// When the directory is not empty, or the snapshot is damaged; then nothing is left behind.
-    pub fn restore(snapshot: impl AsRef<Path>, path: impl AsRef<Path>) -> Result<Self> {
+    /// When the directory is not empty, the name is refused, or the snapshot is damaged; then nothing is left behind.
+    pub fn restore(
+        snapshot: impl AsRef<Path>,
+        path: impl AsRef<Path>,
+        options: CopyOptions,
+    ) -> Result<Self> {
         let vfs = DiskVfs::open_root(snapshot.as_ref())?;
         let directory = Directory::open_read_only(Arc::new(vfs))?;
-        let (manifest, path) = (directory.manifest().clone(), path.as_ref());
+        let (mut manifest, path) = (directory.manifest().clone(), path.as_ref());
+        options.rename(&mut manifest)?;
         let siblings = |target: &Path| {
             stores_in(snapshot.as_ref()).try_for_each(|(folder, store)| {
-                Self::restore(&store, target.join(folder)).map(drop)
+                Self::restore(&store, target.join(folder), CopyOptions::new()).map(drop)
             })
         };
         copy(directory.vfs().as_ref(), &manifest, path, siblings, check_sound)?;

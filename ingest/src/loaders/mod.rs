@@ -8,18 +8,23 @@ mod subtitles;
 pub mod table;
 mod text;
 
+use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 
 use lexivec::chunk::Block;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
+use crate::lines::{Numbered, Places};
 use isolated::Bounds;
 pub use isolated::{READER_VARIABLE, Reader, serve, serve_if_asked};
 
 /// Most bytes of a file of a folder: its chunks are written together, and held in memory until then.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Lines of a table that cannot be read and are reported one by one; the others are counted.
+const MAX_LINE_FAULTS: usize = 3;
 /// Bytes of a title or a heading that are kept: every chunk repeats both.
 const MAX_HEADING_BYTES: usize = 256;
 
@@ -107,49 +112,90 @@ pub fn read(path: &Path, format: Format, bytes: &[u8], reader: Option<&Reader>) 
         Format::Html => text::decode(bytes).map(html::read),
         Format::Text => text::decode(bytes).map(text::read),
         Format::Subtitles => text::decode(bytes).and_then(subtitles::read),
-        Format::JsonLines => {
-            text::decode(bytes).and_then(|text| rows(table::json_lines(text.as_bytes())))
+        Format::JsonLines => text::decode(bytes).and_then(table::json_lines).map(rows),
+        Format::Csv => {
+            let table = text::decode(bytes).and_then(|text| table::csv(text.as_bytes(), None));
+            table.map(|(_, lines)| rows(lines))
         }
-        Format::Csv => text::decode(bytes).and_then(|text| rows(table::csv(text.as_bytes(), None))),
         // Their libraries may panic, loop or take all memory on damaged bytes.
         Format::Pdf | Format::Parquet => isolated::read(&found(reader)?, path, Bounds::OF_A_FILE),
     };
     read.map_err(Error::Input)
 }
 
+/// The rows of a table that was named by itself.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Table {
+    /// The names of its columns.
+    pub columns: Vec<String>,
+    /// Its rows, with the line or row of each.
+    pub rows: Numbered<Row>,
+}
+
 /// Reads the rows of a table that was named by itself, a CSV or Parquet file of any length; `-` is CSV from stdin.
 /// Cells of `id_column` stay text.
 ///
 /// # Errors
-/// Those of [`read`].
+/// [`Error::Input`] with the file's name and the line if a row cannot be read; those of [`read`].
 pub fn read_table(
     path: &Path,
     format: Format,
     id_column: &str,
     reader: Option<&Reader>,
-) -> Result<Vec<Row>> {
-    let open = || std::fs::File::open(path).map_err(|e| Error::Input(e.to_string()));
-    let rows: std::result::Result<_, String> = match format {
-        Format::Csv if path == Path::new("-") => {
-            table::csv(std::io::stdin().lock(), Some(id_column)).collect()
+) -> Result<Table> {
+    let fail = |reason: &str| Error::input(format!("{}: {reason}", path.display()));
+    let opened = |e: std::io::Error| fail(&reason(&e));
+    let (mut values, mut columns) = (Vec::new(), Vec::new());
+    let mut places = Places::new(path, if format == Format::Csv { "line" } else { "row" });
+    if format == Format::Csv {
+        let mut bytes = Vec::new();
+        if path == Path::new("-") {
+            std::io::stdin().lock().read_to_end(&mut bytes).map_err(opened)?;
+        } else {
+            std::fs::File::open(path)
+                .and_then(|mut file| file.read_to_end(&mut bytes))
+                .map_err(opened)?;
         }
-        Format::Csv => table::csv(open()?, Some(id_column)).collect(),
-        _ => {
-            open()?;
-            isolated::read(&found(reader)?, path, Bounds::OF_A_TABLE).map(|content| content.rows)
+        let (names, lines) = table::csv(&bytes, Some(id_column)).map_err(|e| fail(&e))?;
+        columns = names;
+        for line in lines {
+            let (number, row) = line.map_err(|e| fail(&e))?;
+            places.push(number);
+            values.push(row);
         }
-    };
-    rows.map_err(Error::Input)
+    } else {
+        std::fs::File::open(path).map_err(opened)?;
+        let content =
+            isolated::read(&found(reader)?, path, Bounds::OF_A_TABLE).map_err(|e| fail(&e))?;
+        values = content.rows;
+        (1..=values.len()).for_each(|number| places.push(number));
+        // A row has no column whose value is null.
+        let names: BTreeSet<&String> = values.iter().flat_map(Map::keys).collect();
+        columns.extend(names.into_iter().cloned());
+    }
+    Ok(Table { columns, rows: Numbered { values, places } })
 }
 
 fn found(reader: Option<&Reader>) -> Result<Reader> {
     reader.cloned().map_or_else(Reader::find, Ok)
 }
 
-fn rows(
-    rows: impl Iterator<Item = std::result::Result<Row, String>>,
-) -> std::result::Result<Content, String> {
-    Ok(Content { rows: rows.collect::<std::result::Result<_, _>>()?, ..Content::default() })
+/// The content of the lines of a table: rows, and the faults of the others.
+fn rows(lines: Vec<table::Line>) -> Content {
+    let mut content = Content::default();
+    let mut more = 0;
+    for line in lines {
+        match line {
+            Ok((_, row)) => content.rows.push(row),
+            Err(fault) if content.faults.len() < MAX_LINE_FAULTS => content.faults.push(fault),
+            Err(_) => more += 1,
+        }
+    }
+    if more > 0 {
+        content.faults.push(format!("and so on; more lines that cannot be read: {more}"));
+    }
+    content
 }
 
 /// The beginning of a title or heading, its spaces made one each.

@@ -1,6 +1,5 @@
 //! Tables: JSON lines, CSV and Parquet as rows, and rows as documents.
 
-use std::io::Read;
 use std::path::Path;
 
 use lexivec::Document;
@@ -8,44 +7,114 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
 use super::{Part, Row};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
+use crate::lines::{BYTE_ORDER_MARK, json_fault};
 
 /// Columns that are texts of a document; all other columns are payload.
 pub const TEXT_COLUMNS: [&str; 2] = ["title", "text"];
 
-/// The rows of JSON lines: objects.
-pub(super) fn json_lines(bytes: &[u8]) -> impl Iterator<Item = std::result::Result<Row, String>> {
-    let lines = bytes.split(|b| *b == b'\n').enumerate();
-    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(|(number, line)| {
-        serde_json::from_slice(line).map_err(|e| format!("line {}: {e}", number + 1))
-    })
+/// A row with the number of its line from 1, or the reason why a line is none.
+pub(super) type Line = std::result::Result<(usize, Row), String>;
+
+/// The rows of JSON lines, or of one JSON array: objects.
+///
+/// # Errors
+/// The fault of an array, of which no part is read then.
+pub(super) fn json_lines(text: &str) -> std::result::Result<Vec<Line>, String> {
+    if text.trim_start().starts_with('[') {
+        let rows: Vec<Row> = serde_json::from_str(text)
+            .map_err(|e| format!("line {}: {}", e.line(), json_fault(&e)))?;
+        return Ok((1..).zip(rows).map(Ok).collect());
+    }
+    let lines = (1..).zip(text.split('\n')).filter(|(_, line)| !line.trim().is_empty());
+    let row = |(number, line): (usize, &str)| match serde_json::from_str(line) {
+        Ok(row) => Ok((number, row)),
+        Err(e) => Err(format!("line {number}: {}", json_fault(&e))),
+    };
+    Ok(lines.map(row).collect())
 }
 
 /// The rows of a CSV file whose first line names the columns. A cell that is written as a number or a
 /// truth value is one, but for the texts and the ids, if there is a column of them; an empty cell is none.
+///
+/// # Errors
+/// The fault of the whole file: its first line cannot be read, or a quote is never closed, so that one cell would
+/// swallow the rows after it.
 pub(super) fn csv(
-    input: impl Read,
+    bytes: &[u8],
     id_column: Option<&str>,
-) -> impl Iterator<Item = std::result::Result<Row, String>> {
-    let mut reader = csv::Reader::from_reader(input);
-    let (names, failure) = match reader.headers() {
-        Ok(names) => (names.clone(), None),
-        Err(e) => (csv::StringRecord::new(), Some(Err(e.to_string()))),
+) -> std::result::Result<(Vec<String>, Vec<Line>), String> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+    if let Some(line) = unclosed_quote(bytes) {
+        return Err(format!(
+            "line {line}: a quote opens and is never closed; close it, or double it if it is part of the text"
+        ));
+    }
+    let mut reader = csv::Reader::from_reader(bytes);
+    let names = reader.headers().map_err(|e| csv_fault(&e, bytes))?;
+    let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    let verbatim = |name: &str| id_column == Some(name) || TEXT_COLUMNS.contains(&name);
+    let row = |record: csv::Result<csv::StringRecord>| {
+        let record = record.map_err(|e| csv_fault(&e, bytes))?;
+        let line = line_of(record.position(), bytes);
+        let cells = names.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
+        let value = |name: &str, cell: &str| if verbatim(name) { cell.into() } else { value(cell) };
+        Ok((line, cells.map(|(name, cell)| (name.clone(), value(name, cell))).collect()))
     };
-    let column = |name: &str| {
-        let name = name.trim_start_matches('\u{feff}').trim().to_owned();
-        let verbatim = id_column == Some(&name) || TEXT_COLUMNS.contains(&name.as_str());
-        (name, verbatim)
-    };
-    let columns: Vec<(String, bool)> = names.iter().map(column).collect();
-    let broken = failure.is_some();
-    let rows = reader.into_records().take_while(move |_| !broken).map(move |record| {
-        let record = record.map_err(|e| e.to_string())?;
-        let cells = columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
-        let value = |verbatim: bool, cell: &str| if verbatim { cell.into() } else { value(cell) };
-        Ok(cells.map(|((name, verbatim), cell)| (name.clone(), value(*verbatim, cell))).collect())
-    });
-    failure.into_iter().chain(rows)
+    let rows = reader.into_records().map(row).collect();
+    Ok((names, rows))
+}
+
+/// The line, from 1, of a quote that opens a cell and is never closed; `None` if all are closed.
+fn unclosed_quote(bytes: &[u8]) -> Option<usize> {
+    enum Cell {
+        Start,
+        Plain,
+        /// Within quotes, with the line of the first one.
+        Quoted(usize),
+        /// After a quote that ends the cell, or is the first half of a doubled one.
+        Closed(usize),
+    }
+    let (mut line, mut cell) = (1, Cell::Start);
+    for byte in bytes {
+        cell = match (cell, byte) {
+            (Cell::Quoted(opened), b'"') => Cell::Closed(opened),
+            (Cell::Quoted(opened), _) => Cell::Quoted(opened),
+            (Cell::Closed(opened), b'"') => Cell::Quoted(opened),
+            (Cell::Start, b'"') => Cell::Quoted(line),
+            (_, b',' | b'\n' | b'\r') => Cell::Start,
+            _ => Cell::Plain,
+        };
+        line += usize::from(*byte == b'\n');
+    }
+    match cell {
+        Cell::Quoted(opened) => Some(opened),
+        _ => None,
+    }
+}
+
+/// The line, from 1, of a record; its position is before the empty lines that come first.
+fn line_of(position: Option<&csv::Position>, bytes: &[u8]) -> usize {
+    let Some(position) = position else { return 1 };
+    let rest = bytes.get(position.byte() as usize..).unwrap_or_default();
+    let empty = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() as usize + empty.filter(|byte| **byte == b'\n').count()
+}
+
+/// An error of CSV in words that begin with the line.
+fn csv_fault(error: &csv::Error, bytes: &[u8]) -> String {
+    let line = line_of(error.position(), bytes);
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!(
+                "line {line}: it has another number of fields ({len}) than the first line ({expected_len})"
+            )
+        }
+        csv::ErrorKind::Utf8 { .. } => {
+            format!("line {line}: it is not UTF-8; convert it with iconv")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// A cell as JSON. A number is one by JSON's grammar, so that 007 and +1 stay as they are, and so do whole
@@ -60,7 +129,7 @@ fn value(cell: &str) -> Value {
 
 /// Gives the rows of a Parquet file one after the other. Called in a reader process only, see `isolated`.
 pub(crate) fn parquet(path: &Path, give: &mut dyn FnMut(Part)) -> std::result::Result<(), String> {
-    let file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    let file = std::fs::File::open(path).map_err(|e| reason(&e))?;
     let reader = SerializedFileReader::new(file).map_err(|e| e.to_string())?;
     for row in reader.get_row_iter(None).map_err(|e| e.to_string())? {
         let Value::Object(mut row) = row.map_err(|e| e.to_string())?.to_json_value() else {
@@ -89,7 +158,7 @@ pub fn document(mut row: Row, id_column: &str) -> Result<Document> {
             return Err(Error::Input(detail));
         }
         None => {
-            let detail = format!("it has nothing in the column {id_column:?}, its id");
+            let detail = format!("it has nothing in the column {id_column:?}, which has its id");
             return Err(Error::Input(detail));
         }
     };
@@ -107,5 +176,27 @@ fn words(value: Value) -> String {
     match value {
         Value::String(text) => text,
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_found_with_its_line() {
+        for (text, expected) in [
+            ("a,b\n1,\"two\nlines\"\n", None),
+            ("a,b\n1,\"two\n3,4\n5,6\n", Some(2)),
+            ("a,b\n\"\",\"x \"\"y\"\" z\"\r\n", None),
+            ("a,b\n\"\"\"x\"\"\"", None),
+            ("a,b\n1,\"x\"\"\n", Some(2)),
+            // A quote within a cell that has none at its start is text.
+            ("a,b\n5\",6\"\"\n\"q\" tail\",x\n", None),
+            ("\"a\n", Some(1)),
+            ("", None),
+        ] {
+            assert_eq!(unclosed_quote(text.as_bytes()), expected, "{text:?}");
+        }
     }
 }

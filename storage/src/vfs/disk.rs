@@ -13,7 +13,7 @@ use rustix::fs::{
 use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
-use crate::names::generation_of;
+use crate::names::{LOCK, generation_of};
 
 /// Mode of directories: only the owner may read a collection.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -156,7 +156,7 @@ impl DiskVfs {
             let mut holder = String::new();
             // The stamp only makes the message better; the lock holds without it.
             let _ = (&file).take(32).read_to_string(&mut holder);
-            let path = path.display().to_string();
+            let path = self.root.display().to_string();
             return Err(Error::Locked { path, pid: holder.trim().parse().ok() });
         }
         let owner = std::process::id();
@@ -309,6 +309,14 @@ pub fn is_collection(path: &Path) -> bool {
         return false;
     };
     vfs.list().is_ok_and(|files| files.iter().any(|f| generation_of(&f.name).is_some()))
+}
+
+/// Takes the lock of a directory of collections, without waiting.
+///
+/// # Errors
+/// [`Error::Locked`] if another handle has it.
+pub fn lock_directory(path: &Path) -> Result<Box<dyn LockGuard>> {
+    DiskVfs::open_root(path)?.lock(LOCK)
 }
 
 /// True for a directory without anything in it.

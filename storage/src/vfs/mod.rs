@@ -92,7 +92,7 @@ pub trait LogFile: Send + Sync {
 }
 
 /// Holds a lock until dropped.
-pub trait LockGuard: Send {}
+pub trait LockGuard: Send + Sync {}
 
 /// A file of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

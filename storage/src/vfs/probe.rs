@@ -13,7 +13,7 @@ const BYTES: u64 = 4096;
 ///
 /// # Errors
 /// [`Error::UnsafeFilesystem`], or whatever an operation failed with.
-pub fn probe(vfs: &dyn Vfs) -> Result<()> {
+pub(crate) fn probe(vfs: &dyn Vfs) -> Result<()> {
     let found = behaviour(vfs);
     for name in [TEMPORARY, PROBE] {
         match vfs.remove(name) {
