@@ -97,10 +97,11 @@ fn parts(criterion: &mut Criterion) {
         leg,
         weight: 1.0,
         hits: (0..50).map(|i| (i * step % 97, 1.0 / f64::from(i + 1))).collect(),
+        completed: Vec::new(),
     };
     let legs = [leg(Leg::Text, 3), leg(Leg::Vector, 5)];
     criterion.bench_function("fuse 50 and 50 by rank", |bencher| {
-        bencher.iter(|| fuse(black_box(&legs), &Fusion::default(), Ord::cmp));
+        bencher.iter(|| fuse(black_box(&legs), &Fusion::rrf(60.0), Ord::cmp));
     });
     let filter = json!({ "year": { "$gte": 2020 }, "$or": [{ "tag": "a" }, { "tag": "b" }] });
     criterion.bench_function("read a filter", |bencher| {

@@ -3,6 +3,7 @@
 use anstyle::{Effects, Style};
 use lexivec::query::explain::Ledger;
 use lexivec::query::facets::FacetCounts;
+use lexivec::query::fusion::Completed;
 use lexivec::query::plan::SegmentPlan;
 use lexivec::{Groups, Hit, Passage, SearchResponse};
 
@@ -175,10 +176,15 @@ fn print_ledger(ledger: &Ledger) -> Outcome<()> {
     for part in &ledger.contributions {
         let leg = format!("{:?}", part.leg).to_lowercase();
         let normalized = part.normalized.map(|n| format!(", normalized {n:.4}"));
+        let rank = match (part.rank, part.completed) {
+            (Some(rank), None) => format!(" rank {rank}"),
+            (Some(rank), Some(_)) => format!(" rank {rank} (completed)"),
+            (None, Some(Completed::Lowest)) => " has no score for it: the lowest".to_owned(),
+            (None, _) => " does not match".to_owned(),
+        };
         output::line(&format!(
-            "       {:.6}  {leg} rank {}, score {:.4}{}",
+            "       {:.6}  {leg}{rank}, score {:.4}{}",
             part.contribution,
-            part.rank,
             part.score,
             normalized.unwrap_or_default()
         ))?;

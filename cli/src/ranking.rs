@@ -12,16 +12,19 @@ use crate::values::one_of;
 #[command(next_help_heading = "Ranking")]
 pub(crate) struct Ranking {
     /// Method that merges the lists of the legs: reciprocal ranks (rrf), weighted scores, or scores normalized by their
-    /// distribution (dbsf); rrf by default.
+    /// distribution (dbsf). By default the collection's, usually weighted z-scores of complete scores.
     #[arg(long, value_parser = one_of(FusionKind::ALL, FusionKind::name))]
     fusion: Option<FusionKind>,
+    /// Score every candidate by every leg before --fusion, also those that a leg did not find itself.
+    #[arg(long, requires = "fusion")]
+    complete: bool,
     /// Rank constant of rrf; 60 by default.
     #[arg(long, conflicts_with_all = ["alpha", "normalize"])]
     rrf_k: Option<f64>,
-    /// Weight of the vector leg from 0 to 1; the text leg has the rest. Implies --fusion weighted.
+    /// Weight of the vector leg from 0 to 1; the text leg has the rest. Without --fusion, over complete z-scores.
     #[arg(long)]
     alpha: Option<f64>,
-    /// Normalization of scores before weighted fusion: to 0..1, to mean 0 and standard deviation 1, or none; minmax by
+    /// Normalization of scores before --fusion weighted: to 0..1, to mean 0 and standard deviation 1, or none; minmax by
     /// default.
     #[arg(long, value_parser = one_of(Normalize::ALL, Normalize::name))]
     normalize: Option<Normalize>,
@@ -59,28 +62,31 @@ impl Ranking {
         Ok(())
     }
 
-    fn fusion(&self) -> Outcome<Fusion> {
+    /// The fusion that the options name; `None` for the collection's.
+    fn fusion(&self) -> Outcome<Option<Fusion>> {
         let weighs = self.alpha.is_some() || self.normalize.is_some();
-        let fusion = self.fusion.unwrap_or(match weighs {
-            true => FusionKind::Weighted,
-            false => FusionKind::Rrf,
-        });
-        if self.rrf_k.is_some() && fusion != FusionKind::Rrf {
+        if self.rrf_k.is_some() && self.fusion != Some(FusionKind::Rrf) {
             return Err(Failure::usage("--rrf-k is for --fusion rrf"));
         }
-        if weighs && fusion != FusionKind::Weighted {
+        if weighs && self.fusion.is_some_and(|fusion| fusion != FusionKind::Weighted) {
             return Err(Failure::usage("--alpha and --normalize are for --fusion weighted"));
         }
-        Ok(match fusion {
-            FusionKind::Rrf => Fusion::Rrf { k: self.rrf_k.unwrap_or(DEFAULT_RRF_K) },
-            FusionKind::Dbsf => Fusion::Dbsf,
-            FusionKind::Weighted => Fusion::Weighted {
-                alpha: self.alpha.ok_or_else(|| {
-                    Failure::usage("weighted fusion needs --alpha, the weight of the vector leg")
-                })?,
-                normalize: self.normalize.unwrap_or_default(),
-            },
-        })
+        if self.normalize.is_some() && self.fusion.is_none() {
+            return Err(Failure::usage("--normalize is for --fusion weighted"));
+        }
+        let alpha = || {
+            let missing = "weighted fusion needs --alpha, the weight of the vector leg";
+            self.alpha.ok_or_else(|| Failure::usage(missing))
+        };
+        let fusion = match self.fusion {
+            None => return Ok(self.alpha.map(Fusion::scores)),
+            Some(FusionKind::Rrf) => Fusion::rrf(self.rrf_k.unwrap_or(DEFAULT_RRF_K)),
+            Some(FusionKind::Dbsf) => Fusion::dbsf(),
+            Some(FusionKind::Weighted) => {
+                Fusion::weighted(alpha()?, self.normalize.unwrap_or_default())
+            }
+        };
+        Ok(Some(if self.complete { fusion.completed() } else { fusion }))
     }
 
     fn rerank(&self) -> Outcome<Option<Rerank>> {

@@ -16,11 +16,11 @@ fn main() -> lexivec::Result<()> {
     show(&animals, "text", &SearchRequest::text("big cat"))?;
     show(&animals, "vector", &SearchRequest::vector([1.0, 0.0, 0.0]))?;
     let hybrid = SearchRequest::hybrid("big cat", [1.0, 0.0, 0.0]);
-    show(&animals, "hybrid, by ranks (RRF)", &hybrid)?;
+    // Each leg scores what either found; the vectors have half of the score.
+    show(&animals, "hybrid, by scores", &hybrid)?;
 
-    // Weighted scores in place of ranks: `alpha` is the share of the vector leg.
-    let by_scores = Fusion::Weighted { alpha: 0.3, normalize: Normalize::MinMax };
-    show(&animals, "hybrid, by scores", &hybrid.fusion(by_scores))
+    // Ranks in place of scores, of what each leg found itself.
+    show(&animals, "hybrid, by ranks (RRF)", &hybrid.fusion(Fusion::rrf(60.0)))
 }
 
 fn show(collection: &Collection, title: &str, request: &SearchRequest) -> lexivec::Result<()> {
@@ -29,7 +29,7 @@ fn show(collection: &Collection, title: &str, request: &SearchRequest) -> lexive
         // Each leg's contribution adds up to the score, exactly.
         let legs = hit.ledger.contributions.iter();
         let legs: Vec<String> = legs
-            .map(|c| format!("{} at rank {} adds {:.4}", c.leg, c.rank, c.contribution))
+            .map(|c| format!("{} with score {:.2} adds {:.4}", c.leg, c.score, c.contribution))
             .collect();
         println!("  {:.4}  {:5} {}", hit.score, hit.id, legs.join(", "));
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lexivec_query::request::Bm25;
+use lexivec_query::limits::{DEFAULT_VECTOR_SHARE, STATIC_VECTOR_SHARE};
+use lexivec_query::request::{Bm25, Fusion};
 use lexivec_storage::LOG_FILE_BYTES;
 
 use crate::document::Document;
@@ -100,6 +101,8 @@ impl OpenOptions {
 pub struct Options {
     /// Schema of the collection, to which `into_schema` adds the embedder's fields and record.
     schema: Schema,
+    /// The fusion, if not the usual one for the embedder.
+    fusion: Option<Fusion>,
     embedder: Option<Arc<dyn Embedder>>,
     embed_tokens: bool,
     metric: Metric,
@@ -124,6 +127,7 @@ impl Default for Options {
                 text: vec![field("title"), field(DEFAULT_TEXT_FIELD)],
                 join_text: true,
                 bm25: Bm25::default(),
+                fusion: Fusion::default(),
                 vectors: Vec::new(),
                 tokens: Vec::new(),
                 embedder: None,
@@ -132,6 +136,7 @@ impl Default for Options {
                 durability: Durability::default(),
                 profiles: BTreeMap::new(),
             },
+            fusion: None,
             embedder: None,
             embed_tokens: false,
             metric: Metric::default(),
@@ -172,6 +177,14 @@ impl Options {
     #[must_use]
     pub fn bm25(mut self, bm25: Bm25) -> Self {
         self.schema.bm25 = bm25;
+        self
+    }
+
+    /// Sets the fusion of the legs; a request may override it. By default it is [`Fusion::scores`], with a share of
+    /// the vector leg of a half, or of a fifth where a static model makes the vectors.
+    #[must_use]
+    pub fn fusion(mut self, fusion: Fusion) -> Self {
+        self.fusion = Some(fusion);
         self
     }
 
@@ -316,8 +329,17 @@ impl Options {
                 Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model.as_ref(), &field.name)? })
             }
         };
-        let schema = Schema { embedder: record, ..self.schema };
+        let fusion = self.fusion.unwrap_or_else(|| usual_fusion(self.embedder.as_deref()));
+        let schema = Schema { embedder: record, fusion, ..self.schema };
         schema.validate()?;
         Ok((schema, self.embedder))
     }
+}
+
+/// The fusion of a new collection: the less its model knows beyond single words, the smaller the share of vectors.
+fn usual_fusion(model: Option<&dyn Embedder>) -> Fusion {
+    Fusion::scores(match model.is_some_and(|model| !model.is_contextual()) {
+        true => STATIC_VECTOR_SHARE,
+        false => DEFAULT_VECTOR_SHARE,
+    })
 }

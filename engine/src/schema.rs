@@ -6,9 +6,10 @@ mod vector;
 
 use std::collections::BTreeMap;
 
-use lexivec_query::Profile;
 use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
+use lexivec_query::limits::DEFAULT_RRF_K;
 use lexivec_query::request::Bm25;
+use lexivec_query::{Fusion, Profile};
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +98,11 @@ pub struct EmbedderRecord {
 /// same vectors: with a service or on a new machine, files do not decide everything.
 pub const CANARY_TEXTS: [&str; 2] =
     ["A canary sings in a coal mine.", "search engines rank documents by their relevance"];
+
+fn first_fusion() -> Fusion {
+    Fusion::rrf(DEFAULT_RRF_K)
+}
+
 fn is_usual(bm25: &Bm25) -> bool {
     *bm25 == Bm25::default()
 }
@@ -115,6 +121,10 @@ pub struct Schema {
     /// The BM25 constants of requests without their own.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub bm25: Bm25,
+    /// The fusion of requests without their own. Collections of earlier formats have none in their schema, and fuse
+    /// reciprocal ranks as they did.
+    #[serde(default = "first_fusion")]
+    pub fusion: Fusion,
     /// Vector fields; the first is the default.
     pub vectors: Vec<VectorField>,
     /// Fields of token vectors.
@@ -175,6 +185,7 @@ impl Schema {
                 .collect(),
             has_embedder: self.embedder.is_some(),
             embedded_tokens: self.embedder.as_ref().and_then(|e| e.tokens.clone()),
+            fusion: self.fusion,
         }
     }
 
@@ -214,6 +225,7 @@ impl Schema {
             }
         }
         self.bm25.check()?;
+        self.fusion.check()?;
         if self.profiles.len() > MAX_PROFILES {
             let detail = format!("more than {MAX_PROFILES}; remove one");
             return Err(Error::invalid("profiles", detail));

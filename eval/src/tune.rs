@@ -30,6 +30,8 @@ const RRF_K: [f64; 3] = [DEFAULT_RRF_K, 10.0, 120.0];
 /// Candidates of rerankers that are tried, on the default's list: each costs a rerank of every query.
 const RERANK_DEPTHS: [usize; 3] = [20, 50, 100];
 const ALPHAS: [f64; 7] = [0.5, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8];
+/// Shares of the vector leg that are tried over complete scores.
+const SHARES: [f64; 8] = [0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8];
 
 /// The settings that are tried for queries that run these legs, where there is a reranker to be tried or not;
 /// the first is the default.
@@ -66,9 +68,6 @@ pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
             settings.extend(fusions(legs, &base));
         }
     }
-    // The default is among them again.
-    let mut first = true;
-    settings.retain(|s| *s != Profile::default() || std::mem::take(&mut first));
     settings
 }
 
@@ -76,20 +75,21 @@ pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
 fn fusions(legs: &[Leg], base: &Profile) -> Vec<Profile> {
     let with = |fusion, heavy: Option<Leg>| {
         let mut profile = base.clone();
-        profile.fusion = Some(fusion).filter(|f| *f != Fusion::default());
+        profile.fusion = Some(fusion);
         if let Some(leg) = heavy {
             profile.legs[leg].weight = Some(HEAVY);
         }
         profile
     };
-    let weighed = RRF_K.map(|k| Fusion::Rrf { k }).into_iter().chain([Fusion::Dbsf]);
+    let weighed = RRF_K.map(Fusion::rrf).into_iter().chain([Fusion::dbsf()]);
     let heavy = || std::iter::once(None).chain(legs.iter().copied().map(Some));
     let mut all: Vec<Profile> =
         weighed.flat_map(|fusion| heavy().map(move |leg| with(fusion, leg))).collect();
     for normalize in [Normalize::MinMax, Normalize::ZScore] {
-        let weighted = ALPHAS.map(|alpha| Fusion::Weighted { alpha, normalize });
+        let weighted = ALPHAS.map(|alpha| Fusion::weighted(alpha, normalize));
         all.extend(weighted.map(|fusion| with(fusion, None)));
     }
+    all.extend(SHARES.map(|share| with(Fusion::scores(share), None)));
     all
 }
 

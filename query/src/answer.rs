@@ -150,7 +150,7 @@ mod tests {
     use super::*;
     use crate::explain::TermScore;
     use crate::facets::FacetValue;
-    use crate::fusion::Contribution;
+    use crate::fusion::{Completed, Contribution};
     use crate::leg::Leg;
     use crate::plan::{Strategy as Way, StrategyKind, Work};
     use crate::planner::COSTS;
@@ -163,11 +163,12 @@ mod tests {
     prop_compose! {
         fn contribution()(
             leg in prop::sample::select(Leg::ALL),
-            rank in any::<usize>(),
+            rank in option::of(any::<usize>()),
+            completed in option::of(prop::sample::select(vec![Completed::Scored, Completed::Lowest])),
             normalized in option::of(number()),
             [score, weight, contribution] in [number(), number(), number()],
         ) -> Contribution {
-            Contribution { leg, rank, score, normalized, weight, contribution }
+            Contribution { leg, rank, score, completed, normalized, weight, contribution }
         }
     }
 

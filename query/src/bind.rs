@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, VectorField};
 use crate::error::{Error, Result};
+use crate::fusion::Fusion;
 use crate::leg::{Leg, LegOptions};
 use crate::limits::DEFAULT_CANDIDATES;
 use crate::request::SearchRequest;
@@ -12,6 +13,8 @@ use crate::rerank::RerankMethod;
 pub struct BoundRequest {
     /// The legs that run, in the order in which their contributions are added.
     pub legs: Vec<BoundLeg>,
+    /// The request's fusion, or that of the collection.
+    pub fusion: Fusion,
     /// The vector field whose query vector is wanted: by the vector leg, or by the reranker.
     pub query_field: Option<String>,
     /// The token field that late interaction compares.
@@ -87,7 +90,8 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<BoundRequest> 
         true => Some(vector_field(request, catalog)?.name.clone()),
         false => None,
     };
-    Ok(BoundRequest { legs, query_field, token_field })
+    let fusion = request.fusion.unwrap_or(catalog.fusion);
+    Ok(BoundRequest { legs, fusion, query_field, token_field })
 }
 
 /// The legs that run, in the order of legs.
@@ -213,9 +217,8 @@ mod tests {
         Catalog {
             text_fields: vec!["text".to_owned()],
             vector_fields: dims.iter().enumerate().map(field).collect(),
-            token_fields: Vec::new(),
             has_embedder,
-            embedded_tokens: None,
+            ..Catalog::default()
         }
     }
 

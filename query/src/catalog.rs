@@ -1,7 +1,9 @@
 //! The names that a request may use in a collection.
 
+use crate::fusion::Fusion;
+
 /// The names of a collection.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalog {
     /// Fields of the inverted index.
     pub text_fields: Vec<String>,
@@ -13,6 +15,8 @@ pub struct Catalog {
     pub has_embedder: bool,
     /// The token field that this model fills, if it does.
     pub embedded_tokens: Option<String>,
+    /// The fusion of a request that names none.
+    pub fusion: Fusion,
 }
 
 /// A field of vectors, or of token vectors.

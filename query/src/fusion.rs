@@ -8,11 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::leg::Leg;
-use crate::limits::DEFAULT_RRF_K;
+use crate::limits::{DEFAULT_RRF_K, DEFAULT_VECTOR_SHARE};
 use crate::names::names;
 use crate::topk::descending;
 
 /// The rule that makes one list of the legs' lists.
+///
+/// The candidates are the rows that a leg brought. A fusion is *complete* if every leg scores every candidate: the
+/// similarity of a row that only words found, and the BM25 of a row that only its vector found. Otherwise a leg gives
+/// nothing to a row it did not bring, however close the row came. Bruch, Gai and Ingber, "An Analysis of Fusion
+/// Functions for Hybrid Retrieval", 2022, compare the two.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "FusionJson", into = "FusionJson")]
 pub enum Fusion {
@@ -20,6 +25,8 @@ pub enum Fusion {
     Rrf {
         /// The rank constant.
         k: f64,
+        /// True if every leg ranks every candidate that it matches.
+        complete: bool,
     },
     /// The vector leg contributes alpha x score, the text leg (1 - alpha) x score, each also times
     /// the leg's own weight.
@@ -28,29 +35,41 @@ pub enum Fusion {
         alpha: f64,
         /// Normalisation of each leg's scores before they are added.
         normalize: Normalize,
+        /// True if every leg scores every candidate.
+        complete: bool,
     },
     /// Distribution-based score fusion: each leg contributes weight x score, its scores brought to 0..=1
     /// between mean - 3 s and mean + 3 s, where s is the standard deviation of the leg's list (divided by
     /// n - 1) and few scores lie outside. Mazzeschi, "Distribution-based score fusion", 2023, as Qdrant
     /// defines it: one score alone, or scores without spread, become 0.5.
-    Dbsf,
+    Dbsf {
+        /// True if every leg scores every candidate.
+        complete: bool,
+    },
 }
 
 /// The JSON of a fusion: {"rrf": {"k": 60}}, {"weighted": {"alpha": 0.3, "normalize": "minmax"}},
-/// {"dbsf": {}}. An object for every kind, so that constants can be added.
+/// {"dbsf": {"complete": true}}. An object for every kind, so that constants can be added.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 enum FusionJson {
     Rrf {
         #[serde(default = "default_rrf_k")]
         k: f64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        complete: bool,
     },
     Weighted {
         alpha: f64,
         #[serde(default)]
         normalize: Normalize,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        complete: bool,
     },
-    Dbsf {},
+    Dbsf {
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        complete: bool,
+    },
 }
 
 fn default_rrf_k() -> f64 {
@@ -60,9 +79,11 @@ fn default_rrf_k() -> f64 {
 impl From<FusionJson> for Fusion {
     fn from(json: FusionJson) -> Self {
         match json {
-            FusionJson::Rrf { k } => Self::Rrf { k },
-            FusionJson::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
-            FusionJson::Dbsf {} => Self::Dbsf,
+            FusionJson::Rrf { k, complete } => Self::Rrf { k, complete },
+            FusionJson::Weighted { alpha, normalize, complete } => {
+                Self::Weighted { alpha, normalize, complete }
+            }
+            FusionJson::Dbsf { complete } => Self::Dbsf { complete },
         }
     }
 }
@@ -70,16 +91,18 @@ impl From<FusionJson> for Fusion {
 impl From<Fusion> for FusionJson {
     fn from(fusion: Fusion) -> Self {
         match fusion {
-            Fusion::Rrf { k } => Self::Rrf { k },
-            Fusion::Weighted { alpha, normalize } => Self::Weighted { alpha, normalize },
-            Fusion::Dbsf => Self::Dbsf {},
+            Fusion::Rrf { k, complete } => Self::Rrf { k, complete },
+            Fusion::Weighted { alpha, normalize, complete } => {
+                Self::Weighted { alpha, normalize, complete }
+            }
+            Fusion::Dbsf { complete } => Self::Dbsf { complete },
         }
     }
 }
 
 impl Default for Fusion {
     fn default() -> Self {
-        Self::Rrf { k: DEFAULT_RRF_K }
+        Self::scores(DEFAULT_VECTOR_SHARE)
     }
 }
 
@@ -113,19 +136,61 @@ pub enum FusionKind {
 names!(FusionKind, "fusion", Rrf = "rrf", Weighted = "weighted", Dbsf = "dbsf");
 
 impl Fusion {
+    /// Complete z-scores with this share of the vector leg: the fusion of a new collection. benches/RESULTS.md
+    /// compares it with the others on the judged collections.
+    pub fn scores(alpha: f64) -> Self {
+        Self::Weighted { alpha, normalize: Normalize::ZScore, complete: true }
+    }
+
+    /// Reciprocal ranks with this rank constant, over what each leg brought.
+    pub fn rrf(k: f64) -> Self {
+        Self::Rrf { k, complete: false }
+    }
+
+    /// Weighted scores with this share of the vector leg, over what each leg brought.
+    pub fn weighted(alpha: f64, normalize: Normalize) -> Self {
+        Self::Weighted { alpha, normalize, complete: false }
+    }
+
+    /// Distribution-based score fusion, over what each leg brought.
+    pub fn dbsf() -> Self {
+        Self::Dbsf { complete: false }
+    }
+
+    /// The same rule over scores of every candidate by every leg.
+    #[must_use]
+    pub fn completed(mut self) -> Self {
+        let (Self::Rrf { complete, .. }
+        | Self::Weighted { complete, .. }
+        | Self::Dbsf { complete }) = &mut self;
+        *complete = true;
+        self
+    }
+
+    /// True if every leg scores every candidate.
+    pub fn is_complete(&self) -> bool {
+        let (Self::Rrf { complete, .. }
+        | Self::Weighted { complete, .. }
+        | Self::Dbsf { complete }) = self;
+        *complete
+    }
+
     /// The kind, without the constants.
     pub fn kind(&self) -> FusionKind {
         match self {
             Self::Rrf { .. } => FusionKind::Rrf,
             Self::Weighted { .. } => FusionKind::Weighted,
-            Self::Dbsf => FusionKind::Dbsf,
+            Self::Dbsf { .. } => FusionKind::Dbsf,
         }
     }
 
     /// Checks every constant against its range.
-    pub(crate) fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// Names the constant that is out of its range.
+    pub fn check(&self) -> Result<()> {
         match *self {
-            Self::Rrf { k } if !k.is_finite() || k < 0.0 => {
+            Self::Rrf { k, .. } if !k.is_finite() || k < 0.0 => {
                 Err(Error::invalid("fusion.rrf.k", "a finite number from 0 up is expected"))
             }
             Self::Weighted { alpha, .. } if !(0.0..=1.0).contains(&alpha) => {
@@ -145,6 +210,9 @@ pub struct LegHits<K> {
     pub weight: f64,
     /// Rows and raw scores, best first.
     pub hits: Vec<(K, f64)>,
+    /// Rows that other legs brought, with this leg's scores; empty unless the fusion is complete. Those that this leg
+    /// does not match are left out.
+    pub completed: Vec<(K, f64)>,
 }
 
 /// A row of the fused list.
@@ -154,7 +222,7 @@ pub struct Fused<K> {
     pub key: K,
     /// Its contributions, added from left to right.
     pub score: f64,
-    /// One for each leg that found the row, in the order of legs.
+    /// One for each leg that scored the row, in the order of legs.
     pub contributions: Vec<Contribution>,
 }
 
@@ -163,10 +231,15 @@ pub struct Fused<K> {
 pub struct Contribution {
     /// The leg.
     pub leg: Leg,
-    /// The row's rank in the leg's list, from 1.
-    pub rank: usize,
+    /// The row's rank in the leg's list, from 1; in a complete fusion, the list of all candidates that the leg
+    /// matches. `None` if the leg does not match the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
     /// The leg's raw score.
     pub score: f64,
+    /// The reason for a score that the leg did not bring itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed: Option<Completed>,
     /// The score after normalisation, where the fusion normalises.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalized: Option<f64>,
@@ -176,6 +249,17 @@ pub struct Contribution {
     pub contribution: f64,
 }
 
+/// The kind of a score that a leg gave to a row which another leg brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Completed {
+    /// The leg's own score of the row.
+    Scored,
+    /// The leg has no score for the row, which lacks what it compares. The lowest score of the candidates stands for
+    /// it, so that a row gains nothing by a missing vector.
+    Lowest,
+}
+
 /// Fuses the legs; best first, ties by `by_id`. A single leg is not fused: its raw scores stand,
 /// whatever its weight.
 pub fn fuse<K: Clone + Eq + Hash>(
@@ -183,39 +267,104 @@ pub fn fuse<K: Clone + Eq + Hash>(
     fusion: &Fusion,
     by_id: impl Fn(&K, &K) -> Ordering,
 ) -> Vec<Fused<K>> {
+    if let [leg] = legs {
+        return alone(leg, by_id);
+    }
     let mut index_of: HashMap<K, usize> = HashMap::new();
     let mut fused: Vec<Fused<K>> = Vec::new();
     for leg in legs {
-        let scale = if legs.len() > 1 { Scale::of(leg, fusion) } else { None };
-        for (i, (key, score)) in leg.hits.iter().enumerate() {
-            let score = *score;
-            let rank = i + 1;
+        for (key, _) in &leg.hits {
+            index_of.entry(key.clone()).or_insert_with(|| {
+                fused.push(Fused { key: key.clone(), score: 0.0, contributions: Vec::new() });
+                fused.len() - 1
+            });
+        }
+    }
+    for leg in legs {
+        let list = LegList::of(leg, fusion, &by_id);
+        let scale = Scale::of(&list, leg.leg, fused.len(), fusion);
+        let weight = match fusion {
+            Fusion::Weighted { alpha, .. } => leg.leg.share(*alpha) * leg.weight,
+            Fusion::Rrf { .. } | Fusion::Dbsf { .. } => leg.weight,
+        };
+        let mut add = |index: usize, rank, score, completed| {
             let normalized = scale.as_ref().map(|s| s.apply(score));
-            let (weight, contribution) = match fusion {
-                _ if legs.len() == 1 => (1.0, score),
-                Fusion::Rrf { k } => (leg.weight, leg.weight / (k + rank as f64)),
-                Fusion::Weighted { alpha, .. } => {
-                    let weight = leg.leg.share(*alpha) * leg.weight;
-                    (weight, weight * normalized.unwrap_or(score))
-                }
-                Fusion::Dbsf => (leg.weight, leg.weight * normalized.unwrap_or(score)),
+            let contribution = match (fusion, rank) {
+                (Fusion::Rrf { k, .. }, Some(rank)) => weight / (k + rank as f64),
+                (Fusion::Rrf { .. }, None) => return,
+                _ => weight * normalized.unwrap_or(score),
             };
-            let part = Contribution { leg: leg.leg, rank, score, normalized, weight, contribution };
-            let index = *index_of.entry(key.clone()).or_insert(fused.len());
-            match fused.get_mut(index) {
-                Some(row) => {
-                    row.score += contribution;
-                    row.contributions.push(part);
+            let Some(row) = fused.get_mut(index) else { return };
+            row.score = match row.contributions.is_empty() {
+                true => contribution,
+                false => row.score + contribution,
+            };
+            let leg = leg.leg;
+            row.contributions.push(Contribution {
+                leg,
+                rank,
+                score,
+                completed,
+                normalized,
+                weight,
+                contribution,
+            });
+        };
+        let mut unscored: Vec<bool> = vec![fusion.is_complete(); index_of.len()];
+        for (i, &(key, score, completed)) in list.rows.iter().enumerate() {
+            if let Some(&index) = index_of.get(key) {
+                if let Some(unscored) = unscored.get_mut(index) {
+                    *unscored = false;
                 }
-                None => {
-                    let key = key.clone();
-                    fused.push(Fused { key, score: contribution, contributions: vec![part] });
-                }
+                add(index, Some(i + 1), score, completed.then_some(Completed::Scored));
+            }
+        }
+        for index in unscored.iter().enumerate().filter_map(|(i, unscored)| unscored.then_some(i)) {
+            match (leg.leg.score_without_match(), list.rows.last()) {
+                (Some(score), _) => add(index, None, score, Some(Completed::Scored)),
+                (None, Some(&(_, lowest, _))) => add(index, None, lowest, Some(Completed::Lowest)),
+                (None, None) => {}
             }
         }
     }
     fused.sort_by(|a, b| descending(a.score, b.score).then_with(|| by_id(&a.key, &b.key)));
     fused
+}
+
+/// The list of a single leg.
+fn alone<K: Clone>(leg: &LegHits<K>, by_id: impl Fn(&K, &K) -> Ordering) -> Vec<Fused<K>> {
+    let row = |(i, (key, score)): (usize, &(K, f64))| {
+        let (rank, score) = (Some(i + 1), *score);
+        let part = Contribution {
+            leg: leg.leg,
+            rank,
+            score,
+            completed: None,
+            normalized: None,
+            weight: 1.0,
+            contribution: score,
+        };
+        Fused { key: key.clone(), score, contributions: vec![part] }
+    };
+    let mut list: Vec<Fused<K>> = leg.hits.iter().enumerate().map(row).collect();
+    list.sort_by(|a, b| descending(a.score, b.score).then_with(|| by_id(&a.key, &b.key)));
+    list
+}
+
+/// The rows that a leg matches, best first, each with its raw score and if it was completed.
+struct LegList<'a, K> {
+    rows: Vec<(&'a K, f64, bool)>,
+}
+
+impl<'a, K> LegList<'a, K> {
+    fn of(leg: &'a LegHits<K>, fusion: &Fusion, by_id: impl Fn(&K, &K) -> Ordering) -> Self {
+        let mut rows: Vec<_> = leg.hits.iter().map(|(key, score)| (key, *score, false)).collect();
+        if fusion.is_complete() {
+            rows.extend(leg.completed.iter().map(|(key, score)| (key, *score, true)));
+            rows.sort_by(|a, b| descending(a.1, b.1).then_with(|| by_id(a.0, b.0)));
+        }
+        Self { rows }
+    }
 }
 
 /// The normalisation of one leg's scores: (score - shift) / width, or `flat` where all scores
@@ -227,15 +376,25 @@ struct Scale {
 }
 
 impl Scale {
-    fn of<K>(leg: &LegHits<K>, fusion: &Fusion) -> Option<Self> {
-        let scores = || leg.hits.iter().map(|h| h.1);
-        let count = leg.hits.len() as f64;
+    /// The scale of a leg's list; `None` if the fusion takes raw scores or ranks. In a complete fusion of `candidates`
+    /// rows, those that the leg does not match count with the score that it gives them.
+    fn of<K>(list: &LegList<'_, K>, leg: Leg, candidates: usize, fusion: &Fusion) -> Option<Self> {
+        let unmatched = match fusion.is_complete() {
+            true => {
+                leg.score_without_match().map(|s| (s, candidates.saturating_sub(list.rows.len())))
+            }
+            false => None,
+        };
+        let unmatched = unmatched.map(|(score, rows)| std::iter::repeat_n(score, rows));
+        let scores =
+            || list.rows.iter().map(|row| row.1).chain(unmatched.clone().into_iter().flatten());
+        let count = scores().count() as f64;
         let mean = || scores().sum::<f64>() / count;
         let squares = |mean: f64| scores().map(|s| (s - mean) * (s - mean)).sum::<f64>();
         let normalize = match fusion {
             Fusion::Rrf { .. } => return None,
             Fusion::Weighted { normalize, .. } => *normalize,
-            Fusion::Dbsf => {
+            Fusion::Dbsf { .. } => {
                 let mean = mean();
                 let deviation =
                     if count > 1.0 { (squares(mean) / (count - 1.0)).sqrt() } else { 0.0 };
@@ -270,7 +429,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn leg(leg: Leg, weight: f64, hits: &[(u32, f64)]) -> LegHits<u32> {
-        LegHits { leg, weight, hits: hits.to_vec() }
+        LegHits { leg, weight, hits: hits.to_vec(), completed: Vec::new() }
     }
 
     fn scores(legs: &[LegHits<u32>], fusion: Fusion) -> Vec<(u32, f64)> {
@@ -283,19 +442,19 @@ mod tests {
             leg(Leg::Text, 1.0, &[(7, 4.0), (3, 2.0), (5, 1.0)]),
             leg(Leg::Vector, 1.0, &[(3, 0.9), (9, 0.5)]),
         ];
-        let rrf = scores(&legs, Fusion::Rrf { k: 60.0 });
+        let rrf = scores(&legs, Fusion::rrf(60.0));
         let r = |rank: f64| 1.0 / (60.0 + rank);
         assert_eq!(rrf, [(3, r(2.0) + r(1.0)), (7, r(1.0)), (9, r(2.0)), (5, r(3.0))]);
 
-        let plain = Fusion::Weighted { alpha: 0.25, normalize: Normalize::None };
+        let plain = Fusion::weighted(0.25, Normalize::None);
         assert_eq!(
             scores(&legs, plain),
             [(7, 3.0), (3, 0.75 * 2.0 + 0.25 * 0.9), (5, 0.75), (9, 0.125)]
         );
-        let minmax = Fusion::Weighted { alpha: 0.5, normalize: Normalize::MinMax };
+        let minmax = Fusion::weighted(0.5, Normalize::MinMax);
         let third = 0.5 * ((2.0 - 1.0) / 3.0) + 0.5;
         assert_eq!(scores(&legs, minmax), [(3, third), (7, 0.5), (5, 0.0), (9, 0.0)]);
-        let zscore = Fusion::Weighted { alpha: 0.5, normalize: Normalize::ZScore };
+        let zscore = Fusion::weighted(0.5, Normalize::ZScore);
         let fused = fuse(&legs, &zscore, u32::cmp);
         let sum: f64 = fused.iter().map(|f| f.score).sum();
         assert!(sum.abs() < 1e-12, "z-scores of a leg add up to zero, not {sum}");
@@ -306,11 +465,11 @@ mod tests {
             leg(Leg::Vector, 0.5, &[(3, 0.9)]),
         ];
         assert_eq!(
-            scores(&legs, Fusion::Dbsf),
+            scores(&legs, Fusion::dbsf()),
             [(3, 0.5 + 0.5 * 0.5), (7, 8.0 / 12.0), (5, 4.0 / 12.0)]
         );
         let level = [leg(Leg::Text, 1.0, &[(1, 5.0), (2, 5.0)]), leg(Leg::Vector, 1.0, &[])];
-        assert_eq!(scores(&level, Fusion::Dbsf), [(1, 0.5), (2, 0.5)]);
+        assert_eq!(scores(&level, Fusion::dbsf()), [(1, 0.5), (2, 0.5)]);
     }
 
     #[test]
@@ -321,7 +480,7 @@ mod tests {
         let one = [leg(Leg::Vector, 0.0, &[(4, 0.8), (1, 0.8), (6, -0.1)])];
         assert_eq!(scores(&one, Fusion::default()), [(1, 0.8), (4, 0.8), (6, -0.1)]);
         let flat = [leg(Leg::Text, 1.0, &[(1, 5.0), (2, 5.0)]), leg(Leg::Vector, 1.0, &[(1, 0.5)])];
-        let minmax = Fusion::Weighted { alpha: 0.5, normalize: Normalize::MinMax };
+        let minmax = Fusion::weighted(0.5, Normalize::MinMax);
         assert_eq!(scores(&flat, minmax), [(1, 1.0), (2, 0.5)]);
     }
 
@@ -338,13 +497,13 @@ mod tests {
                 hits.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
                 hits
             };
-            let weighted = |normalize| Fusion::Weighted { alpha: 0.3, normalize };
+            let weighted = |normalize| Fusion::weighted(0.3, normalize);
             let fusion = [
                 Fusion::default(),
                 weighted(Normalize::None),
                 weighted(Normalize::MinMax),
                 weighted(Normalize::ZScore),
-                Fusion::Dbsf,
+                Fusion::dbsf(),
             ][kind];
             let legs = [
                 leg(Leg::Text, weights.0, &sorted(text)),

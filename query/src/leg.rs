@@ -29,6 +29,15 @@ impl Leg {
             Self::Vector => alpha,
         }
     }
+
+    /// The leg's score of a row that it does not match; `None` if there is no such score, as a row without a vector
+    /// may be like the query or not.
+    pub fn score_without_match(self) -> Option<f64> {
+        match self {
+            Self::Text => Some(0.0),
+            Self::Vector => None,
+        }
+    }
 }
 
 /// Settings of one leg in a request.

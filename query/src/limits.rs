@@ -15,6 +15,11 @@ pub const MAX_DEADLINE_MS: u64 = 600_000;
 /// The rank constant of reciprocal rank fusion: Cormack, Clarke and Buettcher, "Reciprocal rank
 /// fusion outperforms Condorcet and individual rank learning methods", 2009.
 pub const DEFAULT_RRF_K: f64 = 60.0;
+/// Share of the vector leg in the fusion of a new collection whose vectors are of a contextual model, or come from
+/// outside. benches/RESULTS.md has the figures of other shares.
+pub const DEFAULT_VECTOR_SHARE: f64 = 0.5;
+/// The share where a static model makes the vectors: it knows single words, as BM25 does, and no more than they say.
+pub const STATIC_VECTOR_SHARE: f64 = 0.2;
 /// Frequency saturation of BM25 if none is named; Lucene's default.
 pub const DEFAULT_K1: f64 = 1.2;
 /// Length normalisation of BM25 if none is named; Lucene's default.

@@ -109,9 +109,7 @@ impl Profile {
             self.legs[leg].apply(options);
         }
         request.bm25 = request.bm25.or(self.bm25);
-        if request.fusion == Fusion::default() {
-            request.fusion = self.fusion.unwrap_or_default();
-        }
+        request.fusion = request.fusion.or(self.fusion);
         if request.rerank.is_none() {
             request.rerank.clone_from(&self.rerank);
         }
@@ -149,7 +147,7 @@ mod tests {
                 Leg::Vector => LegProfile { weight: Some(0.5), candidates: Some(70) },
             }),
             bm25: Some(Bm25 { k1: 0.9, b: 0.4 }),
-            fusion: Some(Fusion::Weighted { alpha: 0.3, normalize: Normalize::ZScore }),
+            fusion: Some(Fusion::weighted(0.3, Normalize::ZScore)),
             rerank: Some(Rerank::mmr(0.7).depth(30)),
             ef: Some(99),
             target_recall: None,
@@ -164,14 +162,14 @@ mod tests {
         profile.apply(&mut taking);
         assert_eq!(taking.legs[Leg::Text], LegOptions { weight: 2.0, candidates: Some(50) });
         assert_eq!(taking.legs[Leg::Vector], LegOptions { weight: 0.5, candidates: Some(70) });
-        assert_eq!((taking.mode, Some(taking.fusion)), (Mode::Hybrid, profile.fusion));
+        assert_eq!((taking.mode, taking.fusion), (Mode::Hybrid, profile.fusion));
         assert_eq!(
             (taking.bm25, taking.params.ef, taking.floor, taking.rerank),
             (profile.bm25, Some(99), profile.floor, profile.rerank.clone())
         );
 
         let mut own = SearchRequest::text("a").mode(Mode::Text).candidates(7).target_recall(0.9);
-        own = own.weight(Leg::Text, 3.0).fusion(Fusion::Rrf { k: 10.0 });
+        own = own.weight(Leg::Text, 3.0).fusion(Fusion::rrf(10.0));
         own.bm25 = Some(Bm25::default());
         own.rerank = Some(Rerank::exact());
         own.floor = Some(ConfidenceFloor { leg: Leg::Text, score: 1.0 });
@@ -187,7 +185,7 @@ mod tests {
 
     #[test]
     fn json_holds_a_profile_and_bad_ones_are_refused() {
-        let dbsf = Profile { fusion: Some(Fusion::Dbsf), ..Profile::default() };
+        let dbsf = Profile { fusion: Some(Fusion::dbsf()), ..Profile::default() };
         assert_eq!(serde_json::to_string(&dbsf).expect("written"), r#"{"fusion":{"dbsf":{}}}"#);
         for profile in [Profile::default(), full(), dbsf] {
             let json = serde_json::to_string(&profile).expect("written");

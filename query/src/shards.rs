@@ -4,13 +4,13 @@
 //! the one tie rule, cuts them at the leg's window, and fuses: scores, order, groups and counts are then those of one
 //! collection that holds all rows, to the bit, if the legs are exact and BM25 uses the statistics of all shards.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::facets::{FacetCounts, GroupBuilder, Key, Tally};
-use crate::fusion::{Fused, LegHits, fuse};
+use crate::fusion::{Fused, Fusion, LegHits, fuse};
 use crate::leg::Leg;
 use crate::limits::{GROUP_WIDENING, MAX_WINDOW};
 use crate::request::SearchRequest;
@@ -41,6 +41,10 @@ pub struct LegCandidates {
     pub window: usize,
     /// Its candidates.
     pub candidates: Vec<Candidate>,
+    /// The leg's scores of rows that other legs brought, for a complete fusion; those that it does not match are left
+    /// out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub completed: Vec<Candidate>,
 }
 
 /// The legs of a request before their fusion.
@@ -49,6 +53,8 @@ pub struct LegCandidates {
 pub struct Legs {
     /// The legs that ran, in the order of legs.
     pub legs: Vec<LegCandidates>,
+    /// The request's fusion, or that of the collection.
+    pub fusion: Fusion,
     /// Live rows that the filter admits.
     pub matching: u64,
     /// True if no leg was approximate.
@@ -83,12 +89,17 @@ impl Legs {
             let shape = |legs: &Self| -> Vec<(Leg, u64, usize)> {
                 legs.legs.iter().map(|l| (l.leg, l.weight.to_bits(), l.window)).collect()
             };
-            if shape(&all) != shape(&shard) || all.facets.len() != shard.facets.len() {
-                let detail = "the shards ran other legs, windows or facets; send all of them the same request";
+            if shape(&all) != shape(&shard)
+                || all.facets.len() != shard.facets.len()
+                || all.fusion != shard.fusion
+            {
+                let detail = "the shards ran other legs, windows, fusions or facets; send all of them the same request, \
+                              and make their collections with the same fusion";
                 return Err(Error::invalid("legs", detail));
             }
             for (leg, more) in all.legs.iter_mut().zip(shard.legs) {
                 leg.candidates.extend(more.candidates);
+                leg.completed.extend(more.completed);
             }
             for (tally, more) in all.facets.iter_mut().zip(shard.facets) {
                 *tally += more;
@@ -99,25 +110,41 @@ impl Legs {
         for leg in &mut all.legs {
             leg.candidates
                 .sort_by(|a, b| descending(a.score, b.score).then_with(|| a.id.cmp(&b.id)));
-            leg.candidates.truncate(leg.window);
+            // A row that leaves the list may still be a candidate of another leg.
+            let rest = leg.candidates.split_off(leg.window.min(leg.candidates.len()));
+            if all.fusion.is_complete() {
+                leg.completed.extend(rest);
+            }
         }
+        all.drop_completed_of_others();
         Ok(all)
     }
 
-    /// The fused list of a request: all of its rows, before a threshold and a page.
-    pub fn fuse(&self, request: &SearchRequest) -> Vec<Fused<String>> {
+    /// Removes the completed scores of rows that no leg brings any more.
+    fn drop_completed_of_others(&mut self) {
+        let brought = self.legs.iter().flat_map(|leg| &leg.candidates);
+        let brought: HashSet<String> = brought.map(|candidate| candidate.id.clone()).collect();
+        for leg in &mut self.legs {
+            leg.completed.retain(|candidate| brought.contains(&candidate.id));
+        }
+    }
+
+    /// The fused list: all of its rows, before a threshold and a page.
+    pub fn fuse(&self) -> Vec<Fused<String>> {
+        let rows = |list: &[Candidate]| list.iter().map(|c| (c.id.clone(), c.score)).collect();
         let hits = |leg: &LegCandidates| LegHits {
             leg: leg.leg,
             weight: leg.weight,
-            hits: leg.candidates.iter().map(|c| (c.id.clone(), c.score)).collect(),
+            hits: rows(&leg.candidates),
+            completed: rows(&leg.completed),
         };
         let legs: Vec<LegHits<String>> = self.legs.iter().map(hits).collect();
-        fuse(&legs, &request.fusion, String::cmp)
+        fuse(&legs, &self.fusion, String::cmp)
     }
 
     /// The rows of a request's page.
     pub fn page(&self, request: &SearchRequest) -> Vec<Fused<String>> {
-        let list = self.fuse(request).into_iter().filter(|row| reaches(request, row));
+        let list = self.fuse().into_iter().filter(|row| reaches(request, row));
         list.skip(request.offset).take(request.limit).collect()
     }
 
@@ -129,7 +156,7 @@ impl Legs {
             candidates.map(|c| (c.id.as_str(), &c.groups)).collect();
         let mut filling = GroupBuilder::new(by.limit.unwrap_or(request.limit), by.size);
         let mut looked_at = 0;
-        for row in self.fuse(request) {
+        for row in self.fuse() {
             if filling.are_full() {
                 break;
             }
@@ -237,8 +264,9 @@ mod tests {
             groups: Vec::new(),
         });
         let candidates = candidates.collect();
-        let leg = LegCandidates { leg, weight: 1.0, window, candidates };
-        Legs { legs: vec![leg], matching: 7, exact: true, facets: Vec::new() }
+        let leg = LegCandidates { leg, weight: 1.0, window, candidates, completed: Vec::new() };
+        let fusion = Fusion::default();
+        Legs { legs: vec![leg], fusion, matching: 7, exact: true, facets: Vec::new() }
     }
 
     #[test]

@@ -10,7 +10,9 @@ use crate::segment::SegmentFile;
 
 const MAGIC: &[u8; 8] = b"LXVMANI\0";
 /// Format of manifests, major and minor.
-const VERSION: (u16, u16) = (1, 6);
+const VERSION: (u16, u16) = (1, 7);
+/// Before schemas had a fusion; otherwise the same.
+const VERSION_WITHOUT_FUSION: (u16, u16) = (1, 6);
 /// Before a model could fill token vectors; otherwise the same.
 const VERSION_WITHOUT_MADE_TOKENS: (u16, u16) = (1, 5);
 /// Before schemas had canaries of their model; otherwise the same.
@@ -33,8 +35,9 @@ const CHECKSUM_BYTES: usize = 16;
 /// Bytes of a manifest besides its segments and its schema.
 const FIXED_BYTES: u64 = 84;
 /// Versions that are read.
-const READ: [(u16, u16); 7] = [
+const READ: [(u16, u16); 8] = [
     VERSION,
+    VERSION_WITHOUT_FUSION,
     VERSION_WITHOUT_MADE_TOKENS,
     VERSION_WITHOUT_CANARIES,
     VERSION_WITHOUT_HALVES,

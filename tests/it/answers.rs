@@ -145,8 +145,8 @@ fn scores_are_the_same_in_one_segment_and_in_many() {
             let filter = filters()[i % 12].clone();
             let fusion = match i % 3 {
                 0 => Fusion::default(),
-                1 => Fusion::Weighted { alpha: 0.4, normalize: Normalize::MinMax },
-                _ => Fusion::Weighted { alpha: 0.4, normalize: Normalize::ZScore },
+                1 => Fusion::weighted(0.4, Normalize::MinMax),
+                _ => Fusion::weighted(0.4, Normalize::ZScore),
             };
             for mode in [Mode::Text, Mode::Hybrid] {
                 let mut request = SearchRequest::hybrid(words.join(" "), random.vector(DIM))

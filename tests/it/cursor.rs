@@ -70,9 +70,13 @@ fn disturb(collection: &Collection, random: &mut Random) {
 
 /// Over fusions and rerankers, with filters, offsets, thresholds and what hits carry in turn.
 fn requests() -> Vec<SearchRequest> {
-    let weighted = |normalize| Fusion::Weighted { alpha: 0.4, normalize };
-    let fusions =
-        [Fusion::default(), weighted(Normalize::MinMax), weighted(Normalize::ZScore), Fusion::Dbsf];
+    let weighted = |normalize| Fusion::weighted(0.4, normalize);
+    let fusions = [
+        Fusion::default(),
+        weighted(Normalize::MinMax),
+        weighted(Normalize::ZScore),
+        Fusion::dbsf(),
+    ];
     let reranks = [None, Some(Rerank::mmr(0.5).depth(25)), Some(Rerank::exact().depth(40))];
     let mut random = Random(6);
     let mut requests = Vec::new();

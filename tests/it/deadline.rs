@@ -41,7 +41,7 @@ fn requests() -> Vec<SearchRequest> {
     few.filter = lexivec::Filter::parse("n = 3").expect("a filter");
     vec![
         hybrid(),
-        hybrid().exact().fusion(Fusion::Dbsf),
+        hybrid().exact().fusion(Fusion::dbsf()),
         hybrid().rerank(Rerank::mmr(0.5).budget_ms(60_000)).explain(),
         hybrid().group_by("n", 3).facet("n", 5),
         SearchRequest::text("wing"),

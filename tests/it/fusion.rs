@@ -31,15 +31,15 @@ struct Made {
 
 fn fusion(json: &Value) -> Fusion {
     if let Some(rrf) = json.get("rrf") {
-        return Fusion::Rrf { k: rrf["k"].as_f64().expect("a number") };
+        return Fusion::rrf(rrf["k"].as_f64().expect("a number"));
     }
-    let Some(weighted) = json.get("weighted") else { return Fusion::Dbsf };
+    let Some(weighted) = json.get("weighted") else { return Fusion::dbsf() };
     let normalize = match weighted["normalize"].as_str() {
         Some("minmax") => Normalize::MinMax,
         Some("zscore") => Normalize::ZScore,
         _ => Normalize::None,
     };
-    Fusion::Weighted { alpha: weighted["alpha"].as_f64().expect("a number"), normalize }
+    Fusion::weighted(weighted["alpha"].as_f64().expect("a number"), normalize)
 }
 
 #[test]
@@ -51,7 +51,10 @@ fn fusions_are_those_of_ranx() {
     for made in fused {
         assert_eq!(made.hits.len(), text.len());
         for (query, expected) in &made.hits {
-            let leg = |leg, weight, run: &Run| LegHits { leg, weight, hits: ids(&run[query]) };
+            let leg = |leg, weight, run: &Run| {
+                let (hits, completed) = (ids(&run[query]), Vec::new());
+                LegHits { leg, weight, hits, completed }
+            };
             let legs = [
                 leg(Leg::Text, made.weights[0], &text),
                 leg(Leg::Vector, made.weights[1], &vector),

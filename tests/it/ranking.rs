@@ -1,7 +1,7 @@
 //! The steps after the legs, compared with a plain model: fusion, rerank, threshold, page; and why a row is
 //! not in an answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -141,27 +141,45 @@ impl<'a> Modelled<'a> {
         if let [(_, list)] = lists.as_slice() {
             return list.to_vec();
         }
+        let fusion = self.request.fusion.expect("every request names one");
+        let brought: BTreeSet<&str> =
+            lists.iter().flat_map(|(_, list)| list.iter().map(|hit| hit.0.as_str())).collect();
         let mut sums: BTreeMap<String, f64> = BTreeMap::new();
-        for (leg, list) in lists {
+        for (index, (leg, list)) in lists.iter().enumerate() {
+            let (leg, mut list) = (*leg, list.to_vec());
+            let mut without: Vec<&str> = Vec::new();
+            if fusion.is_complete() {
+                // The whole list of the leg, without rows that no leg brought.
+                list = self.legs[index].1.clone();
+                list.retain(|hit| brought.contains(hit.0.as_str()));
+                without.extend(brought.iter().filter(|id| list.iter().all(|hit| hit.0 != **id)));
+            }
+            let matched = list.len();
+            let lowest = list.last().map_or(0.0, |hit| hit.1);
+            if leg == Leg::Text {
+                list.extend(without.drain(..).map(|id| (id.to_owned(), 0.0)));
+            }
             let n = list.len() as f64;
             let mean = list.iter().map(|h| h.1).sum::<f64>() / n;
             let squares = list.iter().map(|h| (h.1 - mean) * (h.1 - mean)).sum::<f64>();
             let (low, high) = (list.last().map_or(0.0, |h| h.1), list.first().map_or(0.0, |h| h.1));
             let options = self.request.legs[leg];
-            for (i, (id, score)) in list.iter().enumerate() {
+            let lacking = without.into_iter().map(|id| (id.to_owned(), lowest));
+            for (i, (id, score)) in list.iter().cloned().chain(lacking).enumerate() {
                 let scaled = |shift: f64, width: f64| (score - shift) / width;
-                let part = match self.request.fusion {
-                    Fusion::Rrf { k } => options.weight / (k + (i + 1) as f64),
-                    Fusion::Weighted { alpha, normalize } => {
+                let part = match fusion {
+                    Fusion::Rrf { .. } if i >= matched => 0.0,
+                    Fusion::Rrf { k, .. } => options.weight / (k + (i + 1) as f64),
+                    Fusion::Weighted { alpha, normalize, .. } => {
                         let share = if leg == Leg::Vector { alpha } else { 1.0 - alpha };
                         let normalized = match normalize {
-                            Normalize::None => *score,
+                            Normalize::None => score,
                             Normalize::MinMax => scaled(low, high - low),
                             Normalize::ZScore => scaled(mean, (squares / n).sqrt()),
                         };
                         share * options.weight * normalized
                     }
-                    Fusion::Dbsf => {
+                    Fusion::Dbsf { .. } => {
                         let deviation = (squares / (n - 1.0)).sqrt();
                         options.weight * scaled(mean - 3.0 * deviation, 6.0 * deviation)
                     }
@@ -272,14 +290,19 @@ fn in_leg((leg, list, window): &(Leg, List, usize), id: &str) -> LegReport {
 }
 
 fn fusions() -> Vec<Fusion> {
-    let weighted = |alpha, normalize| Fusion::Weighted { alpha, normalize };
     vec![
+        Fusion::rrf(60.0),
+        Fusion::rrf(2.0),
+        Fusion::weighted(0.25, Normalize::None),
+        Fusion::weighted(0.5, Normalize::MinMax),
+        Fusion::weighted(0.75, Normalize::ZScore),
+        Fusion::dbsf(),
         Fusion::default(),
-        Fusion::Rrf { k: 2.0 },
-        weighted(0.25, Normalize::None),
-        weighted(0.5, Normalize::MinMax),
-        weighted(0.75, Normalize::ZScore),
-        Fusion::Dbsf,
+        Fusion::scores(0.2),
+        Fusion::rrf(2.0).completed(),
+        Fusion::weighted(0.25, Normalize::None).completed(),
+        Fusion::weighted(0.5, Normalize::MinMax).completed(),
+        Fusion::dbsf().completed(),
     ]
 }
 

@@ -69,11 +69,12 @@ fn split(random: &mut Random, shards: usize) -> (Collection, Vec<Collection>) {
 fn fusion(random: &mut Random) -> Fusion {
     let alpha = random.below(11) as f64 / 10.0;
     let normalize = [Normalize::MinMax, Normalize::ZScore, Normalize::None][random.below(3)];
-    match random.below(5) {
-        0 | 1 => Fusion::Rrf { k: [0.0, 60.0][random.below(2)] },
-        2 => Fusion::Dbsf,
-        _ => Fusion::Weighted { alpha, normalize },
-    }
+    let fusion = match random.below(5) {
+        0 | 1 => Fusion::rrf([0.0, 60.0][random.below(2)]),
+        2 => Fusion::dbsf(),
+        _ => Fusion::weighted(alpha, normalize),
+    };
+    if random.below(2) == 0 { fusion.completed() } else { fusion }
 }
 
 fn request(random: &mut Random) -> SearchRequest {
@@ -89,7 +90,7 @@ fn request(random: &mut Random) -> SearchRequest {
         *text = format!("{text} {}", more[random.below(5)]);
         request.syntax = Syntax::QueryString;
     }
-    request.fusion = fusion(random);
+    request.fusion = Some(fusion(random));
     request.params.exact = true;
     (request.limit, request.offset) = (1 + random.below(30), random.below(2) * random.below(20));
     request.legs[Leg::Text].weight = [1.0, 0.5, 2.0][random.below(3)];
@@ -123,7 +124,7 @@ fn bits(rows: &mut dyn Iterator<Item = (&str, f64, &[Contribution])>) -> Vec<Str
     let part = |c: &Contribution| {
         let normalized = c.normalized.map(f64::to_bits);
         let floats = [c.score, c.weight, c.contribution].map(f64::to_bits);
-        format!("{} {} {floats:?} {normalized:?}", c.leg, c.rank)
+        format!("{} {:?} {:?} {floats:?} {normalized:?}", c.leg, c.rank, c.completed)
     };
     rows.map(|(id, score, parts)| {
         let parts: Vec<String> = parts.iter().map(part).collect();

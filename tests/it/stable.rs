@@ -49,7 +49,7 @@ fn requests() -> Vec<SearchRequest> {
         .iter()
         .map(|json| Filter::from_json(json).expect("a filter"))
         .collect();
-    let weighted = |normalize| Fusion::Weighted { alpha: 0.4, normalize };
+    let weighted = |normalize| Fusion::weighted(0.4, normalize);
     (0..QUERIES)
         .map(|i| {
             let count = 1 + random.below(4);
@@ -60,7 +60,7 @@ fn requests() -> Vec<SearchRequest> {
                 1 => {}
                 2 => request = request.fusion(weighted(Normalize::MinMax)),
                 3 => request = request.fusion(weighted(Normalize::ZScore)),
-                _ => request = request.fusion(Fusion::Dbsf),
+                _ => request = request.fusion(Fusion::dbsf()),
             }
             if i % 2 == 1 {
                 request = request.filter(filters[i / 2 % filters.len()].clone());

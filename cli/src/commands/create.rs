@@ -9,7 +9,7 @@ use lexivec::query::request::Bm25;
 use lexivec::schema::{
     Analyzer, DEFAULT_VECTOR_FIELD, Quantization, TextField, VectorField, check_name,
 };
-use lexivec::{Collection, Durability, Metric, OpenOptions, Options};
+use lexivec::{Collection, Durability, Fusion, Metric, OpenOptions, Options};
 
 use crate::exit::{Failure, Outcome};
 use crate::model::ModelArgs;
@@ -57,6 +57,10 @@ pub(crate) struct New {
     /// The constants k1 and b of BM25; 1.2,0.75 by default.
     #[arg(long, value_name = "K1,B", value_parser = bm25)]
     pub(crate) bm25: Option<Bm25>,
+    /// Share of the vectors in the score of a hybrid search, 0 to 1; the words have the rest. By default 0.5, or 0.2 with
+    /// a static model.
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) vector_share: Option<f64>,
     /// Durability of writes: sync (acknowledged once on disk), interval (on disk within a second) or bulk.
     #[arg(long)]
     pub(crate) durability: Option<Durability>,
@@ -95,6 +99,9 @@ pub(super) fn options(
 ) -> Outcome<Options> {
     let mut options = Options::new().join_text(!new.separate_fields);
     options = options.bm25(new.bm25.unwrap_or_default());
+    if let Some(share) = new.vector_share {
+        options = options.fusion(Fusion::scores(share));
+    }
     let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
     options = options.text_fields(vec![field("title"), field("text")]);
     options = options.durability(new.durability.unwrap_or_default());

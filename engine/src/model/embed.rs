@@ -19,6 +19,12 @@ pub trait Embedder: Send + Sync {
     /// One vector per text, in order; `None` for a text without an embedding, such as an empty one.
     fn embed(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>>;
 
+    /// True if the vector of a word depends on the words around it, as in a transformer. Vectors of other models say
+    /// little that BM25 does not, so a new collection gives them a smaller share of the fused score.
+    fn is_contextual(&self) -> bool {
+        true
+    }
+
     /// The vector of a query. Models trained with a prefix for queries prepend it.
     fn embed_query(&self, text: &str) -> Result<Option<Vec<f32>>> {
         Ok(self.embed(&[text])?.pop().flatten())

@@ -98,6 +98,10 @@ impl Embedder for StaticEmbedder {
         self.dim
     }
 
+    fn is_contextual(&self) -> bool {
+        false
+    }
+
     fn embed(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>> {
         if texts.len() < 2 {
             return texts.iter().map(|t| self.embed_one(t)).collect();

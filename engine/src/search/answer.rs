@@ -69,8 +69,8 @@ impl Searcher {
         let live = self.generation.segment(segment)?;
         let mut ledger = Ledger::new(score, fused.contributions);
         ledger.rerank = reranked;
-        // If the text leg did not find a row, its terms are not part of its score.
-        let from_text = ledger.contributions.iter().any(|c| c.leg == Leg::Text);
+        // If the text leg does not match a row, its terms are not part of its score.
+        let from_text = ledger.contributions.iter().any(|c| c.leg == Leg::Text && c.rank.is_some());
         if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
             ledger.terms = query.explain(live.segment.text(), row)?;
         }

@@ -4,7 +4,7 @@ use lexivec_eval::statistics::percentile;
 use lexivec_query::Hit;
 use lexivec_query::request::{ConfidenceFloor, Leg, Mode, SearchRequest};
 
-use super::{Searcher, leg_table};
+use super::Searcher;
 use crate::error::{Error, Result};
 
 impl Searcher {
@@ -32,7 +32,7 @@ impl Searcher {
         };
         let requests = unanswered.iter().map(alone).collect::<Result<Vec<_>>>()?;
         let answers = self.search_many(&requests)?;
-        let none = leg_table::of(leg).score_of_none();
+        let none = leg.score_without_match();
         // The threshold is compared with the leg's own score.
         let raw = |hit: &Hit| hit.ledger.contributions.first().map(|part| part.score);
         let best = answers.iter().filter_map(|a| a.hits.first().and_then(raw).or(none));

@@ -44,12 +44,19 @@ pub(super) trait LegSearch: Sync {
         matching: &[Arc<RowSet>],
     ) -> Result<Vec<Option<LegFound>>>;
 
+    /// The scores of rows that other legs brought, `count` in all; rows that the leg does not match are left out. `found`
+    /// is what the leg found for the request.
+    fn complete(
+        &self,
+        searcher: &Searcher,
+        prepared: &Prepared<'_>,
+        found: &LegFound,
+        rows: &[Arc<RowSet>],
+        count: usize,
+    ) -> Result<Vec<(DocAddress, f64)>>;
+
     /// True if two requests that differ only in settings have the same list of this leg, apart from its length.
     fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool;
-
-    /// The score that stands for the best hit of a query without hits when a floor is calibrated; `None` if such a
-    /// query says nothing about the leg's scores.
-    fn score_of_none(&self) -> Option<f64>;
 
     /// The exact rank of a row among all rows the leg matches, from 1, and its score; `None` if the leg does not
     /// match it.

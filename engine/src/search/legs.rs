@@ -28,17 +28,21 @@ impl Searcher {
         let prepared = self.prepare(request, Deadline::of(request))?;
         let matching = self.matching(&request.filter, prepared.time)?;
         let found = leg_table::run(self, std::slice::from_ref(&prepared), &matching)?.pop();
+        let found = found.unwrap_or_default();
+        let completed = self.completed(&prepared, &found)?;
         let (mut lists, mut exact) = (Vec::with_capacity(prepared.bound.legs.len()), true);
-        for (leg, found) in prepared.bound.legs.iter().zip(found.unwrap_or_default()) {
+        for ((leg, found), completed) in prepared.bound.legs.iter().zip(found).zip(completed) {
             exact &= found.plans.iter().all(|plan| plan.strategy.is_exact());
             let candidate = |(address, score)| self.candidate(request, address, score);
             let candidates = found.hits.into_iter().map(candidate).collect::<Result<_>>()?;
+            let completed = completed.into_iter().map(candidate).collect::<Result<_>>()?;
             let (weight, window) = (leg.weight, leg.window);
-            lists.push(LegCandidates { leg: leg.kind, weight, window, candidates });
+            lists.push(LegCandidates { leg: leg.kind, weight, window, candidates, completed });
         }
         let tally = |facet| self.tally(facet, &matching, prepared.time);
         Ok(Legs {
             legs: lists,
+            fusion: prepared.bound.fusion,
             matching: matching.iter().map(|rows| u64::from(rows.count())).sum(),
             exact,
             facets: request.facets.iter().map(tally).collect::<Result<_>>()?,

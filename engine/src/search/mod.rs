@@ -1,6 +1,7 @@
 //! Answering requests from one generation: filter, legs, fusion, rerank, and documents for the winners only.
 
 mod answer;
+mod complete;
 mod cursor;
 mod evaluation;
 mod floor;

@@ -85,19 +85,21 @@ impl Searcher {
     ) -> Result<Ranking> {
         let Prepared { request, bound, time, .. } = prepared;
         let (mut text_query, mut plans, mut more) = (None, Vec::new(), false);
+        let completed = self.completed(prepared, &found)?;
         let mut legs = Vec::with_capacity(bound.legs.len());
-        for (leg, found) in bound.legs.iter().zip(found) {
+        for ((leg, found), completed) in bound.legs.iter().zip(found).zip(completed) {
             more |= found.hits.len() >= leg.window;
             plans.extend(found.plans);
             text_query = found.query.or(text_query);
-            legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits: found.hits });
+            let (weight, hits) = (leg.weight, found.hits);
+            legs.push(LegHits { leg: leg.kind, weight, hits, completed });
         }
         let confident = request.floor.and_then(|floor| {
             let leg = legs.iter().find(|leg| leg.leg == floor.leg)?;
             Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
         });
         time.check()?;
-        let fused = fuse(&legs, &request.fusion, |a, b| merge::by_id(&self.generation, *a, *b));
+        let fused = fuse(&legs, &bound.fusion, |a, b| merge::by_id(&self.generation, *a, *b));
         time.check()?;
         let start = Instant::now();
         let (list, rerank) = self.rerank(prepared, fused)?;

@@ -37,12 +37,20 @@ impl LegSearch for TextLeg {
         task.iter().map(found).collect()
     }
 
-    fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool {
-        one.bm25 == other.bm25
+    fn complete(
+        &self,
+        searcher: &Searcher,
+        prepared: &Prepared<'_>,
+        found: &LegFound,
+        rows: &[Arc<RowSet>],
+        count: usize,
+    ) -> Result<Vec<(DocAddress, f64)>> {
+        let Some(query) = &found.query else { return Ok(Vec::new()) };
+        search(&searcher.generation, query, rows, count, prepared.time)
     }
 
-    fn score_of_none(&self) -> Option<f64> {
-        Some(0.0)
+    fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool {
+        one.bm25 == other.bm25
     }
 
     fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
@@ -76,6 +84,9 @@ pub(super) fn search(
 ) -> Result<Vec<(DocAddress, f64)>> {
     let mut hits = Vec::new();
     for ((segment, live), rows) in (0u32..).zip(&generation.segments).zip(wanted) {
+        if rows.count() == 0 {
+            continue;
+        }
         time.check()?;
         let rank = |row| live.rank(row);
         let found = query.search(live.segment.text(), rows, window, rank, time)?;

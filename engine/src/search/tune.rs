@@ -1,5 +1,6 @@
 //! Tuning: the legs of judged queries run once, and their lists are fused under every setting.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use lexivec_eval::JudgedQuery;
@@ -16,6 +17,7 @@ use lexivec_query::rerank::RerankMethod;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::leg::LegFound;
 use super::prepare::Prepared;
 use super::{Searcher, leg_table, merge};
 use crate::deadline::Deadline;
@@ -123,7 +125,9 @@ struct Trial<'a> {
 struct List {
     leg: Leg,
     request: SearchRequest,
-    hits: Vec<(DocAddress, f64)>,
+    found: LegFound,
+    /// The leg's scores of rows outside its list; `None` for rows that it does not match.
+    completed: HashMap<DocAddress, Option<f64>>,
 }
 
 impl Trial<'_> {
@@ -148,13 +152,20 @@ impl Trial<'_> {
             setting.apply(&mut request);
             let mut legs = Vec::new();
             let bound = bind(&request, &self.catalog)?;
+            let mut indices = Vec::new();
             for leg in &bound.legs {
-                let list = self.list(&mut lists, leg.kind, &request, &prepared, &wanted)?;
+                let index = self.list(&mut lists, leg.kind, &request, &prepared, &wanted)?;
                 // A leg's exact list is the beginning of any longer one.
-                let hits = list.iter().take(leg.window).copied().collect();
-                legs.push(LegHits { leg: leg.kind, weight: leg.weight, hits });
+                let list = lists.get(index).into_iter().flat_map(|list| &list.found.hits);
+                let hits = list.take(leg.window).copied().collect();
+                let (weight, completed) = (leg.weight, Vec::new());
+                legs.push(LegHits { leg: leg.kind, weight, hits, completed });
+                indices.push(index);
             }
-            let fused = fuse(&legs, &request.fusion, |a, b| merge::by_id(generation, *a, *b));
+            if bound.fusion.is_complete() && legs.len() > 1 {
+                self.complete(&mut lists, &indices, &mut legs, &prepared)?;
+            }
+            let fused = fuse(&legs, &bound.fusion, |a, b| merge::by_id(generation, *a, *b));
             let vector = prepared.vector.clone();
             let tried = Prepared::new(&request, bound, vector, Deadline::NEVER);
             let (list, rerank) = self.searcher.rerank(&tried, fused)?;
@@ -171,31 +182,59 @@ impl Trial<'_> {
         Ok(scores)
     }
 
-    /// The widest list of a leg under the settings of a request; requests with the same list share it.
-    fn list<'l>(
+    /// The index of the widest list of a leg under the settings of a request; requests with the same list share it.
+    fn list(
         &self,
-        lists: &'l mut Vec<List>,
+        lists: &mut Vec<List>,
         kind: Leg,
         request: &SearchRequest,
         widest: &Prepared<'_>,
         wanted: &[Arc<RowSet>],
-    ) -> Result<&'l [(DocAddress, f64)]> {
+    ) -> Result<usize> {
         let leg = leg_table::of(kind);
         let is_known = |list: &List| list.leg == kind && leg.same_list(&list.request, request);
-        let index = match lists.iter().position(is_known) {
-            Some(index) => index,
-            None => {
-                let mut request = request.clone();
-                (request.limit, request.params) = (widest.request.limit, widest.request.params);
-                let task = [Prepared { request: &request, ..widest.clone() }];
-                let found = leg.search(self.searcher, &task, wanted)?;
-                let hits = found.into_iter().flatten().flat_map(|found| found.hits).collect();
-                lists.push(List { leg: kind, request, hits });
-                lists.len() - 1
+        if let Some(index) = lists.iter().position(is_known) {
+            return Ok(index);
+        }
+        let mut request = request.clone();
+        (request.limit, request.params) = (widest.request.limit, widest.request.params);
+        let task = [Prepared { request: &request, ..widest.clone() }];
+        let found = leg.search(self.searcher, &task, wanted)?.pop().flatten().unwrap_or_default();
+        lists.push(List { leg: kind, request, found, completed: HashMap::new() });
+        Ok(lists.len() - 1)
+    }
+
+    /// Completes the legs of a setting: each row that only other legs brought gets the score of its leg's list, which
+    /// is computed once for all settings.
+    fn complete(
+        &self,
+        lists: &mut [List],
+        indices: &[usize],
+        legs: &mut [LegHits<DocAddress>],
+        prepared: &Prepared<'_>,
+    ) -> Result<()> {
+        let brought: Vec<DocAddress> =
+            legs.iter().flat_map(|leg| leg.hits.iter().map(|hit| hit.0)).collect();
+        for (leg, &index) in legs.iter_mut().zip(indices) {
+            let Some(list) = lists.get_mut(index) else { continue };
+            let own: HashSet<DocAddress> = leg.hits.iter().map(|hit| hit.0).collect();
+            let mut others: Vec<DocAddress> =
+                brought.iter().copied().filter(|row| !own.contains(row)).collect();
+            others.sort_unstable();
+            others.dedup();
+            let mut unknown = others.clone();
+            unknown.retain(|row| !list.completed.contains_key(row));
+            if !unknown.is_empty() {
+                let (rows, count) = self.searcher.row_sets(unknown.iter().copied());
+                let search = leg_table::of(leg.leg);
+                let scored = search.complete(self.searcher, prepared, &list.found, &rows, count)?;
+                list.completed.extend(unknown.into_iter().map(|row| (row, None)));
+                list.completed.extend(scored.into_iter().map(|(row, score)| (row, Some(score))));
             }
-        };
-        let list = lists.get(index).ok_or_else(|| Error::invalid("legs", "no list of this leg"))?;
-        Ok(&list.hits)
+            let score = |row: &DocAddress| Some((*row, (*list.completed.get(row)?)?));
+            leg.completed = others.iter().filter_map(score).collect();
+        }
+        Ok(())
     }
 
     fn id(&self, address: DocAddress) -> Result<&str> {

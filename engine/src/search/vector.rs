@@ -66,12 +66,24 @@ impl LegSearch for VectorLeg {
         Ok(search(&searcher.generation, &asked, matching)?.into_iter().map(Some).collect())
     }
 
-    fn same_list(&self, _: &SearchRequest, _: &SearchRequest) -> bool {
-        true
+    fn complete(
+        &self,
+        searcher: &Searcher,
+        prepared: &Prepared<'_>,
+        _: &LegFound,
+        rows: &[Arc<RowSet>],
+        count: usize,
+    ) -> Result<Vec<(DocAddress, f64)>> {
+        let Some((leg, vector)) = prepared.vector_leg() else { return Ok(Vec::new()) };
+        let (field, time) = (leg.vector_field.as_deref().unwrap_or_default(), prepared.time);
+        let params = &Params { exact: true, ..Params::default() };
+        let asked = VectorQueries { field, vectors: &[vector], window: count, params, time };
+        let found = search(&searcher.generation, &asked, rows)?.pop();
+        Ok(found.map_or(Vec::new(), |found| found.hits))
     }
 
-    fn score_of_none(&self) -> Option<f64> {
-        None
+    fn same_list(&self, _: &SearchRequest, _: &SearchRequest) -> bool {
+        true
     }
 
     fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {

@@ -59,8 +59,11 @@ impl Searcher {
 
 /// The outcome of one leg for the row: the rank it contributed with, or the rank it is counted at.
 fn in_leg(trace: &RowTrace<'_>, leg: &BoundLeg, part: Option<&Contribution>) -> Result<LegOutcome> {
-    if let Some(part) = part {
-        return Ok(LegOutcome::Found { rank: part.rank, score: part.score });
+    // A completed score says nothing about where the leg itself would have brought the row.
+    if let Some((part, rank)) =
+        part.filter(|p| p.completed.is_none()).and_then(|p| Some((p, p.rank?)))
+    {
+        return Ok(LegOutcome::Found { rank, score: part.score });
     }
     let search = leg_table::of(leg.kind);
     Ok(match search.locate(trace, leg)? {

@@ -116,7 +116,7 @@ impl SearchRequest {
     /// Sets the rule that makes one list of the legs' lists.
     #[must_use]
     pub fn fusion(mut self, fusion: Fusion) -> Self {
-        self.fusion = fusion;
+        self.fusion = Some(fusion);
         self
     }
 

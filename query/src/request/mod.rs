@@ -73,9 +73,9 @@ pub struct SearchRequest {
     /// The constants of BM25; the collection's if not given. They cost nothing: no index stores them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bm25: Option<Bm25>,
-    /// The rule that makes one list of the legs' lists.
-    #[serde(deserialize_with = "or_default", skip_serializing_if = "is_default")]
-    pub fusion: Fusion,
+    /// The rule that makes one list of the legs' lists; the collection's if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<Fusion>,
     /// The reranker of the fused list, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rerank: Option<Rerank>,
@@ -157,7 +157,7 @@ impl Default for SearchRequest {
             mode: Mode::Auto,
             legs: PerLeg::default(),
             bm25: None,
-            fusion: Fusion::default(),
+            fusion: None,
             rerank: None,
             score_threshold: None,
             profile: None,
@@ -226,7 +226,7 @@ impl SearchRequest {
         if self.score_threshold.is_some_and(|t| !t.is_finite()) {
             return Err(Error::invalid("score_threshold", "a finite number is expected"));
         }
-        self.fusion.check()?;
+        self.fusion.map_or(Ok(()), |fusion| fusion.check())?;
         match self.vector.as_ref().and_then(|v| v.iter().position(|x| !x.is_finite())) {
             Some(i) => Err(Error::invalid(format!("vector[{i}]"), "it is not a finite number")),
             None => Ok(()),

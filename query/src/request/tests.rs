@@ -22,10 +22,11 @@ fn vector() -> impl Strategy<Value = Vec<f32>> {
 
 fn fusion() -> impl Strategy<Value = Fusion> {
     prop_oneof![
-        number().prop_map(|k| Fusion::Rrf { k }),
-        (number(), one_of(Normalize::ALL))
-            .prop_map(|(alpha, normalize)| Fusion::Weighted { alpha, normalize }),
-        Just(Fusion::Dbsf),
+        (number(), any::<bool>()).prop_map(|(k, complete)| Fusion::Rrf { k, complete }),
+        (number(), one_of(Normalize::ALL), any::<bool>()).prop_map(
+            |(alpha, normalize, complete)| Fusion::Weighted { alpha, normalize, complete }
+        ),
+        any::<bool>().prop_map(|complete| Fusion::Dbsf { complete }),
     ]
 }
 
@@ -98,7 +99,7 @@ prop_compose! {
         request in question(),
         legs in legs(),
         bm25 in option::of((number(), number())),
-        fusion in fusion(),
+        fusion in option::of(fusion()),
         rerank in option::of(rerank()),
         score_threshold in option::of(number()),
         profile in option::of("[a-z]{1,4}"),
@@ -171,7 +172,11 @@ fn other_names_and_nulls_are_taken_and_unknown_members_refused() {
             r#"{"limit": null, "filter": null, "mode": null, "fusion": null, "text": null}"#,
             SearchRequest::default(),
         ),
-        (r#"{"fusion": {"dbsf": {}}}"#, SearchRequest::default().fusion(Fusion::Dbsf)),
+        (r#"{"fusion": {"dbsf": {}}}"#, SearchRequest::default().fusion(Fusion::dbsf())),
+        (
+            r#"{"fusion": {"weighted": {"alpha": 0.2, "normalize": "zscore", "complete": true}}}"#,
+            SearchRequest::default().fusion(Fusion::scores(0.2)),
+        ),
     ] {
         assert_eq!(read(json).expect("read"), expected, "{json}");
     }

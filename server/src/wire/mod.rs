@@ -7,7 +7,7 @@ pub(crate) mod models;
 use lexivec::limits::DEFAULT_REACH;
 use lexivec::query::facets::Facet;
 use lexivec::query::limits::DEFAULT_FACET_LIMIT;
-use lexivec::query::request::{Bm25, Params};
+use lexivec::query::request::{Bm25, Fusion, Params};
 use lexivec::schema::{TextField, TokenField, VectorField};
 use lexivec::{
     Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest, SearchResponse,
@@ -209,6 +209,7 @@ pub(crate) struct CreateJson {
     text: Option<Vec<TextField>>,
     join_text: Option<bool>,
     bm25: Option<Bm25>,
+    fusion: Option<Fusion>,
     #[serde(default)]
     vectors: Vec<VectorField>,
     /// Fields of token vectors.
@@ -236,6 +237,9 @@ impl CreateJson {
         }
         if let Some(bm25) = self.bm25 {
             options = options.bm25(bm25);
+        }
+        if let Some(fusion) = self.fusion {
+            options = options.fusion(fusion);
         }
         if let Some(join) = self.join_text {
             options = options.join_text(join);

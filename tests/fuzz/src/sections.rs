@@ -51,7 +51,7 @@ fn look(disk: MemoryVfs, large: bool) -> lexivec::Result<Vec<SearchResponse>> {
 
 fn requests(large: bool) -> Vec<SearchRequest> {
     let filter = |json| Filter::from_json(&json).expect("a filter");
-    let minmax = Fusion::Weighted { alpha: 0.4, normalize: Normalize::MinMax };
+    let minmax = Fusion::weighted(0.4, Normalize::MinMax);
     if large {
         let near = || SearchRequest::vector(vec![20.5, 3.25]).limit(10);
         return vec![
