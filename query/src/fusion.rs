@@ -1,14 +1,14 @@
 //! The fusion of the legs' lists into one list; every score is the sum of its contributions, exactly.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::leg::Leg;
-use crate::limits::{DEFAULT_RRF_K, DEFAULT_VECTOR_SHARE};
+use crate::limits::{DEFAULT_CANDIDATES, DEFAULT_RRF_K, DEFAULT_VECTOR_SHARE};
 use crate::names::names;
 use crate::topk::descending;
 
@@ -270,65 +270,66 @@ pub fn fuse<K: Clone + Eq + Hash>(
     if let [leg] = legs {
         return alone(leg, by_id);
     }
-    let mut index_of: HashMap<K, usize> = HashMap::new();
-    let mut fused: Vec<Fused<K>> = Vec::new();
+    let candidates = Candidates::of(legs);
+    let mut fused: Vec<Fused<K>> = (candidates.keys.iter())
+        .map(|key| Fused { key: (*key).clone(), score: 0.0, contributions: Vec::new() })
+        .collect();
     for leg in legs {
-        for (key, _) in &leg.hits {
-            index_of.entry(key.clone()).or_insert_with(|| {
-                fused.push(Fused { key: key.clone(), score: 0.0, contributions: Vec::new() });
-                fused.len() - 1
-            });
-        }
-    }
-    for leg in legs {
-        let list = LegList::of(leg, fusion, &by_id);
-        let scale = Scale::of(&list, leg.leg, fused.len(), fusion);
-        let weight = match fusion {
-            Fusion::Weighted { alpha, .. } => leg.leg.share(*alpha) * leg.weight,
-            Fusion::Rrf { .. } | Fusion::Dbsf { .. } => leg.weight,
-        };
-        let mut add = |index: usize, rank, score, completed| {
-            let normalized = scale.as_ref().map(|s| s.apply(score));
-            let contribution = match (fusion, rank) {
-                (Fusion::Rrf { k, .. }, Some(rank)) => weight / (k + rank as f64),
-                (Fusion::Rrf { .. }, None) => return,
-                _ => weight * normalized.unwrap_or(score),
-            };
+        let list = LegList::of(leg, fusion, &candidates, &by_id);
+        let mut add = |index: usize, part: Contribution| {
             let Some(row) = fused.get_mut(index) else { return };
             row.score = match row.contributions.is_empty() {
-                true => contribution,
-                false => row.score + contribution,
+                true => part.contribution,
+                false => row.score + part.contribution,
             };
-            let leg = leg.leg;
-            row.contributions.push(Contribution {
-                leg,
-                rank,
-                score,
-                completed,
-                normalized,
-                weight,
-                contribution,
-            });
+            row.contributions.push(part);
         };
-        let mut unscored: Vec<bool> = vec![fusion.is_complete(); index_of.len()];
-        for (i, &(key, score, completed)) in list.rows.iter().enumerate() {
-            if let Some(&index) = index_of.get(key) {
-                if let Some(unscored) = unscored.get_mut(index) {
-                    *unscored = false;
-                }
-                add(index, Some(i + 1), score, completed.then_some(Completed::Scored));
-            }
+        for (i, row) in list.rows.iter().enumerate() {
+            let completed = row.completed.then_some(Completed::Scored);
+            add(row.index, list.part(Some(i + 1), row.score, completed));
         }
-        for index in unscored.iter().enumerate().filter_map(|(i, unscored)| unscored.then_some(i)) {
-            match (leg.leg.score_without_match(), list.rows.last()) {
-                (Some(score), _) => add(index, None, score, Some(Completed::Scored)),
-                (None, Some(&(_, lowest, _))) => add(index, None, lowest, Some(Completed::Lowest)),
-                (None, None) => {}
+        // A rule of ranks gives nothing where there is no rank.
+        if fusion.is_complete() && fusion.kind() != FusionKind::Rrf {
+            let matched: HashSet<usize> = list.rows.iter().map(|row| row.index).collect();
+            let without = (0..candidates.keys.len()).filter(|index| !matched.contains(index));
+            for index in without {
+                match (leg.leg.score_without_match(), list.lowest) {
+                    (Some(score), _) => add(index, list.part(None, score, Some(Completed::Scored))),
+                    (None, Some(low)) => add(index, list.part(None, low, Some(Completed::Lowest))),
+                    (None, None) => {}
+                }
             }
         }
     }
     fused.sort_by(|a, b| descending(a.score, b.score).then_with(|| by_id(&a.key, &b.key)));
     fused
+}
+
+/// The rows that some leg brought, in the order in which the legs did.
+struct Candidates<'a, K> {
+    keys: Vec<&'a K>,
+    index_of: HashMap<&'a K, usize>,
+    /// True for those among the first [`DEFAULT_CANDIDATES`] of some leg.
+    first: Vec<bool>,
+}
+
+impl<'a, K: Eq + Hash> Candidates<'a, K> {
+    fn of(legs: &'a [LegHits<K>]) -> Self {
+        let mut all = Self { keys: Vec::new(), index_of: HashMap::new(), first: Vec::new() };
+        for leg in legs {
+            for (place, (key, _)) in leg.hits.iter().enumerate() {
+                let index = *all.index_of.entry(key).or_insert(all.keys.len());
+                if index == all.keys.len() {
+                    all.keys.push(key);
+                    all.first.push(false);
+                }
+                if let Some(first) = all.first.get_mut(index) {
+                    *first |= place < DEFAULT_CANDIDATES;
+                }
+            }
+        }
+        all
+    }
 }
 
 /// The list of a single leg.
@@ -351,19 +352,74 @@ fn alone<K: Clone>(leg: &LegHits<K>, by_id: impl Fn(&K, &K) -> Ordering) -> Vec<
     list
 }
 
-/// The rows that a leg matches, best first, each with its raw score and if it was completed.
-struct LegList<'a, K> {
-    rows: Vec<(&'a K, f64, bool)>,
+/// A candidate that a leg matches.
+struct LegRow {
+    index: usize,
+    score: f64,
+    completed: bool,
 }
 
-impl<'a, K> LegList<'a, K> {
-    fn of(leg: &'a LegHits<K>, fusion: &Fusion, by_id: impl Fn(&K, &K) -> Ordering) -> Self {
-        let mut rows: Vec<_> = leg.hits.iter().map(|(key, score)| (key, *score, false)).collect();
+/// The candidates that a leg matches, best first, and how their scores become contributions.
+struct LegList<'a> {
+    leg: Leg,
+    fusion: &'a Fusion,
+    rows: Vec<LegRow>,
+    weight: f64,
+    scale: Option<Scale>,
+    /// The lowest of the scores by which the scale is made.
+    lowest: Option<f64>,
+}
+
+impl<'a> LegList<'a> {
+    fn of<K: Eq + Hash>(
+        leg: &LegHits<K>,
+        fusion: &'a Fusion,
+        candidates: &Candidates<'_, K>,
+        by_id: impl Fn(&K, &K) -> Ordering,
+    ) -> Self {
+        let row = |(key, score): &(K, f64), completed: bool| {
+            let index = *candidates.index_of.get(key)?;
+            Some(LegRow { index, score: *score, completed })
+        };
+        let mut rows: Vec<LegRow> = leg.hits.iter().filter_map(|hit| row(hit, false)).collect();
+        let (mut scores, mut lowest) = (Vec::new(), None);
         if fusion.is_complete() {
-            rows.extend(leg.completed.iter().map(|(key, score)| (key, *score, true)));
-            rows.sort_by(|a, b| descending(a.1, b.1).then_with(|| by_id(a.0, b.0)));
+            rows.extend(leg.completed.iter().filter_map(|hit| row(hit, true)));
+            let id = |a: &LegRow, b: &LegRow| match (
+                candidates.keys.get(a.index),
+                candidates.keys.get(b.index),
+            ) {
+                (Some(a), Some(b)) => by_id(a, b),
+                _ => Ordering::Equal,
+            };
+            rows.sort_by(|a, b| descending(a.score, b.score).then_with(|| id(a, b)));
+            // The scale is that of the usual candidates, however deep the lists are: so the score of a row does not
+            // depend on the page that is asked for.
+            let is_first = |index: usize| candidates.first.get(index).is_some_and(|first| *first);
+            scores.extend(rows.iter().filter(|row| is_first(row.index)).map(|row| row.score));
+            lowest = scores.last().copied();
+            let all = candidates.first.iter().filter(|first| **first).count();
+            let unmatched = leg.leg.score_without_match().into_iter();
+            let missing = all.saturating_sub(scores.len());
+            scores.extend(unmatched.flat_map(|score| std::iter::repeat_n(score, missing)));
+        } else {
+            scores.extend(rows.iter().map(|row| row.score));
         }
-        Self { rows }
+        let weight = match fusion {
+            Fusion::Weighted { alpha, .. } => leg.leg.share(*alpha) * leg.weight,
+            Fusion::Rrf { .. } | Fusion::Dbsf { .. } => leg.weight,
+        };
+        Self { leg: leg.leg, fusion, rows, weight, scale: Scale::of(&scores, fusion), lowest }
+    }
+
+    fn part(&self, rank: Option<usize>, score: f64, completed: Option<Completed>) -> Contribution {
+        let (leg, weight) = (self.leg, self.weight);
+        let normalized = self.scale.as_ref().map(|scale| scale.apply(score));
+        let contribution = match (self.fusion, rank) {
+            (Fusion::Rrf { k, .. }, Some(rank)) => weight / (k + rank as f64),
+            _ => weight * normalized.unwrap_or(score),
+        };
+        Contribution { leg, rank, score, completed, normalized, weight, contribution }
     }
 }
 
@@ -376,19 +432,10 @@ struct Scale {
 }
 
 impl Scale {
-    /// The scale of a leg's list; `None` if the fusion takes raw scores or ranks. In a complete fusion of `candidates`
-    /// rows, those that the leg does not match count with the score that it gives them.
-    fn of<K>(list: &LegList<'_, K>, leg: Leg, candidates: usize, fusion: &Fusion) -> Option<Self> {
-        let unmatched = match fusion.is_complete() {
-            true => {
-                leg.score_without_match().map(|s| (s, candidates.saturating_sub(list.rows.len())))
-            }
-            false => None,
-        };
-        let unmatched = unmatched.map(|(score, rows)| std::iter::repeat_n(score, rows));
-        let scores =
-            || list.rows.iter().map(|row| row.1).chain(unmatched.clone().into_iter().flatten());
-        let count = scores().count() as f64;
+    /// The scale that these scores of a leg make; `None` if the fusion takes raw scores or ranks.
+    fn of(list: &[f64], fusion: &Fusion) -> Option<Self> {
+        let scores = || list.iter().copied();
+        let count = list.len() as f64;
         let mean = || scores().sum::<f64>() / count;
         let squares = |mean: f64| scores().map(|s| (s - mean) * (s - mean)).sum::<f64>();
         let normalize = match fusion {
@@ -475,7 +522,7 @@ mod tests {
     #[test]
     fn ties_go_to_the_lower_id_and_one_leg_keeps_its_scores() {
         let tied = [leg(Leg::Text, 1.0, &[(9, 1.0)]), leg(Leg::Vector, 1.0, &[(2, 0.3)])];
-        let fused = scores(&tied, Fusion::default());
+        let fused = scores(&tied, Fusion::rrf(60.0));
         assert_eq!(fused.iter().map(|f| f.0).collect::<Vec<_>>(), [2, 9]);
         let one = [leg(Leg::Vector, 0.0, &[(4, 0.8), (1, 0.8), (6, -0.1)])];
         assert_eq!(scores(&one, Fusion::default()), [(1, 0.8), (4, 0.8), (6, -0.1)]);
@@ -484,13 +531,51 @@ mod tests {
         assert_eq!(scores(&flat, minmax), [(1, 1.0), (2, 0.5)]);
     }
 
+    #[test]
+    fn a_complete_fusion_scores_every_candidate_by_every_leg() {
+        // Row 9 has no vector, and row 5 has no term.
+        let mut legs =
+            [leg(Leg::Text, 1.0, &[(7, 4.0), (9, 2.0)]), leg(Leg::Vector, 1.0, &[(5, 0.9)])];
+        legs[1].completed = vec![(7, 0.5)];
+        let minmax = Fusion::weighted(0.25, Normalize::MinMax).completed();
+        assert_eq!(scores(&legs, minmax), [(7, 0.75), (9, 0.75 * 0.5), (5, 0.25)]);
+        let fused = fuse(&legs, &minmax, u32::cmp);
+        let of = |key: u32| fused.iter().find(|row| row.key == key).expect("a row");
+        let parts = |key: u32| {
+            let parts = of(key).contributions.iter();
+            parts.map(|c| (c.rank, c.score, c.completed)).collect::<Vec<_>>()
+        };
+        assert_eq!(parts(7), [(Some(1), 4.0, None), (Some(2), 0.5, Some(Completed::Scored))]);
+        assert_eq!(parts(9), [(Some(2), 2.0, None), (None, 0.5, Some(Completed::Lowest))]);
+        assert_eq!(parts(5), [(None, 0.0, Some(Completed::Scored)), (Some(1), 0.9, None)]);
+        // Ranks: each leg ranks what it matches, and gives nothing to the rest.
+        let r = |rank: f64| 1.0 / (60.0 + rank);
+        let rrf = scores(&legs, Fusion::rrf(60.0).completed());
+        assert_eq!(rrf, [(7, r(1.0) + r(2.0)), (5, r(1.0)), (9, r(2.0))]);
+    }
+
+    #[test]
+    fn a_complete_score_does_not_depend_on_how_deep_the_lists_are() {
+        let rows = |n: u32| (0..n).map(|i| (i, 1.0 / f64::from(i + 1))).collect::<Vec<_>>();
+        let first = DEFAULT_CANDIDATES as u32;
+        let fused = |depth: u32| {
+            let mut legs =
+                [leg(Leg::Text, 1.0, &rows(depth)), leg(Leg::Vector, 1.0, &[(3, 0.9), (4, 0.1)])];
+            legs[1].completed =
+                (0..depth).filter(|i| ![3, 4].contains(i)).map(|i| (i, 0.0)).collect();
+            scores(&legs, Fusion::scores(0.5))
+        };
+        let (usual, deep) = (fused(first), fused(3 * first));
+        assert_eq!(usual[..], deep[..usual.len()]);
+    }
+
     proptest! {
         #[test]
         fn contributions_add_up_exactly(
             text in prop::collection::btree_map(0u32..40, 0.0f64..50.0, 0..30),
             vector in prop::collection::btree_map(0u32..40, -1.0f64..1.0, 0..30),
             weights in (0.0f64..3.0, 0.0f64..3.0),
-            kind in 0usize..5,
+            kind in 0usize..7,
         ) {
             let sorted = |m: std::collections::BTreeMap<u32, f64>| {
                 let mut hits: Vec<_> = m.into_iter().collect();
@@ -504,6 +589,8 @@ mod tests {
                 weighted(Normalize::MinMax),
                 weighted(Normalize::ZScore),
                 Fusion::dbsf(),
+                Fusion::rrf(60.0),
+                Fusion::dbsf().completed(),
             ][kind];
             let legs = [
                 leg(Leg::Text, weights.0, &sorted(text)),
