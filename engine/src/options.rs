@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lexivec_query::limits::{DEFAULT_VECTOR_SHARE, STATIC_VECTOR_SHARE};
 use lexivec_query::request::{Bm25, Fusion};
 use lexivec_storage::LOG_FILE_BYTES;
 
@@ -13,7 +12,7 @@ use crate::fields::check_batch;
 use crate::limits::{
     DEFAULT_FLUSH_BYTES, DEFAULT_FLUSH_ROWS, DEFAULT_GRAPH_MIN_ROWS, RESERVE_BYTES,
 };
-use crate::model::Embedder;
+use crate::model::{Embedder, usual_fusion};
 use crate::schema::{
     Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Durability,
     EmbedderRecord, Metric, Schema, TextField, TokenField, VectorField,
@@ -334,12 +333,4 @@ impl Options {
         schema.validate()?;
         Ok((schema, self.embedder))
     }
-}
-
-/// The fusion of a new collection: the less its model knows beyond single words, the smaller the share of vectors.
-fn usual_fusion(model: Option<&dyn Embedder>) -> Fusion {
-    Fusion::scores(match model.is_some_and(|model| !model.is_contextual()) {
-        true => STATIC_VECTOR_SHARE,
-        false => DEFAULT_VECTOR_SHARE,
-    })
 }

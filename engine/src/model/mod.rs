@@ -13,6 +13,7 @@ mod info;
 #[cfg(feature = "models")]
 mod open;
 mod record;
+pub(crate) use record::usual_fusion;
 pub(crate) mod rerank;
 #[cfg(feature = "models")]
 mod static_embedder;

@@ -1,5 +1,7 @@
 //! The record of a schema's model: its form, and the check that refuses another model.
 
+use lexivec_query::Fusion;
+use lexivec_query::limits::{DEFAULT_VECTOR_SHARE, STATIC_VECTOR_SHARE};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Embedder;
@@ -100,6 +102,10 @@ impl Schema {
             }
         }
         schema.embedder = Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model, field)? });
+        // The fusion was the usual one for the old model, unless the caller chose another.
+        if [DEFAULT_VECTOR_SHARE, STATIC_VECTOR_SHARE].map(Fusion::scores).contains(&schema.fusion) {
+            schema.fusion = usual_fusion(Some(model));
+        }
         for field in schema.vectors.iter_mut().filter(|f| f.name == field) {
             // The quantization was the default for the old dimension, unless the caller chose another.
             if field.quantization == Quantization::usual(field.dim) {
@@ -110,4 +116,12 @@ impl Schema {
         schema.validate()?;
         Ok(schema)
     }
+}
+
+/// The fusion of a new collection: the less its model knows beyond single words, the smaller the share of vectors.
+pub(crate) fn usual_fusion(model: Option<&dyn Embedder>) -> Fusion {
+    Fusion::scores(match model.is_some_and(|model| !model.is_contextual()) {
+        true => STATIC_VECTOR_SHARE,
+        false => DEFAULT_VECTOR_SHARE,
+    })
 }
