@@ -3,7 +3,6 @@
 #![allow(clippy::print_stdout)] // an example prints its results
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -26,7 +25,7 @@ type Failure = (StatusCode, String);
 
 /// Answers on a blocking thread: a search computes and reads files, and does not wait for a network.
 async fn search(
-    State(papers): State<Arc<Collection>>,
+    State(papers): State<Collection>,
     Query(question): Query<Question>,
 ) -> Result<Json<SearchResponse>, Failure> {
     let mut request = SearchRequest::text(question.q).limit(5);
@@ -59,7 +58,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Document::new("heat").text("heat in a boundary layer over a wing").payload("year", 1962),
     ])?;
 
-    let service = Router::new().route("/search", get(search)).with_state(Arc::new(papers));
+    let service = Router::new().route("/search", get(search)).with_state(papers);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     println!("try: curl 'http://{address}/search?q=wing&filter=year>1960'");

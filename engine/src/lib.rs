@@ -22,9 +22,9 @@
 //!
 //! # The flow
 //!
-//! 1. [`Collection::create`] makes a collection in a directory, with the fields that [`Options`] names;
-//!    [`Collection::open`] opens one for writing, [`Collection::open_read_only`] next to a writer, and a
-//!    [`Database`] keeps many in one directory.
+//! 1. [`Collection::open_or_create`] opens the collection in a directory for writing, or makes it with the fields that
+//!    [`Options`] names. [`Collection::open_read_only`] opens it next to a writer, also in another process, and a
+//!    [`Database`] keeps many collections in one directory.
 //! 2. [`Collection::upsert`] writes one [`Document`] or a batch, all or none; the [`Receipt`] says if it is on disk.
 //! 3. A [`SearchRequest`] says what is looked for; [`Collection::search`] answers with a [`SearchResponse`], whose
 //!    [`Hit`]s carry a [`Ledger`] of where their score comes from.

@@ -4,8 +4,8 @@
 //! [`lexivec::Result`](crate::Result) for that of the engine.
 
 pub use crate::{
-    Bm25, Candidate, Collection, Cursor, Database, Document, Durability, Embedder, Facet, Filter,
-    Fusion, GroupBy, Highlight, Hit, Leg, LegOptions, Metric, Mode, Normalize, OpenOptions,
-    Options, Params, Rerank, RerankQuery, Reranker, SearchRequest, SearchResponse, Searcher,
-    WriteOptions, field,
+    Bm25, Candidate, Collection, Cursor, Database, Document, Durability, Embedder, ErrorKind,
+    Facet, Filter, Fusion, GroupBy, Highlight, Hit, Leg, LegOptions, Metric, Mode, Normalize,
+    OpenOptions, Options, Params, Receipt, Rerank, RerankQuery, Reranker, SearchRequest,
+    SearchResponse, Searcher, WhyNot, WriteOptions, field,
 };

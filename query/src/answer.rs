@@ -31,7 +31,7 @@ pub struct SearchResponse {
     pub seq: u64,
     /// True if no leg was approximate.
     pub exact: bool,
-    /// Live rows the filter admits.
+    /// Live rows the filter admits, whether they match the words or not.
     pub matching: u64,
     /// The version of the query adapter that was applied to the query's vector, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,8 @@ impl Hit {
     }
 }
 
-/// A part of a passage.
+/// A piece of the best passage of a text: the pieces, one after the other, are the passage, and those that the query
+/// looks for are marked as found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passage {
     /// Its text, as stored.

@@ -7,15 +7,15 @@ use serde_json::Value;
 
 use crate::{arg, lexivec_ok, metrics};
 
-/// Reference nDCG@10 of BM25, exact dense and their fusion (k 60, 1,000 a leg).
+/// Reference nDCG@10 of BM25, exact dense and their complete z-scores with a half for each (100 a leg).
 const REFERENCE: [(&str, [f64; 3]); 4] = [
-    ("cranfield", [0.3597, 0.3736, 0.4053]),
-    ("med", [0.6986, 0.7875, 0.7952]),
-    ("cacm", [0.4991, 0.4459, 0.5522]),
-    ("vaswani", [0.4362, 0.4335, 0.4908]),
+    ("cranfield", [0.3597, 0.3736, 0.4102]),
+    ("med", [0.6986, 0.7875, 0.7916]),
+    ("cacm", [0.4991, 0.4459, 0.5679]),
+    ("vaswani", [0.4362, 0.4335, 0.4966]),
 ];
 /// Largest difference of a leg below the reference: the analyzers of the text leg differ, vectors are equal.
-const MODES: [(&str, f64); 3] = [("text", 0.012), ("vector", 0.002), ("hybrid", 0.01)];
+const MODES: [(&str, f64); 3] = [("text", 0.012), ("vector", 0.002), ("hybrid", 0.005)];
 
 #[test]
 fn legs_and_their_fusion_reach_the_reference_figures() {

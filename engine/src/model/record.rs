@@ -103,7 +103,8 @@ impl Schema {
         }
         schema.embedder = Some(EmbedderRecord { tokens, ..EmbedderRecord::of(model, field)? });
         // The fusion was the usual one for the old model, unless the caller chose another.
-        if [DEFAULT_VECTOR_SHARE, STATIC_VECTOR_SHARE].map(Fusion::scores).contains(&schema.fusion) {
+        if [DEFAULT_VECTOR_SHARE, STATIC_VECTOR_SHARE].map(Fusion::scores).contains(&schema.fusion)
+        {
             schema.fusion = usual_fusion(Some(model));
         }
         for field in schema.vectors.iter_mut().filter(|f| f.name == field) {

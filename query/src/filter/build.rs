@@ -1,7 +1,7 @@
 //! Filters made in Rust: fields and their comparisons, the operators between filters, and what turns into one.
 
 use std::convert::Infallible;
-use std::ops::{BitAnd, BitOr, Bound, Not};
+use std::ops::{BitAnd, BitAndAssign, BitOr, BitOrAssign, Bound, Not};
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -140,6 +140,18 @@ impl BitAnd for Filter {
 
     fn bitand(self, other: Self) -> Self {
         self.and(other)
+    }
+}
+
+impl BitAndAssign for Filter {
+    fn bitand_assign(&mut self, other: Self) {
+        *self = std::mem::take(self) & other;
+    }
+}
+
+impl BitOrAssign for Filter {
+    fn bitor_assign(&mut self, other: Self) {
+        *self = std::mem::take(self) | other;
     }
 }
 

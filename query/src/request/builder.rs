@@ -50,7 +50,8 @@ impl SearchRequest {
         self
     }
 
-    /// Sets the predicate that every hit satisfies: a [`Filter`], its text (`"year > 2000"`) or its JSON.
+    /// Sets the predicate that every hit satisfies: a [`Filter`], its text (`"year > 2000"`) or its JSON. It replaces
+    /// an earlier one; [`and_filter`](Self::and_filter) narrows it.
     ///
     /// A text that cannot be read becomes [`Filter::Invalid`], so that requests are built without a `?` in the
     /// middle; the search, and every other use of the request, then returns its error.
@@ -61,6 +62,25 @@ impl SearchRequest {
         F::Error: Into<Error>,
     {
         self.filter = filter.try_into().unwrap_or_else(|e| Filter::Invalid(Box::new(e.into())));
+        self
+    }
+
+    /// Adds a predicate to the present one: every hit satisfies both.
+    ///
+    /// ```
+    /// # use lexivec_query::SearchRequest;
+    /// let request = SearchRequest::text("wing").filter("year >= 1959").and_filter("lab = 'bath'");
+    /// assert_eq!(request.filter, "year >= 1959 AND lab = 'bath'".parse()?);
+    /// # Ok::<_, lexivec_query::Error>(())
+    /// ```
+    #[must_use]
+    pub fn and_filter<F>(mut self, filter: F) -> Self
+    where
+        F: TryInto<Filter>,
+        F::Error: Into<Error>,
+    {
+        let added = filter.try_into().unwrap_or_else(|e| Filter::Invalid(Box::new(e.into())));
+        self.filter = std::mem::take(&mut self.filter) & added;
         self
     }
 
