@@ -24,8 +24,8 @@ pub(crate) struct Ranking {
     /// Weight of the vector leg from 0 to 1; the text leg has the rest. Without --fusion, over complete z-scores.
     #[arg(long)]
     alpha: Option<f64>,
-    /// Normalization of scores before --fusion weighted: to 0..1, to mean 0 and standard deviation 1, or none; minmax by
-    /// default.
+    /// Normalization of scores before weighted fusion: to 0..1, to mean 0 and standard deviation 1, or none; minmax by
+    /// default. Implies --fusion weighted.
     #[arg(long, value_parser = one_of(Normalize::ALL, Normalize::name))]
     normalize: Option<Normalize>,
     /// Reorder the best hits: for diversity (mmr), by exact similarity of vectors (exact), by token vectors
@@ -71,14 +71,11 @@ impl Ranking {
         if weighs && self.fusion.is_some_and(|fusion| fusion != FusionKind::Weighted) {
             return Err(Failure::usage("--alpha and --normalize are for --fusion weighted"));
         }
-        if self.normalize.is_some() && self.fusion.is_none() {
-            return Err(Failure::usage("--normalize is for --fusion weighted"));
-        }
         let alpha = || {
             let missing = "weighted fusion needs --alpha, the weight of the vector leg";
             self.alpha.ok_or_else(|| Failure::usage(missing))
         };
-        let fusion = match self.fusion {
+        let fusion = match self.fusion.or(self.normalize.map(|_| FusionKind::Weighted)) {
             None => return Ok(self.alpha.map(Fusion::scores)),
             Some(FusionKind::Rrf) => Fusion::rrf(self.rrf_k.unwrap_or(DEFAULT_RRF_K)),
             Some(FusionKind::Dbsf) => Fusion::dbsf(),

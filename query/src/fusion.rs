@@ -157,7 +157,7 @@ impl Fusion {
         Self::Dbsf { complete: false }
     }
 
-    /// The same rule over scores of every candidate by every leg.
+    /// Returns the same rule, made complete: every leg scores every candidate.
     #[must_use]
     pub fn completed(mut self) -> Self {
         let (Self::Rrf { complete, .. }

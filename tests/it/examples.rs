@@ -7,11 +7,7 @@ use std::process::Command;
 const EXAMPLES: [(&str, &[&str], &[&str]); 8] = [
     ("quickstart", &[], &["2 of 3 rows found", "  wing\n", "slipstream"]),
     ("serde_documents", &[], &["soup: Tomato soup (40 minutes, vegan, soup)", "steps: Roast"]),
-    (
-        "hybrid_own_vectors",
-        &[],
-        &["hybrid, by ranks (RRF)", "text at rank 1 adds", "hybrid, by scores"],
-    ),
+    ("hybrid_own_vectors", &[], &["hybrid, by ranks (RRF)", "with score", "hybrid, by scores"]),
     (
         "filters_and_facets",
         &[],

@@ -24,11 +24,11 @@ const ENGINE: [&[&str]; 14] = [
 /// The floors of `query`.
 const QUERY: [&[&str]; 6] = [
     &["answer", "bind", "planner", "profile", "shards", "why_not"],
-    &["explain", "request"],
+    &["catalog", "explain", "request"],
     &["rerank"],
     &["fusion", "parse"],
     &["facets", "filter", "leg", "plan", "query_string"],
-    &["catalog", "error", "limits", "names", "timestamp", "topk", "value"],
+    &["error", "limits", "names", "timestamp", "topk", "value"],
 ];
 
 /// The floors of `storage`.
