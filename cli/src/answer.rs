@@ -8,7 +8,7 @@ use lexivec::query::plan::SegmentPlan;
 use lexivec::{Groups, Hit, Passage, SearchResponse};
 
 use crate::exit::Outcome;
-use crate::output::{self, Paper};
+use crate::output::{self, Paper, in_line, printable};
 
 /// Characters of the beginning of a text, which stands in for a passage if none of its words was searched for.
 const BEGINNING_CHARS: usize = 200;
@@ -43,7 +43,7 @@ pub(crate) fn print(response: &SearchResponse, offset: usize, explain: bool) -> 
 
 fn print_groups(paper: &Paper, groups: &Groups, explain: bool) -> Outcome<()> {
     for group in &groups.list {
-        output::line(&group.value.value().to_string())?;
+        output::line(&in_line(&group.value.value().to_string()))?;
         print_hits(paper, &group.hits, 1, explain)?;
     }
     if !groups.complete {
@@ -55,10 +55,9 @@ fn print_groups(paper: &Paper, groups: &Groups, explain: bool) -> Outcome<()> {
 
 fn print_facet(facet: &FacetCounts) -> Outcome<()> {
     output::line(&format!("{}: {}", facet.field, output::count(facet.distinct, "value")))?;
-    facet
-        .values
-        .iter()
-        .try_for_each(|v| output::line(&format!("{:>9}  {}", v.count, v.value.value())))
+    facet.values.iter().try_for_each(|v| {
+        output::line(&format!("{:>9}  {}", v.count, in_line(&v.value.value().to_string())))
+    })
 }
 
 /// Prints hits, numbered from `first`.
@@ -67,7 +66,7 @@ fn print_hits(paper: &Paper, hits: &[Hit], first: usize, explain: bool) -> Outco
         let mut lead = format!("{number:>3}. ");
         let mut print = |text: &str| {
             let lead = std::mem::replace(&mut lead, INDENT.to_owned());
-            output::line(&paper.wrap(text, &lead, INDENT))
+            paper.line(text, &lead, INDENT)
         };
         if let Some(title) = title(paper, hit) {
             print(&title)?;
@@ -154,7 +153,7 @@ fn spaced(text: &str) -> String {
             spaced.push(c);
         }
     }
-    spaced
+    printable(&spaced).into_owned()
 }
 
 fn print_plan(plan: &SegmentPlan) -> Outcome<()> {

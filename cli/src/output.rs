@@ -1,27 +1,87 @@
 //! Output: data on stdout, messages and progress on stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // the room for it
 
+use std::borrow::Cow;
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::fs::Permissions;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use anstyle::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 use lexivec::Stage;
+use lexivec_ingest::reason;
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use crate::exit::{Failure, Outcome};
 
 /// Widest lines of text on a terminal; longer ones are hard to read.
 const MAX_COLUMNS: usize = 100;
 
+/// Mode of files, of which the user's umask takes its part.
+const FILE_MODE: u32 = 0o666;
+
+/// A text that a terminal shows and does not obey: control characters, which documents, files and servers may bring,
+/// are shown as signs; so are marks that change the direction of writing. Line breaks and tabs stay.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    match text.contains(|c| sign(c).is_some()) {
+        true => text.chars().map(|c| sign(c).unwrap_or(c)).collect(),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// A text that is [`printable`] and stays on its line: an id, a path, a title.
+pub(crate) fn in_line(text: &str) -> String {
+    let breaks = |c| match c {
+        '\n' => '\u{240a}',
+        '\t' => '\u{2409}',
+        c => c,
+    };
+    printable(text).chars().map(breaks).collect()
+}
+
+/// The sign of a character that is not shown as it is.
+fn sign(c: char) -> Option<char> {
+    match c {
+        '\n' | '\t' => None,
+        // Unicode has a picture of each.
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)),
+        '\u{7f}' => Some('\u{2421}'),
+        '\u{80}'..='\u{9f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            Some(char::REPLACEMENT_CHARACTER)
+        }
+        _ => None,
+    }
+}
+
+/// A text as one word of a command line.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:=@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    if !text.contains(char::is_control) {
+        return format!("'{}'", text.replace('\'', r"'\''"));
+    }
+    // The one way of shells to write control characters.
+    let escaped = text.chars().map(|c| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if c.is_control() => c.to_string().bytes().map(|byte| format!("\\{byte:03o}")).collect(),
+        c => c.to_string(),
+    });
+    format!("$'{}'", escaped.collect::<String>())
+}
+
 /// Prints a failure.
 pub(crate) fn complain(failure: &Failure) {
-    eprintln!("lexivec: {failure}");
+    eprintln!("lexivec: {}", printable(&failure.to_string()));
 }
 
 /// Prints a message for people.
 pub(crate) fn note(message: &str) {
-    eprintln!("{message}");
+    eprintln!("{}", printable(message));
 }
 
 /// A number with its noun: 1 file, 2 files, 2 queries.
@@ -35,7 +95,7 @@ pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) ->
 
 /// Prints one line of data.
 pub(crate) fn line(text: &str) -> Outcome<()> {
-    bytes(format!("{text}\n").as_bytes())
+    bytes(format!("{}\n", printable(text)).as_bytes())
 }
 
 /// Prints data. If the reader has closed the pipe (`| head`), the command ends quietly.
@@ -51,7 +111,65 @@ pub(crate) fn bytes(data: &[u8]) -> Outcome<()> {
 pub(crate) fn json(value: &impl Serialize) -> Outcome<()> {
     let text = serde_json::to_string(value)
         .map_err(|e| Failure::new(format!("the answer cannot be written as JSON: {e}")))?;
-    line(&text)
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Writes a file, which takes the place of one that is there once it is whole. A pipe or a device is written as it is.
+pub(crate) fn file(path: &Path, data: &[u8]) -> Outcome<()> {
+    let existing = path.canonicalize();
+    let path = existing.as_deref().unwrap_or(path);
+    if path.exists() && !path.is_file() {
+        return std::fs::write(path, data).map_err(|e| unwritten(path, &e));
+    }
+    let write = |out: &mut dyn Write| out.write_all(data).map_err(|e| unwritten(path, &e));
+    let (made, ()) = unnamed(path, write)?;
+    made.persist(path).map(drop).map_err(|e| unwritten(path, &e.error))
+}
+
+/// Writes a file that must not exist; it gets its name once it is whole, and a failure leaves none behind.
+pub(crate) fn new_file<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Outcome<T>,
+) -> Outcome<T> {
+    if path.symlink_metadata().is_ok() {
+        return Err(unwritten(path, &io::ErrorKind::AlreadyExists.into()));
+    }
+    let (made, written) = unnamed(path, write)?;
+    made.persist_noclobber(path).map_err(|e| unwritten(path, &e.error))?;
+    Ok(written)
+}
+
+/// A complete file in the directory of `path`, which is removed unless it gets a name.
+fn unnamed<T>(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Outcome<T>,
+) -> Outcome<(NamedTempFile, T)> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".lexivec-").permissions(Permissions::from_mode(FILE_MODE));
+    let mut made = builder.tempfile_in(folder).map_err(|e| unwritten(path, &e))?;
+    let mut out = BufWriter::new(made.as_file_mut());
+    let written = write(&mut out)?;
+    out.flush().map_err(|e| unwritten(path, &e))?;
+    drop(out);
+    made.as_file().sync_all().map_err(|e| unwritten(path, &e))?;
+    Ok((made, written))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    let advice = match error.kind() {
+        io::ErrorKind::AlreadyExists => "; remove it, or name another file",
+        _ => "",
+    };
+    // An error of a temporary file has its path next to the system's own words.
+    let source = error.get_ref().and_then(|inner| inner.source());
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    Failure::new(format!(
+        "cannot write {}: {}{advice}",
+        path.display(),
+        reason(source.unwrap_or(error))
+    ))
 }
 
 /// The form of text on stdout: styled and wrapped on a terminal, plain lines elsewhere. `NO_COLOR` switches styles off.
@@ -69,11 +187,18 @@ impl Paper {
         Self { styled, columns }
     }
 
+    /// Prints a text that was made [`printable`], with its styles, in lines of the terminal's width: the first after
+    /// `lead`, the others after `indent`.
+    pub(crate) fn line(&self, text: &str, lead: &str, indent: &str) -> Outcome<()> {
+        bytes(format!("{}\n", self.wrap(text, lead, indent)).as_bytes())
+    }
+
     /// A text in a style, if styles are on.
     pub(crate) fn styled(&self, style: Style, text: &str) -> String {
+        let text = in_line(text);
         match self.styled && !text.is_empty() {
             true => format!("{style}{text}{style:#}"),
-            false => text.to_owned(),
+            false => text,
         }
     }
 
@@ -84,12 +209,12 @@ impl Paper {
             true => {
                 text.split(' ').map(|word| self.styled(style, word)).collect::<Vec<_>>().join(" ")
             }
-            false => format!("[{text}]"),
+            false => format!("[{}]", in_line(text)),
         }
     }
 
     /// A text in lines of the terminal's width, the first after `lead`, the others after `indent`.
-    pub(crate) fn wrap(&self, text: &str, lead: &str, indent: &str) -> String {
+    fn wrap(&self, text: &str, lead: &str, indent: &str) -> String {
         match self.columns {
             None => format!("{lead}{text}"),
             Some(columns) => {
@@ -135,5 +260,36 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_from_documents_is_shown_and_not_obeyed() {
+        for (text, lines, line) in [
+            ("plain é ü 漢", "plain é ü 漢", "plain é ü 漢"),
+            ("a\u{1b}]0;owned\u{7}\u{1b}[2J", "a␛]0;owned␇␛[2J", "a␛]0;owned␇␛[2J"),
+            ("one\n\ttwo\r", "one\n\ttwo␍", "one␊␉two␍"),
+            ("\0\u{7f}\u{9b}31m\u{202e}", "␀␡�31m�", "␀␡�31m�"),
+        ] {
+            assert_eq!(printable(text), lines);
+            assert_eq!(in_line(text), line);
+        }
+    }
+
+    #[test]
+    fn words_of_a_command_line_are_quoted_where_they_must_be() {
+        for (text, word) in [
+            ("docs/a.md:3", "docs/a.md:3"),
+            ("", "''"),
+            ("a b#1", "'a b#1'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+            ("a\n'\\", r"$'a\012\'\\'"),
+        ] {
+            assert_eq!(shell_word(text), word);
+        }
     }
 }

@@ -141,13 +141,10 @@ impl Database {
     }
 
     fn with_options(path: &Path, options: DatabaseOptions) -> Result<Self> {
-        let single = disk::is_collection(path);
-        let (lock, paths) = match single {
-            true => (None, vec![path.to_owned()]),
-            false => {
-                let lock = lock(path).map_err(|e| at(path, e))?;
-                (Some(lock), collection_paths(path).map_err(|e| at(path, e))?)
-            }
+        let lock = lock(path).map_err(|e| at(path, e))?;
+        let paths = match lock {
+            None => vec![path.to_owned()],
+            Some(_) => collection_paths(path).map_err(|e| at(path, e))?,
         };
         let mut collections: BTreeMap<String, Entry> = BTreeMap::new();
         for path in paths {
@@ -162,7 +159,7 @@ impl Database {
         }
         Ok(Self {
             path: path.to_owned(),
-            single,
+            single: lock.is_none(),
             options,
             changing: Mutex::new(()),
             collections: RwLock::new(collections),
@@ -200,7 +197,11 @@ impl Database {
         }
         let path = self.path.join(disk::fresh_name());
         let options = options.name(name).open(self.options.open.clone());
-        let collection = Arc::new(self.options.rerank(Collection::create(&path, options)?));
+        let created = Collection::create(&path, options).inspect_err(|_| {
+            // The name is new, so that whatever has it is of this creation.
+            let _ = disk::remove_tree(&path);
+        });
+        let collection = Arc::new(self.options.rerank(created?));
         let entry = Entry { collection: collection.clone(), path };
         self.collections.write().insert(name.to_owned(), entry);
         Ok(collection)
@@ -242,9 +243,12 @@ impl Database {
     /// [`Error::SingleCollection`]; and those of the file system. If the directory still has its name, no file was
     /// removed and the collection remains.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
-        self.remove(name, |path| match Snapshot::list(path)?.len() {
-            0 => Ok(()),
-            count => Err(Error::HasSnapshots { name: name.to_owned(), count }),
+        self.remove(name, |path| {
+            let found = Snapshot::list(path)?;
+            match found.snapshots.len() + found.damaged.len() {
+                0 => Ok(()),
+                count => Err(Error::HasSnapshots { name: name.to_owned(), count }),
+            }
         })
     }
 
@@ -313,10 +317,16 @@ impl DatabaseOptions {
     }
 }
 
-/// Makes a directory of collections if it is not there, and takes its lock.
-fn lock(path: &Path) -> Result<Box<dyn LockGuard>> {
+/// Makes a directory of collections if it is not there, and takes its lock; `None` if it is the directory of one
+/// collection, which takes the same lock itself.
+fn lock(path: &Path) -> Result<Option<Box<dyn LockGuard>>> {
+    if disk::is_collection(path) {
+        return Ok(None);
+    }
     disk::ensure_directory(path)?;
-    Ok(disk::lock_directory(path)?)
+    let lock = disk::lock_directory(path)?;
+    // A collection may have been created there before the lock was taken.
+    Ok(if disk::is_collection(path) { None } else { Some(lock) })
 }
 
 /// The directories of collections below a directory, which is swept.

@@ -54,14 +54,17 @@ struct DocumentJson {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "\"text\" is a text, or an object of texts by field")]
 enum TextJson {
     One(String),
     Named(BTreeMap<String, String>),
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "tokens: a list of vectors is expected, or an object of such lists")]
+#[serde(
+    untagged,
+    expecting = "\"tokens\" is a list of vectors, or an object of such lists by field"
+)]
 enum TokensJson {
     One(Vec<Vec<f32>>),
     Named(BTreeMap<String, Vec<Vec<f32>>>),

@@ -90,9 +90,9 @@ mod text;
 mod vector;
 
 pub use collection::{
-    Collection, CompactOptions, CompactReport, CopyOptions, Inspection, MergeReport, Problem,
-    Receipt, ReembedOptions, ReembedReport, RepairReport, SegmentStats, Snapshot, Stats,
-    VerifyLevel, VerifyReport, WriteOptions, Writer,
+    Collection, CompactOptions, CompactReport, CopyOptions, DamagedSnapshot, Inspection,
+    MergeReport, Problem, Receipt, ReembedOptions, ReembedReport, RepairReport, SegmentStats,
+    Snapshot, SnapshotList, Stats, VerifyLevel, VerifyReport, WriteOptions, Writer,
 };
 pub use database::{Database, DatabaseOptions};
 pub use document::{Document, IntoDocuments};

@@ -32,8 +32,8 @@ pub(crate) trait Field {
     /// Name, unique among the fields of its kind.
     fn name(&self) -> &str;
 
-    /// Components of its vectors; `None` for a kind without a dimension.
-    fn dim(&self) -> Option<usize>;
+    /// What cannot change after its creation besides its name, in words.
+    fn fixed(&self) -> String;
 
     /// Checks its parameters; the name is checked for every kind alike.
     fn check(&self) -> Result<()>;
@@ -189,15 +189,29 @@ impl Schema {
         }
     }
 
-    /// True if documents and requests name the same fields in both.
-    pub(crate) fn has_the_fields_of(&self, other: &Self) -> bool {
-        let shape = |schema: &Self| {
-            schema.fields().map(|(_, fields)| {
-                let shape = |field: &&dyn Field| (field.name().to_owned(), field.dim());
-                fields.iter().map(shape).collect::<Vec<_>>()
-            })
+    /// What was fixed at creation and differs in the schema that `wanted` describes, in words; `None` if nothing does.
+    /// Tuning of the build, as a graph's degree, is left out: an existing collection keeps its own.
+    pub(crate) fn difference_from(&self, wanted: &Self) -> Option<String> {
+        let described = |fields: &[&dyn Field]| match fields {
+            [] => "none".to_owned(),
+            fields => {
+                let of = |f: &&dyn Field| format!("{} ({})", f.name(), f.fixed());
+                fields.iter().map(of).collect::<Vec<_>>().join(", ")
+            }
         };
-        shape(self) == shape(other)
+        for ((kind, ours), (_, theirs)) in self.fields().into_iter().zip(wanted.fields()) {
+            let (ours, theirs) = (described(&ours), described(&theirs));
+            if ours != theirs {
+                return Some(format!(
+                    "its {kind} fields are {ours}, and the options have {theirs}"
+                ));
+            }
+        }
+        let searched = |joined| if joined { "as one" } else { "each by itself" };
+        (self.join_text != wanted.join_text && self.text.len() > 1).then(|| {
+            let (ours, theirs) = (searched(self.join_text), searched(wanted.join_text));
+            format!("its text fields are searched {ours}, and the options say {theirs}")
+        })
     }
 
     /// True if both are the same but for what may change.

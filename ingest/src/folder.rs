@@ -23,7 +23,7 @@ use crate::loaders::{self, MAX_FILE_BYTES};
 const BATCH_CHUNKS: usize = 4_096;
 const BATCH_BYTES: usize = 16 << 20;
 /// Part of a file's hash; counts up when the same bytes give other chunks than before, so that files are read again.
-const READER_VERSION: u32 = 1;
+const READER_VERSION: u32 = 2;
 /// Removed files whose chunks are deleted by one write.
 const PRUNE_FILES: usize = 1_000;
 
@@ -33,8 +33,8 @@ const PRUNE_FILES: usize = 1_000;
 pub struct FolderOptions<'a> {
     /// Size of chunks and their overlap, in tokens of the collection's model, or in words without a model.
     pub chunks: ChunkOptions,
-    /// Delete the chunks of files that are no longer in the folder. Every chunk of the collection is taken to be of
-    /// this folder.
+    /// Delete the chunks of files that are no longer in the folder; those of files that `globs` or `gitignore` leave out
+    /// stay. Every chunk of the collection is taken to be of this folder.
     pub prune: bool,
     /// Leave out the files that `.gitignore` and `.ignore` files exclude.
     pub gitignore: bool,
@@ -200,7 +200,12 @@ fn ingest<'a>(
 ) -> Result<(Target<'a>, FolderReport)> {
     let start = Instant::now();
     let found = list(folder, options.gitignore, &options.globs)?;
-    if options.prune && found.files.is_empty() {
+    // What is left out now is still in the folder.
+    let present = match options.prune && (options.gitignore || !options.globs.is_empty()) {
+        true => Some(list(folder, false, &[])?),
+        false => None,
+    };
+    if options.prune && present.as_ref().unwrap_or(&found).files.is_empty() {
         let detail = "it has no file of a known format; to prune would delete everything, so nothing was done";
         return Err(Error::input(format!("{}: {detail}", folder.display())));
     }
@@ -208,7 +213,7 @@ fn ingest<'a>(
         Some(model) => tokens_of(model.as_ref())?,
         None => Box::new(words),
     };
-    let folders: Vec<String> = found.unread.iter().map(|unread| unread.path.clone()).collect();
+    let unread = found.unread.clone();
     let mut ingestion = Ingestion {
         options,
         target,
@@ -228,7 +233,11 @@ fn ingest<'a>(
     }
     ingestion.write()?;
     if options.prune {
-        ingestion.prune(&found.files, &folders)?;
+        let (files, unread) = match &present {
+            Some(present) => (&present.files, &present.unread),
+            None => (&found.files, &unread),
+        };
+        ingestion.prune(files, unread)?;
     }
     Ok(ingestion.end(start))
 }
@@ -265,8 +274,8 @@ impl<'a> Ingestion<'a, '_> {
             Ok(bytes) => bytes,
             Err(reason) => return Ok(Err(reason)),
         };
-        let hash = self.hash(&bytes);
-        if self.stored_hash(&file.name)?.is_some_and(|stored| stored == hash) {
+        let (hash, stored) = (self.hash(&bytes), self.stored_hash(&file.name)?);
+        if stored.as_ref() == Some(&hash) {
             self.report.unchanged += 1;
             return Ok(Ok(()));
         }
@@ -277,6 +286,12 @@ impl<'a> Ingestion<'a, '_> {
         };
         drop_wide_rows(&mut content);
         let faults = std::mem::take(&mut content.faults).join("; ");
+        // A file that is in only in part is read by each ingestion, so that each reports what is missing.
+        let hash = if faults.is_empty() { hash } else { in_part(&hash) };
+        let in_part = || format!("the rest is in, but {faults}");
+        if stored.as_ref() == Some(&hash) {
+            return Ok(Err(in_part()));
+        }
         let nothing = match content.rows.is_empty() {
             true => "it has no text",
             false => "no row of it has a \"title\" or a \"text\"",
@@ -306,7 +321,7 @@ impl<'a> Ingestion<'a, '_> {
         if self.batch.documents.len() >= BATCH_CHUNKS || self.batch.bytes >= BATCH_BYTES {
             self.write()?;
         }
-        Ok(if faults.is_empty() { Ok(()) } else { Err(format!("the rest is in, but {faults}")) })
+        Ok(if faults.is_empty() { Ok(()) } else { Err(in_part()) })
     }
 
     fn hash(&self, bytes: &[u8]) -> String {
@@ -342,7 +357,7 @@ impl<'a> Ingestion<'a, '_> {
     }
 
     /// Deletes the chunks of removed files. Files below a folder that could not be read are kept.
-    fn prune(&mut self, files: &[Found], unread: &[String]) -> Result<()> {
+    fn prune(&mut self, files: &[Found], unread: &[Unread]) -> Result<()> {
         let Some(collection) = self.target.existing() else { return Ok(()) };
         let present: HashSet<&str> = files.iter().map(|file| file.name.as_str()).collect();
         let below = |parent: &str, folder: &str| {
@@ -357,7 +372,7 @@ impl<'a> Ingestion<'a, '_> {
             for document in &page.documents {
                 if let Some((parent, _)) = chunk_of(&document.payload)
                     && !present.contains(parent)
-                    && !unread.iter().any(|folder| below(parent, folder))
+                    && !unread.iter().any(|folder| below(parent, &folder.path))
                 {
                     removed.push(parent.to_owned());
                 }
@@ -384,6 +399,11 @@ impl<'a> Ingestion<'a, '_> {
         self.report.seconds = start.elapsed().as_secs_f64();
         (self.target, self.report)
     }
+}
+
+/// The hash that is stored for a file of which a part could not be read.
+fn in_part(hash: &str) -> String {
+    blake3::hash(format!("{hash} in part").as_bytes()).to_hex().to_string()
 }
 
 fn filter(json: Value) -> Result<Filter> {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tidy_words::banned_in;
 use crate::{arg, lexivec, lexivec_ok};
@@ -76,6 +76,39 @@ fn words_are_marked_by_colour_where_colour_is_wanted() {
     assert!(coloured.contains("\u{1b}[1mOn wings\u{1b}[0m"), "{coloured:?}");
     assert!(!coloured.contains("[wing]"), "{coloured:?}");
     assert_eq!(search(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]), piped);
+}
+
+#[test]
+fn what_stands_in_documents_is_shown_and_not_obeyed() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (index, file) = (scratch.path().join("c"), scratch.path().join("d.jsonl"));
+    let row = json!({
+        "id": "a\u{1b}[2J\u{7}", "text": "alpha \u{1b}]0;owned\u{7}", "title": "t\u{9b}31m",
+        "payload": {"title": "\u{1b}]52;c;x\u{7}", "group": "g\u{1b}c"},
+    });
+    std::fs::write(&file, row.to_string()).expect("written");
+    lexivec_ok(&["ingest", arg(&index), "--jsonl", arg(&file)]);
+    for call in [
+        &["search", arg(&index), "alpha", "--facet", "group"][..],
+        &["search", arg(&index), "alpha", "--explain"],
+        &["list", arg(&index)],
+        &["get", arg(&index), "a\u{1b}[2J\u{7}"],
+        &["get", arg(&index), "none\u{1b}[2J"],
+        &["search", arg(&index), "alpha", "--filter", "{\"\u{1b}[2J\": {\"$oops\": 1}}"],
+    ] {
+        let output = lexivec(call);
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = String::from_utf8(printed).expect("text");
+        assert!(!printed.contains(|c: char| c.is_control() && c != '\n'), "{call:?}: {printed:?}");
+    }
+    let listed = lexivec_ok(&["list", arg(&index)]);
+    assert!(listed.starts_with("a␛[2J␇  t"), "{listed}");
+    // The id to go on after is a word for a shell.
+    std::fs::write(&file, "{\"id\": \"it's b\"}\n{\"id\": \"z\"}").expect("written");
+    lexivec_ok(&["ingest", arg(&index), "--jsonl", arg(&file)]);
+    let output = lexivec(&["list", arg(&index), "--limit", "2"]);
+    let hint = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(hint.contains(r"--after 'it'\''s b'"), "{hint}");
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use lexivec::storage::MemoryVfs;
 use lexivec::{
-    Collection, Document, Filter, OpenOptions, Options, Rerank, SearchRequest, VerifyLevel,
+    Collection, CopyOptions, Document, Filter, OpenOptions, Options, Rerank, SearchRequest,
+    VerifyLevel,
 };
 use lexivec_tests::Random;
 use lexivec_tests::campaigns::flips::{Files, collection};
@@ -97,7 +98,8 @@ fn repair_looks_past_any_number_of_damaged_manifests() {
     let refused = Collection::open_read_only(source.clone()).expect_err("refused");
     assert!(refused.to_string().contains("MANIFEST-fffffffffffffff0"), "{refused}");
     let target = MemoryVfs::default();
-    let report = Collection::repair(source, Arc::new(target.clone())).expect("repaired");
+    let report =
+        Collection::repair(source, Arc::new(target.clone()), CopyOptions::new()).expect("repaired");
     assert!(report.lost.is_empty() && report.damage.len() == 1, "{report:?}");
     assert!(newest.ends_with(&format!("{:016x}", report.generation)), "{newest}: {report:?}");
     assert_eq!(ids(&open(&target.contents())), whole);
@@ -129,7 +131,8 @@ fn a_repair_brings_back_what_can_be_read_and_lists_the_rest() {
     let repair = |damaged: Files| {
         let target = MemoryVfs::default();
         let source = Arc::new(MemoryVfs::with_files(damaged));
-        let report = Collection::repair(source, Arc::new(target.clone())).expect("repaired");
+        let report = Collection::repair(source, Arc::new(target.clone()), CopyOptions::new())
+            .expect("repaired");
         let disk = Arc::new(target.clone());
         let verified = Collection::verify(disk, VerifyLevel::Deep).expect("verified");
         assert!(verified.is_sound(), "{verified:?}");

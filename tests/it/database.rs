@@ -6,8 +6,8 @@ use std::sync::Arc;
 use lexivec::model::Embedder;
 use lexivec::storage::{Directory, DiskVfs};
 use lexivec::{
-    Collection, Database, DatabaseOptions, Document, Error, ErrorKind, OpenOptions, Options,
-    SearchRequest,
+    Collection, Database, DatabaseOptions, Document, Error, ErrorKind, Metric, OpenOptions,
+    Options, SearchRequest, Snapshot,
 };
 
 /// A model of little use: a vector is the length of the text.
@@ -158,6 +158,31 @@ fn a_dropped_collection_serves_its_open_handles() {
     let again = database.create("papers", Options::new()).expect("made");
     assert_eq!((hits(&collection), hits(&again)), (9, 0));
     assert_eq!(cursor.page(0, 9).expect("a page").hits.len(), 9);
+    // Feedback would make the directory again.
+    drop(again);
+    database.drop_collection("papers").expect("dropped");
+    let mut feedback = lexivec::Feedback::default();
+    (feedback.vector, feedback.relevant) = (Some(vec![1.0]), vec!["1".to_owned()]);
+    let vectors = database.create("vectors", Options::new().vector(1, Metric::Cosine));
+    let vectors = vectors.expect("made");
+    database.drop_collection("vectors").expect("dropped");
+    let error = vectors.add_feedback(&[feedback]).expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(folders(scratch.path()), NONE);
+}
+
+#[test]
+fn a_failed_creation_leaves_nothing_behind() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    // In a directory of 4,086 bytes there is room for `LOCK`, and for no name of more bytes.
+    let mut path = scratch.path().to_owned();
+    while path.as_os_str().len() < 4_086 - 33 {
+        let left = 4_086 - 33 - path.as_os_str().len() - 1;
+        path.push("d".repeat(if left > 200 { 100 } else { left }));
+    }
+    let database = open(&path);
+    database.create("papers", Options::new()).expect_err("its path is too long");
+    assert_eq!((folders(&path), database.names().len()), (NONE.to_vec(), 0));
 }
 
 #[test]
@@ -172,6 +197,23 @@ fn snapshots_go_only_if_they_may() {
         "{error}"
     );
     assert_eq!((error.kind(), database.names().len()), (ErrorKind::Conflict, 1));
+    // A damaged one hides no other, and still is one.
+    collection.snapshot("second").expect("taken");
+    let path = database.path_of("papers").expect("there");
+    let damaged = Snapshot::path(&path, "first").expect("a path");
+    for entry in std::fs::read_dir(&damaged).expect("listed") {
+        let file = entry.expect("an entry").path();
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("MANIFEST")) {
+            std::fs::remove_file(&file).expect("removed");
+            std::fs::write(&file, "no manifest").expect("written");
+        }
+    }
+    let found = Snapshot::list(&path).expect("listed");
+    assert_eq!(found.snapshots.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["second"]);
+    let [damaged] = &found.damaged[..] else { panic!("{found:?}") };
+    assert!(damaged.name == "first" && damaged.reason.contains("MANIFEST"), "{damaged:?}");
+    let error = database.drop_collection("papers").expect_err("refused");
+    assert!(matches!(&error, Error::HasSnapshots { count: 2, .. }), "{error}");
     database.drop_with_snapshots("papers").expect("dropped");
     assert_eq!(folders(scratch.path()), NONE);
 }

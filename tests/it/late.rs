@@ -10,7 +10,8 @@ use lexivec::query::rerank::RerankKind;
 use lexivec::schema::TokenField;
 use lexivec::storage::MemoryVfs;
 use lexivec::{
-    Collection, Document, Filter, Metric, OpenOptions, Options, Rerank, SearchRequest, VerifyLevel,
+    Collection, CopyOptions, Document, Filter, Metric, OpenOptions, Options, Rerank, SearchRequest,
+    VerifyLevel,
 };
 use lexivec_tests::Random;
 use serde_json::{Value, json};
@@ -108,7 +109,8 @@ fn repaired(disk: &MemoryVfs) -> Collection {
     let report = Collection::verify(vfs.clone(), VerifyLevel::Deep).expect("verified");
     assert!(report.is_sound(), "{report:?}");
     let target = MemoryVfs::default();
-    let report = Collection::repair(vfs, Arc::new(target.clone())).expect("repaired");
+    let report =
+        Collection::repair(vfs, Arc::new(target.clone()), CopyOptions::new()).expect("repaired");
     assert!(report.without_vector.is_empty() && report.damage.is_empty(), "{report:?}");
     let open = OpenOptions::new().background(false).reserve_bytes(0);
     open.open(Arc::new(target)).expect("opened")
@@ -275,7 +277,7 @@ fn bad_token_vectors_are_refused_and_change_nothing() {
     }
     for json in [json!({"id": "a", "tokens": "x"}), json!({"id": "a", "tokens": [1.0]})] {
         let error = serde_json::from_value::<Document>(json).expect_err("refused").to_string();
-        assert!(error.contains("a list of vectors is expected"), "{error}");
+        assert!(error.contains("\"tokens\" is a list of vectors"), "{error}");
     }
 }
 

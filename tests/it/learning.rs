@@ -87,6 +87,24 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
     };
     it_is_all_there_again(scratch.path(), &dir, &question, &plain.hits, &feedback);
     damage_is_found(&dir);
+    a_lost_sibling_is_reported(scratch.path(), &dir);
+}
+
+/// A repair goes without a feedback store of which nothing can be read, and says so.
+fn a_lost_sibling_is_reported(scratch: &Path, dir: &Path) {
+    for file in std::fs::read_dir(dir.join("learning")).expect("listed").flatten() {
+        if file.file_name().to_string_lossy().starts_with("MANIFEST") {
+            std::fs::remove_file(file.path()).expect("removed");
+            std::fs::write(file.path(), "no manifest").expect("written");
+        }
+    }
+    let target = scratch.join("without-feedback");
+    let report = Collection::repair(dir, &target, CopyOptions::new().name("rest"));
+    let report = report.expect("repaired");
+    assert_eq!(report.lost, ["everything in learning"]);
+    assert!(!report.damage.is_empty() && !target.join("learning").exists());
+    let repaired = Collection::open(&target).expect("opened");
+    assert_eq!((repaired.schema().name.as_str(), repaired.adapters().len()), ("rest", 0));
 }
 
 /// Unknown and active versions are refused, and a version is never given twice.
@@ -134,7 +152,7 @@ fn it_is_all_there_again(
     assert_eq!(reader.search(question).expect("an answer").adapter, None);
     let snapshot = Snapshot::path(dir, "kept").expect("a path");
     Snapshot::restore(&snapshot, &copies[0], CopyOptions::new()).expect("restored");
-    Collection::repair(&snapshot, &copies[1]).expect("repaired");
+    Collection::repair(&snapshot, &copies[1], CopyOptions::new()).expect("repaired");
     Collection::import(&copies[2], &mut stream.as_slice(), CopyOptions::new()).expect("imported");
     let mut of_snapshot = Vec::new();
     let snapshot = Collection::open_read_only(&snapshot).expect("opened");

@@ -280,6 +280,41 @@ fn only_changed_files_are_written_and_removed_ones_pruned() {
 }
 
 #[test]
+fn pruning_keeps_files_that_an_ingestion_leaves_out() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
+    for name in ["a.md", "b.txt", "removed.txt", "left-out.txt"] {
+        write(&folder, name, "words");
+    }
+    assert_eq!(counts(&ingest(&index, &folder, &[])), [4, 4, 4, 0, 0, 0]);
+    write(&folder, ".gitignore", "left-out.txt");
+    std::fs::remove_file(folder.join("removed.txt")).expect("removed");
+    for (options, files, deleted) in
+        [(vec!["--glob", "*.md"], 1, 1), (vec!["--gitignore"], 2, 0), (vec![], 3, 0)]
+    {
+        let report = ingest(&index, &folder, &[&options[..], &["--prune"]].concat());
+        assert_eq!(counts(&report), [files, 0, 0, deleted, files, 0], "{options:?}");
+        let left: Vec<String> = all(&index).into_keys().collect();
+        assert_eq!(left, ["a.md#0", "b.txt#0", "left-out.txt#0"], "{options:?}");
+    }
+}
+
+#[test]
+fn what_is_missing_of_a_file_is_reported_by_each_ingestion() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
+    write(&folder, "part.jsonl", "{\"text\": \"a wing\"}\n{oops}\n");
+    let first = ingest(&index, &folder, &[]);
+    assert_eq!(counts(&first), [1, 1, 1, 0, 0, 1], "{first}");
+    let second = ingest(&index, &folder, &[]);
+    assert_eq!(counts(&second), [1, 0, 0, 0, 0, 1], "{second}");
+    assert_eq!(first["failures"], second["failures"]);
+    write(&folder, "part.jsonl", "{\"text\": \"a wing\"}\n");
+    assert_eq!(counts(&ingest(&index, &folder, &[])), [1, 1, 1, 0, 0, 0]);
+    assert_eq!(counts(&ingest(&index, &folder, &[])), [1, 0, 0, 0, 1, 0]);
+}
+
+#[test]
 fn broken_files_are_listed_and_the_rest_goes_in() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
@@ -292,6 +327,7 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
         ("blank.html", b"<p> </p><script>x</script>".to_vec(), "it has no text"),
         ("time.srt", b"1\n00:00:01,000 --> soon\nx\n".to_vec(), "line 2:"),
         ("odd.csv", b"a,b\n1,2,3\n".to_vec(), "line 2: it has another number of fields (3)"),
+        ("twice.csv", b"id,text,a,a\n1,x,2,3\n".to_vec(), "two columns have the name \\\"a\\\""),
         ("bad.jsonl", b"\n{oops}\n".to_vec(), "line 2:"),
         ("bad.parquet", b"PAR1 and no more".to_vec(), "arquet"),
         ("cut.parquet", parquet(&[("p", "columns", 1)])[..60].to_vec(), "arquet"),
@@ -326,7 +362,7 @@ fn broken_files_are_listed_and_the_rest_goes_in() {
     };
     let printed = call(&[]);
     assert!(printed.contains("2 files unchanged"), "{printed}");
-    assert!(printed.contains("13 of 15 files not read, or only in part: bad.jsonl, bad.parquet, bad.pdf, 10 more; --details"), "{printed}");
+    assert!(printed.contains("14 of 16 files not read, or only in part: bad.jsonl, bad.parquet, bad.pdf, 11 more; --details"), "{printed}");
     assert_eq!(printed.lines().count(), 2, "{printed}");
     let printed = call(&["--details"]);
     assert!(printed.contains("not read: latin1.txt: byte 3 is not UTF-8"), "{printed}");

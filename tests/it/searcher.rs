@@ -1,6 +1,7 @@
 //! The searcher: one read view, which can be cloned, sent and kept, and never changes.
 
 use lexivec::query::request::Highlight;
+use lexivec::schema::{Analyzer, Language, TextField};
 use lexivec::{
     Collection, CompactOptions, Document, Filter, Metric, Options, SearchRequest, Searcher,
 };
@@ -75,7 +76,28 @@ fn a_collection_is_opened_or_created_and_its_clones_are_one() {
     let again = Collection::open_or_create(&dir, options()).expect("opened");
     assert_eq!(again.count(&Filter::All).expect("a count"), 1);
     drop(again);
-    let other = Options::new().vector(DIM + 1, Metric::Cosine);
-    let error = Collection::open_or_create(&dir, other).expect_err("other fields").to_string();
-    assert!(error.contains("other fields"), "{error}");
+    let german = Analyzer { language: Language::German, stop_words: false, ..Analyzer::default() };
+    let field = |name: &str| TextField { name: name.to_owned(), analyzer: german.clone() };
+    for (other, difference) in [
+        (
+            Options::new().vector(DIM + 1, Metric::Cosine),
+            "its vector fields are vector (4 components, cosine), and the options have vector (5 components, cosine)",
+        ),
+        (
+            Options::new().vector(DIM, Metric::Dot),
+            "vector (4 components, cosine), and the options have vector (4 components, dot)",
+        ),
+        (
+            options().text_fields(vec![field("title"), field("text")]),
+            "the options have title (german, with stop words), text (german, with stop words)",
+        ),
+        (options().join_text(false), "searched as one, and the options say each by itself"),
+        (
+            options().tokens(8),
+            "its token fields are none, and the options have tokens (8 components)",
+        ),
+    ] {
+        let error = Collection::open_or_create(&dir, other).expect_err(difference).to_string();
+        assert!(error.contains(difference), "{error}");
+    }
 }

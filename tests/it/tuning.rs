@@ -235,7 +235,7 @@ fn a_profile_outlives_reopening_compaction_snapshot_export_and_repair() {
     first.snapshot_to(&snapshot).expect("kept");
     drop(first);
     Collection::import(&imported, &mut bytes.as_slice(), CopyOptions::new()).expect("imported");
-    Collection::repair(&path, &repaired).expect("repaired");
+    Collection::repair(&path, &repaired, CopyOptions::new()).expect("repaired");
     for path in [path, snapshot, imported, repaired] {
         let opened = Collection::open_read_only(&path).expect("opened");
         let names: Vec<String> = opened.profiles().keys().cloned().collect();

@@ -79,6 +79,30 @@ fn what_is_in_the_log_is_shown_flushed_and_compacted() {
 }
 
 #[test]
+fn an_export_changes_nothing_and_is_whole_or_not_there() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (dir, out) = (scratch.path().join("index"), scratch.path().join("out"));
+    made(&dir);
+    std::fs::create_dir(&out).expect("made");
+    lexivec_ok(&["snapshot", "create", arg(&dir), "first"]);
+    let kept = dir.join("snapshots").join("first");
+    let names = |dir: &Path| {
+        let names = std::fs::read_dir(dir).expect("listed").flatten().map(|e| e.file_name());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names(&kept);
+    lexivec_ok(&["export", arg(&kept), arg(&out.join("whole"))]);
+    assert_eq!(names(&kept), before);
+    // Files may not grow beyond 8 KiB, so that the export fails on its way.
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" export \"$1\" \"$2\"";
+    let mut bash = std::process::Command::new("bash");
+    let failed = bash.args(["-c", script]).arg(lexivec_tests::command());
+    let failed = failed.args([&kept, &out.join("failed")]).output().expect("bash runs");
+    assert_eq!(failed.status.code(), Some(1), "{failed:?}");
+    assert_eq!(names(&out).len(), 1, "{:?}", names(&out));
+}
+
+#[test]
 fn snapshots_and_exports_give_the_same_collection_back() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (dir, file) = (scratch.path().join("index"), scratch.path().join("index.lxv"));
@@ -114,12 +138,12 @@ fn snapshots_and_exports_give_the_same_collection_back() {
         assert_eq!(rows(copy), before);
         lexivec_ok(&["verify", arg(copy), "--deep"]);
     }
+    let kept = dir.join("snapshots").join("first");
     let manifest = |dir: &Path| {
         let files = std::fs::read_dir(dir).expect("listed").map(|e| e.expect("an entry").path());
         let newest = files.filter(|p| p.to_string_lossy().contains("MANIFEST-")).max();
         std::fs::read(newest.expect("there")).expect("read")
     };
-    let kept = dir.join("snapshots").join("first");
     assert_eq!(manifest(&restored), manifest(&kept), "the manifest is the same to the bit");
     assert_eq!(manifest(&imported), manifest(&kept));
     // Nothing is written over a collection, and nothing is left of what failed.

@@ -11,7 +11,7 @@ use lexivec::query::request::Mode;
 use super::open_for_reading;
 use crate::exit::{Failure, Outcome};
 use crate::model::Models;
-use crate::output;
+use crate::output::{self, in_line};
 use crate::queries::Asked;
 use crate::target::Target;
 
@@ -78,7 +78,7 @@ fn print(found: &Changes) -> Outcome<()> {
         output::line(&format!("{query}: overlap@{} {overlap:.2}, rbo {rbo:.4}", found.k))?;
         for (sign, ids) in [("+", &change.entered), ("-", &change.left)] {
             if !ids.is_empty() {
-                output::line(&format!("  {sign} {}", ids.join(" ")))?;
+                output::line(&format!("  {sign} {}", in_line(&ids.join(" "))))?;
             }
         }
     }

@@ -17,7 +17,6 @@ use crate::output;
 use crate::queries::Judged;
 use crate::values::one_of;
 use lexivec_ingest::beir;
-use lexivec_ingest::reason;
 
 #[derive(clap::Args)]
 pub(crate) struct Evaluate {
@@ -69,9 +68,7 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
         (None, None) => return Err(Failure::usage("name a collection, or a run with --run-file")),
     };
     if let Some(path) = &args.run {
-        std::fs::write(path, write_run(&run, "lexivec")?).map_err(|e| {
-            Failure::new(format!("cannot write {}: {}", path.display(), reason(&e)))
-        })?;
+        output::file(path, write_run(&run, "lexivec")?.as_bytes())?;
     }
     let other = match &args.against {
         Some(file) => Some(beir::run(file)?),

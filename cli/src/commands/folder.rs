@@ -10,7 +10,7 @@ use lexivec::{Collection, Options};
 use lexivec_ingest::{FolderOptions, FolderReport, Unread, ingest_folder, ingest_folder_into_new};
 
 use crate::exit::{Failure, Outcome};
-use crate::output::{self, Progress};
+use crate::output::{self, Progress, in_line};
 use crate::target::Target;
 
 /// Files that the summary names; a longer list would not be one line.
@@ -25,8 +25,8 @@ pub(crate) struct Chunks {
     /// Tokens at the end of a chunk that the next one repeats; at most half of a chunk.
     #[arg(long, value_name = "TOKENS", default_value_t = DEFAULT_CHUNK_OVERLAP, requires = "folder")]
     chunk_overlap: usize,
-    /// Delete the chunks of files that are no longer in the folder. Every chunk of the collection is taken to be of
-    /// this folder.
+    /// Delete the chunks of files that are no longer in the folder; those of files that --glob or --gitignore leave out
+    /// stay. Every chunk of the collection is taken to be of this folder.
     #[arg(long, requires = "folder")]
     prune: bool,
     /// Leave out the files that .gitignore and .ignore files exclude.
@@ -88,7 +88,7 @@ fn some(unread: &[Unread]) -> String {
 
 /// Fails if a folder has no file that could be ingested: silence would pass for success.
 fn refuse_empty(folder: &Path, args: &Chunks, report: &FolderReport) -> Outcome<()> {
-    if report.files > 0 || !report.failures.is_empty() {
+    if report.files + report.deleted > 0 || !report.failures.is_empty() {
         return Ok(());
     }
     let which = match args.glob.as_slice() {
@@ -109,7 +109,7 @@ fn print(args: &Chunks, target: &Target, report: &FolderReport, exists: bool) ->
     }
     if args.details || !exists {
         for Unread { path, reason, .. } in &report.failures {
-            output::note(&format!("not read: {path}: {reason}"));
+            output::note(&format!("not read: {}: {reason}", in_line(path)));
         }
     }
     if !exists {
@@ -132,7 +132,7 @@ fn print(args: &Chunks, target: &Target, report: &FolderReport, exists: bool) ->
             "{} of {} not read, or only in part: {}{hint}",
             report.failures.len(),
             output::count(report.files, "file"),
-            some(&report.failures)
+            in_line(&some(&report.failures))
         ));
     }
     if let Some(reason) = &report.unflushed {

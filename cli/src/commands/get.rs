@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use lexivec::{Collection, Document};
 
 use crate::exit::{Failure, Outcome};
-use crate::output;
+use crate::output::{self, in_line};
 use lexivec_ingest::{chunk_id, chunk_of};
 
 #[derive(clap::Args)]
@@ -72,7 +72,7 @@ fn print(document: &Document, json: bool) -> Outcome<()> {
     if json {
         return output::json(document);
     }
-    output::line(&format!("id: {}", document.id))?;
+    output::line(&format!("id: {}", in_line(&document.id)))?;
     for (field, text) in &document.text {
         output::line(&format!("{field}: {text}"))?;
     }

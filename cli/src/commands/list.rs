@@ -7,7 +7,7 @@ use lexivec::{Collection, Document, Filter};
 use serde_json::json;
 
 use crate::exit::Outcome;
-use crate::output;
+use crate::output::{self, in_line, shell_word};
 use crate::target::Target;
 
 #[derive(clap::Args)]
@@ -51,7 +51,7 @@ pub(super) fn list(args: &List) -> Outcome<ExitCode> {
         }
     }
     if let Some(id) = after {
-        output::note(&format!("there are more; go on with --after {id:?}"));
+        output::note(&format!("there are more; go on with --after {}", shell_word(&id)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -76,5 +76,5 @@ fn print(document: &Document) -> Outcome<()> {
     let stored = document.text.get("title").map(String::as_str);
     let title = stored.or_else(|| document.payload.get("title")?.as_str()).unwrap_or_default();
     let title = title.split_whitespace().collect::<Vec<_>>().join(" ");
-    output::line(format!("{}  {title}", document.id).trim_end())
+    output::line(format!("{}  {title}", in_line(&document.id)).trim_end())
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lexivec::Collection;
+use lexivec::{Collection, CopyOptions, OpenOptions};
 
 use crate::exit::Outcome;
-use crate::output;
+use crate::output::{self, in_line};
 
 #[derive(clap::Args)]
 pub(crate) struct Repair {
@@ -19,8 +19,9 @@ pub(crate) struct Repair {
     json: bool,
 }
 
-pub(super) fn run(args: &Repair) -> Outcome<ExitCode> {
-    let report = Collection::repair(&args.dir, &args.target)?;
+pub(super) fn run(args: &Repair, open: &OpenOptions) -> Outcome<ExitCode> {
+    let options = CopyOptions::new().unsafe_filesystem(open.unsafe_filesystem);
+    let report = Collection::repair(&args.dir, &args.target, options)?;
     if args.json {
         output::json(&report)?;
     } else {
@@ -28,10 +29,10 @@ pub(super) fn run(args: &Repair) -> Outcome<ExitCode> {
             output::note(&format!("damaged: {damage}"));
         }
         for lost in &report.lost {
-            output::line(&format!("lost {lost}"))?;
+            output::line(&format!("lost {}", in_line(lost)))?;
         }
         for id in &report.without_vector {
-            output::line(&format!("without vector {id}"))?;
+            output::line(&format!("without vector {}", in_line(id)))?;
         }
         output::note(&format!(
             "wrote {} to {}; {} lost, {} without a vector",

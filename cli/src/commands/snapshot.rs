@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexivec::storage::disk;
-use lexivec::{CopyOptions, OpenOptions, Snapshot};
+use lexivec::{CopyOptions, DamagedSnapshot, OpenOptions, Snapshot};
 
 use crate::exit::{Failure, Outcome};
 use crate::output;
@@ -38,7 +38,7 @@ enum SnapshotVerb {
         name: String,
         /// Directory of the new collection.
         target: PathBuf,
-        /// Name of the new collection; without it, that of the snapshot's.
+        /// Name of the new collection; without it, the name of the collection that the snapshot is of.
         #[arg(long = "name", value_name = "NAME")]
         new_name: Option<String>,
     },
@@ -50,13 +50,19 @@ pub(super) fn run(args: SnapshotArgs, open: OpenOptions) -> Outcome<ExitCode> {
             print(&open.open(&dir)?.snapshot(&name)?, json)?;
         }
         SnapshotVerb::List { collection: Target { dir, json } } => {
-            for snapshot in Snapshot::list(&dir)? {
-                print(&snapshot, json)?;
+            let found = Snapshot::list(&dir)?;
+            found.snapshots.iter().try_for_each(|snapshot| print(snapshot, json))?;
+            for DamagedSnapshot { name, reason, .. } in &found.damaged {
+                output::note(&format!("snapshot {name} is damaged: {reason}"));
+            }
+            if !found.damaged.is_empty() {
+                return Ok(ExitCode::FAILURE);
             }
         }
         SnapshotVerb::Restore { collection: Target { dir, json }, name, target, new_name } => {
             let snapshot = existing(&dir, &name)?;
-            let options = new_name.into_iter().fold(CopyOptions::new(), CopyOptions::name);
+            let options = CopyOptions::new().unsafe_filesystem(open.unsafe_filesystem);
+            let options = new_name.into_iter().fold(options, CopyOptions::name);
             print(&Snapshot::restore(snapshot, &target, options)?, json)?;
         }
     }
@@ -69,7 +75,7 @@ fn existing(dir: &Path, name: &str) -> Outcome<PathBuf> {
     if disk::is_collection(&path) {
         return Ok(path);
     }
-    let names: Vec<String> = Snapshot::list(dir)?.into_iter().map(|s| s.name).collect();
+    let names: Vec<String> = Snapshot::list(dir)?.snapshots.into_iter().map(|s| s.name).collect();
     let there = match names.is_empty() {
         true => "it has none; `lexivec snapshot create` makes one".to_owned(),
         false => format!("it has {}", names.join(", ")),

@@ -1,7 +1,7 @@
 //! `export` and `import`: a collection as one file, or through a pipe.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -37,29 +37,25 @@ pub(super) fn export(args: &Export, open: OpenOptions) -> Outcome<ExitCode> {
     {
         return Err(Failure::usage("the file would be in the collection's own directory"));
     }
-    let collection = open.open(&args.dir)?;
-    let name = args.file.display();
-    let fail = |e: std::io::Error| {
-        let advice = match e.kind() {
-            std::io::ErrorKind::AlreadyExists => "; remove it, or name another file",
-            _ => "",
-        };
-        Failure::new(format!("cannot write {name}: {}{advice}", reason(&e)))
-    };
-    let bytes = if args.file == Path::new("-") {
-        collection.export(&mut std::io::stdout().lock())?
-    } else {
-        let mut out = BufWriter::new(File::create_new(&args.file).map_err(fail)?);
-        let bytes = collection.export(&mut out)?;
-        out.flush().map_err(fail)?;
-        out.get_ref().sync_all().map_err(fail)?;
-        bytes
+    let collection = opened(&args.dir, open)?;
+    let bytes = match args.file == Path::new("-") {
+        true => collection.export(&mut std::io::stdout().lock())?,
+        false => output::new_file(&args.file, |out| Ok(collection.export(out)?))?,
     };
     output::note(&format!("wrote {bytes} bytes"));
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn import(args: &Import) -> Outcome<ExitCode> {
+/// Opens a collection to export it: for reading, so that a snapshot stays as it is, unless writes are in its log only,
+/// which an export holds once they are in segment files.
+fn opened(dir: &Path, open: OpenOptions) -> Outcome<Collection> {
+    Ok(match Collection::inspect(dir)?.log.is_empty() {
+        true => Collection::open_read_only(dir)?,
+        false => open.open(dir)?,
+    })
+}
+
+pub(super) fn import(args: &Import, open: &OpenOptions) -> Outcome<ExitCode> {
     let name = args.file.display();
     let mut input: Box<dyn Read> = if args.file == Path::new("-") {
         Box::new(std::io::stdin())
@@ -67,7 +63,8 @@ pub(super) fn import(args: &Import) -> Outcome<ExitCode> {
         let opened = File::open(&args.file);
         Box::new(opened.map_err(|e| Failure::new(format!("cannot open {name}: {}", reason(&e))))?)
     };
-    let options = args.name.iter().fold(CopyOptions::new(), CopyOptions::name);
+    let options = CopyOptions::new().unsafe_filesystem(open.unsafe_filesystem);
+    let options = args.name.iter().fold(options, CopyOptions::name);
     Collection::import(&args.dir, &mut BufReader::new(&mut input), options)?;
     output::note(&format!("created {}", args.dir.display()));
     Ok(ExitCode::SUCCESS)

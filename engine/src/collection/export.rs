@@ -54,6 +54,7 @@ impl Collection {
         input: &mut dyn Read,
         options: CopyOptions,
     ) -> Result<()> {
+        let unsafe_filesystem = options.unsafe_filesystem;
         let make = |target: &DiskVfs| {
             let root = target.root();
             let mut sibling = |name: &str| match root.filter(|_| FOLDERS.contains(&name)) {
@@ -67,6 +68,6 @@ impl Collection {
             options.rename(&mut imported.manifest)?;
             Ok(imported.publish(target)?)
         };
-        fill(path.as_ref(), make, check_sound)
+        fill(path.as_ref(), unsafe_filesystem, make, check_sound)
     }
 }

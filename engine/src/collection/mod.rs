@@ -43,7 +43,7 @@ pub use repair::RepairReport;
 use shared::{Shared, WakeUp, Writes};
 pub(crate) use siblings::LEARNING;
 use siblings::Siblings;
-pub use snapshot::{CopyOptions, Snapshot};
+pub use snapshot::{CopyOptions, DamagedSnapshot, Snapshot, SnapshotList};
 pub use stats::{SegmentStats, Stats};
 pub use verify::{Problem, VerifyLevel, VerifyReport};
 pub use writer::{Receipt, WriteOptions, Writer};
@@ -170,7 +170,8 @@ impl Collection {
     /// keeps the schema it was created with; the options say how it is opened, and bring its model.
     ///
     /// # Errors
-    /// When an existing collection has other fields than the options; and those of [`open`](Self::open),
+    /// When an existing collection differs from the options in what was fixed at its creation: fields, their analyzers,
+    /// dimensions and metrics, and whether texts are searched as one; and those of [`open`](Self::open),
     /// [`create`](Self::create) and [`with_embedder`](Self::with_embedder).
     pub fn open_or_create(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
@@ -184,9 +185,11 @@ impl Collection {
         let open = options.open.clone();
         let (wanted, embedder) = options.into_schema()?;
         let collection = open.open(path)?;
-        if !collection.schema().has_the_fields_of(&wanted) {
-            let detail = "the collection there has other fields than these options; open it with \
-                          Collection::open, or name another directory";
+        if let Some(difference) = collection.schema().difference_from(&wanted) {
+            let detail = format!(
+                "the collection there is another than these options describe: {difference}; open it with \
+                 Collection::open, or name another directory"
+            );
             return Err(Error::invalid(path.display().to_string(), detail));
         }
         match embedder {
@@ -254,7 +257,7 @@ impl Collection {
             false => None,
         };
         let collection = Self {
-            siblings: Arc::new(Siblings::new(shared.vfs.root())),
+            siblings: Arc::new(Siblings::new(shared.vfs.root(), &shared.options)),
             adapters: Arc::default(),
             embedder: None,
             reranker: None,

@@ -1,6 +1,7 @@
 //! Repair: a new collection of the readable rows of a damaged one; lost rows are listed.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, salvage_log};
@@ -8,7 +9,7 @@ use serde::Serialize;
 
 use super::siblings::stores_in;
 use super::snapshot::{check_sound, fill};
-use super::{Collection, CompactOptions, WriteOptions};
+use super::{Collection, CompactOptions, CopyOptions, WriteOptions};
 use crate::document::Document;
 use crate::error::Result;
 use crate::fields::{FieldReader, KINDS, SegmentSource};
@@ -40,39 +41,73 @@ pub struct RepairReport {
 
 impl Collection {
     /// Makes a sound collection in `target` of what can be read in `source`, which is left as it is, and of its
-    /// sibling stores. Inverted index, columns and graphs are built again from the stored rows.
+    /// sibling stores. Inverted index, columns and graphs are built again from the stored rows. A directory gets its
+    /// name after the siblings are repaired and every byte was verified.
     ///
     /// # Errors
-    /// When nothing can be read at all, or `target` is there.
+    /// When nothing can be read at all, the options are refused, or `target` is there; nothing is left behind then.
     pub fn repair(
         source: impl Into<Location>,
         target: impl Into<Location>,
+        options: CopyOptions,
     ) -> Result<RepairReport> {
         let source = source.into();
         let directory = Directory::open_damaged(source.clone().open()?)?;
         let mut report = RepairReport::default();
         let target = match target.into() {
-            Location::Vfs(vfs) => return rebuild(&directory, vfs, &mut report).map(|()| report),
+            Location::Vfs(vfs) => {
+                return rebuild(&directory, vfs, options, &mut report).map(|()| report);
+            }
             Location::Directory(target) => target,
         };
+        let unsafe_filesystem = options.unsafe_filesystem;
         let make = |target: &DiskVfs| {
             let Some(root) = target.root() else { return Ok(()) };
-            let new: Arc<dyn Vfs> = Arc::new(DiskVfs::open_root(root)?);
-            rebuild(&directory, new, &mut report)
+            rebuild(&directory, Arc::new(DiskVfs::open_root(root)?), options, &mut report)?;
+            let stores = source.path().into_iter().flat_map(stores_in);
+            stores.into_iter().try_for_each(|(folder, store)| {
+                repair_sibling(folder, &store, &root.join(folder), &mut report)
+            })
         };
-        fill(&target, make, check_sound)?;
-        for (folder, store) in source.path().into_iter().flat_map(stores_in) {
-            let sibling = Self::repair(&store, target.join(folder))?;
-            report.damage.extend(sibling.damage);
-            report.lost.extend(sibling.lost.into_iter().map(|id| format!("{id} of {folder}")));
-        }
+        fill(&target, unsafe_filesystem, make, check_sound)?;
         Ok(report)
     }
 }
 
-fn rebuild(source: &Directory, target: Arc<dyn Vfs>, report: &mut RepairReport) -> Result<()> {
-    let manifest = source.manifest();
-    let schema = Schema::of(manifest)?;
+/// Repairs a sibling store within the directory of the new collection. One of which nothing can be read is lost, and
+/// the collection is not.
+fn repair_sibling(
+    folder: &str,
+    source: &Path,
+    target: &Path,
+    report: &mut RepairReport,
+) -> Result<()> {
+    let opened = DiskVfs::open_root(source).and_then(|vfs| Directory::open_damaged(Arc::new(vfs)));
+    let directory = match opened {
+        Ok(directory) => directory,
+        Err(error) => {
+            report.damage.push(error.to_string());
+            report.lost.push(format!("everything in {folder}"));
+            return Ok(());
+        }
+    };
+    let mut sibling = RepairReport::default();
+    let new = Arc::new(DiskVfs::create_root(target)?);
+    rebuild(&directory, new, CopyOptions::new(), &mut sibling)?;
+    report.damage.extend(sibling.damage);
+    report.lost.extend(sibling.lost.into_iter().map(|id| format!("{id} of {folder}")));
+    Ok(())
+}
+
+fn rebuild(
+    source: &Directory,
+    target: Arc<dyn Vfs>,
+    options: CopyOptions,
+    report: &mut RepairReport,
+) -> Result<()> {
+    let mut manifest = source.manifest().clone();
+    options.rename(&mut manifest)?;
+    let schema = Schema::of(&manifest)?;
     report.generation = manifest.generation;
     report.damage.extend(source.damage().map(ToString::to_string));
     let options = OpenOptions::new().background(false);

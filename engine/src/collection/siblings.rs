@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lexivec_storage::disk;
+use lexivec_storage::{Error as StorageError, disk};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::Collection;
@@ -28,11 +28,14 @@ pub(super) fn stores_in(root: &Path) -> impl Iterator<Item = (&'static str, Path
 pub(super) struct Siblings([Sibling; FOLDERS.len()]);
 
 impl Siblings {
-    /// The siblings of a collection in a directory; of one without a directory they are in memory.
-    pub(super) fn new(root: Option<&Path>) -> Self {
+    /// The siblings of a collection in a directory; of one without a directory they are in memory. They are opened on
+    /// the file systems that `options` allows.
+    pub(super) fn new(root: Option<&Path>, options: &OpenOptions) -> Self {
+        let allow = options.unsafe_filesystem;
         Self(FOLDERS.map(|folder| Sibling {
             folder,
             path: root.map(|root| root.join(folder)),
+            options: OpenOptions::new().background(false).unsafe_filesystem(allow),
             store: Mutex::new(None),
         }))
     }
@@ -47,6 +50,7 @@ impl Siblings {
 pub(crate) struct Sibling {
     pub(super) folder: &'static str,
     path: Option<PathBuf>,
+    options: OpenOptions,
     store: Mutex<Option<Box<Collection>>>,
 }
 
@@ -67,12 +71,14 @@ impl Sibling {
     pub(crate) fn store(&self) -> Result<OpenSibling<'_>> {
         let mut store = self.store.lock();
         if store.is_none() {
-            let open = OpenOptions::new().background(false);
-            let options = || Options::new().name(self.folder);
+            let new = || Options::new().name(self.folder).open(self.options.clone());
             *store = Some(Box::new(match &self.path {
-                Some(path) if disk::is_collection(path) => open.open(path)?,
-                Some(path) => Collection::create(path, options().open(open))?,
-                None => Collection::in_memory(options())?,
+                Some(path) if disk::is_collection(path) => self.options.clone().open(path)?,
+                Some(path) => {
+                    refuse_if_dropped(path)?;
+                    Collection::create(path, new())?
+                }
+                None => Collection::in_memory(new())?,
             }));
         }
         MutexGuard::try_map(store, Option::as_deref_mut)
@@ -88,6 +94,16 @@ impl Sibling {
             }
             _ => Ok(None),
         }
+    }
+}
+
+/// Refuses to make a sibling store of a collection whose directory is gone: it would make the directory again.
+fn refuse_if_dropped(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(root) if !disk::is_collection(root) => {
+            Err(StorageError::NotFound { path: root.display().to_string() }.into())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -30,10 +30,32 @@ pub struct Snapshot {
     pub bytes: u64,
 }
 
-/// Options of [`Snapshot::restore`] and [`Collection::import`].
+/// The snapshots of a collection.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SnapshotList {
+    /// Snapshots that can be opened, in the order of their names.
+    pub snapshots: Vec<Snapshot>,
+    /// Snapshots that cannot be opened, in the order of their names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub damaged: Vec<DamagedSnapshot>,
+}
+
+/// A snapshot that cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DamagedSnapshot {
+    /// Its name.
+    pub name: String,
+    /// The reason, with file and byte.
+    pub reason: String,
+}
+
+/// Options of [`Snapshot::restore`], [`Collection::import`] and [`Collection::repair`].
 #[derive(Clone, Debug, Default)]
 pub struct CopyOptions {
     name: Option<String>,
+    pub(super) unsafe_filesystem: bool,
 }
 
 impl CopyOptions {
@@ -47,6 +69,14 @@ impl CopyOptions {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// True to make the copy on a network or user-space file system, where locks, syncs or memory maps may be
+    /// unreliable, at the risk of its data.
+    #[must_use]
+    pub fn unsafe_filesystem(mut self, allow: bool) -> Self {
+        self.unsafe_filesystem = allow;
         self
     }
 
@@ -69,20 +99,26 @@ impl Snapshot {
         Ok(path.join(SNAPSHOT_FOLDER).join(name))
     }
 
-    /// The named snapshots of a collection's directory.
-    pub fn list(path: impl AsRef<Path>) -> Result<Vec<Self>> {
+    /// The named snapshots of a collection's directory, and those of them that cannot be opened.
+    ///
+    /// # Errors
+    /// When the folder of snapshots cannot be listed.
+    pub fn list(path: impl AsRef<Path>) -> Result<SnapshotList> {
         let folder = path.as_ref().join(SNAPSHOT_FOLDER);
+        let mut found = SnapshotList::default();
         if !folder.is_dir() {
-            return Ok(Vec::new());
+            return Ok(found);
         }
-        let mut found = Vec::new();
         for name in disk::subdirectories(&folder)? {
-            let vfs = DiskVfs::open_root(&folder.join(&name))?;
-            match Directory::open_read_only(Arc::new(vfs)) {
-                Ok(directory) => found.push(Self::of(&name, directory.manifest())),
+            let opened = DiskVfs::open_root(&folder.join(&name))
+                .and_then(|vfs| Directory::open_read_only(Arc::new(vfs)));
+            match opened {
+                Ok(directory) => found.snapshots.push(Self::of(&name, directory.manifest())),
                 // A folder that is not a collection.
                 Err(StorageError::NotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    found.damaged.push(DamagedSnapshot { name, reason: error.to_string() });
+                }
             }
         }
         Ok(found)
@@ -101,13 +137,16 @@ impl Snapshot {
         let vfs = DiskVfs::open_root(snapshot.as_ref())?;
         let directory = Directory::open_read_only(Arc::new(vfs))?;
         let (mut manifest, path) = (directory.manifest().clone(), path.as_ref());
+        let unsafe_filesystem = options.unsafe_filesystem;
         options.rename(&mut manifest)?;
         let siblings = |target: &Path| {
             stores_in(snapshot.as_ref()).try_for_each(|(folder, store)| {
-                Self::restore(&store, target.join(folder), CopyOptions::new()).map(drop)
+                let options = CopyOptions::new().unsafe_filesystem(unsafe_filesystem);
+                Self::restore(&store, target.join(folder), options).map(drop)
             })
         };
-        copy(directory.vfs().as_ref(), &manifest, path, siblings, check_sound)?;
+        let target = Target { path, unsafe_filesystem };
+        copy(directory.vfs().as_ref(), &manifest, target, siblings, check_sound)?;
         Ok(Self::of(&name_of(path), &manifest))
     }
 
@@ -149,9 +188,16 @@ impl Collection {
             }
             Ok(())
         };
-        copy(shared.vfs.as_ref(), &manifest, path, siblings, |_| Ok(()))?;
+        let target = Target { path, unsafe_filesystem: shared.options.unsafe_filesystem };
+        copy(shared.vfs.as_ref(), &manifest, target, siblings, |_| Ok(()))?;
         Ok(Snapshot::of(&name_of(path), &manifest))
     }
+}
+
+/// The directory of a copy, and whether any file system will do for it.
+struct Target<'a> {
+    path: &'a Path,
+    unsafe_filesystem: bool,
 }
 
 /// Makes a copy of a generation in a new directory, which gets its name once it is whole: `siblings` has
@@ -159,12 +205,13 @@ impl Collection {
 fn copy(
     source: &dyn Vfs,
     manifest: &Manifest,
-    path: &Path,
+    Target { path, unsafe_filesystem }: Target<'_>,
     siblings: impl FnOnce(&Path) -> Result<()>,
     check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
     fill(
         path,
+        unsafe_filesystem,
         |target| {
             for SegmentEntry { file, .. } in &manifest.segments {
                 target.adopt(source, &FileInfo { name: file.name.clone(), len: file.len })?;
@@ -177,9 +224,11 @@ fn copy(
 }
 
 /// Creates a directory by `make` next to its target, and renames it once `check` accepts it. It is
-/// removed if a step fails.
+/// removed if a step fails. Unless `unsafe_filesystem` is true, its file system must be one that a collection can be
+/// created on.
 pub(super) fn fill(
     path: &Path,
+    unsafe_filesystem: bool,
     make: impl FnOnce(&DiskVfs) -> Result<()>,
     check: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
@@ -188,6 +237,12 @@ pub(super) fn fill(
     let path: PathBuf = std::path::absolute(path).map_err(unnamed)?.components().collect();
     let staging = disk::staging_directory(&path)?;
     let made = DiskVfs::open_root(&staging)
+        .and_then(|target| {
+            if !unsafe_filesystem {
+                target.check_filesystem()?;
+            }
+            Ok(target)
+        })
         .map_err(Error::from)
         .and_then(|target| make(&target))
         .and_then(|()| check(&staging))

@@ -69,8 +69,12 @@ impl Field for TextField {
         &self.name
     }
 
-    fn dim(&self) -> Option<usize> {
-        None
+    fn fixed(&self) -> String {
+        let Analyzer { language, stop_words, stemming } = &self.analyzer;
+        let language = format!("{language:?}").to_lowercase();
+        let stop_words = if *stop_words { "" } else { ", with stop words" };
+        let stemming = if *stemming { "" } else { ", without stemming" };
+        format!("{language}{stop_words}{stemming}")
     }
 
     fn check(&self) -> Result<()> {

@@ -36,8 +36,8 @@ impl Field for TokenField {
         &self.name
     }
 
-    fn dim(&self) -> Option<usize> {
-        Some(self.dim)
+    fn fixed(&self) -> String {
+        format!("{} components", self.dim)
     }
 
     fn check(&self) -> Result<()> {

@@ -154,8 +154,9 @@ impl Field for VectorField {
         &self.name
     }
 
-    fn dim(&self) -> Option<usize> {
-        Some(self.dim)
+    fn fixed(&self) -> String {
+        let metric = format!("{:?}", self.metric).to_lowercase();
+        format!("{} components, {metric}", self.dim)
     }
 
     fn check(&self) -> Result<()> {

@@ -53,6 +53,13 @@ pub(super) fn csv(
     let mut reader = csv::Reader::from_reader(bytes);
     let names = reader.headers().map_err(|e| csv_fault(&e, bytes))?;
     let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    if let Some((name, _)) =
+        names.iter().zip(1..).find(|(name, n)| names.iter().skip(*n).any(|other| other == *name))
+    {
+        return Err(format!(
+            "line 1: two columns have the name {name:?}; give each column its own"
+        ));
+    }
     let verbatim = |name: &str| id_column == Some(name) || TEXT_COLUMNS.contains(&name);
     let row = |record: csv::Result<csv::StringRecord>| {
         let record = record.map_err(|e| csv_fault(&e, bytes))?;

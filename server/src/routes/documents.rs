@@ -19,7 +19,10 @@ use crate::wire::body::{from_value, json, parse as parse_json};
 
 /// One document, several, or several under a key.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a document, a list of documents or {\"documents\": [...]} is expected"
+)]
 enum Documents {
     List(Vec<Value>),
     One(Map<String, Value>),

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::StatusCode;
-use lexivec::{Collection, CompactOptions, CompactReport, Snapshot, VerifyLevel, VerifyReport};
+use lexivec::{
+    Collection, CompactOptions, CompactReport, Snapshot, SnapshotList, VerifyLevel, VerifyReport,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -66,10 +68,9 @@ pub(super) async fn verify(
 pub(super) async fn snapshots(
     Shared(state): App,
     Path(name): Path<String>,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Json<SnapshotList>> {
     let path = state.database().path_of(&name)?;
-    let found = blocking(move || Ok(Snapshot::list(path)?)).await?;
-    Ok(Json(json!({ "snapshots": found })))
+    Ok(Json(blocking(move || Ok(Snapshot::list(path)?)).await?))
 }
 
 pub(super) async fn snapshot(

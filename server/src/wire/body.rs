@@ -59,9 +59,14 @@ where
         if !inner.is_data() {
             return syntax(&inner);
         }
-        let fault = in_words(without_position(&inner.to_string()));
+        let fault = in_words(&without_position(&inner));
+        let member = path.rsplit('.').next().unwrap_or_default();
         match path.as_str() {
             "." => fault,
+            // serde reads an object from an array as well, member by member.
+            path if path.starts_with('[') => "an object is expected, not an array".to_owned(),
+            // The fault names its member already.
+            _ if fault.starts_with(&format!("\"{member}\" ")) => fault,
             path => format!("{path}: {fault}"),
         }
     })
@@ -69,8 +74,8 @@ where
 
 /// The fault of a text that is no JSON, with its position.
 fn syntax(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let fault = match without_position(&text) {
+    let text = without_position(error);
+    let fault = match text.as_str() {
         fault if error.is_eof() => format!("it ends too early ({fault})"),
         "trailing characters" => "more follows after its end".to_owned(),
         fault => fault.to_owned(),
@@ -78,14 +83,21 @@ fn syntax(error: &serde_json::Error) -> String {
     format!("{fault}, line {} column {}", error.line(), error.column())
 }
 
-/// A fault without the position that serde_json appends.
-fn without_position(fault: &str) -> &str {
-    fault.rsplit_once(" at line ").map_or(fault, |(fault, _)| fault)
+/// A fault without the position that serde_json appends if it knows one. What looks like one in a given value stays.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&position).map(str::to_owned).unwrap_or(text)
 }
 
 /// A fault of a value in words of JSON. Faults that the types word themselves stay.
 fn in_words(fault: &str) -> String {
-    let mismatch = ["invalid type: ", "invalid value: ", "invalid length "];
+    let wrong_length =
+        fault.strip_prefix("invalid length ").and_then(|f| f.split_once(", expected "));
+    if let Some((length, expected)) = wrong_length {
+        return format!("{} is expected, not an array of length {length}", kind(expected));
+    }
+    let mismatch = ["invalid type: ", "invalid value: "];
     let found = mismatch.iter().find_map(|start| fault.strip_prefix(start));
     match found.and_then(|found| found.rsplit_once(", expected ")) {
         Some((found, expected)) => {
@@ -113,10 +125,11 @@ fn given(found: &str) -> &str {
     if let Some((_, json)) = KINDS.iter().find(|(rust, _)| *rust == found) {
         return json;
     }
-    match found.split_once('`') {
-        Some((_, value)) => value.trim_end_matches('`'),
-        None => found.strip_prefix("string ").unwrap_or(found),
+    if let Some(text) = found.strip_prefix("string ") {
+        return text;
     }
+    let value = found.split_once('`').and_then(|(_, value)| value.strip_suffix('`'));
+    value.unwrap_or(found)
 }
 
 #[cfg(test)]
@@ -135,7 +148,8 @@ mod tests {
             (r#"{"facets": {"field": "year"}}"#, "facets: an array is expected, not an object"),
             (r#"{"explain": 1}"#, "explain: true or false is expected, not 1"),
             (r#"{"vector": [1, "a"]}"#, "vector[1]: a number is expected, not \"a\""),
-            ("[1]", ""),
+            ("[1]", "an object is expected, not an array"),
+            (r#"{"facets": [[]]}"#, "facets[0]: an object is expected, not an array of length 0"),
             (
                 r#"{"text": "a""#,
                 "it ends too early (EOF while parsing an object), line 1 column 12",
@@ -149,7 +163,29 @@ mod tests {
                 assert!(!fault.split(' ').any(|w| w == word), "{body}: {fault}");
             }
         }
-        let fault = from_value::<Document>(serde_json::json!({"id": 3})).expect_err("no text");
-        assert_eq!(fault, "id: a string is expected, not 3");
+    }
+
+    #[test]
+    fn faults_of_values_keep_what_was_given() {
+        use serde_json::json;
+        for (document, expected) in [
+            (json!({"id": 3}), "id: a string is expected, not 3"),
+            (
+                json!({"id": "a", "payload": "x at line 3"}),
+                "payload: an object is expected, not \"x at line 3\"",
+            ),
+            (
+                json!({"id": "a", "payload": "a `b` c`"}),
+                "payload: an object is expected, not \"a `b` c`\"",
+            ),
+            (json!({"id": "a", "text": 5}), "\"text\" is a text, or an object of texts by field"),
+            (
+                json!({"id": "a", "tokens": 1}),
+                "\"tokens\" is a list of vectors, or an object of such lists by field",
+            ),
+        ] {
+            let fault = from_value::<Document>(document).expect_err(expected);
+            assert_eq!(fault, expected);
+        }
     }
 }

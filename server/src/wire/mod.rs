@@ -10,7 +10,8 @@ use lexivec::query::limits::DEFAULT_FACET_LIMIT;
 use lexivec::query::request::{Bm25, Fusion, Params};
 use lexivec::schema::{TextField, TokenField, VectorField};
 use lexivec::{
-    Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest, SearchResponse,
+    Durability, Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest,
+    SearchResponse,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -223,6 +224,8 @@ pub(crate) struct CreateJson {
     late_interaction: bool,
     metric: Option<Metric>,
     seed: Option<u64>,
+    graph_min_rows: Option<usize>,
+    durability: Option<Durability>,
 }
 
 impl CreateJson {
@@ -255,6 +258,12 @@ impl CreateJson {
         }
         if let Some(seed) = self.seed {
             options = options.seed(seed);
+        }
+        if let Some(rows) = self.graph_min_rows {
+            options = options.graph_min_rows(rows);
+        }
+        if let Some(durability) = self.durability {
+            options = options.durability(durability);
         }
         if self.late_interaction && !self.embed {
             return Err(Problem::bad_request(
