@@ -146,7 +146,7 @@ impl Queue {
     ) -> ApiResult<T> {
         let Ok(waiting) = self.waiting.try_acquire() else {
             return Err(Problem::overloaded(format!(
-                "too many wait for the end of another {what}"
+                "too many requests wait until another {what} ends; try again later"
             )));
         };
         let run = async {

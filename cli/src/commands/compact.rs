@@ -48,7 +48,7 @@ pub(super) fn run(args: &Compact, open: OpenOptions) -> Outcome<ExitCode> {
     }
     if report.over_budget > 0 {
         let segments = output::count(report.over_budget, "segment");
-        output::note(&format!("not merged for lack of that memory: {segments}"));
+        output::note(&format!("{segments} not merged: merging takes more than --memory allows"));
     }
     let size = |segments, bytes| format!("{}, {bytes} bytes", output::count(segments, "segment"));
     let before = size(report.segments.0, report.bytes.0);

@@ -88,7 +88,7 @@ pub(super) fn run(args: &Ingest, options: OpenOptions) -> Outcome<ExitCode> {
     } else {
         let dim = vectors.map(|v| v.dim).or(given);
         if dim.is_some() && args.new.model.is_explicit() {
-            let detail = "the documents have vectors, so that --model would make none; leave out one of both";
+            let detail = "the documents have vectors, and --model would make others; leave out --model, or the vectors";
             return Err(Failure::usage(detail));
         }
         // Supplied vectors take the place of those a model would make.
