@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lexivec::model::Embedder;
 use lexivec::query::request::Bm25;
 use lexivec::schema::{
-    Analyzer, DEFAULT_VECTOR_FIELD, Quantization, TextField, VectorField, check_name,
+    Analyzer, DEFAULT_VECTOR_FIELD, Language, Quantization, TextField, VectorField, check_name,
 };
 use lexivec::{Collection, Durability, Fusion, Metric, OpenOptions, Options};
 
@@ -54,6 +54,16 @@ pub(crate) struct New {
     /// Score title and text as separate fields instead of as one text.
     #[arg(long)]
     pub(crate) separate_fields: bool,
+    /// Language of the texts, for stop words and stems: english by default; danish, dutch, finnish, french, german,
+    /// hungarian, italian, norwegian, portuguese, russian, spanish or swedish.
+    #[arg(long)]
+    pub(crate) language: Option<Language>,
+    /// Index the frequent words of the language, too, such as "the" and "of".
+    #[arg(long)]
+    pub(crate) no_stop_words: bool,
+    /// Index words as they are written and not their stems.
+    #[arg(long)]
+    pub(crate) no_stemming: bool,
     /// The constants k1 and b of BM25; 1.2,0.75 by default.
     #[arg(long, value_name = "K1,B", value_parser = bm25)]
     pub(crate) bm25: Option<Bm25>,
@@ -102,7 +112,14 @@ pub(super) fn options(
     if let Some(share) = new.vector_share {
         options = options.fusion(Fusion::scores(share));
     }
-    let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
+    let usual = Analyzer::default();
+    let analyzer = Analyzer {
+        language: new.language.unwrap_or(usual.language),
+        stop_words: !new.no_stop_words,
+        stemming: !new.no_stemming,
+        ..usual
+    };
+    let field = |name: &str| TextField { name: name.to_owned(), analyzer: analyzer.clone() };
     options = options.text_fields(vec![field("title"), field("text")]);
     options = options.durability(new.durability.unwrap_or_default());
     let directory = dir.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();

@@ -258,6 +258,18 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if args.new.durability.is_some_and(|d| d != schema.durability) {
         return Err(differs("durability", format!("{:?}", schema.durability).to_lowercase()));
     }
+    let analyzers = || schema.text.iter().map(|field| &field.analyzer);
+    if let Some(language) = args.new.language
+        && let Some(other) = analyzers().find(|analyzer| analyzer.language != language)
+    {
+        return Err(differs("language", other.language.to_string()));
+    }
+    if args.new.no_stop_words && analyzers().any(|analyzer| analyzer.stop_words) {
+        return Err(differs("text", "indexed without stop words".to_owned()));
+    }
+    if args.new.no_stemming && analyzers().any(|analyzer| analyzer.stemming) {
+        return Err(differs("text", "indexed by stems".to_owned()));
+    }
     if args.new.separate_fields && schema.join_text {
         return Err(differs("text", "searched as one field".to_owned()));
     }

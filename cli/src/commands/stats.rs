@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use lexivec::Collection;
+use lexivec::schema::{ANALYZER_VERSION, Analyzer};
 
 use crate::exit::Outcome;
 use crate::output;
@@ -27,6 +28,9 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
     ))?;
     output::line(&format!("tokens      {}", stats.tokens))?;
     output::line(&format!("bytes       {}", stats.bytes))?;
+    for field in &stats.schema.text {
+        output::line(&format!("text        {}: {}", field.name, analysis(&field.analyzer)))?;
+    }
     for field in &stats.schema.vectors {
         let metric = format!("{:?}", field.metric).to_lowercase();
         output::line(&format!("vectors     {}: {} components, {metric}", field.name, field.dim))?;
@@ -49,4 +53,15 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings of an analyzer in words.
+fn analysis(analyzer: &Analyzer) -> String {
+    let version = match analyzer.version {
+        ANALYZER_VERSION => String::new(),
+        old => format!(", analysis {old} (a new collection has {ANALYZER_VERSION})"),
+    };
+    let stop_words = if analyzer.stop_words { "" } else { ", with stop words" };
+    let stems = if analyzer.stemming { "" } else { ", no stems" };
+    format!("{}{stop_words}{stems}{version}", analyzer.language)
 }
