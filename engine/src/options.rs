@@ -14,8 +14,8 @@ use crate::limits::{
 };
 use crate::model::{Embedder, usual_fusion};
 use crate::schema::{
-    Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Durability,
-    EmbedderRecord, Metric, Schema, TextField, TokenField, VectorField,
+    ANALYZER_VERSION, Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD,
+    Durability, EmbedderRecord, Metric, Schema, TextField, TokenField, VectorField,
 };
 
 /// Options of opening a collection; every option has a default that works.
@@ -329,6 +329,9 @@ impl Options {
             }
         };
         let fusion = self.fusion.unwrap_or_else(|| usual_fusion(self.embedder.as_deref()));
+        for field in &mut self.schema.text {
+            field.analyzer.version = ANALYZER_VERSION;
+        }
         let schema = Schema { embedder: record, fusion, ..self.schema };
         schema.validate()?;
         Ok((schema, self.embedder))

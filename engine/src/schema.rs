@@ -13,7 +13,10 @@ use lexivec_query::{Fusion, Profile};
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
 
-pub use text::{Analyzer, DEFAULT_TEXT_FIELD, JOINED_TEXT_FIELD, Language, TextField};
+pub(crate) use text::FIRST_VERSION;
+pub use text::{
+    ANALYZER_VERSION, Analyzer, DEFAULT_TEXT_FIELD, JOINED_TEXT_FIELD, Language, TextField,
+};
 pub use token::{DEFAULT_TOKEN_FIELD, TokenField};
 #[cfg(test)]
 pub(crate) use vector::FOUR_BITS_DIM;

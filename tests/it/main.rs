@@ -49,6 +49,7 @@ mod tokens;
 mod transformer;
 mod tuning;
 mod upkeep;
+mod words;
 mod writes;
 
 use std::path::Path;

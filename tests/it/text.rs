@@ -200,7 +200,9 @@ fn hostile_queries_are_answered_or_refused() {
         ("wing ".repeat(MAX_QUERY_CLAUSES + 1), false),
         (format!("\"{}\"~9", "wing ".repeat(MAX_PHRASE_WORDS)), true),
         (format!("\"{}\"~9", "wing ".repeat(MAX_PHRASE_WORDS + 1)), false),
-        ("wing-".repeat(MAX_PHRASE_WORDS + 1), false),
+        ("wing,".repeat(MAX_PHRASE_WORDS + 1), false),
+        // A word of many parts is looked for as a whole.
+        ("wing-".repeat(MAX_PHRASE_WORDS + 1), true),
     ] {
         let mut request = SearchRequest::text(said);
         request.syntax = Syntax::QueryString;

@@ -28,8 +28,10 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
     ))?;
     output::line(&format!("tokens      {}", stats.tokens))?;
     output::line(&format!("bytes       {}", stats.bytes))?;
-    for field in &stats.schema.text {
-        output::line(&format!("text        {}: {}", field.name, analysis(&field.analyzer)))?;
+    for fields in stats.schema.text.chunk_by(|a, b| a.analyzer == b.analyzer) {
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let analyzer = fields.first().map(|field| analysis(&field.analyzer)).unwrap_or_default();
+        output::line(&format!("text        {}: {analyzer}", names.join(", ")))?;
     }
     for field in &stats.schema.vectors {
         let metric = format!("{:?}", field.metric).to_lowercase();

@@ -1,19 +1,33 @@
 //! Declarations of text fields and of the analysis of their texts.
 
+use serde::de::{self, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::Field;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Name of the text field that [`Document::text`](crate::Document::text) sets.
 pub const DEFAULT_TEXT_FIELD: &str = "text";
 /// Name of the searchable field that joins all text fields.
 pub const JOINED_TEXT_FIELD: &str = "text";
 
-/// Analysis of text to terms, for documents and queries.
+/// Version of the analysis of collections from before it had versions.
+pub(crate) const FIRST_VERSION: u32 = 1;
+/// Version of the analysis of new collections.
+pub const ANALYZER_VERSION: u32 = 2;
+
+fn first_version() -> u32 {
+    FIRST_VERSION
+}
+
+/// Analysis of text to terms, for documents and queries. In JSON each member may be left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Analyzer {
+    /// Version of the analysis, so that a collection keeps its terms: 1 where it is left out. A new collection always
+    /// gets [`ANALYZER_VERSION`], whatever is given.
+    #[serde(default = "first_version")]
+    pub version: u32,
     /// Language of the stop words and of the Snowball stemmer.
     pub language: Language,
     /// True to leave out the language's stop words.
@@ -24,7 +38,12 @@ pub struct Analyzer {
 
 impl Default for Analyzer {
     fn default() -> Self {
-        Self { language: Language::English, stop_words: true, stemming: true }
+        Self {
+            version: ANALYZER_VERSION,
+            language: Language::English,
+            stop_words: true,
+            stemming: true,
+        }
     }
 }
 
@@ -47,6 +66,20 @@ pub enum Language {
     Russian,
     Spanish,
     Swedish,
+}
+
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl std::str::FromStr for Language {
+    type Err = Error;
+    fn from_str(s: &str) -> Result<Self> {
+        let unknown = |e: de::value::Error| Error::invalid("language", e.to_string());
+        Self::deserialize(s.into_deserializer()).map_err(unknown)
+    }
 }
 
 /// One named text of a document.
@@ -78,6 +111,13 @@ impl Field for TextField {
     }
 
     fn check(&self) -> Result<()> {
-        Ok(())
+        match self.analyzer.version {
+            FIRST_VERSION..=ANALYZER_VERSION => Ok(()),
+            version => {
+                let detail =
+                    format!("{version} is not within {FIRST_VERSION}..={ANALYZER_VERSION}");
+                Err(Error::invalid("version of an analyzer", detail))
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Analysis of text to terms: Unicode words (UAX #29), lower case, stop words, Snowball stems.
+//! Analysis of text to terms: words, stop words, Snowball stems. The first version has the words of Unicode Standard
+//! Annex #29 in lower case; those of the second are in `words`.
 
 use std::collections::HashSet;
 
@@ -7,47 +8,141 @@ use tantivy::tokenizer::{
 };
 use unicode_segmentation::{UnicodeSegmentation, UnicodeWordIndices};
 
+use super::words::Words;
 use crate::limits::MAX_TERM_BYTES;
-use crate::schema::{Analyzer, Language, TextField};
+use crate::schema::{Analyzer, FIRST_VERSION, Language, TextField};
 
 /// The analyzer of one field, ready to run.
 #[derive(Clone)]
 pub(crate) struct Analysis {
     chain: TextAnalyzer,
+    version: u32,
+}
+
+/// A word of a query: its parts in a row, or all of them as one term.
+#[derive(Debug)]
+pub(super) struct Word {
+    /// Terms of several parts together; that of all of them first. None if there is one part.
+    pub(super) wholes: Vec<Token>,
+    pub(super) parts: Vec<Token>,
 }
 
 impl Analysis {
-    pub(crate) fn new(settings: &Analyzer) -> Self {
+    /// The analysis of documents.
+    pub(crate) fn of_documents(settings: &Analyzer) -> Self {
+        Self::new(settings, false)
+    }
+
+    /// The analysis of queries.
+    pub(crate) fn of_queries(settings: &Analyzer) -> Self {
+        Self::new(settings, true)
+    }
+
+    fn new(settings: &Analyzer, query: bool) -> Self {
         let language = tantivy_language(settings.language);
-        let mut chain = TextAnalyzer::builder(UnicodeWords).filter(LowerCaser).dynamic();
+        let words = Words { elision: elides(settings.language), query };
+        let mut chain = match settings.version {
+            FIRST_VERSION => TextAnalyzer::builder(UnicodeWords).filter(LowerCaser).dynamic(),
+            _ => TextAnalyzer::builder(words).dynamic(),
+        };
         if settings.stop_words
             && let Some(stop_words) = StopWordFilter::new(language)
         {
             chain = chain.filter_dynamic(stop_words);
+            if settings.version != FIRST_VERSION && settings.language == Language::German {
+                chain = chain.filter_dynamic(StopWordFilter::remove([FOLDED_STOP_WORD.to_owned()]));
+            }
         }
         if settings.stemming {
             chain = chain.filter_dynamic(Stemmer::new(language));
         }
-        Self { chain: chain.build() }
+        Self { chain: chain.build(), version: settings.version }
     }
 
-    /// The tokens of a text, with positions and byte offsets into it.
+    /// The tokens of a text, with positions and byte offsets into it. Several at one position are different.
     pub(crate) fn tokens(&mut self, text: &str) -> Vec<Token> {
-        let mut tokens = Vec::new();
+        let mut tokens: Vec<Token> = Vec::new();
+        let first_version = self.version == FIRST_VERSION;
         let mut stream = self.chain.token_stream(text);
-        stream.process(&mut |token| {
-            let mut token = token.clone();
+        while stream.advance() {
+            // The first version counts positions in the stream's own token.
+            let mut token = match first_version {
+                true => stream.token().clone(),
+                false => std::mem::take(stream.token_mut()),
+            };
             let mut end = token.text.len().min(MAX_TERM_BYTES);
             while !token.text.is_char_boundary(end) {
                 end -= 1;
             }
             token.text.truncate(end);
-            if !token.text.is_empty() {
+            let mut same = tokens.iter().rev().take_while(|other| other.position == token.position);
+            if !token.text.is_empty() && !same.any(|other| other.text == token.text) {
                 tokens.push(token);
             }
-        });
+        }
         tokens
     }
+
+    /// The words of a text, each whole and in parts.
+    pub(super) fn words(&mut self, text: &str) -> Vec<Word> {
+        let mut words: Vec<Word> = Vec::new();
+        let mut end = 0;
+        for token in self.tokens(text) {
+            match words.last_mut() {
+                Some(word) if token.position < end => match token.position_length {
+                    1 => word.parts.push(token),
+                    _ => word.wholes.push(token),
+                },
+                _ if token.position_length > 1 => {
+                    end = token.position + token.position_length;
+                    words.push(Word { wholes: vec![token], parts: Vec::new() });
+                }
+                _ => words.push(Word { wholes: Vec::new(), parts: vec![token] }),
+            }
+        }
+        words
+    }
+}
+
+/// The length of a text: its words. Parts that no sign separates, as in `parseURL`, are one word.
+pub(super) fn length(tokens: &[Token]) -> u32 {
+    let (mut words, mut last, mut part_end, mut whole_end) = (0, None, None, 0);
+    for token in tokens {
+        if last != Some(token.position) {
+            let goes_on = token.position < whole_end && part_end == Some(token.offset_from);
+            words += u32::from(!goes_on);
+            last = Some(token.position);
+        }
+        match token.position_length {
+            1 => part_end = Some(token.offset_to),
+            parts => whole_end = whole_end.max(token.position + parts),
+        }
+    }
+    words
+}
+
+/// The start that words of the dictionary are to have, for one that a query gives; none if no single word starts so.
+/// It is not stemmed, although the dictionary holds stems: its stem could be another word.
+pub(super) fn prefix(settings: &Analyzer, start: &str) -> Option<String> {
+    if settings.version == FIRST_VERSION {
+        return Some(start.to_lowercase());
+    }
+    let words = Words { elision: elides(settings.language), query: true };
+    let tokens = words.tokens(start);
+    let positions = tokens.last().map_or(0, |last| last.position + 1);
+    tokens
+        .into_iter()
+        .next()
+        .filter(|first| first.position_length == positions)
+        .map(|token| token.text)
+}
+
+/// The German stop word that full case folding writes otherwise than the list of stop words: daß.
+const FOLDED_STOP_WORD: &str = "dass";
+
+/// True for languages whose articles and pronouns are joined to the next word by an apostrophe.
+fn elides(language: Language) -> bool {
+    matches!(language, Language::French | Language::Italian)
 }
 
 /// Splits text into the words of Unicode Standard Annex #29.
@@ -112,10 +207,15 @@ fn tantivy_language(language: Language) -> tantivy::tokenizer::Language {
 
 /// True if a text has all the words, as the field's analysis gives them; false if analysis leaves no word.
 pub(crate) fn has_all_words(field: &TextField, text: &str, words: &str) -> bool {
-    let mut analysis = Analysis::new(&field.analyzer);
-    let wanted = analysis.tokens(words);
-    let found: HashSet<String> = analysis.tokens(text).into_iter().map(|t| t.text).collect();
-    !wanted.is_empty() && wanted.iter().all(|token| found.contains(&token.text))
+    let wanted = Analysis::of_queries(&field.analyzer).words(words);
+    let tokens = Analysis::of_documents(&field.analyzer).tokens(text);
+    let found: HashSet<String> = tokens.into_iter().map(|token| token.text).collect();
+    let has = |token: &Token| found.contains(&token.text);
+    !wanted.is_empty()
+        && wanted.iter().all(|word| {
+            word.wholes.first().is_some_and(has)
+                || (!word.parts.is_empty() && word.parts.iter().all(has))
+        })
 }
 
 #[cfg(test)]
@@ -123,12 +223,12 @@ mod tests {
     use super::*;
 
     fn terms(settings: &Analyzer, text: &str) -> Vec<String> {
-        Analysis::new(settings).tokens(text).into_iter().map(|t| t.text).collect()
+        Analysis::of_documents(settings).tokens(text).into_iter().map(|t| t.text).collect()
     }
 
     #[test]
     fn english_words_become_stems() {
-        let english = Analyzer::default();
+        let english = Analyzer { version: FIRST_VERSION, ..Analyzer::default() };
         for (text, expected) in [
             ("The quick brown foxes", vec!["quick", "brown", "fox"]),
             ("wing-body interference", vec!["wing", "bodi", "interfer"]),
@@ -144,7 +244,7 @@ mod tests {
 
     #[test]
     fn each_step_can_be_left_out() {
-        let plain = Analyzer { language: Language::English, stop_words: false, stemming: false };
+        let plain = Analyzer { stop_words: false, stemming: false, ..Analyzer::default() };
         assert_eq!(terms(&plain, "The foxes"), ["the", "foxes"]);
         let german = Analyzer { language: Language::German, ..Analyzer::default() };
         assert_eq!(terms(&german, "die Häuser"), ["haus"]);
@@ -152,7 +252,7 @@ mod tests {
 
     #[test]
     fn positions_count_stop_words_and_offsets_point_into_the_text() {
-        let tokens = Analysis::new(&Analyzer::default()).tokens("Flow of the air");
+        let tokens = Analysis::of_documents(&Analyzer::default()).tokens("Flow of the air");
         assert_eq!(tokens.iter().map(|t| t.position).collect::<Vec<_>>(), [0, 3]);
         assert_eq!((tokens[1].offset_from, tokens[1].offset_to), (12, 15));
     }

@@ -5,14 +5,18 @@
 //! whose frequency is that of the phrase. A prefix and a fuzzy word stand for many terms and add their boost.
 //! A part of a group adds to rows that the group admits.
 
+use std::collections::HashMap;
+
 use lexivec_query::explain::TermScore;
 use lexivec_query::limits::MAX_PHRASE_WORDS;
 use lexivec_query::query_string::{Clause, Clauses, Occur, What};
 use strsim::osa_distance;
 use tantivy::postings::Postings;
+use tantivy::tokenizer::Token;
 
-use super::analyzer::Analysis;
+use super::analyzer::{Analysis, Word, prefix};
 use super::index::TextIndex;
+use super::phrase::{occurrences, shifts, tokens_of};
 use super::postings::intersect;
 use super::score::FieldNorms;
 use super::statistics::Statistics;
@@ -104,7 +108,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
         let fields = field.map_or(0..self.fields.len(), |field| field..field + 1);
         let mut nodes = Vec::with_capacity(fields.len());
         for field in fields {
-            nodes.extend(self.leaf(&clause.what, field, boost)?.map(Node::Leaf));
+            nodes.extend(self.leaves(&clause.what, field, boost)?.into_iter().map(Node::Leaf));
         }
         Ok(match nodes.len() {
             0 => None,
@@ -121,20 +125,29 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
         })
     }
 
-    fn leaf(&self, what: &What, field: usize, boost: f64) -> Result<Option<Leaf>> {
+    /// The leaves of a clause in one field: a row with one of them matches.
+    fn leaves(&self, what: &What, field: usize, boost: f64) -> Result<Vec<Leaf>> {
         let settings = &self.fields[field];
-        let tokens = |text: &str| Analysis::new(&settings.analyzer).tokens(text);
-        let kind = match what {
-            What::Word(word) => phrase(tokens(word), 0),
-            What::Phrase(words, slop) => phrase(tokens(words), *slop),
-            // A prefix is not stemmed, although the dictionary holds stems: its stem could be another word.
-            What::Prefix(start) => Some(Kind::Prefix(start.to_lowercase())),
+        let words = |text: &str| Analysis::of_queries(&settings.analyzer).words(text);
+        let kinds: Vec<Kind> = match what {
+            What::Word(word) => whole_or_parts(words(word)),
+            What::Phrase(text, slop) => phrase(words(text), *slop).into_iter().collect(),
+            What::Prefix(start) => prefix(&settings.analyzer, start)
+                .map(Kind::Prefix)
+                .or_else(|| phrase(words(start), 0))
+                .into_iter()
+                .collect(),
             What::Fuzzy(word, edits) => {
-                tokens(word).into_iter().next().map(|token| Kind::Fuzzy(token.text, *edits))
+                let first = words(word).into_iter().next();
+                let first = first.and_then(|word| word.wholes.into_iter().chain(word.parts).next());
+                first.map(|token| Kind::Fuzzy(token.text, *edits)).into_iter().collect()
             }
-            What::Group(_) => None,
+            What::Group(_) => Vec::new(),
         };
-        let Some(kind) = kind else { return Ok(None) };
+        kinds.into_iter().map(|kind| self.leaf(kind, field, boost)).collect()
+    }
+
+    fn leaf(&self, kind: Kind, field: usize, boost: f64) -> Result<Leaf> {
         if let Kind::Phrase(terms, _) = &kind
             && terms.len() > MAX_PHRASE_WORDS
         {
@@ -153,12 +166,37 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             Kind::Prefix(start) => (format!("{start}*"), 1.0),
             Kind::Fuzzy(term, edits) => (format!("{term}~{edits}"), 1.0),
         };
-        Ok(Some(Leaf { field, field_name: settings.name.clone(), shown, boost, idf, kind }))
+        let field_name = self.fields[field].name.clone();
+        Ok(Leaf { field, field_name, shown, boost, idf, kind })
     }
 }
 
-/// A term, or several in a row.
-fn phrase(tokens: Vec<tantivy::tokenizer::Token>, slop: u32) -> Option<Kind> {
+/// A word as a whole, or its parts in a row.
+fn whole_or_parts(mut words: Vec<Word>) -> Vec<Kind> {
+    let whole = match &mut words[..] {
+        [word] => std::mem::take(&mut word.wholes).into_iter().next(),
+        _ => None,
+    };
+    let parts = phrase(words, 0);
+    match whole {
+        None => parts.into_iter().collect(),
+        Some(whole) => {
+            let short = |kind: &Kind| match kind {
+                Kind::Phrase(terms, _) => terms.len() <= MAX_PHRASE_WORDS,
+                _ => true,
+            };
+            [Kind::Term(whole.text)].into_iter().chain(parts.filter(short)).collect()
+        }
+    }
+}
+
+/// A term, or several in a row; a word of which no part is left counts as a whole.
+fn phrase(words: Vec<Word>, slop: u32) -> Option<Kind> {
+    let parts = |word: Word| match word.parts.is_empty() {
+        true => word.wholes.into_iter().take(1).collect(),
+        false => word.parts,
+    };
+    let tokens: Vec<Token> = words.into_iter().flat_map(parts).collect();
     let first = tokens.first()?.position;
     let mut terms: Vec<(u32, String)> =
         tokens.into_iter().map(|token| ((token.position - first) as u32, token.text)).collect();
@@ -222,17 +260,23 @@ impl ClauseQuery {
         Ok(parts)
     }
 
-    pub(super) fn looks_for(&self, field: usize, term: &str) -> bool {
-        fn any(node: &Node, leaf: &dyn Fn(&Leaf) -> bool) -> bool {
-            match node {
-                Node::Leaf(one) => leaf(one),
-                Node::Any(nodes) => nodes.iter().any(|node| any(node, leaf)),
-                Node::Group(nodes) => {
-                    nodes.iter().any(|(occur, node)| *occur != Occur::MustNot && any(node, leaf))
-                }
+    /// True for each token of a text that is a match, or is in the match of a phrase.
+    pub(super) fn marks(&self, field: usize, tokens: &[Token]) -> Vec<bool> {
+        let mut leaves = Vec::new();
+        wanted(&self.root, field, &mut leaves);
+        let mut known: HashMap<&str, bool> = HashMap::new();
+        let mut matches = |term| {
+            let matches = || leaves.iter().any(|leaf| leaf.kind.matches(term));
+            *known.entry(term).or_insert_with(matches)
+        };
+        let mut marks: Vec<bool> = tokens.iter().map(|token| matches(&token.text)).collect();
+        for leaf in &leaves {
+            let Kind::Phrase(terms, slop) = &leaf.kind else { continue };
+            for token in tokens_of(terms, *slop, tokens) {
+                marks[token] = true;
             }
         }
-        any(&self.root, &|leaf| leaf.field == field && leaf.kind.stands_for(term))
+        marks
     }
 
     fn contribution(&self, leaf: &Leaf, tf: u32, length: u32) -> f64 {
@@ -310,11 +354,24 @@ impl ClauseQuery {
     }
 }
 
+/// Adds the leaves of a field that a row may match.
+fn wanted<'a>(node: &'a Node, field: usize, leaves: &mut Vec<&'a Leaf>) {
+    match node {
+        Node::Leaf(leaf) => leaves.extend(Some(leaf).filter(|leaf| leaf.field == field)),
+        Node::Any(nodes) => nodes.iter().for_each(|node| wanted(node, field, leaves)),
+        Node::Group(nodes) => {
+            let wanted_nodes = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
+            wanted_nodes.for_each(|(_, node)| wanted(node, field, leaves));
+        }
+    }
+}
+
 impl Kind {
-    fn stands_for(&self, term: &str) -> bool {
+    /// True if a term alone is a match.
+    fn matches(&self, term: &str) -> bool {
         match self {
             Self::Term(own) => own == term,
-            Self::Phrase(terms, _) => terms.iter().any(|(_, own)| own == term),
+            Self::Phrase(..) => false,
             Self::Prefix(start) => term.starts_with(start),
             Self::Fuzzy(own, edits) => osa_distance(own, term) <= usize::from(*edits),
         }
@@ -343,16 +400,15 @@ impl Leaf {
                     }
                 }
                 let mut positions = vec![Vec::new(); terms.len()];
-                // Positions are shifted as if all terms stood at the position of the last one.
-                let last = terms.last().map_or(0, |(position, _)| *position);
-                let shifts: Vec<u32> = terms.iter().map(|(position, _)| last - position).collect();
+                let shifts = shifts(terms);
                 intersect(&mut lists, rows, |row, lists| {
                     for ((list, positions), shift) in
                         lists.iter_mut().zip(&mut positions).zip(&shifts)
                     {
                         list.positions_with_offset(*shift, positions);
                     }
-                    let found = occurrences(&positions, &shifts, *slop);
+                    let mut found = 0;
+                    occurrences(&positions, &shifts, *slop, |_| found += 1);
                     if found > 0 {
                         visit(row, found);
                     }
@@ -367,30 +423,6 @@ impl Leaf {
             }
         }
         Ok(())
-    }
-}
-
-/// Number of times the terms stand at one position, or up to `slop` apart, each position used for one
-/// occurrence. `positions` were moved by `shifts`; no two terms of an occurrence stand at one position.
-fn occurrences(positions: &[Vec<u32>], shifts: &[u32], slop: u32) -> u32 {
-    let mut at = vec![0; positions.len()];
-    let mut found = 0;
-    loop {
-        let now: Option<Vec<u32>> =
-            positions.iter().zip(&at).map(|(positions, &at)| positions.get(at).copied()).collect();
-        let Some(now) = now else { return found };
-        let (Some(low), Some(high)) = (now.iter().min(), now.iter().max()) else { return found };
-        let stands = |term: usize| now[term] - shifts.get(term).copied().unwrap_or(0);
-        let twice = (0..now.len()).find(|&a| (0..a).any(|b| stands(a) == stands(b)));
-        if high - low > slop {
-            let behind = now.iter().position(|position| position == low).unwrap_or(0);
-            at[behind] += 1;
-        } else if let Some(later) = twice {
-            at[later] += 1;
-        } else {
-            found += 1;
-            at.iter_mut().for_each(|at| *at += 1);
-        }
     }
 }
 
@@ -410,31 +442,6 @@ mod tests {
             ("ca", "abc", 3),
         ] {
             assert_eq!((osa_distance(a, b), osa_distance(b, a)), (expected, expected), "{a} {b}");
-        }
-    }
-
-    #[test]
-    fn occurrences_of_phrases_are_counted() {
-        // Positions of each term in the text.
-        for (positions, slop, expected) in [
-            (vec![vec![0, 4, 8], vec![1, 9]], 0, 2),
-            (vec![vec![0, 4, 8], vec![2, 8]], 0, 0),
-            (vec![vec![0, 4, 8], vec![2, 8]], 1, 1),
-            (vec![vec![3], vec![1], vec![3]], 2, 0),
-            (vec![vec![0], vec![4], vec![2]], 3, 1),
-            (vec![vec![], vec![2]], 9, 0),
-            (vec![vec![0, 3, 6], vec![1, 4, 7]], 1, 3),
-            // A term that occurs twice in the phrase has to occur twice in the text.
-            (vec![vec![5], vec![5]], 1, 0),
-            (vec![vec![5, 6], vec![5, 6]], 0, 1),
-            (vec![vec![5, 6], vec![5, 6]], 1, 1),
-            (vec![vec![5, 7], vec![5, 7]], 1, 1),
-        ] {
-            let last = positions.len() as u32 - 1;
-            let shifts: Vec<u32> = (0..=last).map(|position| last - position).collect();
-            let moved = |(of, shift): (&Vec<u32>, &u32)| of.iter().map(|p| p + shift).collect();
-            let positions: Vec<Vec<u32>> = positions.iter().zip(&shifts).map(moved).collect();
-            assert_eq!(occurrences(&positions, &shifts, slop), expected, "{positions:?} {slop}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The passage of a text that matches a query best, with the matched words marked.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use lexivec_query::answer::Passage;
 use lexivec_query::request::Highlight;
@@ -13,6 +14,14 @@ use crate::schema::TextField;
 /// Share of a passage (one in this many) that precedes the first matched word, as context.
 const LEAD: usize = 4;
 
+/// Bytes of a text that are analyzed together: the best passage of the first stretch with a match is shown, so that a
+/// long text costs no more than the way to it.
+const STRETCH_BYTES: usize = 256 << 10;
+/// Bytes that two stretches share, so that a phrase is found which the end of one cuts.
+const SHARED_BYTES: usize = 4 << 10;
+/// Most stretches of a text that are analyzed, 4 MiB; a match after them is not shown.
+const MAX_STRETCHES: usize = 16;
+
 impl TextQuery {
     /// The best passage of a text for the query, in parts that joined are the passage; empty if no word
     /// of the text matches. `field` is the index of the text field that the text belongs to.
@@ -23,31 +32,61 @@ impl TextQuery {
         settings: &TextField,
         options: &Highlight,
     ) -> Vec<Passage> {
-        let tokens = Analysis::new(&settings.analyzer).tokens(text);
-        let mut known: HashMap<&str, bool> = HashMap::new();
-        let mut looks_for =
-            |term| *known.entry(term).or_insert_with(|| self.looks_for(field, term));
-        let found: Vec<bool> = tokens.iter().map(|t| looks_for(t.text.as_str())).collect();
-        let Some((start, end)) = best(text, &tokens, &found, options.max_chars) else {
-            return Vec::new();
+        let mut analysis = Analysis::of_documents(&settings.analyzer);
+        let passage = |stretch: &str| {
+            let tokens = analysis.tokens(stretch);
+            let marks = self.marks(field, &tokens);
+            let (start, end) = best(stretch, &tokens, &marks, options.max_chars)?;
+            Some(parts(stretch, &tokens, &marks, start..end))
         };
-        let mut parts: Vec<Passage> = Vec::new();
-        let mut add = |from: usize, to: usize, found: bool| {
-            if let Some(text) = text.get(from..to).filter(|text| !text.is_empty()) {
-                parts.push(Passage { text: text.to_owned(), found });
-            }
-        };
-        let mut at = start;
-        for (token, _) in tokens.iter().zip(&found).filter(|(_, found)| **found) {
-            if token.offset_from >= at && token.offset_to <= end {
-                add(at, token.offset_from, false);
-                add(token.offset_from, token.offset_to, true);
-                at = token.offset_to;
-            }
-        }
-        add(at, end, false);
-        parts
+        stretches(text).take(MAX_STRETCHES).find_map(passage).unwrap_or_default()
     }
+}
+
+/// Pieces of a text that together are all of it, cut between words where there are spaces.
+fn stretches(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        if text.len() <= STRETCH_BYTES {
+            return rest.take();
+        }
+        let full = &text[..text.floor_char_boundary(STRETCH_BYTES)];
+        let end = full.rfind(char::is_whitespace).filter(|&end| end > SHARED_BYTES * 2);
+        let end = end.unwrap_or(full.len());
+        let shared = text.floor_char_boundary(end.saturating_sub(SHARED_BYTES));
+        let next = text[shared..end].find(char::is_whitespace).map_or(end, |space| shared + space);
+        rest = Some(&text[next..]);
+        Some(&text[..end])
+    })
+}
+
+/// A range of a text with its marks; marks that overlap become one.
+fn parts(text: &str, tokens: &[Token], marks: &[bool], range: Range<usize>) -> Vec<Passage> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (token, _) in tokens.iter().zip(marks).filter(|(_, marked)| **marked) {
+        if token.offset_from < range.start || token.offset_to > range.end {
+            continue;
+        }
+        match found.last_mut() {
+            Some(last) if token.offset_from < last.end => last.end = last.end.max(token.offset_to),
+            _ => found.push(token.offset_from..token.offset_to),
+        }
+    }
+    let mut parts: Vec<Passage> = Vec::new();
+    let mut add = |range: Range<usize>, found: bool| {
+        if let Some(text) = text.get(range).filter(|text| !text.is_empty()) {
+            parts.push(Passage { text: text.to_owned(), found });
+        }
+    };
+    let mut at = range.start;
+    for mark in found {
+        add(at..mark.start, false);
+        at = mark.end;
+        add(mark, true);
+    }
+    add(at..range.end, false);
+    parts
 }
 
 /// Byte range of the best passage: the most distinct terms, then the most matched words, then the
@@ -56,9 +95,10 @@ impl TextQuery {
 fn best(text: &str, tokens: &[Token], found: &[bool], chars: usize) -> Option<(usize, usize)> {
     // Characters before the start and before the end of each word.
     let mut counted = (0, 0);
+    let count = |from: usize, to: usize| text.get(from..to).map_or(0, |part| part.chars().count());
     let mut before = |byte: usize| {
-        let between = text.get(counted.0..byte).map_or(0, |part| part.chars().count());
-        counted = (byte, counted.1 + between);
+        // The first part of a word starts before the end of the whole.
+        counted = (byte, counted.1 + count(counted.0, byte) - count(byte, counted.0));
         counted.1
     };
     let edges: Vec<(usize, usize)> =
@@ -88,7 +128,8 @@ fn best(text: &str, tokens: &[Token], found: &[bool], chars: usize) -> Option<(u
         }
         let worth = (counts.len(), words);
         if best.is_none_or(|(most, ..)| worth > most) {
-            best = Some((worth, tokens[first].offset_from, tokens[end - 1].offset_to));
+            let last = tokens[end - 1].offset_to.max(tokens[hit].offset_to);
+            best = Some((worth, tokens[first].offset_from, last));
         }
     }
     best.map(|(_, start, end)| (start, end))
@@ -101,7 +142,7 @@ mod tests {
     fn tokens(text: &str) -> Vec<Token> {
         let plain =
             crate::schema::Analyzer { stop_words: false, stemming: false, ..<_>::default() };
-        Analysis::new(&plain).tokens(text)
+        Analysis::of_documents(&plain).tokens(text)
     }
 
     #[test]

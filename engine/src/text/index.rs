@@ -12,13 +12,13 @@ use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::{
     Field, IndexRecordOption, Schema as TantivySchema, TextFieldIndexing, TextOptions,
 };
-use tantivy::tokenizer::PreTokenizedString;
+use tantivy::tokenizer::{PreTokenizedString, Token};
 use tantivy::{
     Directory, DocSet, Index, IndexSettings, InvertedIndexReader, SegmentReader as Reader,
     TantivyDocument, Term,
 };
 
-use super::analyzer::Analysis;
+use super::analyzer::{Analysis, length};
 use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name};
 use super::postings::intersect;
 use super::{SegmentStatistics, tantivy_error};
@@ -71,7 +71,8 @@ pub(crate) fn write_text(
         .map_err(failed)?;
     let mut lengths: Vec<Vec<u32>> = vec![Vec::with_capacity(rows as usize); fields.len()];
     let mut max_term_freqs = vec![0u32; fields.len()];
-    let analyses: Vec<Analysis> = fields.iter().map(|f| Analysis::new(&f.analyzer)).collect();
+    let analyses: Vec<Analysis> =
+        fields.iter().map(|f| Analysis::of_documents(&f.analyzer)).collect();
     let all: Vec<u32> = (0..rows).collect();
     for batch in all.chunks(ANALYZE_BATCH) {
         let analyze = |analyses: &mut Vec<Analysis>, &row: &u32| -> Vec<PreTokenizedString> {
@@ -90,7 +91,7 @@ pub(crate) fn write_text(
         for row in analyzed {
             let mut document = TantivyDocument::new();
             for (field, tokens) in row.into_iter().enumerate() {
-                lengths[field].push(tokens.tokens.len() as u32);
+                lengths[field].push(length(&tokens.tokens));
                 let most = &mut max_term_freqs[field];
                 *most = (*most).max(most_frequent(&tokens));
                 document.add_pre_tokenized_text(Field::from_field_id(field as u32), tokens);
@@ -337,12 +338,35 @@ impl TextIndex {
             if field.is_some_and(|name| name != settings.name) {
                 continue;
             }
-            let tokens = Analysis::new(&settings.analyzer).tokens(words);
-            let lists = tokens.iter().map(|token| self.postings(index, &token.text));
-            // One term without postings is enough to exclude the field.
-            if let Some(mut lists) = lists.collect::<Result<Option<Vec<_>>>>()? {
-                intersect(&mut lists, &RowSet::full(self.rows), |row, _| rows.insert(row));
+            let mut among = RowSet::full(self.rows);
+            let (mut parts, mut any) = (Vec::new(), false);
+            for word in Analysis::of_queries(&settings.analyzer).words(words) {
+                match word.wholes.get(..1) {
+                    None => parts.extend(word.parts),
+                    Some(whole) => {
+                        let mut either = self.rows_with_all(index, whole, &among)?;
+                        either.unite(&self.rows_with_all(index, &word.parts, &among)?);
+                        among = either;
+                        any = true;
+                    }
+                }
             }
+            match parts.is_empty() {
+                false => rows.unite(&self.rows_with_all(index, &parts, &among)?),
+                true if any => rows.unite(&among),
+                true => {}
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Rows of `among` with all terms; none without terms.
+    fn rows_with_all(&self, field: usize, terms: &[Token], among: &RowSet) -> Result<RowSet> {
+        let mut rows = RowSet::empty(self.rows);
+        let lists = terms.iter().map(|term| self.postings(field, &term.text));
+        // One term without postings is enough to exclude all rows.
+        if let Some(mut lists) = lists.collect::<Result<Option<Vec<_>>>>()? {
+            intersect(&mut lists, among, |row, _| rows.insert(row));
         }
         Ok(rows)
     }
@@ -381,10 +405,8 @@ impl TextIndex {
         term: &str,
         postings: &SegmentPostings,
     ) -> Result<Impacts> {
-        let most = self.max_term_freq(field);
-        // A row has at least as many tokens as occurrences of the term, and of such rows the one with
-        // the highest frequency has the highest score.
-        let loose = || Impacts::from([(most, most)]);
+        // A row of the highest frequency has the highest score; it may be one word of many parts.
+        let loose = || Impacts::from([(self.max_term_freq(field), 0)]);
         if postings.doc_freq() < IMPACTS_MIN_POSTINGS {
             return Ok(loose());
         }
@@ -441,7 +463,7 @@ impl TextIndex {
         for (index, field) in fields.iter().enumerate() {
             let bad =
                 |detail: String| Err(corrupt(&self.file, &lengths_section(&field.name), detail));
-            let mut analysis = Analysis::new(&field.analyzer);
+            let mut analysis = Analysis::of_documents(&field.analyzer);
             let mut posted = vec![0u64; self.rows as usize];
             let inverted = self.inverted(index)?;
             let failed = |e: std::io::Error| tantivy_error(&self.file, e);
@@ -460,11 +482,12 @@ impl TextIndex {
             }
             let lengths = self.lengths(index)?;
             for (row, posted) in (0..self.rows).zip(posted) {
-                let tokens = analysis.tokens(&text(row, &field.name)?).len() as u64;
-                let length = u64::from(lengths.of(row));
-                if tokens != length || tokens != posted {
+                let tokens = analysis.tokens(&text(row, &field.name)?);
+                let (words, recorded) = (length(&tokens), lengths.of(row));
+                let tokens = tokens.len() as u64;
+                if words != recorded || tokens != posted {
                     return bad(format!(
-                        "row {row} has {tokens} tokens, {length} are recorded, {posted} indexed"
+                        "row {row} has {words} words, {recorded} are recorded; it has {tokens} tokens, {posted} are indexed"
                     ));
                 }
             }

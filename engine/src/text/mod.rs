@@ -13,6 +13,8 @@ mod directory;
 mod highlight;
 mod index;
 mod merge;
+mod normal;
+mod phrase;
 mod postings;
 mod query;
 mod score;
@@ -20,6 +22,7 @@ mod sorted_columns;
 mod statistics;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub(crate) use analyzer::has_all_words;
 pub(crate) use columns::{Columns, StoredFields, write_columns};

@@ -3,6 +3,7 @@
 use lexivec_query::explain::TermScore;
 use lexivec_query::query_string;
 use lexivec_query::request::{Bm25, Syntax};
+use tantivy::tokenizer::Token;
 
 use super::clauses::{ClauseQuery, Compiler};
 use super::index::TextIndex;
@@ -66,11 +67,11 @@ impl TextQuery {
         }
     }
 
-    /// True if the query matches this term of a field.
-    pub(super) fn looks_for(&self, field: usize, term: &str) -> bool {
+    /// True for each token of a text of a field that is a match, or is in the match of a phrase.
+    pub(super) fn marks(&self, field: usize, tokens: &[Token]) -> Vec<bool> {
         match self {
-            Self::Words(query) => query.looks_for(field, term),
-            Self::Clauses(query) => query.looks_for(field, term),
+            Self::Words(query) => query.marks(field, tokens),
+            Self::Clauses(query) => query.marks(field, tokens),
         }
     }
 

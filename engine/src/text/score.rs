@@ -6,12 +6,15 @@
 //! 2009, in Lucene's form). Pruning: Turtle and Flood, "Query evaluation: strategies and
 //! optimizations", 1995; list by list over a window of rows, whose contributions stay in the L1 cache.
 
+use std::collections::HashSet;
+
 use lexivec_query::explain::TermScore;
 use lexivec_query::request::Bm25;
 use tantivy::DocSet;
 use tantivy::postings::SegmentPostings;
+use tantivy::tokenizer::Token;
 
-use super::analyzer::Analysis;
+use super::analyzer::{Analysis, Word};
 use super::index::{Lengths, TextIndex, term_frequency};
 use super::postings::{SEEK_COST, seek_to};
 use super::statistics::Statistics;
@@ -42,9 +45,16 @@ struct QueryTerm {
     field: usize,
     field_name: String,
     text: String,
-    /// Times the term is in the query.
+    /// Times the term is in the query; less than once for the terms of a word with parts.
     count: f64,
     idf: f64,
+}
+
+/// Times that each term of a word counts: together as much as the parts, whatever wholes of them are in the index.
+fn weight<'a>(word: &Word, found: impl Iterator<Item = &'a Token>) -> f64 {
+    let wholes = found.filter(|token| token.position_length > 1).count() as f64;
+    let parts = word.parts.len().max(1) as f64;
+    if wholes > 0.0 { parts / (parts + wholes) } else { 1.0 }
 }
 
 /// Length normalisation of a field: `k1 * (1 - b + b * length / average)`.
@@ -92,29 +102,43 @@ impl WordQuery {
     ) -> Result<Self> {
         let mut terms: Vec<QueryTerm> = Vec::new();
         for (field, settings) in fields.iter().enumerate() {
-            for token in Analysis::new(&settings.analyzer).tokens(words) {
-                let known = terms.iter_mut().find(|t| t.field == field && t.text == token.text);
-                if let Some(known) = known {
-                    known.count += 1.0;
-                    continue;
+            for word in Analysis::of_queries(&settings.analyzer).words(words) {
+                let mut found = Vec::new();
+                for token in word.wholes.iter().chain(&word.parts) {
+                    let known = terms.iter().find(|t| t.field == field && t.text == token.text);
+                    let idf = match known {
+                        Some(known) => Some(known.idf),
+                        None => match doc_freq(field, &token.text)? {
+                            0 => None,
+                            rows => Some(statistics.idf(rows)),
+                        },
+                    };
+                    found.extend(idf.map(|idf| (token, idf)));
                 }
-                let found = doc_freq(field, &token.text)?;
-                if found > 0 {
-                    terms.push(QueryTerm {
-                        field,
-                        field_name: settings.name.clone(),
-                        text: token.text,
-                        count: 1.0,
-                        idf: statistics.idf(found),
-                    });
+                let count = weight(&word, found.iter().map(|(token, _)| *token));
+                for (token, idf) in found {
+                    let known = terms.iter_mut().find(|t| t.field == field && t.text == token.text);
+                    match known {
+                        Some(known) => known.count += count,
+                        None => terms.push(QueryTerm {
+                            field,
+                            field_name: settings.name.clone(),
+                            text: token.text.clone(),
+                            count,
+                            idf,
+                        }),
+                    }
                 }
             }
         }
         Ok(Self { terms, fields: norms })
     }
 
-    pub(super) fn looks_for(&self, field: usize, term: &str) -> bool {
-        self.terms.iter().any(|known| known.field == field && known.text == term)
+    /// True for each token of a text of a field that is one of the terms.
+    pub(super) fn marks(&self, field: usize, tokens: &[Token]) -> Vec<bool> {
+        let terms = self.terms.iter().filter(|term| term.field == field);
+        let terms: HashSet<&str> = terms.map(|term| term.text.as_str()).collect();
+        tokens.iter().map(|token| terms.contains(token.text.as_str())).collect()
     }
 
     fn contribution(&self, term: &QueryTerm, tf: u32, length: u32) -> f64 {
