@@ -16,7 +16,6 @@ use crate::schema::{Analyzer, FIRST_VERSION, Language, TextField};
 #[derive(Clone)]
 pub(crate) struct Analysis {
     chain: TextAnalyzer,
-    version: u32,
 }
 
 /// A word of a query: its parts in a row, or all of them as one term.
@@ -56,20 +55,15 @@ impl Analysis {
         if settings.stemming {
             chain = chain.filter_dynamic(Stemmer::new(language));
         }
-        Self { chain: chain.build(), version: settings.version }
+        Self { chain: chain.build() }
     }
 
     /// The tokens of a text, with positions and byte offsets into it. Several at one position are different.
     pub(crate) fn tokens(&mut self, text: &str) -> Vec<Token> {
         let mut tokens: Vec<Token> = Vec::new();
-        let first_version = self.version == FIRST_VERSION;
         let mut stream = self.chain.token_stream(text);
         while stream.advance() {
-            // The first version counts positions in the stream's own token.
-            let mut token = match first_version {
-                true => stream.token().clone(),
-                false => std::mem::take(stream.token_mut()),
-            };
+            let mut token = stream.token().clone();
             let mut end = token.text.len().min(MAX_TERM_BYTES);
             while !token.text.is_char_boundary(end) {
                 end -= 1;

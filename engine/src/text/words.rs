@@ -15,6 +15,9 @@ use crate::limits::MAX_TERM_BYTES;
 /// Fewest letters of a part that is cut off at a change of case or at a digit.
 const PART_LETTERS: usize = 2;
 
+/// Bytes for each word of usual text, to have the space for its tokens at once.
+const BYTES_PER_WORD: usize = 5;
+
 /// Splits text into words and their parts.
 #[derive(Clone, Copy)]
 pub(super) struct Words {
@@ -47,27 +50,10 @@ enum Joint {
 impl Words {
     /// The tokens of a text by position, wholes before their first part. The position length of a whole is the number
     /// of its parts; that of others is 1.
-    pub(super) fn tokens(self, text: &str) -> Vec<Token> {
-        let normal = Normal::new(text);
-        let mut scan = Scan {
-            words: self,
-            text: &normal.text,
-            chain: Vec::new(),
-            url: false,
-            position: 0,
-            tokens: Vec::new(),
-        };
-        let mut end = 0;
-        for (start, word) in scan.text.unicode_word_indices() {
-            scan.word(end..start, start..start + word.len());
-            end = start + word.len();
-        }
-        scan.finish_chain();
-        let mut tokens = scan.tokens;
-        for token in &mut tokens {
-            let original = normal.original(token.offset_from..token.offset_to);
-            (token.offset_from, token.offset_to) = (original.start, original.end);
-        }
+    pub(super) fn tokens(mut self, text: &str) -> Vec<Token> {
+        let mut stream = self.token_stream(text);
+        let mut tokens = Vec::new();
+        stream.process(&mut |token| tokens.push(token.clone()));
         tokens
     }
 }
@@ -80,7 +66,20 @@ struct Scan<'a> {
     /// True if the chain is an address, of which more signs are parts.
     url: bool,
     position: usize,
-    tokens: Vec<Token>,
+    /// The texts of all tokens so far, one after another.
+    terms: String,
+    pieces: Vec<Piece>,
+}
+
+/// A token of a text, without its own text.
+struct Piece {
+    /// End of its text among the terms; it starts where that of the piece before it ends.
+    term_end: usize,
+    /// Its bytes in the normal text.
+    range: Range<usize>,
+    position: usize,
+    /// Positions that it takes.
+    positions: usize,
 }
 
 impl Scan<'_> {
@@ -101,6 +100,7 @@ impl Scan<'_> {
     /// The joint that the text between two words is.
     fn joint(&mut self, gap: &str) -> Option<Joint> {
         Some(match gap {
+            " " => return None,
             "." | "-" | "\u{2010}" => Joint::Inner,
             "/" | ":" | "@" | "\\" | "::" => Joint::Outer,
             "://" => {
@@ -182,10 +182,9 @@ impl Scan<'_> {
             [run] if run.paired => self.pairs(run.range.clone()),
             [word] => self.part(word.range.clone()),
             [first, .., last] if self.is_acronym(&chain) => {
-                let mut text = String::new();
                 let letters = chain.iter().map(|atom| &self.text[atom.range.clone()]);
-                letters.for_each(|letter| push_folded(letter, &mut text));
-                self.push(text, first.range.start..last.range.end, 1);
+                letters.for_each(|letter| push_folded(letter, &mut self.terms));
+                self.push(first.range.start..last.range.end, 1);
                 self.position += 1;
             }
             _ => self.parts(&chain),
@@ -202,11 +201,9 @@ impl Scan<'_> {
             chars.next().is_some_and(char::is_alphabetic) && chars.next().is_none()
         };
         chain.iter().all(letter)
-            && chain.windows(2).all(|pair| matches!(pair, [a, b] if self.between(a, b) == "."))
-    }
-
-    fn between(&self, a: &Atom, b: &Atom) -> &str {
-        self.text.get(a.range.end..b.range.start).unwrap_or_default()
+            && chain
+                .windows(2)
+                .all(|pair| matches!(pair, [a, b] if between(self.text, a, b) == "."))
     }
 
     /// The parts of a chain, and before the first of each whole that whole.
@@ -232,32 +229,31 @@ impl Scan<'_> {
     /// The token of atoms together: without hyphens, low lines and changes of case, which are ways of writing one word,
     /// and with all other signs. Between digits all remain, so that dates are no numbers.
     fn whole(&mut self, atoms: &[Atom], range: Range<usize>) {
-        let mut text = String::new();
+        let start = self.terms.len();
         for (i, atom) in atoms.iter().enumerate() {
             if let Some(before) = i.checked_sub(1).and_then(|i| atoms.get(i)) {
-                let sign = self.between(before, atom);
+                let sign = between(self.text, before, atom);
                 let digit = |c: Option<char>| c.is_some_and(char::is_numeric);
                 let digits = digit(self.text[before.range.clone()].chars().next_back())
                     && digit(self.text[atom.range.clone()].chars().next());
                 let spelling =
                     sign.chars().all(|c| matches!(c, '-' | '_' | '\u{2010}' | '\u{203f}'));
                 if digits || !spelling {
-                    push_folded(sign, &mut text);
+                    push_folded(sign, &mut self.terms);
                 }
             }
-            push_folded(&self.text[atom.range.clone()], &mut text);
-            if text.len() > MAX_TERM_BYTES {
+            push_folded(&self.text[atom.range.clone()], &mut self.terms);
+            if self.terms.len() - start > MAX_TERM_BYTES {
                 break;
             }
         }
-        self.push(text, range, atoms.len());
+        self.push(range, atoms.len());
     }
 
     /// The token of one atom, which takes a position.
     fn part(&mut self, range: Range<usize>) {
-        let mut text = String::with_capacity(range.len());
-        push_folded(&self.text[range.clone()], &mut text);
-        self.push(text, range, 1);
+        push_folded(&self.text[range.clone()], &mut self.terms);
+        self.push(range, 1);
         self.position += 1;
     }
 
@@ -272,23 +268,23 @@ impl Scan<'_> {
             let alone = Some(second).filter(|_| !self.words.query || starts.len() == 2);
             for end in alone.into_iter().chain(end.copied()) {
                 let range = run.start + start..run.start + end;
-                let mut token = String::with_capacity(range.len());
-                push_folded(&self.text[range.clone()], &mut token);
-                self.push(token, range, 1);
+                push_folded(&self.text[range.clone()], &mut self.terms);
+                self.push(range, 1);
             }
             self.position += 1;
         }
     }
 
-    fn push(&mut self, text: String, range: Range<usize>, positions: usize) {
-        self.tokens.push(Token {
-            offset_from: range.start,
-            offset_to: range.end,
-            position: self.position,
-            text,
-            position_length: positions,
-        });
+    /// Adds a token of the text that was added to the terms since the last one.
+    fn push(&mut self, range: Range<usize>, positions: usize) {
+        let (term_end, position) = (self.terms.len(), self.position);
+        self.pieces.push(Piece { term_end, range, position, positions });
     }
+}
+
+/// The text between two atoms.
+fn between<'a>(text: &'a str, a: &Atom, b: &Atom) -> &'a str {
+    text.get(a.range.end..b.range.start).unwrap_or_default()
 }
 
 /// The kind of a character, as far as it matters to where a word is cut.
@@ -356,22 +352,51 @@ fn is_paired(c: char) -> bool {
 }
 
 impl Tokenizer for Words {
-    type TokenStream<'a> = Stream;
+    type TokenStream<'a> = Stream<'a>;
 
-    fn token_stream(&mut self, text: &str) -> Stream {
-        Stream { tokens: self.tokens(text).into_iter(), token: Token::default() }
+    fn token_stream<'a>(&mut self, text: &'a str) -> Stream<'a> {
+        let normal = Normal::new(text);
+        let mut scan = Scan {
+            words: *self,
+            text: &normal.text,
+            chain: Vec::new(),
+            url: false,
+            position: 0,
+            terms: String::with_capacity(normal.text.len()),
+            pieces: Vec::with_capacity(normal.text.len() / BYTES_PER_WORD),
+        };
+        let mut end = 0;
+        for (start, word) in scan.text.unicode_word_indices() {
+            scan.word(end..start, start..start + word.len());
+            end = start + word.len();
+        }
+        scan.finish_chain();
+        let (terms, pieces) = (scan.terms, scan.pieces.into_iter());
+        Stream { normal, terms, pieces, at: 0, token: Token::default() }
     }
 }
 
 /// The tokens of a text, one after another.
-pub(super) struct Stream {
-    tokens: std::vec::IntoIter<Token>,
+pub(super) struct Stream<'a> {
+    normal: Normal<'a>,
+    terms: String,
+    pieces: std::vec::IntoIter<Piece>,
+    /// Start of the next token's text among the terms.
+    at: usize,
     token: Token,
 }
 
-impl TokenStream for Stream {
+impl TokenStream for Stream<'_> {
     fn advance(&mut self) -> bool {
-        self.tokens.next().map(|token| self.token = token).is_some()
+        let Some(piece) = self.pieces.next() else { return false };
+        self.token.text.clear();
+        self.token.text.push_str(self.terms.get(self.at..piece.term_end).unwrap_or_default());
+        self.at = piece.term_end;
+        let original = self.normal.original(piece.range);
+        (self.token.offset_from, self.token.offset_to) = (original.start, original.end);
+        self.token.position = piece.position;
+        self.token.position_length = piece.positions;
+        true
     }
 
     fn token(&self) -> &Token {
