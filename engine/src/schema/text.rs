@@ -103,8 +103,8 @@ impl Field for TextField {
     }
 
     fn fixed(&self) -> String {
-        let Analyzer { language, stop_words, stemming } = &self.analyzer;
-        let language = format!("{language:?}").to_lowercase();
+        // A collection of an older version is opened like any other.
+        let Analyzer { version: _, language, stop_words, stemming } = &self.analyzer;
         let stop_words = if *stop_words { "" } else { ", with stop words" };
         let stemming = if *stemming { "" } else { ", without stemming" };
         format!("{language}{stop_words}{stemming}")
