@@ -41,7 +41,7 @@ fn ids(collection: &Collection, request: &SearchRequest) -> Vec<String> {
 
 /// The first row of two is found by a word in each way of asking, and the word is marked in its text.
 fn finds(text: &str, word: &str, marked: &str) {
-    let other = "something else that nobody asks for";
+    let other = "something else that no query names";
     // Prefixes are compared with terms as they are, so without stems.
     let analyzer = Analyzer { stemming: false, stop_words: false, ..Analyzer::default() };
     let collection = with(analyzer, &[text, other]);

@@ -70,7 +70,7 @@ fn plain_bytes(text: &str) -> usize {
     if ascii == text.len() { ascii } else { ascii.saturating_sub(1) }
 }
 
-/// The first characters, up to one at which normalization may begin anew.
+/// The first characters, up to one at which normalization may begin.
 fn first_chunk(text: &str) -> &str {
     let next = text.char_indices().skip(1).find(|&(_, c)| begins(c));
     next.map_or(text, |(end, _)| &text[..end])

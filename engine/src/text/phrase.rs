@@ -31,7 +31,7 @@ pub(super) fn tokens_of(terms: &[(u32, String)], slop: u32, tokens: &[Token]) ->
     found
 }
 
-/// What is added to the position of each term, as if all terms stood at the position of the last one.
+/// The distance of each term from the last one, which added to its positions brings all terms to one position.
 pub(super) fn shifts(terms: &[(u32, String)]) -> Vec<u32> {
     let last = terms.last().map_or(0, |(position, _)| *position);
     terms.iter().map(|(position, _)| last - position).collect()

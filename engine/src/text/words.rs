@@ -21,7 +21,7 @@ const BYTES_PER_WORD: usize = 5;
 /// Splits text into words and their parts.
 #[derive(Clone, Copy)]
 pub(super) struct Words {
-    /// True if an apostrophe ends a word of its own, as in French.
+    /// True if an apostrophe ends a word, as in French.
     pub(super) elision: bool,
     /// True for a query: of a run of characters that are found in pairs it has the pairs alone, and documents have
     /// each character besides.
@@ -36,7 +36,7 @@ struct Atom {
     paired: bool,
 }
 
-/// What joins an atom to the one before it.
+/// A connection of an atom to the one before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Joint {
     /// A change of case, or of letters and digits.
