@@ -1,5 +1,6 @@
 //! BEIR folders (`corpus.jsonl`, `queries.jsonl`, `qrels.tsv` or `qrels/test.tsv`) and TREC runs.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use lexivec::Document;
@@ -17,12 +18,10 @@ const QUERY_LINE: &str = r#"{"_id": "q1", "text": "some words"}"#;
 
 #[derive(Deserialize)]
 struct CorpusLine {
-    #[serde(rename = "_id")]
+    #[serde(rename = "_id", deserialize_with = "Document::read_id")]
     id: String,
-    #[serde(default)]
-    title: String,
-    #[serde(default)]
-    text: String,
+    title: Option<String>,
+    text: Option<String>,
     /// All other keys, which become payload.
     #[serde(flatten)]
     rest: Map<String, Value>,
@@ -32,7 +31,7 @@ struct CorpusLine {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Query {
     /// Its id, to which judgments refer.
-    #[serde(rename = "_id")]
+    #[serde(rename = "_id", deserialize_with = "Document::read_id")]
     pub id: String,
     /// Its words.
     pub text: String,
@@ -49,9 +48,9 @@ pub fn corpus(folder: &Path) -> Result<Numbered<Document>> {
         if let Some(Value::Object(metadata)) = line.rest.remove("metadata") {
             line.rest.extend(metadata);
         }
-        let mut document = Document::new(line.id).text(line.text);
-        if !line.title.is_empty() {
-            document = document.text_in("title", line.title);
+        let mut document = Document::new(line.id).text(line.text.unwrap_or_default());
+        if let Some(title) = line.title.filter(|title| !title.is_empty()) {
+            document = document.text_in("title", title);
         }
         document.payload = line.rest;
         document
@@ -63,9 +62,18 @@ pub fn corpus(folder: &Path) -> Result<Numbered<Document>> {
 /// Reads the queries of a file such as a folder's `queries.jsonl`, in order.
 ///
 /// # Errors
-/// Those of [`lines::read`].
+/// Those of [`lines::read`]; and two queries of one id, of which only one would be scored.
 pub fn queries(file: &Path) -> Result<Vec<Query>> {
-    Ok(lines::read(file, QUERY_LINE)?.values)
+    let queries: Vec<Query> = lines::read(file, QUERY_LINE)?.values;
+    let mut seen = HashSet::new();
+    if let Some(twice) = queries.iter().find(|query| !seen.insert(query.id.as_str())) {
+        return Err(Error::input(format!(
+            "{} has two queries with the id {:?}; give each query its own",
+            file.display(),
+            twice.id
+        )));
+    }
+    Ok(queries)
 }
 
 /// Returns the path of a folder's judgments: `qrels.tsv`, or `qrels/test.tsv`.

@@ -26,6 +26,7 @@ mod fusion;
 mod gathered;
 mod graph;
 mod http;
+mod inputs;
 mod judged;
 mod late;
 mod learning;

@@ -22,6 +22,53 @@ const INLINE: [&str; 36] = [
     "span", "strike", "strong", "sub", "sup", "time", "tt", "u", "var", "wbr", "input",
 ];
 
+/// Elements without content, which no end tag ends.
+const VOID: [&str; 13] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track",
+    "wbr",
+];
+/// Elements that end an `svg` they stand in, as the HTML standard has it ("The rules for parsing tokens in foreign
+/// content").
+const ENDS_SVG: [&str; 30] = [
+    "blockquote",
+    "body",
+    "center",
+    "code",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "ruby",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tt",
+    "ul",
+    "var",
+];
+/// Open elements that are remembered; browsers nest no deeper.
+const MAX_OPEN: usize = 512;
+
+/// True if the text of a line goes on at this element, without a break.
+pub(super) fn is_inline(name: &str) -> bool {
+    INLINE.contains(&name)
+}
+
 /// Reads an HTML text.
 pub(super) fn read(text: &str) -> Content {
     let input = BufferQueue::default();
@@ -72,6 +119,8 @@ struct Reader {
     headings: Headings,
     blocks: Vec<Block>,
     open: String,
+    /// The elements that are open, apart from those inside an element that is left out.
+    elements: Vec<String>,
     /// The element that is left out, and how many of its name are open.
     left_out: Option<(String, usize)>,
     in_title: bool,
@@ -103,9 +152,15 @@ impl Reader {
 
     fn start(&mut self, tag: &Tag) {
         let name = &*tag.name;
-        if let Some((left_out, open)) = &mut self.left_out {
-            *open += usize::from(left_out == name && !tag.self_closing);
-            return;
+        match &mut self.left_out {
+            Some((left_out, _)) if left_out == "svg" && ENDS_SVG.contains(&name) => {
+                self.left_out = None;
+            }
+            Some((left_out, open)) => {
+                *open += usize::from(left_out == name && !tag.self_closing);
+                return;
+            }
+            None => {}
         }
         let value = |attribute: &str| {
             tag.attrs.iter().find(|a| &*a.name.local == attribute).map(|a| &*a.value)
@@ -114,7 +169,12 @@ impl Reader {
         let permalink = value("role") == Some("navigation") || value("class") == Some("headerlink");
         if (LEFT_OUT.contains(&name) || permalink) && !tag.self_closing {
             self.left_out = Some((name.to_owned(), 1));
-        } else if name == "br" {
+            return;
+        }
+        if !tag.self_closing && !VOID.contains(&name) && self.elements.len() < MAX_OPEN {
+            self.elements.push(name.to_owned());
+        }
+        if name == "br" {
             self.open.push('\n');
         } else if name == "td" || name == "th" {
             self.open.push_str(if self.open.is_empty() { "" } else { " | " });
@@ -126,12 +186,21 @@ impl Reader {
     }
 
     fn end(&mut self, name: &str) {
+        let parent = self.elements.iter().rposition(|element| element == name);
         if let Some((left_out, open)) = &mut self.left_out {
-            *open -= usize::from(left_out == name);
-            if *open == 0 {
+            let is_own = left_out == name;
+            *open -= usize::from(is_own);
+            // An element that is never closed ends with the one it stands in, as in a browser.
+            let with_parent = !is_own && parent.is_some();
+            if *open == 0 || with_parent {
                 self.left_out = None;
             }
-            return;
+            if !with_parent {
+                return;
+            }
+        }
+        if let Some(parent) = parent {
+            self.elements.truncate(parent);
         }
         if name == "title" && self.in_title {
             let title = heading(&std::mem::take(&mut self.open));

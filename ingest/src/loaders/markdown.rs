@@ -39,6 +39,7 @@ impl Reader {
             Event::SoftBreak => self.open.push(' '),
             Event::HardBreak => self.open.push('\n'),
             Event::Html(markup) => self.markup.push_str(&markup),
+            Event::InlineHtml(markup) if is_break(&markup) => self.open.push('\n'),
             Event::Start(Tag::MetadataBlock(_)) => self.front_matter = true,
             Event::End(TagEnd::MetadataBlock(_)) => {
                 let text = std::mem::take(&mut self.open);
@@ -87,6 +88,13 @@ impl Reader {
             location: SourceLocation::Nowhere,
         });
     }
+}
+
+/// True for an HTML tag at which a browser breaks the line: every one that does not stand in a line of text.
+fn is_break(markup: &str) -> bool {
+    let name = markup.trim_start_matches(['<', '/']);
+    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    !name.is_empty() && !html::is_inline(&name.to_ascii_lowercase())
 }
 
 fn is_block(tag: &TagEnd) -> bool {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use lexivec::Document;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::Field;
 use serde_json::Value;
 
 use super::{Part, Row};
@@ -124,12 +125,12 @@ fn csv_fault(error: &csv::Error, bytes: &[u8]) -> String {
     }
 }
 
-/// A cell as JSON. A number is one by JSON's grammar, so that 007 and +1 stay as they are, and so do whole
-/// numbers that are too long for 64 bits.
+/// A cell as JSON. A cell becomes a number only if the number is written as the cell is, so that versions and codes
+/// such as 007, +1, 1.10 and 12E3 stay different texts, and so do whole numbers that are too long for 64 bits.
 fn value(cell: &str) -> Value {
     match serde_json::from_str::<Value>(cell) {
         Ok(Value::Bool(truth)) => Value::from(truth),
-        Ok(Value::Number(n)) if !n.is_f64() || cell.contains(['.', 'e', 'E']) => Value::from(n),
+        Ok(Value::Number(n)) if n.to_string() == cell => Value::from(n),
         _ => Value::from(cell),
     }
 }
@@ -139,18 +140,47 @@ pub(crate) fn parquet(path: &Path, give: &mut dyn FnMut(Part)) -> std::result::R
     let file = std::fs::File::open(path).map_err(|e| reason(&e))?;
     let reader = SerializedFileReader::new(file).map_err(|e| e.to_string())?;
     for row in reader.get_row_iter(None).map_err(|e| e.to_string())? {
-        let Value::Object(mut row) = row.map_err(|e| e.to_string())?.to_json_value() else {
-            return Err("a row is no object".to_owned());
-        };
-        row.retain(|_, value| !value.is_null());
-        give(Part::Row(row));
+        let row = row.map_err(|e| e.to_string())?;
+        let columns = row.get_column_iter().map(|(name, field)| (name.clone(), field_value(field)));
+        give(Part::Row(columns.filter(|(_, value)| !value.is_null()).collect()));
     }
     Ok(())
 }
 
+/// A field of a Parquet file as JSON: timestamps as RFC 3339 writes them, which filters read as times, and decimals as
+/// numbers where a number has all their digits.
+fn field_value(field: &Field) -> Value {
+    match field {
+        Field::TimestampMillis(_) | Field::TimestampMicros(_) => match field.to_json_value() {
+            // `2024-03-01 08:00:00.000000 +00:00`
+            Value::String(time) => Value::from(time.replacen(' ', "T", 1).replacen(' ', "", 1)),
+            other => other,
+        },
+        Field::Decimal(decimal) => {
+            let (written, scale) = (field.to_string(), decimal.scale().max(0) as usize);
+            match written.parse::<f64>() {
+                Ok(number) if format!("{number:.scale$}") == written => Value::from(number),
+                _ => Value::from(written),
+            }
+        }
+        Field::Group(row) => {
+            row.get_column_iter().map(|(name, field)| (name.clone(), field_value(field))).collect()
+        }
+        Field::ListInternal(list) => list.elements().iter().map(field_value).collect(),
+        Field::MapInternal(map) => {
+            let key = |field: &Field| match field_value(field) {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
+            map.entries().iter().map(|(name, field)| (key(name), field_value(field))).collect()
+        }
+        plain => plain.to_json_value(),
+    }
+}
+
 /// Takes the texts out of a row: title, then text.
 pub(crate) fn texts(row: &mut Row) -> [Option<String>; 2] {
-    TEXT_COLUMNS.map(|column| row.remove(column).map(words))
+    TEXT_COLUMNS.map(|column| row.remove(column).filter(|value| !value.is_null()).map(words))
 }
 
 /// Makes a document of a row; its id is the value of `id_column`.
@@ -189,6 +219,52 @@ fn words(value: Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_is_a_number_only_if_the_number_is_written_so() {
+        for (cell, expected) in [
+            ("2020", Value::from(2020)),
+            ("-3", Value::from(-3)),
+            ("1.5", Value::from(1.5)),
+            ("2.0", Value::from(2.0)),
+            ("true", Value::from(true)),
+            ("1.10", Value::from("1.10")),
+            ("12E3", Value::from("12E3")),
+            ("007", Value::from("007")),
+            ("+1", Value::from("+1")),
+            ("123456789012345678901", Value::from("123456789012345678901")),
+            ("null", Value::from("null")),
+        ] {
+            assert_eq!(value(cell), expected, "{cell}");
+        }
+    }
+
+    #[test]
+    fn times_and_decimals_of_parquet_are_what_filters_compare() {
+        use parquet::data_type::Decimal;
+        let decimal = |unscaled: i64, scale| Field::Decimal(Decimal::from_i64(unscaled, 18, scale));
+        for (field, expected) in [
+            (
+                Field::TimestampMicros(1_709_280_000_000_000),
+                "2024-03-01T08:00:00.000000+00:00".into(),
+            ),
+            (Field::TimestampMillis(1_709_280_000_000), "2024-03-01T08:00:00.000000+00:00".into()),
+            (decimal(1999, 2), Value::from(19.99)),
+            (decimal(-5, 1), Value::from(-0.5)),
+            (decimal(123_456_789_012_345_678, 3), "123456789012345.678".into()),
+            (Field::Int(7), Value::from(7)),
+            (Field::Null, Value::Null),
+        ] {
+            assert_eq!(field_value(&field), expected, "{field}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_null_is_no_text() {
+        let mut row =
+            serde_json::from_str::<Row>(r#"{"title": null, "text": "a", "n": 1}"#).expect("JSON");
+        assert_eq!(texts(&mut row), [None, Some("a".to_owned())]);
+    }
 
     #[test]
     fn a_quote_that_is_never_closed_is_found_with_its_line() {
