@@ -35,7 +35,7 @@ pub(crate) trait Field {
     /// Name, unique among the fields of its kind.
     fn name(&self) -> &str;
 
-    /// What cannot change after its creation besides its name, in words.
+    /// The settings of a field that cannot change after its creation, besides its name, in words.
     fn fixed(&self) -> String;
 
     /// Checks its parameters; the name is checked for every kind alike.
@@ -192,7 +192,7 @@ impl Schema {
         }
     }
 
-    /// What was fixed at creation and differs in the schema that `wanted` describes, in words; `None` if nothing does.
+    /// The settings fixed at creation that differ in the schema that `wanted` describes, in words; `None` if nothing does.
     /// Tuning of the build, as a graph's degree, is left out: an existing collection keeps its own.
     pub(crate) fn difference_from(&self, wanted: &Self) -> Option<String> {
         let described = |fields: &[&dyn Field]| match fields {

@@ -318,7 +318,7 @@ fn faulty_writes(many: &str) -> Vec<Fault<'_>> {
         ("POST", "/v1/collections/none/search", JSON, "{}", 404, "collection_not_found"),
         ("POST", DOCUMENTS, "text/plain", "{}", 415, "unsupported_media_type"),
         ("POST", DOCUMENTS, JSON, "{oops", 400, "invalid_request"),
-        ("POST", DOCUMENTS, JSON, r#"[{"id":"a"},{"id":7}]"#, 400, "invalid_request"),
+        ("POST", DOCUMENTS, JSON, r#"[{"id":"a"},{"id":true}]"#, 400, "invalid_request"),
         ("POST", DOCUMENTS, JSON, r#"{"id":"a","vector":[1]}"#, 400, "invalid_request"),
         (
             "POST",

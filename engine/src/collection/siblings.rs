@@ -97,7 +97,7 @@ impl Sibling {
     }
 }
 
-/// Refuses to make a sibling store of a collection whose directory is gone: it would make the directory again.
+/// Refuses to make a sibling store of a collection whose directory was removed: it would make the directory again.
 fn refuse_if_dropped(path: &Path) -> Result<()> {
     match path.parent() {
         Some(root) if !disk::is_collection(root) => {

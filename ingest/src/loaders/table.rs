@@ -62,14 +62,26 @@ pub(super) fn csv(
         ));
     }
     let verbatim = |name: &str| id_column == Some(name) || TEXT_COLUMNS.contains(&name);
-    let row = |record: csv::Result<csv::StringRecord>| {
-        let record = record.map_err(|e| csv_fault(&e, bytes))?;
-        let line = line_of(record.position(), bytes);
-        let cells = names.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
-        let value = |name: &str, cell: &str| if verbatim(name) { cell.into() } else { value(cell) };
-        Ok((line, cells.map(|(name, cell)| (name.clone(), value(name, cell))).collect()))
+    let records: Vec<csv::Result<csv::StringRecord>> = reader.into_records().collect();
+    let of_one_scale = |column: usize| {
+        has_one_scale(records.iter().flatten().filter_map(|record| record.get(column)))
     };
-    let rows = reader.into_records().map(row).collect();
+    let columns: Vec<(&String, bool)> =
+        names.iter().enumerate().map(|(i, name)| (name, of_one_scale(i))).collect();
+    let row = |record: &csv::Result<csv::StringRecord>| {
+        let record = record.as_ref().map_err(|e| csv_fault(e, bytes))?;
+        let line = line_of(record.position(), bytes);
+        let cells = columns.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
+        let value = |name: &str, one_scale: bool, cell: &str| match verbatim(name) {
+            true => cell.into(),
+            false => value(cell, one_scale),
+        };
+        let cell = |(&(name, one_scale), cell): (&(&String, bool), &str)| {
+            (name.clone(), value(name, one_scale, cell))
+        };
+        Ok((line, cells.map(cell).collect()))
+    };
+    let rows = records.iter().map(row).collect();
     Ok((names, rows))
 }
 
@@ -125,12 +137,21 @@ fn csv_fault(error: &csv::Error, bytes: &[u8]) -> String {
     }
 }
 
-/// A cell as JSON. A cell becomes a number only if the number is written as the cell is, so that versions and codes
-/// such as 007, +1, 1.10 and 12E3 stay different texts, and so do whole numbers that are too long for 64 bits.
-fn value(cell: &str) -> Value {
+/// True if all cells with a decimal point have as many digits after it, as prices have and versions have not.
+fn has_one_scale<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
+    let mut scales = cells.filter_map(|cell| Some(cell.split_once('.')?.1.len()));
+    let first = scales.next();
+    scales.all(|scale| Some(scale) == first)
+}
+
+/// A cell as JSON. A cell becomes a number only if the number is written as the cell is, or has the decimals of all of
+/// its column: so versions and codes such as 007, +1, 1.10 next to 1.9, and 12E3 stay different texts, and so do whole
+/// numbers that are too long for 64 bits.
+fn value(cell: &str, one_scale: bool) -> Value {
+    let is_plain = |cell: &str| one_scale && cell.contains('.') && !cell.contains(['e', 'E']);
     match serde_json::from_str::<Value>(cell) {
         Ok(Value::Bool(truth)) => Value::from(truth),
-        Ok(Value::Number(n)) if n.to_string() == cell => Value::from(n),
+        Ok(Value::Number(n)) if n.to_string() == cell || is_plain(cell) => Value::from(n),
         _ => Value::from(cell),
     }
 }
@@ -235,8 +256,13 @@ mod tests {
             ("123456789012345678901", Value::from("123456789012345678901")),
             ("null", Value::from("null")),
         ] {
-            assert_eq!(value(cell), expected, "{cell}");
+            assert_eq!(value(cell, false), expected, "{cell}");
         }
+        // Prices: as many decimals in all cells.
+        assert!(has_one_scale(["19.90", "3.00", "7"].into_iter()));
+        assert!(!has_one_scale(["1.9", "1.10"].into_iter()));
+        assert_eq!(value("19.90", true), Value::from(19.9));
+        assert_eq!(value("1.2E3", true), Value::from("1.2E3"));
     }
 
     #[test]
@@ -248,7 +274,7 @@ mod tests {
                 Field::TimestampMicros(1_709_280_000_000_000),
                 "2024-03-01T08:00:00.000000+00:00".into(),
             ),
-            (Field::TimestampMillis(1_709_280_000_000), "2024-03-01T08:00:00.000000+00:00".into()),
+            (Field::TimestampMillis(1_709_280_000_000), "2024-03-01T08:00:00.000+00:00".into()),
             (decimal(1999, 2), Value::from(19.99)),
             (decimal(-5, 1), Value::from(-0.5)),
             (decimal(123_456_789_012_345_678, 3), "123456789012345.678".into()),
