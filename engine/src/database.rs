@@ -110,15 +110,13 @@ impl DatabaseOptions {
 /// ```
 pub struct Database {
     path: PathBuf,
-    /// True if `path` is the directory of one collection.
-    single: bool,
     options: DatabaseOptions,
     /// Held by a creation or a drop from its start to its end. Taken before `collections`.
     changing: Mutex<()>,
     collections: RwLock<BTreeMap<String, Entry>>,
     /// The lock of the directory, so that no other database creates, drops or sweeps there; `None` if `path` is the
     /// directory of one collection, which has its own.
-    _lock: Option<Box<dyn LockGuard>>,
+    lock: Option<Box<dyn LockGuard>>,
 }
 
 #[derive(Clone)]
@@ -159,11 +157,10 @@ impl Database {
         }
         Ok(Self {
             path: path.to_owned(),
-            single: lock.is_none(),
             options,
             changing: Mutex::new(()),
             collections: RwLock::new(collections),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -266,7 +263,7 @@ impl Database {
     /// # Errors
     /// Those of the file system.
     pub fn sweep(&self) -> Result<()> {
-        if self.single {
+        if self.lock.is_none() {
             return Ok(());
         }
         let _changing = self.changing.lock();
@@ -294,9 +291,9 @@ impl Database {
     }
 
     fn refuse_if_single(&self) -> Result<()> {
-        match self.single {
-            true => Err(Error::SingleCollection { path: self.path.display().to_string() }),
-            false => Ok(()),
+        match self.lock {
+            None => Err(Error::SingleCollection { path: self.path.display().to_string() }),
+            Some(_) => Ok(()),
         }
     }
 }

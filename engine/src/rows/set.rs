@@ -1,5 +1,7 @@
 //! A set of rows of one segment, for example its live rows, or those that a filter admits.
 
+use std::sync::Arc;
+
 use lexivec_storage::SegmentEntry;
 
 use crate::error::{Result, corrupt};
@@ -54,6 +56,11 @@ impl RowSet {
     /// Number of rows in the set.
     pub(crate) fn count(&self) -> u32 {
         self.count
+    }
+
+    /// Number of rows in the sets of several segments together.
+    pub(crate) fn total(sets: &[Arc<Self>]) -> u64 {
+        sets.iter().map(|set| u64::from(set.count)).sum()
     }
 
     pub(crate) fn is_full(&self) -> bool {

@@ -3,12 +3,26 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use lexivec_query::request::Leg;
+
 use super::leg::LegFound;
 use super::prepare::Prepared;
 use super::{Searcher, leg_table};
 use crate::error::Result;
 use crate::generation::DocAddress;
 use crate::rows::RowSet;
+
+/// For each list of hits, the rows that only the other lists have, in the order of their addresses.
+pub(super) fn of_others(lists: &[&[(DocAddress, f64)]]) -> Vec<Vec<DocAddress>> {
+    let mut brought: Vec<DocAddress> = lists.iter().copied().flatten().map(|hit| hit.0).collect();
+    brought.sort_unstable();
+    brought.dedup();
+    let others = |list: &&[(DocAddress, f64)]| {
+        let own: HashSet<DocAddress> = list.iter().map(|hit| hit.0).collect();
+        brought.iter().copied().filter(|address| !own.contains(address)).collect()
+    };
+    lists.iter().map(others).collect()
+}
 
 impl Searcher {
     /// For each leg of a request, its scores of the rows that only other legs brought; empty lists unless the request
@@ -22,37 +36,31 @@ impl Searcher {
         if legs.len() < 2 || !prepared.bound.fusion.is_complete() {
             return Ok(vec![Vec::new(); found.len()]);
         }
-        let lists: Vec<Vec<DocAddress>> =
-            found.iter().map(|f| f.hits.iter().map(|hit| hit.0).collect()).collect();
-        let of_leg =
-            |(index, (leg, found)): (usize, (&lexivec_query::bind::BoundLeg, &LegFound))| {
-                let own: HashSet<DocAddress> =
-                    lists.get(index).into_iter().flatten().copied().collect();
-                let others =
-                    lists.iter().flatten().copied().filter(|address| !own.contains(address));
-                let (rows, count) = self.row_sets(others);
-                if count == 0 {
-                    return Ok(Vec::new());
-                }
-                leg_table::of(leg.kind).complete(self, prepared, found, &rows, count)
-            };
-        legs.iter().zip(found).enumerate().map(of_leg).collect()
+        let lists: Vec<_> = found.iter().map(|found| found.hits.as_slice()).collect();
+        let legs = legs.iter().zip(found).zip(of_others(&lists));
+        legs.map(|((leg, found), rows)| self.score(leg.kind, prepared, found, &rows)).collect()
     }
 
-    /// Rows as a set for each segment, and their number.
-    pub(super) fn row_sets(
+    /// The scores that a leg gives to rows; those that it does not match are left out.
+    pub(super) fn score(
         &self,
-        rows: impl Iterator<Item = DocAddress>,
-    ) -> (Vec<Arc<RowSet>>, usize) {
+        leg: Leg,
+        prepared: &Prepared<'_>,
+        found: &LegFound,
+        rows: &[DocAddress],
+    ) -> Result<Vec<(DocAddress, f64)>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let segments = &self.generation.segments;
         let mut sets: Vec<RowSet> =
             segments.iter().map(|live| RowSet::empty(live.segment.rows)).collect();
         for DocAddress { segment, row } in rows {
-            if let Some(set) = sets.get_mut(segment as usize) {
-                set.insert(row);
+            if let Some(set) = sets.get_mut(*segment as usize) {
+                set.insert(*row);
             }
         }
-        let count = sets.iter().map(|set| set.count() as usize).sum();
-        (sets.into_iter().map(Arc::new).collect(), count)
+        let sets: Vec<_> = sets.into_iter().map(Arc::new).collect();
+        leg_table::of(leg).complete(self, prepared, found, &sets)
     }
 }

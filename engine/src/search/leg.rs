@@ -44,15 +44,14 @@ pub(super) trait LegSearch: Sync {
         matching: &[Arc<RowSet>],
     ) -> Result<Vec<Option<LegFound>>>;
 
-    /// The scores of rows that other legs brought, `count` in all; rows that the leg does not match are left out. `found`
-    /// is what the leg found for the request.
+    /// The scores of rows that other legs brought; rows that the leg does not match are left out. `found` is what the
+    /// leg found for the request.
     fn complete(
         &self,
         searcher: &Searcher,
         prepared: &Prepared<'_>,
         found: &LegFound,
         rows: &[Arc<RowSet>],
-        count: usize,
     ) -> Result<Vec<(DocAddress, f64)>>;
 
     /// True if two requests that differ only in settings have the same list of this leg, apart from its length.

@@ -8,6 +8,7 @@ use super::{Searcher, leg_table};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::DocAddress;
+use crate::rows::RowSet;
 
 impl Searcher {
     /// Runs the legs of a request and gives their candidates before the fusion: ids and raw scores, with the keys of
@@ -43,7 +44,7 @@ impl Searcher {
         Ok(Legs {
             legs: lists,
             fusion: prepared.bound.fusion,
-            matching: matching.iter().map(|rows| u64::from(rows.count())).sum(),
+            matching: RowSet::total(&matching),
             exact,
             facets: request.facets.iter().map(tally).collect::<Result<_>>()?,
         })

@@ -57,7 +57,7 @@ impl Ranking {
         head.generation = generation.number;
         head.seq = generation.seq;
         head.exact = self.plans.iter().all(|p| p.strategy.is_exact());
-        head.matching = wanted.iter().map(|rows| u64::from(rows.count())).sum();
+        head.matching = RowSet::total(wanted);
         head.adapter = prepared.adapter;
         head.rerank = self.rerank;
         head.confident = self.confident;

@@ -9,6 +9,7 @@ use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::limits::MAX_SCROLL_ROWS;
+use crate::rows::RowSet;
 
 /// A page of rows in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,8 +31,7 @@ impl Searcher {
 
     /// Exact number of rows that a filter admits.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
-        let matching = self.matching(filter, Deadline::NEVER)?;
-        Ok(matching.iter().map(|rows| u64::from(rows.count())).sum())
+        Ok(RowSet::total(&self.matching(filter, Deadline::NEVER)?))
     }
 
     /// Counts the values at a dotted payload path over the rows that a filter admits, exactly: the `limit`

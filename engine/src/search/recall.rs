@@ -163,7 +163,7 @@ impl Searcher {
         for share in SHARES {
             let picked = |(i, rows): (u64, &Arc<RowSet>)| picked(rows, share, options.seed ^ i);
             let rows: Vec<_> = (0..).zip(&wanted).map(picked).map(Arc::new).collect();
-            let matching = rows.iter().map(|rows| u64::from(rows.count())).sum();
+            let matching = RowSet::total(&rows);
             if matching > 0 {
                 selectivity.push(ShareRecall { share, matching, recall: measure.among(&rows)?.0 });
             }

@@ -43,10 +43,10 @@ impl LegSearch for TextLeg {
         prepared: &Prepared<'_>,
         found: &LegFound,
         rows: &[Arc<RowSet>],
-        count: usize,
     ) -> Result<Vec<(DocAddress, f64)>> {
         let Some(query) = &found.query else { return Ok(Vec::new()) };
-        search(&searcher.generation, query, rows, count, prepared.time)
+        let window = RowSet::total(rows) as usize;
+        search(&searcher.generation, query, rows, window, prepared.time)
     }
 
     fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool {
@@ -56,8 +56,7 @@ impl LegSearch for TextLeg {
     fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
         let RowTrace { searcher, prepared, address, matching } = trace;
         let query = searcher.text_query(prepared.request)?;
-        let rows: usize = matching.iter().map(|rows| rows.count() as usize).sum();
-        let window = rows.max(leg.window);
+        let window = (RowSet::total(matching) as usize).max(leg.window);
         let hits = search(&searcher.generation, &query, matching, window, prepared.time)?;
         let found = hits.iter().position(|(found, _)| found == address);
         Ok(found.and_then(|i| Some((i + 1, hits.get(i)?.1))))

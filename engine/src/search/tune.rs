@@ -1,6 +1,6 @@
 //! Tuning: the legs of judged queries run once, and their lists are fused under every setting.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use lexivec_eval::JudgedQuery;
@@ -17,6 +17,7 @@ use lexivec_query::rerank::RerankMethod;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::complete::of_others;
 use super::leg::LegFound;
 use super::prepare::Prepared;
 use super::{Searcher, leg_table, merge};
@@ -213,24 +214,15 @@ impl Trial<'_> {
         legs: &mut [LegHits<DocAddress>],
         prepared: &Prepared<'_>,
     ) -> Result<()> {
-        let brought: Vec<DocAddress> =
-            legs.iter().flat_map(|leg| leg.hits.iter().map(|hit| hit.0)).collect();
-        for (leg, &index) in legs.iter_mut().zip(indices) {
+        let hits: Vec<_> = legs.iter().map(|leg| leg.hits.as_slice()).collect();
+        let others = of_others(&hits);
+        for ((leg, &index), others) in legs.iter_mut().zip(indices).zip(others) {
             let Some(list) = lists.get_mut(index) else { continue };
-            let own: HashSet<DocAddress> = leg.hits.iter().map(|hit| hit.0).collect();
-            let mut others: Vec<DocAddress> =
-                brought.iter().copied().filter(|row| !own.contains(row)).collect();
-            others.sort_unstable();
-            others.dedup();
             let mut unknown = others.clone();
             unknown.retain(|row| !list.completed.contains_key(row));
-            if !unknown.is_empty() {
-                let (rows, count) = self.searcher.row_sets(unknown.iter().copied());
-                let search = leg_table::of(leg.leg);
-                let scored = search.complete(self.searcher, prepared, &list.found, &rows, count)?;
-                list.completed.extend(unknown.into_iter().map(|row| (row, None)));
-                list.completed.extend(scored.into_iter().map(|(row, score)| (row, Some(score))));
-            }
+            let scored = self.searcher.score(leg.leg, prepared, &list.found, &unknown)?;
+            list.completed.extend(unknown.into_iter().map(|row| (row, None)));
+            list.completed.extend(scored.into_iter().map(|(row, score)| (row, Some(score))));
             let score = |row: &DocAddress| Some((*row, (*list.completed.get(row)?)?));
             leg.completed = others.iter().filter_map(score).collect();
         }

@@ -72,12 +72,12 @@ impl LegSearch for VectorLeg {
         prepared: &Prepared<'_>,
         _: &LegFound,
         rows: &[Arc<RowSet>],
-        count: usize,
     ) -> Result<Vec<(DocAddress, f64)>> {
         let Some((leg, vector)) = prepared.vector_leg() else { return Ok(Vec::new()) };
         let (field, time) = (leg.vector_field.as_deref().unwrap_or_default(), prepared.time);
         let params = &Params { exact: true, ..Params::default() };
-        let asked = VectorQueries { field, vectors: &[vector], window: count, params, time };
+        let window = RowSet::total(rows) as usize;
+        let asked = VectorQueries { field, vectors: &[vector], window, params, time };
         let found = search(&searcher.generation, &asked, rows)?.pop();
         Ok(found.map_or(Vec::new(), |found| found.hits))
     }

@@ -64,11 +64,7 @@ impl Analysis {
         let mut stream = self.chain.token_stream(text);
         while stream.advance() {
             let mut token = stream.token().clone();
-            let mut end = token.text.len().min(MAX_TERM_BYTES);
-            while !token.text.is_char_boundary(end) {
-                end -= 1;
-            }
-            token.text.truncate(end);
+            token.text.truncate(token.text.floor_char_boundary(MAX_TERM_BYTES));
             let mut same = tokens.iter().rev().take_while(|other| other.position == token.position);
             if !token.text.is_empty() && !same.any(|other| other.text == token.text) {
                 tokens.push(token);

@@ -12,7 +12,7 @@ const ARROW: &str = "-->";
 /// In WebVTT an empty line ends a cue. In SRT it does not, as players show it: a cue ends before the number and the time
 /// of the next.
 pub(super) fn read(text: &str) -> Result<Content, String> {
-    let is_webvtt = text.trim_start_matches('\u{feff}').starts_with("WEBVTT");
+    let is_webvtt = text.starts_with("WEBVTT");
     let mut content = Content::default();
     let mut open: Option<(SourceLocation, Vec<String>)> = None;
     for (number, line) in text.lines().enumerate() {

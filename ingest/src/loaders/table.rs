@@ -189,11 +189,9 @@ fn field_value(field: &Field) -> Value {
         }
         Field::ListInternal(list) => list.elements().iter().map(field_value).collect(),
         Field::MapInternal(map) => {
-            let key = |field: &Field| match field_value(field) {
-                Value::String(text) => text,
-                other => other.to_string(),
-            };
-            map.entries().iter().map(|(name, field)| (key(name), field_value(field))).collect()
+            let entry =
+                |(key, field): &(Field, Field)| (words(field_value(key)), field_value(field));
+            map.entries().iter().map(entry).collect()
         }
         plain => plain.to_json_value(),
     }

@@ -10,6 +10,15 @@ use crate::filter::Filter;
 use crate::plan::StrategyKind;
 use crate::rerank::Rerank;
 
+/// A filter that is given in some form; one that cannot be read is [`Filter::Invalid`].
+fn read<F>(filter: F) -> Filter
+where
+    F: TryInto<Filter>,
+    F::Error: Into<Error>,
+{
+    filter.try_into().unwrap_or_else(|e| Filter::Invalid(Box::new(e.into())))
+}
+
 impl SearchRequest {
     /// A request for rows with these words; also by vector if the collection has a model.
     #[must_use]
@@ -61,7 +70,7 @@ impl SearchRequest {
         F: TryInto<Filter>,
         F::Error: Into<Error>,
     {
-        self.filter = filter.try_into().unwrap_or_else(|e| Filter::Invalid(Box::new(e.into())));
+        self.filter = read(filter);
         self
     }
 
@@ -79,8 +88,7 @@ impl SearchRequest {
         F: TryInto<Filter>,
         F::Error: Into<Error>,
     {
-        let added = filter.try_into().unwrap_or_else(|e| Filter::Invalid(Box::new(e.into())));
-        self.filter = std::mem::take(&mut self.filter) & added;
+        self.filter &= read(filter);
         self
     }
 
