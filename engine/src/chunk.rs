@@ -368,7 +368,12 @@ fn cut_sentences(text: &str, window: usize, ends: &[usize], found: &mut Vec<Rang
     let bounds = part.split_sentence_bound_indices().map(|(at, s)| window + at + s.len());
     for bound in bounds.filter(|bound| ends.binary_search(bound).is_ok()) {
         let sentence = text.get(start..bound).unwrap_or_default();
-        let lead = sentence.len() - sentence.trim_start().len();
+        // A space with a combining mark is one sign, and no space before the sentence.
+        let lead: usize = sentence
+            .split_word_bounds()
+            .take_while(|word| word.trim().is_empty())
+            .map(str::len)
+            .sum();
         let range = start + lead..start + sentence.trim_end().len();
         if range.start < range.end {
             found.push(range);

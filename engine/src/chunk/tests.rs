@@ -115,6 +115,16 @@ proptest! {
 }
 
 #[test]
+fn a_space_with_a_combining_mark_is_not_cut_off() {
+    let options = ChunkOptions::new(16, 0).expect("within");
+    for text in ["\u{2000}\u{b47}", "one.  \u{b47}two", " \u{301}"] {
+        let blocks = [block(text, "a")];
+        let chunks = chunk(&blocks, options, &words).expect("counted");
+        assert_eq!(fault(&blocks, options, &words, &chunks), None, "{text:?}");
+    }
+}
+
+#[test]
 fn each_fault_is_seen() {
     let blocks = [block(&numbered(0..100), "a")];
     let options = ChunkOptions::new(20, 5).expect("within");
