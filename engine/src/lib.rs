@@ -91,8 +91,8 @@ mod vector;
 
 pub use collection::{
     Collection, CompactOptions, CompactReport, CopyOptions, DamagedSnapshot, Inspection,
-    MergeReport, Problem, Receipt, ReembedOptions, ReembedReport, RepairReport, SegmentStats,
-    Snapshot, SnapshotList, Stats, VerifyLevel, VerifyReport, WriteOptions, Writer,
+    MergeReport, Problem, Receipt, ReembedReport, ReindexReport, RepairReport, RewriteOptions,
+    SegmentStats, Snapshot, SnapshotList, Stats, VerifyLevel, VerifyReport, WriteOptions, Writer,
 };
 pub use database::{Database, DatabaseOptions};
 pub use document::{Document, IntoDocuments};

@@ -172,6 +172,11 @@ impl Schema {
         }
     }
 
+    /// True if texts are analyzed by an older version than those of a new collection.
+    pub(crate) fn has_old_analysis(&self) -> bool {
+        self.text.iter().any(|field| field.analyzer.version < ANALYZER_VERSION)
+    }
+
     /// The names that a request may use.
     pub(crate) fn catalog(&self) -> Catalog {
         Catalog {

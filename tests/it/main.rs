@@ -39,6 +39,7 @@ mod plans;
 mod processes;
 mod ranking;
 mod reembed;
+mod reindex;
 mod scope;
 mod searcher;
 mod sharded;

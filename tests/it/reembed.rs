@@ -8,7 +8,7 @@ use lexivec::query::request::ConfidenceFloor;
 use lexivec::query::request::Leg;
 use lexivec::storage::{CrashPolicy, FaultyVfs, Vfs};
 use lexivec::{
-    Collection, Document, Error, Filter, OpenOptions, Options, Profile, ReembedOptions,
+    Collection, Document, Error, Filter, OpenOptions, Options, Profile, RewriteOptions,
     SearchRequest, VerifyLevel, WriteOptions,
 };
 
@@ -75,14 +75,14 @@ fn foreground() -> OpenOptions {
 }
 
 /// A disk with such a collection, and its re-embedding.
-fn filled() -> (FaultyVfs, ReembedOptions<'static>) {
+fn filled() -> (FaultyVfs, RewriteOptions<'static>) {
     let disk = FaultyVfs::new();
     let options = Options::new().embedder(Letters::new(5)).open(foreground());
     let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
     fill(&collection);
     collection.flush().expect("flushed");
     drop(collection);
-    let mut options = ReembedOptions::default();
+    let mut options = RewriteOptions::default();
     options.open = foreground();
     (disk, options)
 }
@@ -169,12 +169,12 @@ fn new_vectors_are_those_of_a_collection_made_with_the_model() {
     }
     let reader = Collection::open_read_only(&dir).expect("opened");
     let writer = Collection::open(&dir).expect("opened");
-    let options = ReembedOptions::default();
+    let options = RewriteOptions::default();
     Collection::reembed(&dir, Letters::new(9), &options).expect_err("a writer has it open");
     drop(writer);
     // Cancelled: no row has changed, and no file is left.
     let cancelled = AtomicBool::new(false);
-    let mut ending = ReembedOptions::default();
+    let mut ending = RewriteOptions::default();
     let end = |_, _, _| cancelled.store(true, Ordering::Relaxed);
     (ending.progress, ending.cancelled) = (&end, &cancelled);
     let error = Collection::reembed(&dir, Letters::new(9), &ending).expect_err("ended");
@@ -218,13 +218,13 @@ fn a_model_with_other_vectors_than_recorded_is_refused() {
     let strange = || Arc::new(Letters { hash: format!("{:032x}", 5), dim: 5, strange: true });
     let filled = Collection::open(&dir).expect("opened").with_embedder(Letters::new(5));
     filled.expect("its own").upsert(vec![Document::new("a").text("wing")]).expect("written");
-    let report = Collection::reembed(&dir, strange(), &ReembedOptions::default());
+    let report = Collection::reembed(&dir, strange(), &RewriteOptions::default());
     assert_eq!(report.expect("embedded").rows, 1);
     Collection::open(&dir).expect("opened").with_embedder(strange()).expect("its own now");
     Collection::open(&dir).expect("opened").with_embedder(Letters::new(5)).expect_err("another");
     let plain = scratch.path().join("plain");
     drop(Collection::create(&plain, Options::new()).expect("made"));
-    let error = Collection::reembed(&plain, Letters::new(5), &ReembedOptions::default());
+    let error = Collection::reembed(&plain, Letters::new(5), &RewriteOptions::default());
     assert!(error.expect_err("no model").to_string().contains("come from its callers"));
 }
 

@@ -7,7 +7,7 @@ use lexivec::limits::MAX_ROW_TOKENS;
 use lexivec::model::{Embedder, Precision, StaticEmbedder, TokenLists, TransformerEmbedder};
 use lexivec::query::limits::MAX_QUERY_TOKENS;
 use lexivec::{
-    Collection, Document, Filter, Metric, Options, ReembedOptions, Rerank, SearchRequest,
+    Collection, Document, Filter, Metric, Options, Rerank, RewriteOptions, SearchRequest,
 };
 use lexivec_server::Config;
 use serde_json::{Value, json};
@@ -203,7 +203,7 @@ fn reembedding_makes_new_token_vectors() {
     let options = |model: Arc<dyn Embedder>| Options::new().embedder(model).embed_tokens(true);
     Collection::create(&dir, options(model())).expect("created").upsert(rows()).expect("written");
     let fixed = Arc::new(StaticEmbedder::open(&tiny).expect("opened"));
-    let error = error_of(Collection::reembed(&dir, fixed, &ReembedOptions::default()));
+    let error = error_of(Collection::reembed(&dir, fixed, &RewriteOptions::default()));
     assert!(error.contains("model tiny makes none; use a transformer"), "{error}");
     let rows_of = |collection: &Collection| {
         collection.scroll(&Filter::All, None, 100).expect("read").documents
@@ -212,7 +212,7 @@ fn reembedding_makes_new_token_vectors() {
     expected.upsert(rows()).expect("written");
     let was = rows_of(&Collection::open_read_only(&dir).expect("opened"));
     assert_ne!(was, rows_of(&expected));
-    Collection::reembed(&dir, mean.clone(), &ReembedOptions::default()).expect("re-embedded");
+    Collection::reembed(&dir, mean.clone(), &RewriteOptions::default()).expect("re-embedded");
     let reembedded = Collection::open(&dir).expect("opened").with_embedder(mean).expect("its own");
     assert_eq!(rows_of(&reembedded), rows_of(&expected));
     let request = asking(Rerank::late_interaction_by_model());

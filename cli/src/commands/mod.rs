@@ -21,6 +21,7 @@ mod model;
 mod profile;
 mod recall;
 mod reembed;
+mod reindex;
 mod repair;
 mod search;
 mod serve;
@@ -89,6 +90,8 @@ enum Command {
     Bench(bench::Bench),
     /// Replace the vectors of all documents by those of another model.
     Reembed(reembed::Reembed),
+    /// Build the index of texts again by the analysis of new collections.
+    Reindex(Target),
     /// Delete documents, by id or by filter.
     Delete(delete::Delete),
     /// Write everything in the log to segment files.
@@ -148,6 +151,7 @@ pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
         Command::Learn(args) => learn::run(&args, open),
         Command::Adapter(args) => adapter::run(args, open),
         Command::Reembed(args) => reembed::run(&args, open),
+        Command::Reindex(target) => reindex::run(&target, open),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args),
         Command::Serve(args) => serve::run(&args, open.background(true)),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use lexivec::{Collection, OpenOptions, ReembedOptions};
+use lexivec::{Collection, OpenOptions, RewriteOptions};
 
 use crate::exit::{Failure, Outcome};
 use crate::model::ModelArgs;
@@ -24,7 +24,7 @@ pub(super) fn run(args: &Reembed, open: OpenOptions) -> Outcome<ExitCode> {
     let name = model.name().to_owned();
     let progress = Progress::new();
     let show = |stage, done, all| progress.show(stage, done, all);
-    let mut options = ReembedOptions::default();
+    let mut options = RewriteOptions::default();
     (options.open, options.progress) = (open, &show);
     let report = Collection::reembed(&args.target.dir, model, &options)?;
     drop(progress);

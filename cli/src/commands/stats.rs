@@ -61,7 +61,9 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
 fn analysis(analyzer: &Analyzer) -> String {
     let version = match analyzer.version {
         ANALYZER_VERSION => String::new(),
-        old => format!(", analysis {old} (a new collection has {ANALYZER_VERSION})"),
+        old => format!(
+            ", analysis {old} (a new collection has {ANALYZER_VERSION}; `lexivec reindex` builds the index again)"
+        ),
     };
     let stop_words = if analyzer.stop_words { "" } else { ", with stop words" };
     let stems = if analyzer.stemming { "" } else { ", no stems" };

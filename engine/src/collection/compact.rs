@@ -293,7 +293,8 @@ impl Shared {
         let mut new = None;
         for graph in attempts(&inputs, &self.schema) {
             let (vfs, schema) = (self.vfs.as_ref(), &self.schema);
-            let merger = SegmentMerger { vfs, schema, inputs: &inputs, graph, progress };
+            let (inputs, analyze) = (&inputs, false);
+            let merger = SegmentMerger { vfs, schema, inputs, graph, analyze, progress };
             let made = self.write_segment(rows, |name, id| merger.write(name, id))?;
             let alive = made.segment.all_rows();
             let after = [(made.segment.as_ref(), &alive)];

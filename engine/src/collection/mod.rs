@@ -11,7 +11,9 @@ mod profiles;
 mod reading;
 mod records;
 mod reembed;
+mod reindex;
 mod repair;
+mod rewrite;
 mod scope;
 mod shared;
 mod siblings;
@@ -38,8 +40,10 @@ use background::Background;
 pub use compact::{CompactOptions, CompactReport, MergeReport};
 pub use inspect::Inspection;
 pub(crate) use records::{of_kind, read_all, record};
-pub use reembed::{ReembedOptions, ReembedReport};
+pub use reembed::ReembedReport;
+pub use reindex::ReindexReport;
 pub use repair::RepairReport;
+pub use rewrite::RewriteOptions;
 use shared::{Shared, WakeUp, Writes};
 pub(crate) use siblings::LEARNING;
 use siblings::Siblings;
@@ -352,7 +356,7 @@ impl Collection {
         let newest_schema = Schema::of(directory.manifest())?;
         if !newest_schema.has_the_rows_of(&shared.schema) {
             return Err(Error::Embedder(
-                "the collection was re-embedded by another model since it was opened; open it again".to_owned(),
+                "the collection was re-embedded by another model, or reindexed, since it was opened; open it again".to_owned(),
             ));
         }
         let (generation, content) = load_newest(&mut directory, &shared.schema, Some(&current))?;

@@ -2,7 +2,6 @@
 //! makes them current.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use lexivec_query::Profile;
 use lexivec_query::request::Leg;
@@ -10,34 +9,16 @@ use lexivec_storage::SegmentEntry;
 use serde::Serialize;
 
 use super::Collection;
+use super::rewrite::RewriteOptions;
 use crate::document::Document;
 use crate::embed::embed;
 use crate::error::{Error, Result};
 use crate::limits::{REEMBED_BYTES, REEMBED_ROWS};
 use crate::location::Location;
 use crate::model::Embedder;
-use crate::options::OpenOptions;
-use crate::progress::{NEVER, Progress, Stage};
+use crate::progress::Progress;
 use crate::schema::Schema;
 use crate::segment::SegmentBuilder;
-
-/// Options of a re-embedding.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct ReembedOptions<'a> {
-    /// Options of the open.
-    pub open: OpenOptions,
-    /// Receives the stage, the rows done of a segment, and its rows.
-    pub progress: &'a (dyn Fn(Stage, usize, usize) + Sync),
-    /// Set to cancel; the collection then stays as it was.
-    pub cancelled: &'a AtomicBool,
-}
-
-impl Default for ReembedOptions<'_> {
-    fn default() -> Self {
-        Self { open: OpenOptions::new(), progress: &|_, _, _| {}, cancelled: &NEVER }
-    }
-}
 
 /// Report of a re-embedding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -70,7 +51,7 @@ impl Collection {
     pub fn reembed(
         location: impl Into<Location>,
         model: Arc<dyn Embedder>,
-        options: &ReembedOptions<'_>,
+        options: &RewriteOptions<'_>,
     ) -> Result<ReembedReport> {
         let collection = options.open.clone().background(false).open(location)?;
         let shared = &collection.shared;
@@ -98,31 +79,11 @@ impl Collection {
         }
         let schema = Schema { profiles: (*profiles).clone(), ..(*shared.schema).clone() };
         let schema = schema.with_model(model.as_ref(), &record.field)?;
-        let progress = Progress { report: options.progress, cancelled: options.cancelled };
-        let mut written = Vec::new();
-        let made =
-            collection.write_anew(&schema, model.as_ref(), &progress, &mut written, &mut report);
-        let committed = made.and_then(|()| {
-            let _maintenance = shared.maintenance.lock();
-            shared.commit_with(Some(schema.to_bytes()?), written.clone(), None, &None)?;
-            // Committed twice, so that a damaged newest manifest falls back to the same vectors. A
-            // failure here is no failure of the re-embedding: the next commit is the second one.
-            shared.note(shared.commit_with(None, written.clone(), None, &None).map(drop));
-            Ok(shared.directory.lock().manifest().generation)
-        });
-        match committed {
-            Ok(generation) => Ok(ReembedReport { generation, ..report }),
-            Err(error) => {
-                if shared.poison.check().is_ok() {
-                    for entry in &written {
-                        // No manifest names them; files that cannot be removed now are swept by the
-                        // next open.
-                        let _ = shared.vfs.remove(&entry.file.name);
-                    }
-                }
-                Err(error)
-            }
-        }
+        let progress = options.as_progress();
+        let generation = shared.rewrite(&schema, |written| {
+            collection.write_anew(&schema, model.as_ref(), &progress, written, &mut report)
+        })?;
+        Ok(ReembedReport { generation, ..report })
     }
 
     /// Writes segment files of all live rows with the vectors of a model.

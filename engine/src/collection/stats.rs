@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Collection;
 use crate::error::Result;
-use crate::schema::Schema;
+use crate::schema::{ANALYZER_VERSION, Schema};
 
 /// Counts of a collection's current generation.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +33,10 @@ pub struct Stats {
     /// Last error of the background threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// The way to a newer analysis of texts, if the collection has that of an older version
+    /// ([`Analyzer::version`](crate::schema::Analyzer::version)).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old_analysis: Option<String>,
     /// Each segment.
     pub segments: Vec<SegmentStats>,
     /// The schema with which the collection was created.
@@ -91,6 +95,9 @@ impl Collection {
             dead_rows: segments.iter().map(|s| u64::from(s.rows - s.live)).sum(),
             bytes: segments.iter().map(|s| s.bytes).sum(),
             tokens: generation.statistics.tokens.iter().sum(),
+            old_analysis: self.schema().has_old_analysis().then(|| {
+                format!("texts are analyzed by an older version than {ANALYZER_VERSION}, that of new collections; `lexivec reindex` builds the index again")
+            }),
             segments,
             schema: Schema { profiles: (*self.profiles()).clone(), ..self.schema().clone() },
         })

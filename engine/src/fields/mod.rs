@@ -130,11 +130,16 @@ impl NewSegment<'_> {
     }
 }
 
+/// The text of a row of a new segment in an indexed field.
+pub(crate) type TextOf<'a> = dyn Fn(u32, &str) -> Result<String> + Sync + 'a;
+
 /// Segments that become one, whose rows are the live rows of each, input by input.
 pub(crate) struct Merge<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) inputs: &'a [MergeInput<'a>],
     pub(crate) graph: GraphSource,
+    /// The texts of the new segment, if they are to be analyzed again.
+    pub(crate) texts: Option<&'a TextOf<'a>>,
     pub(crate) progress: &'a Progress<'a>,
 }
 

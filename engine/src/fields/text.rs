@@ -52,8 +52,8 @@ impl FieldKind for TextKind {
         let (rows, fields) = (new.documents.len(), new.schema.indexed_fields());
         let text =
             |row: u32, field: usize| match (new.documents.get(row as usize), fields.get(field)) {
-                (Some(document), Some(field)) => document.indexed_text(new.schema, &field.name),
-                _ => String::new(),
+                (Some(document), Some(field)) => Ok(document.indexed_text(new.schema, &field.name)),
+                _ => Ok(String::new()),
             };
         new.progress.report(Stage::Text, 0, rows)?;
         write_text(out, &fields, new.rows(), new.graphs, &text)?;
@@ -61,10 +61,19 @@ impl FieldKind for TextKind {
     }
 
     fn merge(&self, merge: &Merge<'_>, out: &mut SegmentWriter) -> Result<()> {
-        let rows = merge.count() as usize;
-        let inputs: Vec<_> = merge.inputs.iter().map(|i| (&i.fields.text, i.alive)).collect();
+        let (rows, fields) = (merge.count() as usize, merge.schema.indexed_fields());
         merge.progress.report(Stage::Text, 0, rows)?;
-        merge_text(out, &merge.schema.indexed_fields(), &inputs)?;
+        match merge.texts {
+            Some(texts) => {
+                let name = |field: usize| fields.get(field).map_or("", |f| f.name.as_str());
+                let text = |row: u32, field: usize| texts(row, name(field));
+                write_text(out, &fields, merge.count(), true, &text)?;
+            }
+            None => {
+                let inputs = merge.inputs.iter().map(|i| (&i.fields.text, i.alive));
+                merge_text(out, &fields, &inputs.collect::<Vec<_>>())?;
+            }
+        }
         merge.progress.report(Stage::Text, rows, rows)
     }
 

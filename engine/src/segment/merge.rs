@@ -8,7 +8,7 @@ use lexivec_storage::{SegmentFile, SegmentWriter, Vfs};
 use super::Segment;
 use super::documents::write_records;
 use crate::error::Result;
-use crate::fields::{GraphSource, KINDS, Merge, MergeInput};
+use crate::fields::{GraphSource, KINDS, Merge, MergeInput, TextOf};
 use crate::progress::Progress;
 use crate::rows::RowSet;
 use crate::schema::Schema;
@@ -33,6 +33,8 @@ pub(crate) struct SegmentMerger<'a> {
     pub(crate) schema: &'a Schema,
     pub(crate) inputs: &'a [Input],
     pub(crate) graph: GraphSource,
+    /// True to analyze the texts again, by the analyzers of `schema`; false to merge the inverted indexes.
+    pub(crate) analyze: bool,
     pub(crate) progress: &'a Progress<'a>,
 }
 
@@ -56,7 +58,15 @@ impl SegmentMerger<'_> {
 
         let inputs: Vec<MergeInput<'_>> = self.inputs.iter().map(Input::fields).collect();
         let &Self { schema, graph, progress, .. } = self;
-        let merge = Merge { schema, inputs: &inputs, graph, progress };
+        let rows: Vec<(&Input, u32)> = all().collect();
+        let text = |number: u32, field: &str| match rows.get(number as usize) {
+            Some((input, row)) => {
+                Ok(input.segment.documents.document(schema, *row)?.indexed_text(schema, field))
+            }
+            None => Ok(String::new()),
+        };
+        let texts: Option<&TextOf<'_>> = if self.analyze { Some(&text) } else { None };
+        let merge = Merge { schema, inputs: &inputs, graph, texts, progress };
         KINDS.iter().try_for_each(|kind| kind.merge(&merge, &mut out))?;
         Ok(out.finish()?)
     }

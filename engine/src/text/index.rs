@@ -59,7 +59,7 @@ pub(crate) fn write_text(
     fields: &[TextField],
     rows: u32,
     parallel: bool,
-    text: &(dyn Fn(u32, usize) -> String + Sync),
+    text: &(dyn Fn(u32, usize) -> Result<String> + Sync),
 ) -> Result<()> {
     let failed = |e| tantivy_error("a new segment", e);
     let ram = RamDirectory::create();
@@ -75,18 +75,18 @@ pub(crate) fn write_text(
         fields.iter().map(|f| Analysis::of_documents(&f.analyzer)).collect();
     let all: Vec<u32> = (0..rows).collect();
     for batch in all.chunks(ANALYZE_BATCH) {
-        let analyze = |analyses: &mut Vec<Analysis>, &row: &u32| -> Vec<PreTokenizedString> {
-            let tokens = |(field, analysis): (usize, &mut Analysis)| PreTokenizedString {
-                tokens: analysis.tokens(&text(row, field)),
-                text: String::new(),
+        let analyze = |analyses: &mut Vec<Analysis>, &row: &u32| -> Result<Vec<_>> {
+            let tokens = |(field, analysis): (usize, &mut Analysis)| {
+                let tokens = analysis.tokens(&text(row, field)?);
+                Ok(PreTokenizedString { tokens, text: String::new() })
             };
             analyses.iter_mut().enumerate().map(tokens).collect()
         };
         let analyzed: Vec<Vec<PreTokenizedString>> = if parallel {
-            batch.par_iter().map_init(|| analyses.clone(), analyze).collect()
+            batch.par_iter().map_init(|| analyses.clone(), analyze).collect::<Result<_>>()?
         } else {
             let mut analyses = analyses.clone();
-            batch.iter().map(|row| analyze(&mut analyses, row)).collect()
+            batch.iter().map(|row| analyze(&mut analyses, row)).collect::<Result<_>>()?
         };
         for row in analyzed {
             let mut document = TantivyDocument::new();

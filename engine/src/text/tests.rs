@@ -38,7 +38,7 @@ fn fixture(texts: &[String]) -> Fixture {
     let vfs = MemoryVfs::default();
     let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
     let rows = texts.len() as u32;
-    let text = |row: u32, _| texts[row as usize].clone();
+    let text = |row: u32, _| Ok(texts[row as usize].clone());
     write_text(&mut out, &fields, rows, true, &text).expect("written");
     let reader = Arc::new(SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open"));
     let index = TextIndex::open(&reader, "s", &fields, rows).expect("opened");
