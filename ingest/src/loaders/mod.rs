@@ -2,8 +2,10 @@
 
 mod html;
 mod isolated;
+mod line_ends;
 mod markdown;
 mod pdf;
+mod pdf_fonts;
 mod subtitles;
 pub mod table;
 mod text;

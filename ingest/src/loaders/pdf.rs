@@ -6,7 +6,8 @@ use std::path::Path;
 use lexivec::chunk::SourceLocation;
 use pdf_extract::{Document, PlainTextOutput, decode_text_string, output_doc_page};
 
-use super::{Part, heading, text};
+use super::line_ends::KnownWords;
+use super::{Part, heading, pdf_fonts, text};
 
 /// Gives the parts of a file one after the other. A page that cannot be read is a fault, and the others
 /// are read all the same.
@@ -23,14 +24,16 @@ pub(crate) fn read(path: &Path, give: &mut dyn FnMut(Part)) -> Result<(), String
     if let Some(title) = title(&document) {
         give(Part::Title(title));
     }
+    pdf_fonts::make_known(&mut document);
+    let mut words = KnownWords::default();
     for number in pages.into_keys() {
         // The library panics on fonts and streams that it does not expect.
         let page = catch_unwind(AssertUnwindSafe(|| page(&document, number)))
             .unwrap_or_else(|_| Err("its reader gave up".to_owned()));
         match page {
             Ok(page) => {
-                let blocks =
-                    text::paragraphs(&page.replace('\0', ""), SourceLocation::Page(number));
+                let page = words.joined(&page.replace('\0', ""));
+                let blocks = text::paragraphs(&page, SourceLocation::Page(number));
                 blocks.into_iter().for_each(|block| give(Part::Block(block)));
             }
             Err(detail) => give(Part::Fault(format!("page {number}: {detail}"))),
