@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use lexivec_storage::{LockGuard, disk};
 use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
 
 use crate::collection::{Collection, Snapshot};
 use crate::error::{Error, Result};
@@ -22,12 +23,14 @@ pub struct DatabaseOptions {
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
     max_collections: usize,
+    leave_out: bool,
 }
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
         let open = OpenOptions::default();
-        Self { open, embedder: None, reranker: None, max_collections: MAX_COLLECTIONS }
+        let max_collections = MAX_COLLECTIONS;
+        Self { open, embedder: None, reranker: None, max_collections, leave_out: false }
     }
 }
 
@@ -67,6 +70,14 @@ impl DatabaseOptions {
         self
     }
 
+    /// Sets whether a collection that cannot be opened, as one with a damaged file, is left out, so that the others can be
+    /// used; [`Database::unopened`] lists those. Without this, and if no other is there, opening fails.
+    #[must_use]
+    pub fn leave_out_unopened(mut self, leave_out: bool) -> Self {
+        self.leave_out = leave_out;
+        self
+    }
+
     /// Opens the database in this directory, as [`Database::open`] does.
     ///
     /// # Errors
@@ -74,6 +85,19 @@ impl DatabaseOptions {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Database> {
         Database::with_options(path.as_ref(), self)
     }
+}
+
+/// A collection that cannot be opened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Unopened {
+    /// Its name, if its manifest can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its directory below that of the database.
+    pub directory: String,
+    /// The reason.
+    pub reason: String,
 }
 
 /// A directory of collections, all of them open for reading and writing.
@@ -114,6 +138,7 @@ pub struct Database {
     /// Held by a creation or a drop from its start to its end. Taken before `collections`.
     changing: Mutex<()>,
     collections: RwLock<BTreeMap<String, Entry>>,
+    unopened: Vec<Unopened>,
     /// The lock of the directory, so that no other database creates, drops or sweeps there; `None` if `path` is the
     /// directory of one collection, which has its own.
     lock: Option<Box<dyn LockGuard>>,
@@ -145,21 +170,25 @@ impl Database {
             Some(_) => collection_paths(path).map_err(|e| at(path, e))?,
         };
         let mut collections: BTreeMap<String, Entry> = BTreeMap::new();
+        let (mut unopened, mut fault) = (Vec::new(), None);
         for path in paths {
-            let collection = open_collection(&path, &options).map_err(|e| at(&path, e))?;
-            let name = collection.schema().name.clone();
-            if let Some(other) = collections.get(&name) {
-                let first = other.path.display().to_string();
-                let second = path.display().to_string();
-                return Err(Error::DuplicateName { name, first, second });
+            if let Err(error) = add(&mut collections, &path, &options) {
+                if !options.leave_out || lock.is_none() {
+                    return Err(error);
+                }
+                unopened.push(Unopened::new(&path, &error));
+                fault.get_or_insert(error);
             }
-            collections.insert(name, Entry { collection: Arc::new(collection), path });
+        }
+        if let (true, Some(error)) = (collections.is_empty(), fault) {
+            return Err(error);
         }
         Ok(Self {
             path: path.to_owned(),
             options,
             changing: Mutex::new(()),
             collections: RwLock::new(collections),
+            unopened,
             lock,
         })
     }
@@ -181,7 +210,8 @@ impl Database {
         let _changing = self.changing.lock();
         let count = {
             let collections = self.collections.read();
-            if collections.contains_key(name) {
+            let unopened = self.unopened.iter().any(|other| other.name.as_deref() == Some(name));
+            if unopened || collections.contains_key(name) {
                 return Err(Error::CollectionExists { name: name.to_owned() });
             }
             collections.len()
@@ -223,6 +253,11 @@ impl Database {
     /// The names of all collections, in order.
     pub fn names(&self) -> Vec<String> {
         self.collections.read().keys().cloned().collect()
+    }
+
+    /// The collections that could not be opened and were left out, in the order of their directories.
+    pub fn unopened(&self) -> &[Unopened] {
+        &self.unopened
     }
 
     /// All collections, in the order of their names.
@@ -331,6 +366,31 @@ fn collection_paths(path: &Path) -> Result<Vec<PathBuf>> {
     disk::sweep_removed(path)?;
     let paths = disk::subdirectories(path)?.into_iter().map(|name| path.join(name));
     Ok(paths.filter(|path| disk::is_collection(path)).collect())
+}
+
+/// Opens a collection of a database.
+fn add(
+    collections: &mut BTreeMap<String, Entry>,
+    path: &Path,
+    options: &DatabaseOptions,
+) -> Result<()> {
+    let collection = open_collection(path, options).map_err(|e| at(path, e))?;
+    let name = collection.schema().name.clone();
+    if let Some(other) = collections.get(&name) {
+        let (first, second) = (other.path.display().to_string(), path.display().to_string());
+        return Err(Error::DuplicateName { name, first, second });
+    }
+    let entry = Entry { collection: Arc::new(collection), path: path.to_owned() };
+    collections.insert(name, entry);
+    Ok(())
+}
+
+impl Unopened {
+    fn new(path: &Path, error: &Error) -> Self {
+        let directory = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = Collection::inspect(path).ok().map(|found| found.schema.name);
+        Self { name, directory, reason: error.to_string() }
+    }
 }
 
 fn open_collection(path: &Path, options: &DatabaseOptions) -> Result<Collection> {

@@ -5,7 +5,7 @@ mod typed;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use batch::IntoDocuments;
@@ -42,7 +42,7 @@ pub struct Document {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DocumentJson {
-    #[serde(deserialize_with = "Document::read_id")]
+    #[serde(deserialize_with = "lexivec_query::ids::one")]
     id: String,
     title: Option<String>,
     text: Option<TextJson>,
@@ -52,14 +52,6 @@ struct DocumentJson {
     tokens: Option<TokensJson>,
     #[serde(default)]
     payload: Map<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "an id is a text or a whole number")]
-enum IdJson {
-    Text(String),
-    Natural(u64),
-    Integer(i64),
 }
 
 #[derive(Deserialize)]
@@ -109,21 +101,6 @@ impl TryFrom<DocumentJson> for Document {
 }
 
 impl Document {
-    /// Reads an id that is given as a text or as a whole number, which becomes its digits. For the attribute
-    /// `deserialize_with` of serde.
-    ///
-    /// # Errors
-    /// Those of the deserializer, and any other value.
-    pub fn read_id<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> std::result::Result<String, D::Error> {
-        Ok(match IdJson::deserialize(deserializer)? {
-            IdJson::Text(text) => text,
-            IdJson::Natural(number) => number.to_string(),
-            IdJson::Integer(number) => number.to_string(),
-        })
-    }
-
     /// A document with only an id.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: id.into(), ..Self::default() }

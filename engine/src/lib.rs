@@ -94,7 +94,7 @@ pub use collection::{
     MergeReport, Problem, Receipt, ReembedReport, ReindexReport, RepairReport, RewriteOptions,
     SegmentStats, Snapshot, SnapshotList, Stats, VerifyLevel, VerifyReport, WriteOptions, Writer,
 };
-pub use database::{Database, DatabaseOptions};
+pub use database::{Database, DatabaseOptions, Unopened};
 pub use document::{Document, IntoDocuments};
 pub use error::{DocumentFault, Error, ErrorKind, Result};
 #[cfg(feature = "learning")]
@@ -129,7 +129,7 @@ pub use search::{
 pub mod query {
     pub use lexivec_query::{
         Error, Filter, Fusion, Hit, Leg, Mode, Profile, Rerank, Result, SearchRequest,
-        SearchResponse, answer, explain, facets, filter, fusion, leg, limits, plan, profile,
+        SearchResponse, answer, explain, facets, filter, fusion, ids, leg, limits, plan, profile,
         query_string, request, rerank, shards, why_not,
     };
 }

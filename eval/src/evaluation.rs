@@ -22,6 +22,7 @@ pub const DEFAULT_SEED: u64 = 1;
 #[serde(deny_unknown_fields)]
 pub struct JudgedQuery {
     /// The query's id, which no other query of the list has.
+    #[serde(deserialize_with = "lexivec_query::ids::one")]
     pub id: String,
     /// The request: text, vector or both, and a filter. Limit and profile are set for the whole run.
     pub request: SearchRequest,
@@ -49,6 +50,11 @@ pub fn check(queries: &[JudgedQuery]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Number of queries whose text is longer than what is searched for.
+pub fn cut_queries(queries: &[JudgedQuery]) -> usize {
+    queries.iter().filter(|query| query.request.text_cut().is_some()).count()
 }
 
 /// The requests with the settings of a run.
@@ -146,7 +152,9 @@ impl Evaluation {
         check(&self.queries)?;
         let (run, against) = self.rankings(rank)?;
         let resampling = Resampling { seed: self.seed, ..Resampling::default() };
-        Ok(report(&run, against.as_ref(), &self.qrels(), &resampling)?)
+        let mut report = report(&run, against.as_ref(), &self.qrels(), &resampling)?;
+        report.cut_queries = cut_queries(&self.queries);
+        Ok(report)
     }
 }
 
@@ -180,7 +188,9 @@ impl Diff {
             requests(&self.queries, profile.as_deref(), self.limit, self.exact)
         };
         let (first, second) = (first(&under(&self.profile))?, second(&under(&self.with_profile))?);
-        Ok(changes(&first, &second, self.limit)?)
+        let mut changes = changes(&first, &second, self.limit)?;
+        changes.cut_queries = cut_queries(&self.queries);
+        Ok(changes)
     }
 }
 

@@ -18,7 +18,7 @@ const QUERY_LINE: &str = r#"{"_id": "q1", "text": "some words"}"#;
 
 #[derive(Deserialize)]
 struct CorpusLine {
-    #[serde(rename = "_id", deserialize_with = "Document::read_id")]
+    #[serde(rename = "_id", deserialize_with = "lexivec::query::ids::one")]
     id: String,
     title: Option<String>,
     text: Option<String>,
@@ -31,7 +31,7 @@ struct CorpusLine {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Query {
     /// Its id, to which judgments refer.
-    #[serde(rename = "_id", deserialize_with = "Document::read_id")]
+    #[serde(rename = "_id", deserialize_with = "lexivec::query::ids::one")]
     pub id: String,
     /// Its words.
     pub text: String,

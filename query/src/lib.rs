@@ -10,6 +10,7 @@ pub mod explain;
 pub mod facets;
 pub mod filter;
 pub mod fusion;
+pub mod ids;
 pub mod leg;
 pub mod limits;
 mod names;

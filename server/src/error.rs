@@ -58,12 +58,8 @@ impl Problem {
     /// The problem without the paths of the server's directory, which are no business of a client; `None` if it names
     /// none.
     pub(crate) fn without(&self, directory: &Path) -> Option<Self> {
-        let directory = directory.display().to_string();
-        if !self.detail.contains(&directory) {
-            return None;
-        }
-        let detail = self.detail.replace(&format!("{directory}/"), "");
-        Some(Self { detail: detail.replace(&directory, "the server's directory"), ..self.clone() })
+        let detail = without_path(&self.detail, directory);
+        (detail != self.detail).then(|| Self { detail, ..self.clone() })
     }
 
     pub(crate) fn overloaded(detail: impl Into<String>) -> Self {
@@ -74,6 +70,12 @@ impl Problem {
             detail,
         )
     }
+}
+
+/// A text without the paths of the server's directory.
+pub(crate) fn without_path(text: &str, directory: &Path) -> String {
+    let directory = directory.display().to_string();
+    text.replace(&format!("{directory}/"), "").replace(&directory, "the server's directory")
 }
 
 impl From<lexivec_platform::Error> for Problem {

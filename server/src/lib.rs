@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use lexivec::Unopened;
 use tokio::net::TcpListener;
 
 pub use config::{Config, DEFAULT_PORT};
@@ -29,10 +30,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens every collection of the directory and starts to listen.
+    /// Opens every collection of the directory and starts to listen. Collections that cannot be opened are left out, see
+    /// [`unopened`](Self::unopened).
     ///
     /// # Errors
-    /// [`StartError`] if the address is refused or taken, or a collection cannot be opened.
+    /// [`StartError`] if the address is refused or taken, or none of the collections can be opened.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         config.check()?;
         let address = config.bind;
@@ -54,6 +56,11 @@ impl Server {
         self.state.database().names()
     }
 
+    /// The collections that it does not serve, as they cannot be opened.
+    pub fn unopened(&self) -> Vec<Unopened> {
+        self.state.database().unopened().to_vec()
+    }
+
     /// Answers requests until `stop` resolves, then lets those under way end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let sweep = async {
@@ -71,15 +78,15 @@ impl Server {
     /// Answers requests until the process gets SIGINT or SIGTERM, on an event loop made for it.
     ///
     /// # Errors
-    /// The errors of [`start`](Self::start). `ready` gets the address and the names of the collections.
+    /// The errors of [`start`](Self::start). `ready` gets the server once it listens.
     pub fn run_blocking(
         config: Config,
-        ready: impl FnOnce(SocketAddr, Vec<String>),
+        ready: impl FnOnce(&Self) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let ended = runtime.block_on(async {
             let server = Self::start(config).await?;
-            ready(server.address()?, server.collections());
+            ready(&server)?;
             server.run(signalled()).await;
             Ok(())
         });

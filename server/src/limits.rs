@@ -12,7 +12,12 @@ pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 pub const MAX_BODY_BYTES: usize = 32 << 20;
 /// Time a client has to send the body of a request.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
-/// Bytes of all bodies held at once, over all connections.
+/// Longest pause within a body: a client that announces one and does not send it holds its connection no longer.
+pub const BODY_IDLE_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of each body that are its own, 64 MiB for all connections: small requests are served when large ones fill the
+/// memory for bodies.
+pub const OWN_BODY_BYTES: usize = 64 << 10;
+/// Bytes of all bodies held at once beyond their own, over all connections. They are taken as they arrive.
 pub const MAX_BODIES_BYTES: usize = 256 << 20;
 /// Time a search may wait for a permit and run; after it the answer is 503.
 pub const SEARCH_DEADLINE: Duration = Duration::from_secs(10);

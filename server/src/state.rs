@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use lexivec::{Collection, Database, DatabaseOptions};
+use lexivec::{Collection, Database, DatabaseOptions, Unopened};
 use tokio::sync::Semaphore;
 
 use crate::config::Config;
@@ -33,9 +33,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens every collection of the directory.
+    /// Opens every collection of the directory that can be opened.
     pub(crate) fn open(config: Config) -> Result<Self, StartError> {
         let mut options = DatabaseOptions::new().open_options(config.open.clone());
+        options = options.leave_out_unopened(true);
         if let Some(embedder) = &config.embedder {
             options = options.embedder(embedder.clone());
         }
@@ -69,7 +70,18 @@ impl State {
 
     /// The collection of this name.
     pub(crate) fn collection(&self, name: &str) -> ApiResult<Arc<Collection>> {
-        Ok(self.database.get(name)?)
+        self.database.get(name).map_err(|error| {
+            let of_name = |other: &&Unopened| other.name.as_deref() == Some(name);
+            match self.database.unopened().iter().find(of_name) {
+                Some(other) => Problem::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "collection_not_open",
+                    "The collection cannot be opened",
+                    other.reason.clone(),
+                ),
+                None => error.into(),
+            }
+        })
     }
 
     /// Drops a collection and its files, its snapshots only if `snapshots` is true. Its cursors are closed;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lexivec::OpenOptions;
+use lexivec::{OpenOptions, Unopened};
 use lexivec_server::{Config, Server};
 use serde_json::json;
 
@@ -52,14 +52,23 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
     config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
     config.embedder = args.models.vectors.embedder()?;
     config.reranker = args.models.reranker()?;
-    let served = Server::run_blocking(config, |address, collections| {
+    let served = Server::run_blocking(config, |server| {
+        let (address, collections) = (server.address()?, server.collections());
+        let unopened = server.unopened();
+        for Unopened { reason, .. } in &unopened {
+            output::note(&format!("not served: {reason}"));
+        }
         if args.json {
             // The server runs even if stdout is closed.
-            let ready = json!({ "address": address.to_string(), "collections": collections });
+            let mut ready = json!({ "address": address.to_string(), "collections": collections });
+            if !unopened.is_empty() {
+                ready["unopened"] = json!(unopened);
+            }
             let _ = output::json(&ready);
         } else {
             output::note(&format!("serving {collections:?} on http://{address}"));
         }
+        Ok(())
     });
     served.map_err(|e| Failure::new(e.to_string()))?;
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,9 @@ mod train;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lexivec_query::limits::MAX_QUERY_BYTES;
+use lexivec_query::ids;
+use lexivec_query::limits::MAX_GIVEN_QUERY_BYTES;
+use lexivec_query::request::beginning;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -29,16 +31,17 @@ const FEEDBACK: &str = "feedback";
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Feedback {
-    /// The words of the query.
+    /// The words of the query; of a longer text the part that a search uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The query's vector; the embedding of the words if it is not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vector: Option<Vec<f32>>,
     /// Ids of the relevant rows.
+    #[serde(deserialize_with = "ids::list")]
     pub relevant: Vec<String>,
     /// Ids of all shown rows, best first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "ids::list", skip_serializing_if = "Vec::is_empty")]
     pub shown: Vec<String>,
 }
 
@@ -93,7 +96,10 @@ impl Collection {
         for (index, given) in feedback.iter().enumerate() {
             let fault = |detail: String| Error::invalid(format!("feedback[{index}]"), detail);
             self.check_feedback(field, given).map_err(fault)?;
-            let kept = KeptFeedback { feedback: given.clone(), model: model.clone() };
+            let mut feedback = given.clone();
+            // As a search does it.
+            feedback.text = feedback.text.map(|text| beginning(&text).to_owned());
+            let kept = KeptFeedback { feedback, model: model.clone() };
             let json = serde_json::to_vec(&kept).map_err(|e| fault(e.to_string()))?;
             let id = format!("{FEEDBACK}-{:032x}", xxh3_128(&json));
             rows.insert(id.clone(), record(id, FEEDBACK, &kept)?);
@@ -120,8 +126,8 @@ impl Collection {
             }
             (None, None) => return Err("give \"text\" or \"vector\"".to_owned()),
         }
-        if given.text.as_ref().is_some_and(|text| text.len() > MAX_QUERY_BYTES) {
-            return Err(format!("the text is longer than {MAX_QUERY_BYTES} bytes"));
+        if given.text.as_ref().is_some_and(|text| text.len() > MAX_GIVEN_QUERY_BYTES) {
+            return Err(format!("the text is longer than {MAX_GIVEN_QUERY_BYTES} bytes"));
         }
         if given.relevant.is_empty() {
             return Err("\"relevant\" names no row".to_owned());

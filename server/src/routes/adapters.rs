@@ -6,7 +6,8 @@ use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use lexivec::{AdapterInfo, FeedbackReceipt, TrainReport};
 
-use super::{App, read_json};
+use super::App;
+use super::body::read_json;
 use crate::error::ApiResult;
 use crate::wire::evaluation::{ActiveJson, LearnJson, TrainJson};
 

@@ -10,7 +10,9 @@ use lexivec::{Collection, Stats};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{App, read_json};
+use super::App;
+use super::body::read_json;
+use super::health::add_unopened;
 use crate::error::ApiResult;
 use crate::state::blocking;
 use crate::wire::CreateJson;
@@ -21,9 +23,12 @@ pub(super) async fn list(Shared(state): App) -> ApiResult<Json<Value>> {
             let s = collection.stats()?;
             Ok(json!({ "name": s.name, "documents": s.documents, "bytes": s.bytes }))
         };
-        state.database().list().iter().map(one).collect::<ApiResult<Vec<_>>>()
+        let collections = state.database().list().iter().map(one).collect::<ApiResult<Vec<_>>>()?;
+        let mut answer = json!({ "collections": collections });
+        add_unopened(&state, &mut answer);
+        Ok(answer)
     });
-    Ok(Json(json!({ "collections": stats.await? })))
+    Ok(Json(stats.await?))
 }
 
 pub(super) async fn describe(

@@ -5,17 +5,19 @@ use axum::body::Body;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use lexivec::query::ids;
 use lexivec::{
     Document, DocumentFault, Durability, Error, Filter, Receipt, ScrollPage, WriteOptions,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{App, BodyKind, body_kind, read_body, read_json};
+use super::App;
+use super::body::{BodyKind, body_kind, read_body, read_json};
 use crate::error::{ApiResult, Problem};
 use crate::limits::MAX_DOCUMENTS;
 use crate::state::blocking;
-use crate::wire::body::{from_value, json, parse as parse_json};
+use crate::wire::body::{from_value, json, parse as parse_json, without_mark};
 
 /// One document, several, or several under a key.
 #[derive(Deserialize)]
@@ -43,11 +45,15 @@ impl WriteQuery {
     }
 }
 
+/// A list of ids.
+#[derive(Deserialize)]
+pub(super) struct Ids(#[serde(deserialize_with = "ids::list")] Vec<String>);
+
 /// Body of a delete: ids, or a filter.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DeleteJson {
-    ids: Option<Vec<String>>,
+    ids: Option<Ids>,
     filter: Option<Value>,
 }
 
@@ -63,6 +69,7 @@ pub(super) struct CountJson {
 #[serde(deny_unknown_fields)]
 pub(super) struct ScrollJson {
     filter: Option<Value>,
+    #[serde(default, deserialize_with = "ids::optional")]
     after: Option<String>,
     #[serde(default = "page")]
     limit: usize,
@@ -90,7 +97,7 @@ pub(super) async fn delete(
     let collection = state.collection(&name)?;
     let asked: DeleteJson = read_json(&state, &headers, body).await?;
     let work = move || match (asked.ids, asked.filter) {
-        (Some(ids), None) => Ok(collection.writer(query.options()).delete(&ids)?),
+        (Some(Ids(ids)), None) => Ok(collection.writer(query.options()).delete(&ids)?),
         (None, json @ Some(_)) => {
             Ok(collection.writer(query.options()).delete_where(&filter(json)?)?)
         }
@@ -242,6 +249,7 @@ fn from_json(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
 
 /// Documents of a body of lines, numbered by their lines from 1.
 fn from_lines(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
+    let bytes = without_mark(bytes);
     let parse = |(line, bytes): (usize, &[u8])| {
         parse_json(bytes)
             .map(|document| (line + 1, document))

@@ -10,7 +10,8 @@ use lexivec::eval::{Evaluation, Report};
 use lexivec_platform::rag::RagReport;
 use serde::Serialize;
 
-use super::{App, read_json};
+use super::App;
+use super::body::read_json;
 use crate::error::ApiResult;
 use crate::wire::evaluation::{AnswersJson, DiffJson, TuneJson, check_evaluation};
 

@@ -4,15 +4,33 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::header;
 use axum::response::IntoResponse;
+use lexivec::Unopened;
 use serde_json::{Value, json};
 
 use super::App;
-use crate::error::ApiResult;
-use crate::state::blocking;
+use crate::error::{ApiResult, without_path};
+use crate::state::{State, blocking};
 
-/// Answers as long as the event loop runs; collections are open before the server listens.
-pub(super) async fn health() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+/// Answers as long as the event loop runs; collections are open before the server listens, and those that cannot be
+/// opened are listed.
+pub(super) async fn health(Shared(state): App) -> Json<Value> {
+    let mut answer = json!({ "status": "ok" });
+    add_unopened(&state, &mut answer);
+    Json(answer)
+}
+
+/// Adds the collections that cannot be opened, if there are any.
+pub(super) fn add_unopened(state: &State, answer: &mut Value) {
+    let directory = state.database().path();
+    let shown = |other: &Unopened| {
+        let mut other = other.clone();
+        other.reason = without_path(&other.reason, directory);
+        other
+    };
+    let unopened: Vec<Unopened> = state.database().unopened().iter().map(shown).collect();
+    if !unopened.is_empty() {
+        answer["unopened"] = json!(unopened);
+    }
 }
 
 pub(super) async fn metrics(Shared(state): App) -> ApiResult<impl IntoResponse> {

@@ -1,6 +1,7 @@
 //! The route table, and what every request passes through before and after its route.
 
 mod adapters;
+mod body;
 mod collections;
 mod documents;
 mod evaluation;
@@ -15,19 +16,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State as Shared};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::error::{ApiResult, Problem};
-use crate::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
+use crate::error::Problem;
 use crate::state::State;
-use crate::wire::body::json;
 
 use table::table;
 pub use table::{Route, routes};
@@ -138,94 +133,4 @@ fn without_port(host: &str) -> String {
         _ => host,
     };
     bare.to_ascii_lowercase()
-}
-
-/// Form of a body of documents.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum BodyKind {
-    Json,
-    Lines,
-}
-
-/// The kind of a request's body, by its content type; anything else is refused, so that a form on
-/// a foreign page cannot reach the server.
-fn body_kind(headers: &HeaderMap) -> ApiResult<BodyKind> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match essence.as_str() {
-        "application/json" => Ok(BodyKind::Json),
-        "application/x-ndjson" | "application/jsonl" => Ok(BodyKind::Lines),
-        other => Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
-            "Unsupported media type",
-            format!("content type {other:?}; send application/json or application/x-ndjson"),
-        )),
-    }
-}
-
-/// A body, and the share of the memory for bodies that it takes as long as it is held.
-struct Held {
-    bytes: Bytes,
-    _memory: OwnedSemaphorePermit,
-}
-
-/// Reads a body within its limits of size and time, and within the memory all bodies share.
-async fn read_body(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Held> {
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_encoding",
-            "Unsupported content encoding",
-            "send the body without a content encoding",
-        ));
-    }
-    let too_large = || {
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "body_too_large",
-            "The body is too large",
-            format!("the limit is {MAX_BODY_BYTES} bytes; send it in parts"),
-        )
-    };
-    let declared = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse::<usize>().ok())
-        .unwrap_or(MAX_BODY_BYTES);
-    if declared > MAX_BODY_BYTES && headers.contains_key(header::CONTENT_LENGTH) {
-        return Err(too_large());
-    }
-    let Ok(memory) = state.bodies.clone().try_acquire_many_owned(declared as u32) else {
-        return Err(Problem::overloaded("the bodies of other requests fill the memory for them"));
-    };
-    let read = Limited::new(body, MAX_BODY_BYTES).collect();
-    match tokio::time::timeout(BODY_DEADLINE, read).await {
-        Ok(Ok(body)) => Ok(Held { bytes: body.to_bytes(), _memory: memory }),
-        Ok(Err(e)) if e.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(e)) => Err(Problem::bad_request(format!("the body broke off: {e}"))),
-        Err(_) => Err(Problem::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_timeout",
-            "The body came too slowly",
-            format!("it has to be sent within {} s", BODY_DEADLINE.as_secs()),
-        )),
-    }
-}
-
-/// Reads a JSON body.
-async fn read_json<T: DeserializeOwned>(
-    state: &State,
-    headers: &HeaderMap,
-    body: Body,
-) -> ApiResult<T> {
-    json(&read_one(state, headers, body).await?.bytes)
-}
-
-/// Reads a body of one JSON document.
-async fn read_one(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Held> {
-    if body_kind(headers)? != BodyKind::Json {
-        return Err(Problem::bad_request("this route takes one JSON document"));
-    }
-    read_body(state, headers, body).await
 }

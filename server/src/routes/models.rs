@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lexivec::model::{Deadline, Embedder, score_texts};
 
-use super::{App, read_json};
+use super::App;
+use super::body::read_json;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{EMBED_BATCH, MODEL_DEADLINE};
 use crate::state::State;

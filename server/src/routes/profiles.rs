@@ -9,7 +9,8 @@ use axum::http::HeaderMap;
 use lexivec::Profile;
 use serde_json::{Value, json};
 
-use super::{App, read_json};
+use super::App;
+use super::body::read_json;
 use crate::error::ApiResult;
 
 pub(super) async fn list(

@@ -1,6 +1,6 @@
 //! Searching a collection, explaining what was found, and measuring how well that goes.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::Body;
@@ -8,18 +8,26 @@ use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use lexivec::query::facets::FacetCounts;
+use lexivec::query::limits::MAX_DEADLINE_MS;
 use lexivec::{RecallReport, SearchRequest, SearchResponse};
 use serde_json::{Map, Value};
 
-use super::{App, read_json, read_one};
+use super::App;
+use super::body::{read_json, read_one};
 use crate::error::ApiResult;
-use crate::limits::MAX_REQUESTS;
+use crate::limits::{MAX_REQUESTS, SEARCH_DEADLINE};
 use crate::wire::{BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, within};
 
-/// The request, with what it has waited for its turn taken from its time.
+/// The request with the shorter of its time and the server's, less the time it has waited for its turn. So a search ends
+/// when the server has given up its answer.
 fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
-    let waited = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-    request.deadline_ms = request.deadline_ms.map(|millis| millis.saturating_sub(waited));
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let most = millis(SEARCH_DEADLINE);
+    let given = request.deadline_ms.unwrap_or(most);
+    // A longer one is refused by the search.
+    if given <= MAX_DEADLINE_MS {
+        request.deadline_ms = Some(given.min(most).saturating_sub(millis(since.elapsed())));
+    }
     request
 }
 

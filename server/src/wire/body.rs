@@ -32,8 +32,14 @@ pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
     parse(bytes).map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
 }
 
+/// A body without UTF-8's mark of byte order, with which some programs begin files.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// Reads one JSON document. The error says what is wrong in it, in words that follow its name.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    let bytes = without_mark(bytes);
     // Paths cost time with each number of a vector, so they are followed for a body with a fault alone.
     if let Ok(value) = serde_json::from_slice(bytes) {
         return Ok(value);

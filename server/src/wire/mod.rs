@@ -6,6 +6,7 @@ pub(crate) mod models;
 
 use lexivec::limits::DEFAULT_REACH;
 use lexivec::query::facets::Facet;
+use lexivec::query::ids;
 use lexivec::query::limits::DEFAULT_FACET_LIMIT;
 use lexivec::query::request::{Bm25, Fusion, Params};
 use lexivec::schema::{TextField, TokenField, VectorField};
@@ -151,8 +152,9 @@ impl ExplainJson {
     pub(crate) fn read(mut body: Map<String, Value>) -> ApiResult<Self> {
         let why_not = match body.remove("why_not") {
             None => None,
-            Some(Value::String(id)) => Some(id),
-            Some(_) => return Err(Problem::bad_request("why_not: the id of a row is expected")),
+            Some(id) => {
+                Some(ids::one(id).map_err(|e| Problem::bad_request(format!("why_not: {e}")))?)
+            }
         };
         let mut request = from_members(body)?;
         request.explain = true;
