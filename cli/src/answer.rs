@@ -5,6 +5,7 @@ use lexivec::query::explain::Ledger;
 use lexivec::query::facets::FacetCounts;
 use lexivec::query::fusion::Completed;
 use lexivec::query::plan::SegmentPlan;
+use lexivec::query::request::TextCut;
 use lexivec::{Groups, Hit, Passage, SearchResponse};
 
 use crate::exit::Outcome;
@@ -31,6 +32,10 @@ pub(crate) fn print(response: &SearchResponse, offset: usize, explain: bool) -> 
     if response.hits.is_empty() && response.groups.as_ref().is_none_or(|g| g.list.is_empty()) {
         output::note("no hits");
     }
+    response.notices.iter().for_each(|notice| output::note(notice));
+    if let Some(cut) = &response.text_cut {
+        note_cut(cut);
+    }
     response.facets.iter().try_for_each(print_facet)?;
     if response.confident == Some(false) {
         output::note("no confident answer: the best score is below the floor of the profile");
@@ -39,6 +44,14 @@ pub(crate) fn print(response: &SearchResponse, offset: usize, explain: bool) -> 
         output::note(&format!("not reranked, so that the order is that of the fusion: {reason}"));
     }
     response.plan.iter().flatten().try_for_each(print_plan)
+}
+
+/// Prints a note that only the beginning of a query text was searched for.
+pub(crate) fn note_cut(cut: &TextCut) {
+    let TextCut { given_bytes, used_bytes } = cut;
+    output::note(&format!(
+        "the query has {given_bytes} bytes; the first {used_bytes} were searched for"
+    ));
 }
 
 fn print_groups(paper: &Paper, groups: &Groups, explain: bool) -> Outcome<()> {
@@ -68,9 +81,7 @@ fn print_hits(paper: &Paper, hits: &[Hit], first: usize, explain: bool) -> Outco
             let lead = std::mem::replace(&mut lead, INDENT.to_owned());
             paper.line(text, &lead, INDENT)
         };
-        if let Some(title) = title(paper, hit) {
-            print(&title)?;
-        }
+        print(&heading(paper, hit))?;
         for passage in passages(paper, hit) {
             print(&passage)?;
         }
@@ -82,12 +93,12 @@ fn print_hits(paper: &Paper, hits: &[Hit], first: usize, explain: bool) -> Outco
     Ok(())
 }
 
-/// The title of a hit with its heading; its path if it has no title, `None` if it has neither.
-fn title(paper: &Paper, hit: &Hit) -> Option<String> {
+/// The first line of a hit: its title with its heading, else its path or its id.
+fn heading(paper: &Paper, hit: &Hit) -> String {
     let payload = |key: &str| hit.payload.as_ref()?.get(key)?.as_str();
     let stored = hit.text.as_ref().and_then(|texts| texts.get("title")).map(String::as_str);
     let title = stored.or_else(|| payload("title")).filter(|title| !title.trim().is_empty());
-    let title = line(title.or_else(|| payload("path"))?);
+    let title = line(title.or_else(|| payload("path")).unwrap_or(&hit.id));
     // The first heading of a file is often its title.
     let heading = payload("heading").map(line);
     let heading = heading.filter(|path| *path != title).map(|path| {
@@ -95,7 +106,7 @@ fn title(paper: &Paper, hit: &Hit) -> Option<String> {
         below.map(str::to_owned).unwrap_or(path)
     });
     let heading = heading.map(|heading| format!("  {heading}")).unwrap_or_default();
-    Some(format!("{}{}", paper.styled(TITLE, &title), paper.styled(FAINT, &heading)))
+    format!("{}{}", paper.styled(TITLE, &title), paper.styled(FAINT, &heading))
 }
 
 /// The passages of a hit's texts but its title; the beginning of its text if there are none.
@@ -104,7 +115,11 @@ fn passages(paper: &Paper, hit: &Hit) -> Vec<String> {
     let found = hit.highlight.as_ref();
     let passages: Vec<String> = texts
         .clone()
-        .filter_map(|(field, text)| found?.get(field).map(|parts| passage(paper, text, parts)))
+        .filter_map(|(field, text)| Some((text, found?.get(field)?)))
+        .flat_map(|(text, parts)| {
+            let snippets = parts.chunk_by(|a, b| a.snippet == b.snippet);
+            snippets.map(|parts| passage(paper, text, parts))
+        })
         .filter(|passage| !passage.is_empty())
         .collect();
     if !passages.is_empty() {
@@ -125,7 +140,7 @@ fn passage(paper: &Paper, text: &str, parts: &[Passage]) -> String {
     });
     let shown: String = shown.collect();
     let (before, after) = text.split_once(plain.as_str()).unwrap_or_default();
-    // A passage begins and ends with an indexed word: stop words and marks around it are shown, more is cut.
+    // An ellipsis stands for more than it takes.
     let short = |rest: &str| rest.chars().count() <= ELLIPSIS_CHARS;
     let before = if short(before.trim_start()) { spaced(before) } else { "… ".to_owned() };
     let after = if short(after.trim_end()) { spaced(after) } else { " …".to_owned() };

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use lexivec::eval::Qrels;
+use lexivec::query::limits::MAX_QUERY_BYTES;
 use lexivec_ingest::beir;
 use lexivec_ingest::queries::Queries;
 use lexivec_ingest::vectors::Vectors;
 
 use crate::exit::{Failure, Outcome};
+use crate::output;
 
 /// Options that name queries.
 #[derive(clap::Args)]
@@ -34,6 +36,16 @@ pub(crate) struct Judged {
     /// File of relevance judgments, in TREC's four columns or BEIR's three.
     #[arg(long, value_name = "FILE", conflicts_with = "beir")]
     pub(crate) qrels: Option<PathBuf>,
+}
+
+/// Prints a note about queries that are too long to be searched for whole.
+pub(crate) fn note_cut(queries: usize) {
+    if queries > 0 {
+        let queries = output::count(queries, "long query");
+        output::note(&format!(
+            "of {queries} only the first {MAX_QUERY_BYTES} bytes were searched for"
+        ));
+    }
 }
 
 impl Asked {

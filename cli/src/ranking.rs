@@ -6,7 +6,7 @@ use lexivec::query::request::{Fusion, SearchRequest};
 use lexivec::query::rerank::{Rerank, RerankKind};
 
 use crate::exit::{Failure, Outcome};
-use crate::values::one_of;
+use crate::values::{json, one_of};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Ranking")]
@@ -111,10 +111,7 @@ impl Ranking {
     fn late_interaction(&self) -> Outcome<Rerank> {
         let rerank = match &self.query_tokens {
             None => Rerank::late_interaction_by_model(),
-            Some(tokens) => Rerank::late_interaction(
-                serde_json::from_str(tokens)
-                    .map_err(|e| Failure::usage(format!("--query-tokens: {e}")))?,
-            ),
+            Some(tokens) => Rerank::late_interaction(json("--query-tokens", tokens)?),
         };
         Ok(match &self.token_field {
             Some(name) => rerank.token_field(name),

@@ -3,6 +3,9 @@
 use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lexivec::query::request::Bm25;
+use serde::de::DeserializeOwned;
+
+use crate::exit::{Failure, Outcome};
 
 /// Parser of a plain enum by its names, which help and completions list. Names may be written with hyphens for
 /// underscores.
@@ -19,6 +22,12 @@ where
         let written = text.replace('-', "_");
         all.iter().copied().find(|value| name(*value) == written).ok_or("not a known name")
     })
+}
+
+/// Parses JSON, which may come out of a file and begin with a mark of byte order; `what` names it in an error.
+pub(crate) fn json<T: DeserializeOwned>(what: &str, text: &str) -> Outcome<T> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    serde_json::from_str(text).map_err(|e| Failure::usage(format!("{what}: {e}")))
 }
 
 /// Parses two numbers: 1.2,0.75.

@@ -25,6 +25,39 @@ enum Limit {
     Checks(&'static std::sync::atomic::AtomicUsize),
 }
 
+/// A deadline within a loop, which is checked once for a number of steps. A step takes about as long as one row of a
+/// scan: a posting, a position, a token.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    deadline: Deadline,
+    left: u32,
+}
+
+impl Watch {
+    /// A watch of a loop that begins.
+    pub(crate) fn new(deadline: Deadline) -> Self {
+        Self { deadline, left: CHECK_ROWS }
+    }
+
+    /// Counts steps, and fails with [`Error::DeadlineExceeded`] if a check is due and the moment has passed.
+    #[inline]
+    pub(crate) fn steps(&mut self, steps: usize) -> Result<()> {
+        match u32::try_from(steps).ok().and_then(|steps| self.left.checked_sub(steps)) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => self.check(),
+        }
+    }
+
+    #[cold]
+    fn check(&mut self) -> Result<()> {
+        self.left = CHECK_ROWS;
+        self.deadline.check()
+    }
+}
+
 impl Deadline {
     /// No limit: the work takes as long as it takes.
     pub(crate) const NEVER: Self = Self(Limit::Never);

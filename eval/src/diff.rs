@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use crate::compare::pairs;
+use crate::report::is_zero;
 use crate::trec::Run;
 use lexivec_query::{Error, Result};
 
@@ -46,6 +47,9 @@ pub struct Changes {
     pub rbo: f64,
     /// The queries that changed, the greatest change first: by rank-biased overlap, then by query.
     pub changes: Vec<Change>,
+    /// Queries of which the beginning was searched for, as their texts are longer than what is used.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cut_queries: usize,
 }
 
 /// Compares the first `k` of two rankings.
@@ -126,7 +130,7 @@ pub fn changes(a: &Run, b: &Run, k: usize) -> Result<Changes> {
     all.sort_by(|a, b| a.rbo.total_cmp(&b.rbo).then_with(|| a.query.cmp(&b.query)));
     let changed = all.len();
     let share = if queries == 0 { 0.0 } else { changed as f64 / queries as f64 };
-    Ok(Changes { k, queries, changed, share, overlap, rbo, changes: all })
+    Ok(Changes { k, queries, changed, share, overlap, rbo, changes: all, cut_queries: 0 })
 }
 
 #[cfg(test)]

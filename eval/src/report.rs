@@ -25,6 +25,13 @@ pub struct Report {
     /// The paired test of each mean against the other run's, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub against: Option<ByMetric<PairedTest>>,
+    /// Queries of which the beginning was searched for, as their texts are longer than what is used.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cut_queries: usize,
+}
+
+pub(crate) fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Scores a run by judgments, and tests it against another one if there is one.
@@ -46,7 +53,7 @@ pub fn report(
         Some(other) => Some(differences(&evaluate(other, qrels), &summary, resampling)?),
         None => None,
     };
-    Ok(Report { summary, intervals, against })
+    Ok(Report { summary, intervals, against, cut_queries: 0 })
 }
 
 /// The 95 % bootstrap interval of each mean.

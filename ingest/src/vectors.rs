@@ -39,6 +39,7 @@ impl Vectors {
         let name = ids.display();
         let text = std::fs::read_to_string(ids)
             .map_err(|e| Error::input(format!("cannot read {name}: {}", reason(&e))))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let mut rows_by_id = HashMap::with_capacity(count);
         for (row, id) in text.lines().enumerate() {
             if let Some(first) = rows_by_id.insert(id.to_owned(), row) {

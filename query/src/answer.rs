@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::explain::Ledger;
 use crate::facets::{FacetCounts, Key};
 use crate::plan::SegmentPlan;
+use crate::request::TextCut;
 use crate::rerank::RerankKind;
 
 /// The answer to a request. An answer that is written as JSON and read is the same answer, to the bit.
@@ -33,6 +34,9 @@ pub struct SearchResponse {
     pub exact: bool,
     /// Live rows the filter admits, whether they match the words or not.
     pub matching: u64,
+    /// The report of a cut, if the text of the request is longer than what is searched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_cut: Option<TextCut>,
     /// The version of the query adapter that was applied to the query's vector, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<u32>,
@@ -43,6 +47,10 @@ pub struct SearchResponse {
     /// profile has a floor, or that leg does not run. False means that no hit is likely to be an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confident: Option<bool>,
+    /// Notices as text. If the filter admits no row, they name the ranges of the filter that no row can be in, as all
+    /// values at their paths are of another kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
     /// The plan of each segment's vector leg, if the request asks for an explanation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Vec<SegmentPlan>>,
@@ -62,7 +70,8 @@ pub struct Hit {
     /// Its texts by field, if asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<BTreeMap<String, String>>,
-    /// The best passage of each text, if the request asks for them and the text leg found the row.
+    /// The best passages of each text, best first, if the request asks for them and the text leg found the row. They begin
+    /// and end with a sentence or a word. Of texts that are longer than 1 MiB together the beginning is looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub highlight: Option<BTreeMap<String, Vec<Passage>>>,
     /// Its payload, unless not wanted.
@@ -92,14 +101,21 @@ impl Hit {
     }
 }
 
-/// A piece of the best passage of a text: the pieces, one after the other, are the passage, and those that the query
-/// looks for are marked as found.
+/// A piece of a passage of a text: the pieces of one number, one after the other, are the passage, and those that the
+/// query looks for are marked as found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passage {
     /// Its text, as stored.
     pub text: String,
     /// True for a word that the query looks for.
     pub found: bool,
+    /// Number of the passage among those of the text, from 0; the best one is the first.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub snippet: usize,
+}
+
+fn is_first(snippet: &usize) -> bool {
+    *snippet == 0
 }
 
 /// Hits by the values of a payload field.
@@ -204,7 +220,7 @@ mod tests {
             let mut hit = Hit::new(id, ledger);
             hit.text = text.map(|text| [("body".to_owned(), text)].into());
             hit.highlight = passage.map(|(text, found)| {
-                [("body".to_owned(), vec![Passage { text, found }])].into()
+                [("body".to_owned(), vec![Passage { text, found, snippet: usize::from(found) }])].into()
             });
             hit.payload = year.map(|year| Map::from_iter([("year".to_owned(), json!(year))]));
             hit
@@ -240,6 +256,7 @@ mod tests {
             reason in option::of(".{0,4}"),
             confident in option::of(any::<bool>()),
             planned in option::of((number(), any::<usize>())),
+            cut in option::of(any::<[usize; 2]>()),
         ) -> SearchResponse {
             let report = |kind| RerankReport {
                 kind, applied: reason.is_none(), reason, candidates: 9, scored: 4,
@@ -256,6 +273,8 @@ mod tests {
                     field: "year".into(), values: vec![value(v)], distinct: 12,
                 }).collect(),
                 generation, seq, exact, matching, adapter,
+                text_cut: cut.map(|[given_bytes, used_bytes]| TextCut { given_bytes, used_bytes }),
+                notices: cut.map(|[a, _]| a.to_string()).into_iter().collect(),
                 rerank: kind.map(report),
                 confident,
                 plan: planned.map(|(cost, ef)| vec![plan(cost, ef)]),

@@ -265,7 +265,7 @@ mod tests {
             (SearchRequest::text("a").limit(10_001), &plain, "10001 is over the limit of 10000"),
             (SearchRequest::text("a").limit(1).offset(usize::MAX), &plain, "limit + offset"),
             (SearchRequest::text("a").ef(5_000), &plain, "params.ef"),
-            (SearchRequest::text("x".repeat(5_000)), &plain, "bytes of the query text"),
+            (SearchRequest::text("x".repeat((1 << 20) + 1)), &plain, "bytes of the query text"),
             (SearchRequest::text("a").weight(Leg::Text, -1.0), &plain, "legs.text.weight"),
             (SearchRequest::text("a").rerank(Rerank::exact()), &plain, "compares vectors needs"),
             (SearchRequest::text("a").rerank(Rerank::mmr(2.0)), &plain, "rerank.mmr.lambda"),

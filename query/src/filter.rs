@@ -200,6 +200,14 @@ pub fn between(value: &Value, lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> b
     })
 }
 
+/// True for a value of the bounds' kind, which therefore may be between them.
+pub fn comparable(value: &Value, lower: &Bound<Scalar>, upper: &Bound<Scalar>) -> bool {
+    [lower, upper].into_iter().all(|bound| match bound {
+        Bound::Unbounded => true,
+        Bound::Included(b) | Bound::Excluded(b) => compare_with_bound(value, b).is_some(),
+    })
+}
+
 /// Orders a value against a bound: in time where the bound is a moment.
 fn compare_with_bound(value: &Value, bound: &Scalar) -> Option<Ordering> {
     if let (Value::String(value), Scalar::Str(bound)) = (value, bound)

@@ -7,8 +7,11 @@ pub const DEFAULT_LIMIT: usize = 10;
 /// Hits each leg brings to a fusion if the request names no number. On the judged collections we
 /// measure with, 100 a leg loses nothing of nDCG@10 against 1,000.
 pub const DEFAULT_CANDIDATES: usize = 100;
-/// Longest query text, in bytes.
+/// Bytes of a query text that are searched for: of longer plain words the beginning. They are more words than a model
+/// reads, and each more of them is another list of postings; so they bound the terms of BM25, to about 2,000 a field.
 pub const MAX_QUERY_BYTES: usize = 4 << 10;
+/// Longest query text that is taken, in bytes: as long as a document, which may be the query.
+pub const MAX_GIVEN_QUERY_BYTES: usize = 1 << 20;
 /// Longest time a search may be given, in milliseconds: a caller with more patience sets no deadline.
 pub const MAX_DEADLINE_MS: u64 = 600_000;
 
@@ -31,6 +34,8 @@ pub const MAX_K1: f64 = 1_000.0;
 pub const DEFAULT_PASSAGE_CHARS: usize = 160;
 /// Most characters of a passage; a caller that needs more of a text asks for all of it.
 pub const MAX_PASSAGE_CHARS: usize = 10_000;
+/// Most passages of a text; a caller that needs more of a text asks for all of it.
+pub const MAX_SNIPPETS: usize = 20;
 
 /// Candidates a reranker sees if the request names no number: the number each leg brings to a fusion.
 pub const DEFAULT_RERANK_DEPTH: usize = 100;

@@ -13,7 +13,8 @@ pub struct Timestamp {
 
 impl Timestamp {
     /// Reads `2020-01-31T12:30:00.5+01:00` (RFC 3339) and the same with a space for the `T`, without
-    /// seconds, without the offset (it is UTC then), or only the date (its first moment in UTC).
+    /// seconds, with a comma before the fraction, with the offset as `+0100` or `+01`, with a space before it (git and
+    /// Java write these), without the offset (it is UTC then), or only the date (its first moment in UTC).
     /// Anything else is no moment: `None`. A 60th second is the first of the next minute.
     pub fn parse(text: &str) -> Option<Self> {
         // Most strings are not timestamps, and one byte excludes most of those.
@@ -38,7 +39,7 @@ impl Timestamp {
         let (mut second, mut nanos) = (0, 0);
         if input.one_of(b":").is_some() {
             second = input.number(2)?;
-            if input.one_of(b".").is_some() {
+            if input.one_of(b".,").is_some() {
                 nanos = input.fraction()?;
             }
         }
@@ -81,12 +82,14 @@ impl Input<'_> {
 
     /// Seconds that local time is ahead of UTC.
     fn offset(&mut self) -> Option<i64> {
+        let spaced = self.one_of(b" ").is_some();
         match self.one_of(b"Zz+-") {
-            None | Some(b'Z' | b'z') => Some(0),
+            None => (!spaced).then_some(0),
+            Some(b'Z' | b'z') => Some(0),
             Some(sign) => {
                 let hours = self.number(2)?;
-                self.one_of(b":")?;
-                let minutes = self.number(2)?;
+                let colon = self.one_of(b":").is_some();
+                let minutes = if colon || !self.0.is_empty() { self.number(2)? } else { 0 };
                 let ahead = hours * 3_600 + minutes * 60;
                 (hours <= 23 && minutes <= 59).then_some(if sign == b'-' { -ahead } else { ahead })
             }
@@ -127,6 +130,10 @@ mod tests {
             ("1969-12-31t23:59:59.5z", -1, 500_000_000),
             ("1970-01-01T01:00:00+01:00", 0, 0),
             ("1969-12-31T22:30:00-01:30", 0, 0),
+            ("1970-01-01T01:00:00+0100", 0, 0),
+            ("1970-01-01T01:00:00+01", 0, 0),
+            ("1969-12-31 22:30:00 -0130", 0, 0),
+            ("1970-01-01T00:00:00,5 Z", 0, 500_000_000),
             ("2000-02-29", 951_782_400, 0),
             ("2024-03-01T00:00:00", 1_709_251_200, 0),
             ("2016-12-31T23:59:60Z", 1_483_228_800, 0),
@@ -156,7 +163,12 @@ mod tests {
             "2020-01-01T00:60",
             "2020-01-01T00:00:61Z",
             "2020-01-01T00:00:00.Z",
-            "2020-01-01T00:00:00+0100",
+            "2020-01-01T00:00:00+010",
+            "2020-01-01T00:00:00+01:",
+            "2020-01-01T00:00:00+1",
+            "2020-01-01T00:00:00+2400",
+            "2020-01-01T00:00:00 ",
+            "2020-01-01T00:00:00  +01",
             "2020-01-01T00:00:00+24:00",
             "2020-01-01T00:00:00ZZ",
             "2020-01-01Z",

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::filter::Filter;
 use crate::leg::Leg;
-use crate::request::SearchRequest;
+use crate::request::{SearchRequest, TextCut};
 use crate::rerank::Ranked;
 
 /// The way of one row through one request.
@@ -18,6 +18,9 @@ pub struct WhyNot {
     /// The outcome of each leg that ran; empty if the row was dropped before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub legs: Vec<LegReport>,
+    /// The report of a cut, if the text of the request is longer than what is searched for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_cut: Option<TextCut>,
 }
 
 /// The stage that dropped a row. Ranks are from 1.
@@ -311,7 +314,7 @@ mod tests {
         let none = None::<(usize, &Ranked<i32>)>;
         for verdict in [moved, Verdict::BelowThreshold { score: None, threshold: 0.1 + 0.2 }] {
             let legs = vec![absent.clone(), outside.clone(), missed.clone()];
-            let why = WhyNot { id: "a".to_owned(), verdict, legs };
+            let why = WhyNot { id: "a".to_owned(), verdict, legs, text_cut: None };
             let json = serde_json::to_string(&why).expect("written");
             assert_eq!(serde_json::from_str::<WhyNot>(&json).expect("read"), why, "{json}");
         }

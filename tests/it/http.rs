@@ -368,7 +368,7 @@ fn faulty_reads() -> Vec<Fault<'static>> {
         ("POST", BATCH, JSON, r#"{"requests":[{"text":"a"},{}]}"#, 400, "invalid_request"),
         ("POST", SEARCH, JSON, r#"{"text":"a","rerank":{"model":{}}}"#, 400, "invalid_request"),
         ("POST", SEARCH, JSON, r#"{"text":"a","rerank":{"mmr":{"k":1}}}"#, 400, "invalid_request"),
-        ("POST", EXPLAIN, JSON, r#"{"text":"a","why_not":7}"#, 400, "invalid_request"),
+        ("POST", EXPLAIN, JSON, r#"{"text":"a","why_not":true}"#, 400, "invalid_request"),
         ("POST", EXPLAIN, JSON, r#"{"words":"a"}"#, 400, "invalid_request"),
         ("POST", RECALL, JSON, r#"{"k":0}"#, 400, "invalid_request"),
         ("POST", RECALL, JSON, r#"{"samples":100000}"#, 400, "invalid_request"),

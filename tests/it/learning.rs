@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lexivec::query::limits::MAX_GIVEN_QUERY_BYTES;
 use lexivec::query::request::AdapterChoice;
 use lexivec::{
     AdapterOptions, Collection, CopyOptions, Document, ErrorKind, Feedback, Filter, Metric,
@@ -226,7 +227,7 @@ fn feedback_that_cannot_be_used_is_refused_and_changes_nothing() {
         (ask(vector.clone(), None, &[]), "names no row"),
         (ask(Some(vec![1.0; 3]), None, &["r1"]), "3 components"),
         (ask(Some(vec![f32::NAN; DIM]), None, &["r1"]), "NaN"),
-        (ask(vector.clone(), Some(&"w".repeat(5_000)), &["r1"]), "longer than"),
+        (ask(vector.clone(), Some(&"w".repeat(MAX_GIVEN_QUERY_BYTES + 1)), &["r1"]), "longer than"),
         (ask(vector.clone(), None, &["r1"; 1_001]), "ids"),
     ] {
         let error = collection.add_feedback(&[feedback[0].clone(), bad]).expect_err("refused");

@@ -1,6 +1,6 @@
 //! The text leg as its users meet it: settable BM25, the query language, and texts that are meant to break it.
 
-use lexivec::query::limits::{MAX_PHRASE_WORDS, MAX_QUERY_CLAUSES, MAX_QUERY_DEPTH};
+use lexivec::query::limits::{MAX_PHRASE_WORDS, MAX_QUERY_CLAUSES, MAX_QUERY_DEPTH, MAX_SNIPPETS};
 use lexivec::query::request::{Bm25, Highlight, Syntax};
 use lexivec::schema::{Analyzer, TextField};
 use lexivec::{Collection, Document, Options, SearchRequest};
@@ -218,19 +218,30 @@ fn hits_show_the_passage_that_answers() {
     collection.upsert(vec![Document::new("a").text(texts[0])]).expect("taken in");
     let shown = |request: SearchRequest| -> String {
         let mut request = request;
-        request.highlight = Some(Highlight { max_chars: 40 });
+        request.highlight = Some(Highlight { max_chars: 40, ..Highlight::default() });
         let hits = collection.search(&request).expect("an answer").hits;
         let passages = hits[0].highlight.as_ref().expect("asked for");
         let mark =
             |p: &lexivec::Passage| if p.found { format!("[{}]", p.text) } else { p.text.clone() };
         passages.get("text").map(|parts| parts.iter().map(mark).collect()).unwrap_or_default()
     };
-    assert_eq!(shown(SearchRequest::text("wing flow")), "here. The [flows] over swept [wings]");
+    assert_eq!(shown(SearchRequest::text("wing flow")), "The [flows] over swept [wings], at high");
     let mut clauses = SearchRequest::text("\"swept wing\" spe* -nowhere");
     clauses.syntax = Syntax::QueryString;
-    assert_eq!(shown(clauses), "over [swept] [wings], at high [speed]");
-    let mut request = SearchRequest::text("wing");
+    assert_eq!(shown(clauses), "over [swept] [wings], at high [speed],");
+    let mut request = SearchRequest::text("nothing cone");
     assert_eq!(collection.search(&request).expect("an answer").hits[0].highlight, None);
-    request.highlight = Some(Highlight { max_chars: 1 << 20 });
+    request.highlight = Some(Highlight { max_chars: 20, snippets: 2 });
+    let hits = collection.search(&request).expect("an answer").hits;
+    let parts = hits[0].highlight.as_ref().and_then(|texts| texts.get("text")).expect("passages");
+    let of = |number| parts.iter().filter(move |part| part.snippet == number);
+    let text = |number| of(number).map(|part| part.text.as_str()).collect::<String>();
+    assert_eq!([text(0), text(1), text(2)], ["Nothing here.", "cone.", ""]);
+    assert!(of(1).any(|part| part.found && part.text == "cone"), "{parts:?}");
+    for snippets in [0, MAX_SNIPPETS + 1] {
+        request.highlight = Some(Highlight { snippets, ..Highlight::default() });
+        assert!(collection.search(&request).is_err(), "{snippets}");
+    }
+    request.highlight = Some(Highlight { max_chars: 1 << 20, ..Highlight::default() });
     assert!(collection.search(&request).is_err());
 }

@@ -12,7 +12,7 @@ use super::open_for_reading;
 use crate::exit::{Failure, Outcome};
 use crate::model::Models;
 use crate::output::{self, in_line};
-use crate::queries::Asked;
+use crate::queries::{Asked, note_cut};
 use crate::target::Target;
 
 #[derive(clap::Args)]
@@ -63,6 +63,7 @@ pub(super) fn run(args: &Diff) -> Outcome<ExitCode> {
     let other = args.other.as_ref().unwrap_or(&args.target.dir);
     let found =
         diff.run(|requests| rank(&args.target.dir, requests), |requests| rank(other, requests))?;
+    note_cut(found.cut_queries);
     if args.target.json {
         output::json(&found)?;
     } else {

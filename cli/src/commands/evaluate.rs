@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use lexivec::eval::Evaluation;
 use lexivec::eval::compare::{PairedTest, Resampling};
+use lexivec::eval::evaluation::cut_queries;
 use lexivec::eval::interval::Interval;
 use lexivec::eval::report::{Report, report};
 use lexivec::eval::trec::{Qrels, Run, write_run};
@@ -14,7 +15,7 @@ use super::open_for_reading;
 use crate::exit::{Failure, Outcome};
 use crate::model::Models;
 use crate::output;
-use crate::queries::Judged;
+use crate::queries::{Judged, note_cut};
 use crate::values::one_of;
 use lexivec_ingest::beir;
 
@@ -62,8 +63,8 @@ pub(crate) struct Evaluate {
 
 pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
     let qrels = args.judged.qrels()?;
-    let (run, other) = match (&args.run_file, &args.dir) {
-        (Some(file), _) => (beir::run(file)?, None),
+    let (run, other, cut_queries) = match (&args.run_file, &args.dir) {
+        (Some(file), _) => (beir::run(file)?, None, 0),
         (None, Some(dir)) => search(args, dir, &qrels)?,
         (None, None) => return Err(Failure::usage("name a collection, or a run with --run-file")),
     };
@@ -75,7 +76,9 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
         None => other,
     };
     let resampling = Resampling { seed: args.seed, ..Resampling::default() };
-    let report = report(&run, other.as_ref(), &qrels, &resampling)?;
+    let mut report = report(&run, other.as_ref(), &qrels, &resampling)?;
+    report.cut_queries = cut_queries;
+    note_cut(cut_queries);
     if args.json {
         output::json(&report)?
     } else {
@@ -84,8 +87,9 @@ pub(super) fn run(args: &Evaluate) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The rankings of a collection, and those of the profile they are tested against, if one is named.
-fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Run>)> {
+/// The rankings of a collection, those of the profile they are tested against, if one is named, and the number of queries
+/// that were cut.
+fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Run>, usize)> {
     let mut queries = args.judged.asked.read()?;
     queries.keep_judged(qrels)?;
     let mode = args.mode;
@@ -95,7 +99,8 @@ fn search(args: &Evaluate, dir: &Path, qrels: &Qrels) -> Outcome<(Run, Option<Ru
     evaluation.profile.clone_from(&args.profile);
     evaluation.against_profile.clone_from(&args.against_profile);
     (evaluation.depth, evaluation.exact) = (args.depth, args.exact);
-    Ok(evaluation.rankings(|requests| collection.searcher()?.rank(requests))?)
+    let (run, other) = evaluation.rankings(|requests| collection.searcher()?.rank(requests))?;
+    Ok((run, other, cut_queries(&evaluation.queries)))
 }
 
 fn print(report: &Report) -> Outcome<()> {

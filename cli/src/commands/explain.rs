@@ -40,6 +40,7 @@ pub(super) fn run(args: &Explain) -> Outcome<ExitCode> {
 }
 
 fn print_why_not(report: &WhyNot) -> Outcome<()> {
+    report.text_cut.iter().for_each(answer::note_cut);
     output::line(&report.to_text())?;
     report.legs.iter().try_for_each(|leg| output::line(&format!("  {}", leg.to_text())))
 }

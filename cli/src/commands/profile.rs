@@ -11,7 +11,7 @@ use crate::exit::{Failure, Outcome};
 use crate::model::ModelArgs;
 use crate::output;
 use crate::queries::Asked;
-use crate::values::one_of;
+use crate::values::{self, one_of};
 
 #[derive(clap::Args)]
 pub(crate) struct ProfileArgs {
@@ -74,8 +74,7 @@ pub(super) fn run(args: ProfileArgs, open: OpenOptions) -> Outcome<ExitCode> {
             }
         }
         ProfileVerb::Set { dir, name, settings } => {
-            let profile: Profile = serde_json::from_str(&settings)
-                .map_err(|e| Failure::usage(format!("settings: {e}")))?;
+            let profile: Profile = values::json("settings", &settings)?;
             open.open(&dir)?.set_profile(&name, profile)?;
         }
         ProfileVerb::Remove { dir, name } => {

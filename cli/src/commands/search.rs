@@ -15,7 +15,7 @@ use crate::model::Models;
 use crate::output;
 use crate::ranking::Ranking;
 use crate::target::Target;
-use crate::values::{bm25, one_of};
+use crate::values::{bm25, json, one_of};
 
 /// Characters of the passages that are shown to people: about three lines of a terminal.
 const PASSAGE_CHARS: usize = 240;
@@ -54,6 +54,9 @@ pub(crate) struct Search {
     /// Add the best passage of each text to the JSON; without --json passages are always printed.
     #[arg(long)]
     highlight: bool,
+    /// Number of passages of each text that are shown, the best first; 1 by default. Implies --highlight.
+    #[arg(long, value_name = "NUMBER")]
+    snippets: Option<usize>,
     /// Add the texts of the hits, their title among them, to the JSON; without --json passages of them are printed.
     #[arg(long)]
     with_text: bool,
@@ -118,7 +121,6 @@ pub(super) fn open(args: &Search, request: &SearchRequest) -> Outcome<Collection
 
 /// The request of the arguments. Without `--json` it also asks for texts and passages.
 pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
-    let parse = |what: &str, e: serde_json::Error| Failure::usage(format!("{what}: {e}"));
     let mut request = SearchRequest::default();
     request.text = args.words.clone();
     if args.query_string {
@@ -126,8 +128,7 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     }
     request.bm25 = args.bm25;
     if let Some(vector) = &args.vector {
-        let vector = serde_json::from_str(vector).map_err(|e| parse("--vector", e))?;
-        request.vector = Some(vector);
+        request.vector = Some(json("--vector", vector)?);
     }
     if let Some(filter) = &args.filter {
         request.filter = Filter::parse(filter)?;
@@ -145,8 +146,11 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     request.explain = args.explain;
     request.deadline_ms = args.deadline_ms;
     request.highlight = match args.target.json {
-        true => args.highlight.then(Highlight::default),
-        false => Some(Highlight { max_chars: PASSAGE_CHARS }),
+        true => args
+            .snippets
+            .or(args.highlight.then_some(1))
+            .map(|snippets| Highlight { snippets, ..Highlight::default() }),
+        false => Some(Highlight { max_chars: PASSAGE_CHARS, snippets: args.snippets.unwrap_or(1) }),
     };
     request.with_text |= args.with_text || !args.target.json;
     request.group_by = args.group_by.as_ref().map(|field| GroupBy::new(field, args.group_size));

@@ -14,7 +14,7 @@ use super::open_for_reading;
 use crate::exit::{Failure, Outcome};
 use crate::model::Models;
 use crate::output;
-use crate::queries::Judged;
+use crate::queries::{Judged, note_cut};
 use crate::target::Target;
 
 #[derive(Serialize)]
@@ -64,6 +64,7 @@ pub(super) fn run(args: &Tune, open: OpenOptions) -> Outcome<ExitCode> {
     (options.metric, options.folds, options.seed) = (args.metric, args.folds, args.seed);
     let report = collection.searcher()?.tune(&judged, &options)?;
     drop(collection);
+    note_cut(report.cut_queries);
     let saved = args.save.as_deref().filter(|_| report.validation.significant || args.save_anyway);
     if let Some(name) = saved {
         open.open(&args.target.dir)?.set_profile(name, report.profile.clone())?;

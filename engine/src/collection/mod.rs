@@ -6,6 +6,7 @@ mod background;
 mod compact;
 mod export;
 mod flush;
+mod indexing;
 mod inspect;
 mod profiles;
 mod reading;
@@ -38,6 +39,7 @@ use parking_lot::Mutex;
 use adapters::LoadedAdapters;
 use background::Background;
 pub use compact::{CompactOptions, CompactReport, MergeReport};
+use indexing::Indexing;
 pub use inspect::Inspection;
 pub(crate) use records::{of_kind, read_all, record};
 pub use reembed::ReembedReport;
@@ -89,6 +91,10 @@ struct Closer {
 impl Drop for Closer {
     fn drop(&mut self) {
         self.background = None;
+        // A fork does not have the thread.
+        if std::process::id() == self.shared.opener {
+            self.shared.indexing.join();
+        }
         if let Ok(log) = self.shared.writable() {
             // No caller is left to report to; the next open finds what this could not do.
             let _ = log.close();
@@ -245,6 +251,7 @@ impl Collection {
             log,
             writes: Mutex::new(writes),
             building: Mutex::new(()),
+            indexing: Indexing::default(),
             current: ArcSwap::from_pointee(generation),
             maintenance: Mutex::new(()),
             compacting: Mutex::new(()),

@@ -6,6 +6,7 @@ use lexivec_query::why_not::WhyNot;
 use lexivec_query::{SearchRequest, SearchResponse};
 
 use super::Collection;
+use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::Result;
 use crate::search::{Cursor, ScrollPage, Searcher};
@@ -16,8 +17,13 @@ impl Collection {
     /// # Errors
     /// When pending writes cannot be applied.
     pub fn searcher(&self) -> Result<Searcher> {
+        self.searcher_until(Deadline::NEVER)
+    }
+
+    /// The read view of this moment, if it can be had in time.
+    fn searcher_until(&self, time: Deadline) -> Result<Searcher> {
         Ok(Searcher {
-            generation: self.shared.view()?,
+            generation: self.shared.view_until(time)?,
             schema: self.shared.schema.clone(),
             profiles: self.profiles(),
             embedder: self.embedder.clone(),
@@ -33,7 +39,8 @@ impl Collection {
     /// # Errors
     /// As [`Searcher::search`].
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        self.searcher()?.search(request)
+        let time = Deadline::of(request);
+        self.searcher_until(time)?.search_within(request, time)
     }
 
     /// Answers many requests from one state of the collection; see [`Searcher::search_many`].
@@ -49,7 +56,7 @@ impl Collection {
     /// # Errors
     /// As [`Searcher::cursor`].
     pub fn cursor(&self, request: &SearchRequest, reach: usize) -> Result<Cursor> {
-        self.searcher()?.cursor(request, reach)
+        self.searcher_until(Deadline::of(request))?.cursor(request, reach)
     }
 
     /// Finds the stage of a request that dropped a row; see [`Searcher::why_not`].
@@ -57,7 +64,7 @@ impl Collection {
     /// # Errors
     /// As [`Searcher::why_not`].
     pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
-        self.searcher()?.why_not(request, id)
+        self.searcher_until(Deadline::of(request))?.why_not(request, id)
     }
 
     /// The whole row with this id; `None` if there is no such row.

@@ -13,6 +13,7 @@ use lexivec_query::Profile;
 use lexivec_storage::{Directory, Error as StorageError, Log, Poison, Vfs};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
+use super::indexing::Indexing;
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::generation::Operation;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) writes: Mutex<Writes>,
     /// Held while a generation is derived from the one before it.
     pub(super) building: Mutex<()>,
+    pub(super) indexing: Indexing,
     pub(super) current: ArcSwap<Generation>,
     /// Number of the last write that the next search must see.
     pub(super) visible: AtomicU64,
@@ -101,10 +103,24 @@ impl Shared {
         Ok(log)
     }
 
+    fn sees_all(&self, generation: &Generation) -> bool {
+        generation.seq >= self.visible.load(Ordering::Acquire)
+    }
+
+    /// True if the current generation lacks a visible write.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.sees_all(&self.current.load())
+    }
+
+    /// Bytes of the texts of writes that are in no generation yet.
+    pub(super) fn waiting_text_bytes(&self) -> usize {
+        self.writes.lock().pending.iter().map(|(_, operation)| operation.text_bytes()).sum()
+    }
+
     /// The generation with every visible write. Writes are applied by the first search after them, so
     /// that many of them make one segment in memory.
     pub(super) fn view(&self) -> Result<Arc<Generation>> {
-        let seen = |current: &Generation| current.seq >= self.visible.load(Ordering::Acquire);
+        let seen = |current: &Generation| self.sees_all(current);
         let current = self.current.load_full();
         if seen(&current) {
             return Ok(current);

@@ -88,3 +88,47 @@ fn a_scan_looks_now_and_then() {
     let words = SearchRequest::text("wing");
     assert!(looks(&many, &words) > looks(&few, &words));
 }
+
+#[test]
+fn long_walks_through_a_text_look_now_and_then() {
+    let letters = || (b'a'..=b'z').map(char::from);
+    let words = || letters().flat_map(move |a| letters().map(move |b| format!("ab{a}{b} ")));
+    let collection = |text: &str| {
+        let collection = Collection::in_memory(Options::new()).expect("made");
+        let documents = (0..2).map(|id| Document::new(id.to_string()).text(text));
+        collection.upsert(documents).expect("written");
+        collection
+    };
+    for (query, short, long) in [
+        ("\"abc abc abc\"~9", "abc ".repeat(100), "abc ".repeat(9_000)),
+        ("+ab*", "abc".to_owned(), words().collect()),
+        ("+abcd~2", "abcd".to_owned(), words().collect()),
+        ("last", "last".to_owned(), "abc ".repeat(70_000) + "last"),
+    ] {
+        let mut request = SearchRequest::text(query).mode(Mode::Text);
+        request.syntax = Syntax::QueryString;
+        if query == "last" {
+            request.highlight = Some(Highlight::default());
+        }
+        let (short, long) = (collection(&short), collection(&long));
+        let all = looks(&long, &request);
+        assert!(all > looks(&short, &request), "{query}: {all}");
+        let error = search(&long, &request, all - 1).0.expect_err("too late");
+        assert!(matches!(error, Error::DeadlineExceeded), "{query}: {error}");
+    }
+}
+
+#[test]
+fn a_search_waits_for_the_indexing_of_writes_no_longer_than_its_deadline() {
+    for text in ["wing".to_owned(), "wing ".repeat(100_000)] {
+        let collection = Collection::in_memory(Options::new()).expect("made");
+        collection.upsert([Document::new("a").text(text)]).expect("written");
+        let request = SearchRequest::text("wing").mode(Mode::Text);
+        // Nothing is indexed as long as another thread does it.
+        let building = collection.shared.building.lock();
+        let error = collection.search(&request.clone().deadline_ms(1)).expect_err("too late");
+        assert!(matches!(error, Error::DeadlineExceeded), "{error}");
+        drop(building);
+        assert_eq!(collection.search(&request).expect("an answer").hits.len(), 1);
+    }
+}

@@ -55,6 +55,16 @@ impl Operation {
         Ok(operation)
     }
 
+    /// Bytes of all its texts.
+    pub(crate) fn text_bytes(&self) -> usize {
+        match self {
+            Self::Upsert(documents) => {
+                documents.iter().flat_map(|document| document.text.values()).map(String::len).sum()
+            }
+            Self::Delete(_) => 0,
+        }
+    }
+
     /// Number of rows it concerns.
     pub(crate) fn rows(&self) -> usize {
         match self {

@@ -39,6 +39,9 @@ impl Searcher {
         }
         let mut answer = ranking.into_head(&self.generation, prepared, wanted);
         (answer.hits, answer.groups, answer.facets) = (hits, groups, facets);
+        if answer.matching == 0 {
+            answer.notices = self.unlike_bounds(&request.filter)?;
+        }
         Ok(answer)
     }
 
@@ -52,7 +55,7 @@ impl Searcher {
     ) -> Result<Vec<Hit>> {
         let read = |row| {
             time.check()?;
-            self.hit(request, query, row)
+            self.hit(request, query, row, time)
         };
         rows.map(read).collect()
     }
@@ -62,6 +65,7 @@ impl Searcher {
         request: &SearchRequest,
         text_query: Option<&TextQuery>,
         ranked: Ranked<DocAddress>,
+        time: Deadline,
     ) -> Result<Hit> {
         let score = ranked.score();
         let Ranked { fused, reranked } = ranked;
@@ -72,7 +76,7 @@ impl Searcher {
         // If the text leg does not match a row, its terms are not part of its score.
         let from_text = ledger.contributions.iter().any(|c| c.leg == Leg::Text && c.rank.is_some());
         if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
-            ledger.terms = query.explain(live.segment.text(), row)?;
+            ledger.terms = query.explain(live.segment.text(), row, time)?;
         }
         let documents = &live.segment.documents;
         let highlight = request.highlight.as_ref().filter(|_| from_text).zip(text_query);
@@ -83,8 +87,9 @@ impl Searcher {
             } else {
                 (documents.id(row)?.to_owned(), BTreeMap::new(), None)
             };
-        let highlight =
-            highlight.map(|(how, query)| text::passages(&self.schema, query, &text, how));
+        let highlight = highlight
+            .map(|(how, query)| text::passages(&self.schema, query, &text, how, time))
+            .transpose()?;
         let text = Some(text).filter(|_| request.with_text);
         let mut hit = Hit::new(id, ledger);
         (hit.text, hit.highlight, hit.payload) = (text, highlight, payload);

@@ -10,6 +10,7 @@ mod leg;
 mod leg_table;
 mod legs;
 mod merge;
+mod notices;
 mod prepare;
 mod ranking;
 mod read;

@@ -107,7 +107,7 @@ impl Searcher {
         let Some(model) = &self.embedder else {
             return Err(no_model("give a vector, or ask for the text leg only"));
         };
-        let text = request.text.as_deref().unwrap_or_default();
+        let text = request.used_text().unwrap_or_default();
         let vector = model.embed_query(text)?;
         if let Some(vector) = &vector {
             check_embedded(&self.schema, model.as_ref(), vector)?;
@@ -130,7 +130,7 @@ impl Searcher {
         let Some(model) = &self.embedder else {
             return Err(no_model("give \"query_tokens\", or leave late interaction out"));
         };
-        let text = request.text.as_deref().unwrap_or_default();
+        let text = request.used_text().unwrap_or_default();
         let mut list = token_lists(model.as_ref(), model.embed_query_tokens(text)?)?;
         list.truncate(MAX_QUERY_TOKENS);
         if !list.is_empty() {

@@ -58,6 +58,7 @@ impl Ranking {
         head.seq = generation.seq;
         head.exact = self.plans.iter().all(|p| p.strategy.is_exact());
         head.matching = RowSet::total(wanted);
+        head.text_cut = prepared.request.text_cut();
         head.adapter = prepared.adapter;
         head.rerank = self.rerank;
         head.confident = self.confident;

@@ -240,7 +240,8 @@ impl Stage<'_> {
             }
             candidates.push(candidate);
         }
-        let (text, vector) = (self.request.text.clone(), self.vector.map(<[f32]>::to_vec));
+        let text = self.request.used_text().map(str::to_owned);
+        let vector = self.vector.map(<[f32]>::to_vec);
         let query = RerankQuery { text, vector, deadline: self.deadline };
         let scores = reranker.call(query, candidates);
         Ok(scores.map(|scores| scores.into_iter().map(Some).collect()))

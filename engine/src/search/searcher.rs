@@ -66,8 +66,16 @@ impl Searcher {
     /// The request's faults ([`Error::Request`]), corruption if a block it reads is damaged, and
     /// [`Error::DeadlineExceeded`] once the request's deadline has passed.
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
-        let request = self.resolve(request)?;
-        self.search_until(&request, Deadline::of(&request))
+        self.search_within(request, Deadline::of(request))
+    }
+
+    /// Answers a request within a time.
+    pub(crate) fn search_within(
+        &self,
+        request: &SearchRequest,
+        time: Deadline,
+    ) -> Result<SearchResponse> {
+        self.search_until(&*self.resolve(request)?, time)
     }
 
     /// Answers a request that names no profile, within a time.

@@ -81,7 +81,7 @@ impl Searcher {
         statistics: &Statistics,
         doc_freq: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<TextQuery> {
-        let words = request.text.as_deref().unwrap_or_default();
+        let words = request.used_text().unwrap_or_default();
         let bm25 = request.bm25.unwrap_or(self.schema.bm25);
         let fields = &self.schema.indexed_fields();
         TextQuery::new(words, request.syntax, &QueryContext { fields, bm25, statistics }, doc_freq)

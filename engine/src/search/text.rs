@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::schema::Schema;
-use crate::text::TextQuery;
+use crate::text::{Looked, TextQuery};
 
 /// The leg of words: BM25 over the inverted index.
 pub(super) struct TextLeg;
@@ -95,20 +95,30 @@ pub(super) fn search(
     Ok(hits)
 }
 
-/// The best passage of each text of a row, by field; fields without a match are left out.
+/// The best passages of each text of a row, by field; fields without a match are left out.
 pub(super) fn passages(
     schema: &Schema,
     query: &TextQuery,
     texts: &BTreeMap<String, String>,
     options: &Highlight,
-) -> BTreeMap<String, Vec<Passage>> {
+    time: Deadline,
+) -> Result<BTreeMap<String, Vec<Passage>>> {
     let fields = schema.indexed_fields();
-    let passage = |(name, text): (&String, &String)| {
+    let mut looked = Looked::new(time);
+    let mut passages = BTreeMap::new();
+    for (name, text) in texts {
         // Texts that are searched as one all belong to the first indexed field.
-        let index =
-            if schema.join_text { 0 } else { fields.iter().position(|f| f.name == *name)? };
-        let parts = query.passage(text, index, fields.get(index)?, options);
-        (!parts.is_empty()).then(|| (name.clone(), parts))
-    };
-    texts.iter().filter_map(passage).collect()
+        let index = match schema.join_text {
+            true => Some(0),
+            false => fields.iter().position(|field| field.name == *name),
+        };
+        let Some((index, field)) = index.and_then(|index| Some((index, fields.get(index)?))) else {
+            continue;
+        };
+        let found = query.passages(text, index, field, options, &mut looked)?;
+        if !found.is_empty() {
+            passages.insert(name.clone(), found);
+        }
+    }
+    Ok(passages)
 }

@@ -55,6 +55,9 @@ pub struct TuneReport {
     pub queries: usize,
     /// Number of settings tried.
     pub settings: usize,
+    /// Queries of which the beginning was searched for, as their texts are longer than what is used.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cut_queries: usize,
     /// Seed of the split.
     pub seed: u64,
     /// Gain of the choice on held-out queries.
@@ -64,6 +67,10 @@ pub struct TuneReport {
     pub profile: Profile,
     /// The settings chosen for each fold.
     pub fold_profiles: Vec<Profile>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Searcher {
@@ -106,6 +113,7 @@ impl Searcher {
             metric: options.metric.to_string(),
             queries: judged.len(),
             settings: settings.len(),
+            cut_queries: judged.iter().filter(|(_, q)| q.request.text_cut().is_some()).count(),
             seed: options.seed,
             profile: setting(validation.chosen),
             fold_profiles: validation.folds.iter().map(|fold| setting(fold.chosen)).collect(),

@@ -15,12 +15,12 @@ use tantivy::postings::Postings;
 use tantivy::tokenizer::Token;
 
 use super::analyzer::{Analysis, Word, prefix};
-use super::index::TextIndex;
+use super::index::{TERM_STEPS, TextIndex};
 use super::phrase::{occurrences, shifts, tokens_of};
 use super::postings::intersect;
 use super::score::FieldNorms;
 use super::statistics::Statistics;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Watch};
 use crate::error::{Error, Result};
 use crate::rows::{RowSet, TopRows};
 use crate::schema::TextField;
@@ -223,7 +223,7 @@ impl ClauseQuery {
         self.score(&self.root, &admitted, scan, &mut |leaf, within| {
             deadline.check()?;
             let (lengths, mut at) = (index.lengths(leaf.field)?, 0);
-            leaf.each(index, within, &mut |row, tf| {
+            leaf.each(scan, within, &mut |row, tf| {
                 at += rows.get(at..).map_or(0, |left| left.partition_point(|&other| other < row));
                 if let Some(score) = scores.get_mut(at) {
                     *score += self.contribution(leaf, tf, lengths.of(row));
@@ -238,15 +238,20 @@ impl ClauseQuery {
     }
 
     /// The contribution of each leaf to the score of one row, in the order in which they are added up.
-    pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
+    pub(crate) fn explain(
+        &self,
+        index: &TextIndex,
+        row: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<TermScore>> {
         let mut one = RowSet::empty(index.rows());
         one.insert(row);
-        let scan = Scan { index, deadline: Deadline::NEVER };
+        let scan = Scan { index, deadline };
         let one = self.rows(&self.root, scan, &one)?;
         let mut parts = Vec::new();
         self.score(&self.root, &one, scan, &mut |leaf, within| {
             let length = index.lengths(leaf.field)?.of(row);
-            leaf.each(index, within, &mut |_, tf| {
+            leaf.each(scan, within, &mut |_, tf| {
                 parts.push(TermScore {
                     field: leaf.field_name.clone(),
                     term: leaf.shown.clone(),
@@ -261,22 +266,37 @@ impl ClauseQuery {
     }
 
     /// True for each token of a text that is a match, or is in the match of a phrase.
-    pub(super) fn marks(&self, field: usize, tokens: &[Token]) -> Vec<bool> {
+    pub(super) fn marks(
+        &self,
+        field: usize,
+        tokens: &[Token],
+        watch: &mut Watch,
+    ) -> Result<Vec<bool>> {
         let mut leaves = Vec::new();
         wanted(&self.root, field, &mut leaves);
         let mut known: HashMap<&str, bool> = HashMap::new();
-        let mut matches = |term| {
-            let matches = || leaves.iter().any(|leaf| leaf.kind.matches(term));
-            *known.entry(term).or_insert_with(matches)
-        };
-        let mut marks: Vec<bool> = tokens.iter().map(|token| matches(&token.text)).collect();
+        let mut marks = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            watch.steps(1)?;
+            let marked = match known.get(token.text.as_str()) {
+                Some(known) => *known,
+                None => {
+                    watch.steps(leaves.len() * TERM_STEPS)?;
+                    let matches = leaves.iter().any(|leaf| leaf.kind.matches(&token.text));
+                    known.insert(&token.text, matches);
+                    matches
+                }
+            };
+            marks.push(marked);
+        }
         for leaf in &leaves {
             let Kind::Phrase(terms, slop) = &leaf.kind else { continue };
-            for token in tokens_of(terms, *slop, tokens) {
+            watch.steps(tokens.len())?;
+            for token in tokens_of(terms, *slop, tokens, watch)? {
                 marks[token] = true;
             }
         }
-        marks
+        Ok(marks)
     }
 
     fn contribution(&self, leaf: &Leaf, tf: u32, length: u32) -> f64 {
@@ -303,7 +323,7 @@ impl ClauseQuery {
             Node::Leaf(leaf) => {
                 deadline.check()?;
                 let mut rows = RowSet::empty(index.rows());
-                leaf.each(index, among, &mut |row, _| rows.insert(row))?;
+                leaf.each(scan, among, &mut |row, _| rows.insert(row))?;
                 Ok(rows)
             }
             Node::Any(nodes) => union(&mut nodes.iter()),
@@ -380,49 +400,63 @@ impl Kind {
 
 impl Leaf {
     /// Calls `visit` with each of `rows` that matches, ascending, and the number of matches in it.
-    fn each(
-        &self,
-        index: &TextIndex,
-        rows: &RowSet,
-        visit: &mut dyn FnMut(u32, u32),
-    ) -> Result<()> {
+    fn each(&self, scan: Scan<'_>, rows: &RowSet, visit: &mut dyn FnMut(u32, u32)) -> Result<()> {
+        let Scan { index, deadline } = scan;
+        let mut watch = Watch::new(deadline);
         match &self.kind {
             Kind::Term(term) => {
                 let Some(postings) = index.postings(self.field, term)? else { return Ok(()) };
-                intersect(&mut [postings], rows, |row, lists| visit(row, lists[0].term_freq()));
+                intersect(&mut [postings], rows, &mut watch, |row, lists, _| {
+                    visit(row, lists[0].term_freq());
+                    Ok(())
+                })?;
             }
             Kind::Phrase(terms, slop) => {
-                let mut lists = Vec::with_capacity(terms.len());
-                for (_, term) in terms {
-                    match index.positions(self.field, term)? {
-                        Some(postings) => lists.push(postings),
-                        None => return Ok(()),
-                    }
-                }
-                let mut positions = vec![Vec::new(); terms.len()];
-                let shifts = shifts(terms);
-                intersect(&mut lists, rows, |row, lists| {
-                    for ((list, positions), shift) in
-                        lists.iter_mut().zip(&mut positions).zip(&shifts)
-                    {
-                        list.positions_with_offset(*shift, positions);
-                    }
-                    let mut found = 0;
-                    occurrences(&positions, &shifts, *slop, |_| found += 1);
-                    if found > 0 {
-                        visit(row, found);
-                    }
-                });
+                self.each_phrase(terms, *slop, index, rows, &mut watch, visit)?
             }
             Kind::Prefix(start) => {
-                index.rows_of_prefix(self.field, start, rows)?.iter().for_each(|row| visit(row, 1));
+                let found = index.rows_of_prefix(self.field, start, rows, &mut watch)?;
+                found.iter().for_each(|row| visit(row, 1));
             }
             Kind::Fuzzy(term, edits) => {
-                let found = index.rows_of_fuzzy(self.field, term, *edits, rows)?;
+                let found = index.rows_of_fuzzy(self.field, term, *edits, rows, &mut watch)?;
                 found.iter().for_each(|row| visit(row, 1));
             }
         }
         Ok(())
+    }
+
+    /// Calls `visit` with each of `rows` that has the phrase, and the number of its occurrences.
+    fn each_phrase(
+        &self,
+        terms: &[(u32, String)],
+        slop: u32,
+        index: &TextIndex,
+        rows: &RowSet,
+        watch: &mut Watch,
+        visit: &mut dyn FnMut(u32, u32),
+    ) -> Result<()> {
+        let mut lists = Vec::with_capacity(terms.len());
+        for (_, term) in terms {
+            match index.positions(self.field, term)? {
+                Some(postings) => lists.push(postings),
+                None => return Ok(()),
+            }
+        }
+        let mut positions = vec![Vec::new(); terms.len()];
+        let shifts = shifts(terms);
+        intersect(&mut lists, rows, watch, |row, lists, watch| {
+            for ((list, positions), shift) in lists.iter_mut().zip(&mut positions).zip(&shifts) {
+                list.positions_with_offset(*shift, positions);
+                watch.steps(positions.len())?;
+            }
+            let mut found = 0;
+            occurrences(&positions, &shifts, slop, watch, |_| found += 1)?;
+            if found > 0 {
+                visit(row, found);
+            }
+            Ok(())
+        })
     }
 }
 

@@ -22,6 +22,7 @@ use super::analyzer::{Analysis, length};
 use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name};
 use super::postings::intersect;
 use super::{SegmentStatistics, tantivy_error};
+use crate::deadline::{Deadline, Watch};
 use crate::error::{Error, Result, corrupt};
 use crate::rows::RowSet;
 use crate::schema::TextField;
@@ -32,6 +33,8 @@ const WRITER_MEMORY_BYTES: usize = 256 << 20;
 /// Memory budget for each row of a small segment: for a few rows the full table would cost more than
 /// the rows.
 const WRITER_MEMORY_ROW_BYTES: usize = 32 << 10;
+/// Steps of a watch that a term counts: its postings are opened, or it is compared with another.
+pub(super) const TERM_STEPS: usize = 16;
 /// Postings from which a list's impacts save more than they cost to compute.
 const IMPACTS_MIN_POSTINGS: u32 = 128;
 /// Most terms of a segment whose impacts are cached: a few megabytes.
@@ -277,13 +280,15 @@ impl TextIndex {
         field: usize,
         start: &str,
         among: &RowSet,
+        watch: &mut Watch,
     ) -> Result<RowSet> {
         let inverted = self.inverted(field)?;
         let stream = inverted.terms().range().ge(start).into_stream();
         let mut terms = stream.map_err(|e| tantivy_error(&self.file, e))?;
         let mut rows = RowSet::empty(self.rows);
         while terms.advance() && terms.key().starts_with(start.as_bytes()) {
-            self.unite(&inverted, terms.value(), among, &mut rows)?;
+            watch.steps(TERM_STEPS)?;
+            self.unite(&inverted, terms.value(), among, watch, &mut rows)?;
         }
         Ok(rows)
     }
@@ -296,6 +301,7 @@ impl TextIndex {
         term: &str,
         edits: u8,
         among: &RowSet,
+        watch: &mut Watch,
     ) -> Result<RowSet> {
         let inverted = self.inverted(field)?;
         let term = Term::from_field_text(Field::from_field_id(field as u32), term);
@@ -306,7 +312,8 @@ impl TextIndex {
         let mut terms = stream.map_err(|e| tantivy_error(&self.file, e))?;
         let mut rows = RowSet::empty(self.rows);
         while terms.advance() {
-            self.unite(&inverted, terms.value(), among, &mut rows)?;
+            watch.steps(TERM_STEPS)?;
+            self.unite(&inverted, terms.value(), among, watch, &mut rows)?;
         }
         Ok(rows)
     }
@@ -316,13 +323,16 @@ impl TextIndex {
         inverted: &InvertedIndexReader,
         term: &TermInfo,
         among: &RowSet,
+        watch: &mut Watch,
         rows: &mut RowSet,
     ) -> Result<()> {
         let postings = inverted
             .read_postings_from_terminfo(term, IndexRecordOption::Basic)
             .map_err(|e| tantivy_error(&self.file, e))?;
-        intersect(&mut [postings], among, |row, _| rows.insert(row));
-        Ok(())
+        intersect(&mut [postings], among, watch, |row, _, _| {
+            rows.insert(row);
+            Ok(())
+        })
     }
 
     /// Rows with a text that has all the words, in `field` if one is named. No rows if analysis leaves
@@ -366,7 +376,11 @@ impl TextIndex {
         let lists = terms.iter().map(|term| self.postings(field, &term.text));
         // One term without postings is enough to exclude all rows.
         if let Some(mut lists) = lists.collect::<Result<Option<Vec<_>>>>()? {
-            intersect(&mut lists, among, |row, _| rows.insert(row));
+            let mut watch = Watch::new(Deadline::NEVER);
+            intersect(&mut lists, among, &mut watch, |row, _, _| {
+                rows.insert(row);
+                Ok(())
+            })?;
         }
         Ok(rows)
     }
@@ -381,7 +395,11 @@ impl TextIndex {
         }
         let mut live = 0;
         if let Some(postings) = self.postings(field, term)? {
-            intersect(&mut [postings], alive, |_, _| live += 1);
+            let mut watch = Watch::new(Deadline::NEVER);
+            intersect(&mut [postings], alive, &mut watch, |_, _, _| {
+                live += 1;
+                Ok(())
+            })?;
         }
         Ok(live)
     }

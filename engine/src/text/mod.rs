@@ -10,6 +10,7 @@ mod clauses;
 mod column_cache;
 mod columns;
 mod directory;
+mod extent;
 mod highlight;
 mod index;
 mod merge;
@@ -26,6 +27,7 @@ mod words;
 
 pub(crate) use analyzer::has_all_words;
 pub(crate) use columns::{Columns, StoredFields, write_columns};
+pub(crate) use highlight::Looked;
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::{merge_bytes, merge_text};
 pub(crate) use query::{QueryContext, TextQuery};

@@ -4,8 +4,16 @@ use std::collections::HashMap;
 
 use tantivy::tokenizer::Token;
 
+use crate::deadline::Watch;
+use crate::error::Result;
+
 /// The tokens of a text that are in an occurrence of a phrase. `terms` have their positions in the phrase.
-pub(super) fn tokens_of(terms: &[(u32, String)], slop: u32, tokens: &[Token]) -> Vec<usize> {
+pub(super) fn tokens_of(
+    terms: &[(u32, String)],
+    slop: u32,
+    tokens: &[Token],
+    watch: &mut Watch,
+) -> Result<Vec<usize>> {
     let mut places: HashMap<&str, Vec<usize>> =
         terms.iter().map(|(_, term)| (term.as_str(), Vec::new())).collect();
     for (index, token) in tokens.iter().enumerate() {
@@ -25,10 +33,10 @@ pub(super) fn tokens_of(terms: &[(u32, String)], slop: u32, tokens: &[Token]) ->
         .map(|(list, shift)| list.iter().map(|index| position(index) + shift).collect())
         .collect();
     let mut found = Vec::new();
-    occurrences(&positions, &shifts, slop, |at| {
+    occurrences(&positions, &shifts, slop, watch, |at| {
         found.extend(lists.iter().zip(at).filter_map(|(list, &at)| list.get(at).copied()));
-    });
-    found
+    })?;
+    Ok(found)
 }
 
 /// The distance of each term from the last one, which added to its positions brings all terms to one position.
@@ -44,14 +52,21 @@ pub(super) fn occurrences(
     positions: &[Vec<u32>],
     shifts: &[u32],
     slop: u32,
+    watch: &mut Watch,
     mut visit: impl FnMut(&[usize]),
-) {
+) -> Result<()> {
     let mut at = vec![0; positions.len()];
+    let mut now = vec![0; positions.len()];
     loop {
-        let now: Option<Vec<u32>> =
-            positions.iter().zip(&at).map(|(positions, &at)| positions.get(at).copied()).collect();
-        let Some(now) = now else { return };
-        let (Some(low), Some(high)) = (now.iter().min(), now.iter().max()) else { return };
+        // Each term is compared with those before it.
+        watch.steps(positions.len() * (1 + positions.len() / 2))?;
+        for ((now, positions), &at) in now.iter_mut().zip(positions).zip(&at) {
+            let Some(&position) = positions.get(at) else { return Ok(()) };
+            *now = position;
+        }
+        let (Some(low), Some(high)) = (now.iter().min(), now.iter().max()) else {
+            return Ok(());
+        };
         let stands = |term: usize| now[term] - shifts.get(term).copied().unwrap_or(0);
         let twice = (0..now.len()).find(|&a| (0..a).any(|b| stands(a) == stands(b)));
         if high - low > slop {
@@ -69,6 +84,7 @@ pub(super) fn occurrences(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::Deadline;
 
     #[test]
     fn occurrences_of_phrases_are_counted() {
@@ -92,7 +108,8 @@ mod tests {
             let moved = |(of, shift): (&Vec<u32>, &u32)| of.iter().map(|p| p + shift).collect();
             let positions: Vec<Vec<u32>> = positions.iter().zip(&shifts).map(moved).collect();
             let mut found = 0;
-            occurrences(&positions, &shifts, slop, |_| found += 1);
+            let mut watch = Watch::new(Deadline::NEVER);
+            occurrences(&positions, &shifts, slop, &mut watch, |_| found += 1).expect("no limit");
             assert_eq!(found, expected, "{positions:?} {slop}");
         }
     }

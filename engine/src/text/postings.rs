@@ -2,6 +2,8 @@
 
 use tantivy::DocSet;
 
+use crate::deadline::Watch;
+use crate::error::Result;
 use crate::rows::RowSet;
 
 /// Cost of a seek in steps. The wanted rows drive the iteration instead of the postings when there are
@@ -18,29 +20,32 @@ pub(super) fn seek_to(postings: &mut impl DocSet, row: u32) -> bool {
     postings.doc() == row
 }
 
-/// Calls `visit` with each row of `among` that all lists contain, ascending.
+/// Calls `visit` with each row of `among` that all lists contain, ascending, until the time of the watch is over.
 #[inline]
 pub(super) fn intersect<P: DocSet>(
     lists: &mut [P],
     among: &RowSet,
-    mut visit: impl FnMut(u32, &mut [P]),
-) {
+    watch: &mut Watch,
+    mut visit: impl FnMut(u32, &mut [P], &mut Watch) -> Result<()>,
+) -> Result<()> {
     let least = lists.iter().map(|list| u64::from(list.size_hint())).min().unwrap_or(0);
-    let mut offer = |row: u32, lists: &mut [P]| {
-        if lists.iter_mut().all(|list| seek_to(list, row)) {
-            visit(row, lists);
+    let mut offer = |row: u32, lists: &mut [P], watch: &mut Watch| {
+        watch.steps(1)?;
+        match lists.iter_mut().all(|list| seek_to(list, row)) {
+            true => visit(row, lists, watch),
+            false => Ok(()),
         }
     };
     if u64::from(among.count()) * SEEK_COST < least {
-        among.iter().for_each(|row| offer(row, lists));
-        return;
+        return among.iter().try_for_each(|row| offer(row, lists, watch));
     }
     while let Some(row) = lists.first().map(DocSet::doc).filter(|&row| row < among.rows()) {
         if among.contains(row) {
-            offer(row, lists);
+            offer(row, lists, watch)?;
         }
         if let Some(first) = lists.first_mut() {
             first.advance();
         }
     }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use super::clauses::{ClauseQuery, Compiler};
 use super::index::TextIndex;
 use super::score::{FieldNorms, WordQuery};
 use super::statistics::Statistics;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Watch};
 use crate::error::Result;
 use crate::rows::RowSet;
 use crate::schema::TextField;
@@ -68,18 +68,28 @@ impl TextQuery {
     }
 
     /// True for each token of a text of a field that is a match, or is in the match of a phrase.
-    pub(super) fn marks(&self, field: usize, tokens: &[Token]) -> Vec<bool> {
+    pub(super) fn marks(
+        &self,
+        field: usize,
+        tokens: &[Token],
+        watch: &mut Watch,
+    ) -> Result<Vec<bool>> {
         match self {
-            Self::Words(query) => query.marks(field, tokens),
-            Self::Clauses(query) => query.marks(field, tokens),
+            Self::Words(query) => Ok(query.marks(field, tokens)),
+            Self::Clauses(query) => query.marks(field, tokens, watch),
         }
     }
 
     /// The contribution of each part to the score of one row, in the order in which they are added up.
-    pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
+    pub(crate) fn explain(
+        &self,
+        index: &TextIndex,
+        row: u32,
+        deadline: Deadline,
+    ) -> Result<Vec<TermScore>> {
         match self {
             Self::Words(query) => query.explain(index, row),
-            Self::Clauses(query) => query.explain(index, row),
+            Self::Clauses(query) => query.explain(index, row, deadline),
         }
     }
 }

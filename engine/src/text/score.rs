@@ -18,7 +18,7 @@ use super::analyzer::{Analysis, Word};
 use super::index::{Lengths, TextIndex, term_frequency};
 use super::postings::{SEEK_COST, seek_to};
 use super::statistics::Statistics;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Watch};
 use crate::error::Result;
 use crate::rows::{RowSet, TopRows};
 use crate::schema::TextField;
@@ -308,7 +308,9 @@ impl Scorer<'_> {
         best: &mut TopRows<R>,
     ) -> Result<()> {
         let mut parts = vec![0.0; self.terms];
+        let mut watch = Watch::new(self.deadline);
         for row in self.wanted.iter() {
+            watch.steps(lists.len())?;
             let mut any = false;
             parts.fill(0.0);
             for list in &mut lists {

@@ -64,7 +64,7 @@ impl Fixture {
     fn scores(&self, query: &TextQuery) -> BTreeMap<u32, f64> {
         (0..self.index.rows())
             .filter_map(|row| {
-                let terms = query.explain(&self.index, row).expect("explained");
+                let terms = query.explain(&self.index, row, Deadline::NEVER).expect("explained");
                 let score: f64 = terms.iter().map(|t| t.contribution).sum();
                 (!terms.is_empty()).then_some((row, score))
             })
@@ -200,7 +200,7 @@ proptest! {
         rows.sort_unstable();
         prop_assert_eq!(rows, expected, "{}", said);
         for &(row, score) in found.iter().step_by(7) {
-            let terms = query.explain(&fixture.index, row).expect("explained");
+            let terms = query.explain(&fixture.index, row, Deadline::NEVER).expect("explained");
             let sum = terms.iter().map(|t| t.contribution).fold(0.0, |sum, part| sum + part);
             prop_assert_eq!(sum.to_bits(), score.to_bits(), "{}", said);
         }

@@ -50,6 +50,8 @@ impl Filter {
     /// # Errors
     /// Names the place in the filter and what is wrong there.
     pub fn parse(text: &str) -> Result<Self> {
+        // A text out of a file may begin with a mark of byte order.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if !text.trim_start().starts_with('{') {
             let filter = Parser { nodes: 0 }.sql(text)?;
             filter.check()?;

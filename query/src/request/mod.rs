@@ -4,10 +4,12 @@ mod builder;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use settings::{AdapterChoice, Bm25, ConfidenceFloor, Highlight, Mode, Params, Syntax};
+pub use words::{TextCut, beginning};
 
 use crate::error::{Error, Result, within};
 use crate::facets::{Facet, GroupBy};
@@ -15,7 +17,7 @@ use crate::filter::Filter;
 pub use crate::fusion::{Fusion, FusionKind, Normalize};
 pub use crate::leg::{Leg, LegOptions, PerLeg};
 use crate::limits::{
-    DEFAULT_LIMIT, MAX_DEADLINE_MS, MAX_FACETS, MAX_PASSAGE_CHARS, MAX_QUERY_BYTES, MAX_WINDOW,
+    DEFAULT_LIMIT, MAX_DEADLINE_MS, MAX_FACETS, MAX_GIVEN_QUERY_BYTES, MAX_QUERY_BYTES, MAX_WINDOW,
 };
 use crate::rerank::Rerank;
 
@@ -35,7 +37,8 @@ use crate::rerank::Rerank;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SearchRequest {
-    /// Words to look for.
+    /// Words to look for. Of plain words longer than [`MAX_QUERY_BYTES`] the beginning is searched for, and the answer
+    /// has a [`TextCut`]; a query string is not cut.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// The language of the text.
@@ -104,7 +107,7 @@ pub struct SearchRequest {
     /// True if hits carry their texts.
     #[serde(skip_serializing_if = "is_default")]
     pub with_text: bool,
-    /// Passages: hits that the text leg found carry the best passage of each text.
+    /// Passages: hits that the text leg found carry the best passages of each text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub highlight: Option<Highlight>,
     /// True if hits carry the scores of their terms, and the answer its plan.
@@ -203,6 +206,21 @@ impl SearchRequest {
         }
     }
 
+    /// Checks the length of the text.
+    fn check_text(&self) -> Result<()> {
+        let bytes = self.text.as_ref().map_or(0, String::len);
+        within("bytes of the query text", bytes, MAX_GIVEN_QUERY_BYTES)?;
+        // Without its end a query string asks for something else.
+        if self.syntax == Syntax::QueryString && bytes > MAX_QUERY_BYTES {
+            let detail = format!(
+                "it has {bytes} bytes, at most {MAX_QUERY_BYTES} are read; shorten it, or search for plain words, of which \
+                 the beginning is taken"
+            );
+            return Err(Error::invalid("query string", detail));
+        }
+        Ok(())
+    }
+
     /// Checks every number against its limit.
     ///
     /// # Errors
@@ -210,10 +228,8 @@ impl SearchRequest {
     pub fn validate(&self) -> Result<()> {
         within("limit + offset", self.limit.saturating_add(self.offset), MAX_WINDOW)?;
         self.params.check()?;
-        let bytes = self.text.as_ref().map_or(0, String::len);
-        within("bytes of the query text", bytes, MAX_QUERY_BYTES)?;
-        let chars = self.highlight.map_or(0, |highlight| highlight.max_chars);
-        within("highlight.max_chars", chars, MAX_PASSAGE_CHARS)?;
+        self.check_text()?;
+        self.highlight.map_or(Ok(()), |highlight| highlight.check())?;
         within("deadline_ms", self.deadline_ms.unwrap_or(0) as usize, MAX_DEADLINE_MS as usize)?;
         self.filter.check()?;
         self.bm25.unwrap_or_default().check()?;

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, within};
 use crate::leg::Leg;
-use crate::limits::{DEFAULT_B, DEFAULT_K1, DEFAULT_PASSAGE_CHARS, MAX_EF, MAX_K1};
+use crate::limits::{
+    DEFAULT_B, DEFAULT_K1, DEFAULT_PASSAGE_CHARS, MAX_EF, MAX_K1, MAX_PASSAGE_CHARS, MAX_SNIPPETS,
+};
 use crate::names::names;
 use crate::plan::StrategyKind;
 
@@ -158,11 +160,25 @@ names!(Syntax, "syntax", Words = "words", QueryString = "query_string");
 pub struct Highlight {
     /// Most characters of a passage; a single longer word is shown whole.
     pub max_chars: usize,
+    /// Most passages of each text, 1 to [`MAX_SNIPPETS`]; they do not overlap.
+    pub snippets: usize,
 }
 
 impl Default for Highlight {
     fn default() -> Self {
-        Self { max_chars: DEFAULT_PASSAGE_CHARS }
+        Self { max_chars: DEFAULT_PASSAGE_CHARS, snippets: 1 }
+    }
+}
+
+impl Highlight {
+    /// Checks both numbers against their limits.
+    pub fn check(&self) -> Result<()> {
+        within("highlight.max_chars", self.max_chars, MAX_PASSAGE_CHARS)?;
+        within("highlight.snippets", self.snippets, MAX_SNIPPETS)?;
+        match self.snippets {
+            0 => Err(Error::invalid("highlight.snippets", "at least 1 is expected")),
+            _ => Ok(()),
+        }
     }
 }
 

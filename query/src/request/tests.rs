@@ -128,7 +128,7 @@ prop_compose! {
     ) -> SearchRequest {
         let group_by = group_by.map(|(field, size, limit)| GroupBy { field, size, limit });
         let facets = facets.into_iter().map(|(field, limit)| Facet::new(field, limit)).collect();
-        let highlight = highlight.map(|max_chars| Highlight { max_chars });
+        let highlight = highlight.map(|max_chars| Highlight { max_chars, snippets: max_chars.clamp(1, 3) });
         SearchRequest {
             group_by, facets, with_payload, with_text, highlight, explain, deadline_ms, ..request
         }

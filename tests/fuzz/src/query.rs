@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use lexivec::query::limits::MAX_QUERY_BYTES;
+use lexivec::query::limits::MAX_GIVEN_QUERY_BYTES;
 use lexivec::schema::{Analyzer, Language, TextField};
 use lexivec::{Collection, Document, Error, Options, SearchRequest};
 
@@ -35,7 +35,7 @@ pub fn run(data: &[u8]) {
     // All rows are candidates, so nothing is pruned.
     let all = match collection.search(&request.clone().limit(8).candidates(100).explain()) {
         Ok(all) => all,
-        Err(Error::Request(_)) if text.len() > MAX_QUERY_BYTES => return,
+        Err(Error::Request(_)) if text.len() > MAX_GIVEN_QUERY_BYTES => return,
         Err(error) => panic!("{text:?}: {error}"),
     };
     assert!(all.hits.iter().all(|hit| hit.ledger.adds_up()), "{text:?}");
