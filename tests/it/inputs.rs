@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lexivec::eval::Evaluation;
 use lexivec::query::limits::MAX_GIVEN_QUERY_BYTES;
-use lexivec::query::request::{Syntax, TextCut};
+use lexivec::query::request::{Highlight, Syntax, TextCut};
 use lexivec::{Collection, Document, JudgedQuery, Options, SearchRequest, TuneOptions};
 
 use crate::{arg, lexivec, lexivec_ok};
@@ -297,4 +297,32 @@ fn a_mark_of_byte_order_is_skipped_wherever_a_text_is_given() {
     let judged = ["--queries", arg(&queries), "--qrels", arg(&qrels), "--mode", "text", "--json"];
     let report = lexivec_ok(&[&["evaluate", arg(&index)][..], &judged].concat());
     assert!(report.contains("\"queries\":1"), "{report}");
+}
+
+#[test]
+fn passages_of_phrases_mark_the_phrase_and_no_stray_words() {
+    let text =
+        "Heat is here. ".repeat(30) + "The heat transfer coefficient is here. Transfer alone.";
+    let options = Options::new().join_text(false);
+    let collection = Collection::in_memory(options).expect("a collection");
+    collection.upsert([Document::new("a").text(text)]).expect("written");
+    for (query, marked) in [
+        ("\"heat transfer\"", "heat transfer"),
+        ("+\"heat transfer\"", "heat transfer"),
+        ("(\"heat transfer\" nowhere)^2", "heat transfer"),
+        ("text:\"heat transfer\" -title:heat", "heat transfer"),
+        ("\"heat coefficient\"~1", "heat coefficient"),
+        ("\"transfer heat\"~2", "heat transfer"),
+    ] {
+        let mut request = SearchRequest::text(query).syntax(Syntax::QueryString);
+        request.highlight = Some(Highlight::default());
+        let hits = collection.search(&request).expect("an answer").hits;
+        let texts = hits[0].highlight.as_ref().expect("asked for");
+        let parts = &texts["text"];
+        let found: Vec<&str> =
+            parts.iter().filter(|part| part.found).map(|part| part.text.as_str()).collect();
+        assert_eq!(found.join(" "), marked, "{query}: {parts:?}");
+        let shown: String = parts.iter().map(|part| part.text.as_str()).collect();
+        assert!(shown.contains("The heat transfer coefficient is here."), "{query}: {shown}");
+    }
 }

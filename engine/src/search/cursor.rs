@@ -95,7 +95,7 @@ impl Cursor {
         let time = Deadline::of(request);
         // The query is parsed again: the terms that a prefix stands for are unbounded, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());
-        let query = reads.then(|| searcher.text_query(request)).transpose()?;
+        let query = reads.then(|| searcher.text_query(request, time)).transpose()?;
         let facets = match from == 0 && !request.facets.is_empty() {
             true => {
                 let wanted = searcher.matching(&request.filter, time)?;

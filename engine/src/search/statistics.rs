@@ -8,6 +8,7 @@ use lexivec_query::SearchRequest;
 use lexivec_query::shards::TermStatistics;
 
 use super::Searcher;
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::text::{QueryContext, Statistics, TextQuery};
 
@@ -51,10 +52,13 @@ impl Searcher {
         Self { statistics: Some(Arc::new(statistics)), ..self.clone() }
     }
 
-    /// Compiles the text of a request.
-    pub(super) fn text_query(&self, request: &SearchRequest) -> Result<TextQuery> {
+    /// Compiles the text of a request; of a long one the rows of thousands of terms are counted.
+    pub(super) fn text_query(&self, request: &SearchRequest, time: Deadline) -> Result<TextQuery> {
         let Some(given) = &self.statistics else {
-            let doc_freq = |field: usize, term: &str| self.doc_freq(field, term);
+            let doc_freq = |field: usize, term: &str| {
+                time.check()?;
+                self.doc_freq(field, term)
+            };
             return self.compile(request, &self.generation.statistics, doc_freq);
         };
         let fields = self.schema.indexed_fields();

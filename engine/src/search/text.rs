@@ -30,7 +30,7 @@ impl LegSearch for TextLeg {
     ) -> Result<Vec<Option<LegFound>>> {
         let found = |p: &Prepared<'_>| {
             let Some(leg) = p.leg(Leg::Text) else { return Ok(None) };
-            let query = searcher.text_query(p.request)?;
+            let query = searcher.text_query(p.request, p.time)?;
             let hits = search(&searcher.generation, &query, matching, leg.window, p.time)?;
             Ok(Some(LegFound { hits, plans: Vec::new(), query: Some(query) }))
         };
@@ -55,7 +55,7 @@ impl LegSearch for TextLeg {
 
     fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
         let RowTrace { searcher, prepared, address, matching } = trace;
-        let query = searcher.text_query(prepared.request)?;
+        let query = searcher.text_query(prepared.request, prepared.time)?;
         let window = (RowSet::total(matching) as usize).max(leg.window);
         let hits = search(&searcher.generation, &query, matching, window, prepared.time)?;
         let found = hits.iter().position(|(found, _)| found == address);

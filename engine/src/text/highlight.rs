@@ -54,13 +54,17 @@ impl TextQuery {
     ) -> Result<Vec<Passage>> {
         let mut analysis = Analysis::of_documents(&settings.analyzer);
         let mut shown: Vec<Range<usize>> = Vec::new();
-        let mut passages = Vec::new();
+        let (mut passages, mut end) = (Vec::new(), 0);
         for (start, stretch) in stretches(text) {
             if shown.len() >= options.snippets || looked.bytes == 0 {
                 break;
             }
-            let stretch = &stretch[..stretch.floor_char_boundary(looked.bytes)];
-            looked.bytes = looked.bytes.saturating_sub(stretch.len().max(1));
+            // What two stretches share counts once.
+            let most = end.saturating_sub(start) + looked.bytes;
+            let stretch = &stretch[..stretch.floor_char_boundary(most)];
+            let new = (start + stretch.len()).saturating_sub(end);
+            looked.bytes = looked.bytes.saturating_sub(new.max(1));
+            end += new;
             looked.watch.steps(stretch.len())?;
             let tokens = analysis.tokens(stretch);
             let marks = self.marks(field, &tokens, &mut looked.watch)?;
@@ -186,7 +190,7 @@ impl<'a> Words<'a> {
         self.edges[last].1.saturating_sub(self.edges[first].0) <= self.chars
     }
 
-    /// A window that begins and ends with a sentence, as far as its matched words and half of its length stay.
+    /// A window that begins and ends with a sentence, as far as all of its matched words and half of its length stay.
     fn at_sentences(&self, window: Range<usize>, free: &Range<usize>) -> Range<usize> {
         let found = |i: &usize| self.marks[*i];
         let (Some(first), Some(last)) =
@@ -194,9 +198,11 @@ impl<'a> Words<'a> {
         else {
             return window;
         };
-        let start = (window.start..=first).find(|&i| self.extents[i].begins);
+        let begins = |i: &usize| self.extents[*i].begins;
+        let mut before = (free.start..window.start).rev().take_while(|&i| self.fits(i, last));
+        let start = (window.start..=first).find(begins).or_else(|| before.find(begins));
         let start = start.unwrap_or(window.start);
-        let mut end = window.end;
+        let mut end = last + 1;
         while end < free.end && self.fits(start, end) {
             end += 1;
         }

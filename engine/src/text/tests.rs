@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lexivec_query::filter::{Filter, Row, Scalar};
 use lexivec_query::query_string::{self, Clause, Clauses, Occur, What};
-use lexivec_query::request::{Bm25, Syntax};
+use lexivec_query::request::{Bm25, Highlight, Syntax};
 use lexivec_storage::{MemoryVfs, SegmentReader, SegmentWriter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Term};
 
 use super::columns::{Columns, StoredFields, write_columns};
+use super::highlight::Looked;
 use super::index::{TextIndex, write_text};
 use super::query::{QueryContext, TextQuery};
 use super::statistics::{Provider, Statistics};
@@ -441,4 +442,29 @@ impl Row for Known<'_> {
     fn id(&self) -> Option<&str> {
         Some(id_of(self.0))
     }
+}
+
+#[test]
+fn passages_are_those_of_the_looked_at_part_of_a_text() {
+    let fixture = fixture(&["needle".to_owned()]);
+    let query = fixture.query("needle");
+    let filler = |bytes: usize| "abc ".repeat(bytes / 4);
+    let starts = |text: &str, snippets: usize| -> Vec<String> {
+        let options = Highlight { max_chars: 12, snippets };
+        let (field, mut looked) = (&fixture.fields[0], Looked::new(Deadline::NEVER));
+        let found = query.passages(text, 0, field, &options, &mut looked).expect("no limit");
+        let shown = found.chunk_by(|a, b| a.snippet == b.snippet);
+        shown.map(|parts| parts.iter().map(|part| part.text.as_str()).collect()).collect()
+    };
+    let mebibyte = 1 << 20;
+    let far = filler(mebibyte - 100) + "needle one";
+    assert_eq!(starts(&far, 1), ["needle one"]);
+    assert_eq!(starts(&(filler(mebibyte) + &far), 1), [""; 0]);
+    // The second needle is in two stretches, as they overlap there.
+    let stretch = 256 << 10;
+    let text =
+        format!("needle a {} needle b {} needle c", filler(stretch - 1_000), filler(stretch));
+    let found = starts(&text, 9);
+    assert_eq!(found, ["needle a abc", "needle b abc", "needle c"]);
+    assert_eq!(starts(&text, 1), found[..1]);
 }
