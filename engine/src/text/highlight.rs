@@ -54,7 +54,7 @@ impl TextQuery {
     ) -> Result<Vec<Passage>> {
         let mut analysis = Analysis::of_documents(&settings.analyzer);
         let mut shown: Vec<Range<usize>> = Vec::new();
-        let (mut passages, mut end) = (Vec::new(), 0);
+        let (mut passages, mut end) = (Vec::new(), 0usize);
         for (start, stretch) in stretches(text) {
             if shown.len() >= options.snippets || looked.bytes == 0 {
                 break;
