@@ -36,6 +36,9 @@ pub(crate) fn print(response: &SearchResponse, offset: usize, explain: bool) -> 
     if let Some(cut) = &response.text_cut {
         note_cut(cut);
     }
+    if let Some(text) = &response.did_you_mean {
+        output::note(&format!("did you mean: {}", in_line(text)));
+    }
     response.facets.iter().try_for_each(print_facet)?;
     if response.confident == Some(false) {
         output::note("no confident answer: the best score is below the floor of the profile");
@@ -215,9 +218,16 @@ fn print_ledger(ledger: &Ledger) -> Outcome<()> {
         ))?;
     }
     for term in &ledger.terms {
+        let expansion = term.expansion.as_ref().map(|e| format!(" ({} of {})", e.kind, e.words));
         output::line(&format!(
-            "         {:.4}  {}:{}  tf {}, idf {:.3}, length {}",
-            term.contribution, term.field, term.term, term.tf, term.idf, term.length
+            "         {:.4}  {}:{}{}  tf {}, idf {:.3}, length {}",
+            term.contribution,
+            term.field,
+            term.term,
+            expansion.unwrap_or_default(),
+            term.tf,
+            term.idf,
+            term.length
         ))?;
     }
     Ok(())

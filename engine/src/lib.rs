@@ -107,9 +107,14 @@ pub use lexivec_query::answer::{Group, Groups, Hit, Passage, RerankReport, Searc
 pub use lexivec_query::explain::Ledger;
 pub use lexivec_query::facets::{Facet, FacetCounts, GroupBy};
 pub use lexivec_query::leg::LegOptions;
-pub use lexivec_query::request::{AdapterChoice, Bm25, Highlight, Normalize, Params, Syntax};
+pub use lexivec_query::request::{
+    AdapterChoice, Bm25, Highlight, Normalize, Params, Syntax, Typos,
+};
+pub use lexivec_query::suggest::{Completion, Correction, SuggestRequest, Suggestions};
 pub use lexivec_query::why_not::WhyNot;
-pub use lexivec_query::{Filter, Fusion, Leg, Mode, Profile, Rerank, SearchRequest, field};
+pub use lexivec_query::{
+    Filter, Fusion, Leg, Mode, Profile, Rerank, SearchRequest, Synonyms, field,
+};
 // Callers with their own file system name `Vfs` of it; the rest is for tests and for tools that read
 // files.
 #[doc(hidden)]
@@ -129,8 +134,8 @@ pub use search::{
 pub mod query {
     pub use lexivec_query::{
         Error, Filter, Fusion, Hit, Leg, Mode, Profile, Rerank, Result, SearchRequest,
-        SearchResponse, answer, explain, facets, filter, fusion, ids, leg, limits, plan, profile,
-        query_string, request, rerank, shards, why_not,
+        SearchResponse, Synonyms, answer, explain, facets, filter, fusion, ids, leg, limits, plan,
+        profile, query_string, request, rerank, shards, suggest, synonyms, why_not,
     };
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use lexivec_query::Synonyms;
 use lexivec_query::request::{Bm25, Fusion};
 use lexivec_storage::LOG_FILE_BYTES;
 
@@ -134,6 +135,7 @@ impl Default for Options {
                 graph_min_rows: DEFAULT_GRAPH_MIN_ROWS,
                 durability: Durability::default(),
                 profiles: BTreeMap::new(),
+                synonyms: Synonyms::default(),
             },
             fusion: None,
             embedder: None,

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
 use lexivec_query::limits::DEFAULT_RRF_K;
 use lexivec_query::request::Bm25;
-use lexivec_query::{Fusion, Profile};
+use lexivec_query::{Fusion, Profile, Synonyms};
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
 
@@ -145,11 +145,15 @@ pub struct Schema {
     /// Default durability of writes.
     #[serde(default)]
     pub durability: Durability,
-    /// Named settings of searches, the only part that changes after creation. This copy is of the
+    /// Named settings of searches, which change after creation. This copy is of the
     /// moment when the handle was opened; [`Collection::profiles`](crate::Collection::profiles) has the
     /// present ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub profiles: BTreeMap<String, Profile>,
+    /// Synonyms of plain words, which change like profiles;
+    /// [`Collection::synonyms`](crate::Collection::synonyms) has the present ones.
+    #[serde(default, skip_serializing_if = "Synonyms::is_empty")]
+    pub synonyms: Synonyms,
 }
 
 impl Schema {
@@ -224,8 +228,12 @@ impl Schema {
 
     /// True if both are the same but for what may change.
     pub(crate) fn has_the_rows_of(&self, other: &Self) -> bool {
-        Self { profiles: BTreeMap::new(), ..self.clone() }
-            == Self { profiles: BTreeMap::new(), ..other.clone() }
+        let fixed = |schema: &Self| Self {
+            profiles: BTreeMap::new(),
+            synonyms: Synonyms::default(),
+            ..schema.clone()
+        };
+        fixed(self) == fixed(other)
     }
 
     /// Checks names, counts and ranges.

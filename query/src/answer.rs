@@ -51,6 +51,10 @@ pub struct SearchResponse {
     /// values at their paths are of another kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,
+    /// The request's text with words of the rows that the filter admits in place of words that are in none of these
+    /// rows. It is left out unless the text leg found no row for plain words, and such words are near.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
     /// The plan of each segment's vector leg, if the request asks for an explanation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Vec<SegmentPlan>>,
@@ -165,7 +169,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::explain::TermScore;
+    use crate::explain::{Expansion, ExpansionKind, TermScore};
     use crate::facets::FacetValue;
     use crate::fusion::{Completed, Contribution};
     use crate::leg::Leg;
@@ -208,12 +212,14 @@ mod tests {
             contributions in prop::collection::vec(contribution(), 0..3),
             rerank in option::of(reranked()),
             [idf, contribution] in [number(), number()],
+            typo in option::of(".{0,4}"),
             passage in option::of((".{0,4}", any::<bool>())),
             text in option::of(".{0,4}"),
             year in option::of(number()),
         ) -> Hit {
             let term = TermScore {
                 field: "f".into(), term: id.clone(), idf, tf: 3, length: 9, contribution,
+                expansion: typo.map(|words| Expansion { kind: ExpansionKind::Typo, words }),
             };
             let mut ledger = Ledger::new(score, contributions);
             (ledger.rerank, ledger.terms) = (rerank, vec![term]);
@@ -255,6 +261,7 @@ mod tests {
             kind in option::of(prop::sample::select(RerankKind::ALL)),
             reason in option::of(".{0,4}"),
             confident in option::of(any::<bool>()),
+            did_you_mean in option::of(".{0,4}"),
             planned in option::of((number(), any::<usize>())),
             cut in option::of(any::<[usize; 2]>()),
         ) -> SearchResponse {
@@ -277,6 +284,7 @@ mod tests {
                 notices: cut.map(|[a, _]| a.to_string()).into_iter().collect(),
                 rerank: kind.map(report),
                 confident,
+                did_you_mean,
                 plan: planned.map(|(cost, ef)| vec![plan(cost, ef)]),
             }
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::fusion::Contribution;
+use crate::names::names;
 use crate::rerank::Reranked;
 
 /// Every part of a hit's score. The contributions, added from left to right, are the fused score, which
@@ -37,7 +38,33 @@ pub struct TermScore {
     pub length: u32,
     /// Addend of the raw score.
     pub contribution: f64,
+    /// The words of the query that the term stands for, where they are others. `term` names the alternatives that the
+    /// row has; `tf` counts all of them, and `idf` is that of the most frequent of all alternatives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expansion: Option<Expansion>,
 }
+
+/// The reason why a term stands for other words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expansion {
+    /// The kind of reason.
+    pub kind: ExpansionKind,
+    /// The words as typed.
+    pub words: String,
+}
+
+/// A kind of expansion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ExpansionKind {
+    /// The collection's synonyms.
+    Synonym,
+    /// Typing errors that the request allows.
+    Typo,
+}
+
+names!(ExpansionKind, "expansion", Synonym = "synonym", Typo = "typo");
 
 impl Ledger {
     /// A ledger without terms, of a row that was not reranked.

@@ -88,6 +88,22 @@ pub const MIN_PREFIX_CHARS: usize = 2;
 /// The highest boost; higher ones drown all other clauses in the last bits of a sum.
 pub const MAX_BOOST: f64 = 1_000.0;
 
+/// Longest text of a collection's synonyms, in bytes: it is rewritten with every manifest.
+pub const MAX_SYNONYM_BYTES: usize = 256 << 10;
+/// Most rules of a collection's synonyms; all are read when the collection is opened.
+pub const MAX_SYNONYM_RULES: usize = 10_000;
+/// Most entries of a rule; each reads its lists of postings in every search that uses the rule.
+pub const MAX_SYNONYM_ENTRIES: usize = 64;
+/// Most words of an entry: a longer one is no name of a thing.
+pub const MAX_SYNONYM_WORDS: usize = 8;
+/// Most terms of the dictionary that a misspelt word stands for; Elasticsearch's limit.
+pub const MAX_TYPO_TERMS: usize = 50;
+
+/// Completions if a request for suggestions names no number.
+pub const DEFAULT_SUGGESTIONS: usize = 10;
+/// Most completions of a text: each reads some rows.
+pub const MAX_SUGGESTIONS: usize = 100;
+
 /// Widest beam of a graph walk; a wider one costs more than the exact scan of most segments.
 pub const MAX_EF: usize = 4_096;
 /// Beam of a graph walk if the request names none. On 100,000 sentence vectors of 384 components it

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::leg::{Leg, LegOptions, PerLeg};
-use crate::request::{Bm25, ConfidenceFloor, Fusion, Mode, SearchRequest};
+use crate::request::{Bm25, ConfidenceFloor, Fusion, Mode, SearchRequest, Typos};
 use crate::rerank::{Rerank, RerankMethod};
 
 /// Settings of a search. Each is taken by a request that leaves it at its default: a value that the
@@ -19,6 +19,10 @@ pub struct Profile {
     pub legs: PerLeg<LegProfile>,
     /// The constants of BM25.
     pub bm25: Option<Bm25>,
+    /// False to look for plain words without the collection's synonyms.
+    pub synonyms: Option<bool>,
+    /// The typing errors that plain words may have.
+    pub typos: Option<Typos>,
     /// The rule that makes one list of the legs' lists.
     pub fusion: Option<Fusion>,
     /// The reranker of the fused list; never late interaction with token vectors, which belong to a query.
@@ -44,6 +48,10 @@ struct Form {
     #[serde(skip_serializing_if = "Option::is_none")]
     bm25: Option<Bm25>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    synonyms: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    typos: Option<Typos>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fusion: Option<Fusion>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rerank: Option<Rerank>,
@@ -57,20 +65,22 @@ struct Form {
 
 impl From<Form> for Profile {
     fn from(form: Form) -> Self {
-        let Form { mode, text, vector, bm25, fusion, rerank, ef, target_recall, floor } = form;
+        let Form { mode, text, vector, bm25, synonyms, typos, fusion, .. } = form;
+        let Form { rerank, ef, target_recall, floor, .. } = form;
         let legs = PerLeg::new(|leg| match leg {
             Leg::Text => text,
             Leg::Vector => vector,
         });
-        Self { mode, legs, bm25, fusion, rerank, ef, target_recall, floor }
+        Self { mode, legs, bm25, synonyms, typos, fusion, rerank, ef, target_recall, floor }
     }
 }
 
 impl From<Profile> for Form {
     fn from(profile: Profile) -> Self {
-        let Profile { mode, legs, bm25, fusion, rerank, ef, target_recall, floor } = profile;
+        let Profile { mode, legs, bm25, synonyms, typos, fusion, .. } = profile;
+        let Profile { rerank, ef, target_recall, floor, .. } = profile;
         let (text, vector) = (legs[Leg::Text], legs[Leg::Vector]);
-        Self { mode, text, vector, bm25, fusion, rerank, ef, target_recall, floor }
+        Self { mode, text, vector, bm25, synonyms, typos, fusion, rerank, ef, target_recall, floor }
     }
 }
 
@@ -109,6 +119,10 @@ impl Profile {
             self.legs[leg].apply(options);
         }
         request.bm25 = request.bm25.or(self.bm25);
+        request.synonyms &= self.synonyms.unwrap_or(true);
+        if request.typos == Typos::Off {
+            request.typos = self.typos.unwrap_or_default();
+        }
         request.fusion = request.fusion.or(self.fusion);
         if request.rerank.is_none() {
             request.rerank.clone_from(&self.rerank);
@@ -147,6 +161,8 @@ mod tests {
                 Leg::Vector => LegProfile { weight: Some(0.5), candidates: Some(70) },
             }),
             bm25: Some(Bm25 { k1: 0.9, b: 0.4 }),
+            synonyms: Some(false),
+            typos: Some(Typos::Auto),
             fusion: Some(Fusion::weighted(0.3, Normalize::ZScore)),
             rerank: Some(Rerank::mmr(0.7).depth(30)),
             ef: Some(99),
@@ -163,6 +179,7 @@ mod tests {
         assert_eq!(taking.legs[Leg::Text], LegOptions { weight: 2.0, candidates: Some(50) });
         assert_eq!(taking.legs[Leg::Vector], LegOptions { weight: 0.5, candidates: Some(70) });
         assert_eq!((taking.mode, taking.fusion), (Mode::Hybrid, profile.fusion));
+        assert_eq!((taking.synonyms, taking.typos), (false, Typos::Auto));
         assert_eq!(
             (taking.bm25, taking.params.ef, taking.floor, taking.rerank),
             (profile.bm25, Some(99), profile.floor, profile.rerank.clone())
@@ -171,11 +188,13 @@ mod tests {
         let mut own = SearchRequest::text("a").mode(Mode::Text).candidates(7).target_recall(0.9);
         own = own.weight(Leg::Text, 3.0).fusion(Fusion::rrf(10.0));
         own.bm25 = Some(Bm25::default());
+        own.typos = Typos::One;
         own.rerank = Some(Rerank::exact());
         own.floor = Some(ConfidenceFloor { leg: Leg::Text, score: 1.0 });
         let mut applied = own.clone();
         profile.apply(&mut applied);
         own.legs[Leg::Vector].weight = 0.5;
+        own.synonyms = false;
         assert_eq!(applied, own);
 
         let mut unchanged = SearchRequest::text("a");

@@ -24,10 +24,10 @@ const ENGINE: [&[&str]; 14] = [
 /// The floors of `query`.
 const QUERY: [&[&str]; 6] = [
     &["answer", "bind", "planner", "profile", "shards", "why_not"],
-    &["catalog", "explain", "request"],
+    &["catalog", "explain", "request", "suggest"],
     &["rerank"],
     &["fusion", "parse"],
-    &["facets", "filter", "leg", "plan", "query_string"],
+    &["facets", "filter", "leg", "plan", "query_string", "synonyms"],
     &["error", "ids", "limits", "names", "timestamp", "topk", "value"],
 ];
 

@@ -237,6 +237,7 @@ fn every_key_of_the_schema_is_in_the_table_and_the_other_way_round() {
     // Keys that are left out where they have their usual values.
     schema.profiles.insert("usual".to_owned(), Profile::default());
     schema.bm25 = Bm25 { k1: 1.5, b: 0.5 };
+    schema.synonyms = "wing, aerofoil".parse().expect("a rule");
     let json = serde_json::to_value(&schema).expect("JSON");
     let keys: BTreeSet<String> = json.as_object().expect("an object").keys().cloned().collect();
     assert_eq!(keys, names("### What the engine puts into the manifest"));

@@ -6,7 +6,7 @@ use lexivec::query::fusion::{Contribution, Normalize};
 use lexivec::query::request::{ConfidenceFloor, Mode, Syntax};
 use lexivec::query::shards::{Legs, TermStatistics};
 use lexivec::{
-    Collection, Document, Filter, Fusion, Metric, Options, Profile, SearchRequest, Searcher,
+    Collection, Document, Filter, Fusion, Metric, Options, Profile, SearchRequest, Searcher, Typos,
 };
 use lexivec_tests::Random;
 use serde_json::Value;
@@ -45,6 +45,10 @@ fn row(random: &mut Random, id: usize) -> Document {
 fn split(random: &mut Random, shards: usize) -> (Collection, Vec<Collection>) {
     let make = || Collection::in_memory(options()).expect("a collection");
     let (whole, parts) = (make(), (0..shards).map(|_| make()).collect::<Vec<_>>());
+    for collection in parts.iter().chain([&whole]) {
+        let rules = "wing, shock\nheat => layer, shear flow, absent";
+        collection.set_synonyms(rules.parse().expect("rules")).expect("set");
+    }
     for id in 0..ROWS {
         let row = row(random, id);
         let part = &parts[random.below(shards)];
@@ -90,6 +94,8 @@ fn request(random: &mut Random) -> SearchRequest {
         *text = format!("{text} {}", more[random.below(5)]);
         request.syntax = Syntax::QueryString;
     }
+    request.synonyms = random.below(2) == 0;
+    request.typos = Typos::ALL[random.below(Typos::ALL.len())];
     request.fusion = Some(fusion(random));
     request.params.exact = true;
     (request.limit, request.offset) = (1 + random.below(30), random.below(2) * random.below(20));

@@ -27,6 +27,8 @@ mod search;
 mod serve;
 mod snapshot;
 mod stats;
+mod suggest;
+mod synonyms;
 mod transfer;
 mod tune;
 mod verify;
@@ -62,6 +64,8 @@ enum Command {
     Search(search::Search),
     /// Print how a search was carried out and where each score comes from, or why a document is not found.
     Explain(explain::Explain),
+    /// Complete the last word of a text from the words of a collection, and correct words that it does not have.
+    Suggest(suggest::Suggest),
     /// Print documents by id.
     Get(get::Get),
     /// List documents in the order of their ids, all or those that match a filter.
@@ -80,6 +84,8 @@ enum Command {
     Diff(diff::Diff),
     /// List, save or remove profiles, which are named search settings.
     Profile(profile::ProfileArgs),
+    /// Set, show or remove the synonyms of a collection.
+    Synonyms(synonyms::SynonymsArgs),
     /// Record which documents users found relevant; `adapter train` learns from it.
     Learn(learn::Learn),
     /// Train a query adapter on recorded feedback; list, activate or delete adapters.
@@ -137,6 +143,7 @@ pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
         Command::Import(args) => transfer::import(&args, &open),
         Command::Search(args) => search::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Suggest(args) => suggest::run(&args),
         Command::Get(args) => get::run(&args),
         Command::List(args) => list::list(&args),
         Command::Count(args) => list::count(&args),
@@ -148,6 +155,7 @@ pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
         Command::Tune(args) => tune::run(&args, open),
         Command::Diff(args) => diff::run(&args),
         Command::Profile(args) => profile::run(args, open),
+        Command::Synonyms(args) => synonyms::run(args, open),
         Command::Learn(args) => learn::run(&args, open),
         Command::Adapter(args) => adapter::run(args, open),
         Command::Reembed(args) => reembed::run(&args, open),

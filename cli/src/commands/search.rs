@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use lexivec::query::facets::{Facet, GroupBy};
 use lexivec::query::limits::DEFAULT_FACET_LIMIT;
-use lexivec::query::request::{AdapterChoice, Bm25, Highlight, Mode, Syntax};
+use lexivec::query::request::{AdapterChoice, Bm25, Highlight, Mode, Syntax, Typos};
 use lexivec::query::rerank::RerankKind;
 use lexivec::{Collection, Filter, SearchRequest};
 
@@ -42,6 +42,12 @@ pub(crate) struct Search {
     /// Read the words as a query: +must -not "a phrase"~2 field:word prefix* fuzzy~1 (a b)^2.
     #[arg(long)]
     query_string: bool,
+    /// Search for the plain words alone, without the collection's synonyms.
+    #[arg(long)]
+    no_synonyms: bool,
+    /// Typing errors that a plain word may have: 0, 1, 2, or auto, which depends on its length.
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    typos: Typos,
     /// Query vector, as a JSON array.
     #[arg(long, value_name = "JSON")]
     vector: Option<String>,
@@ -126,6 +132,8 @@ pub(super) fn request(args: &Search) -> Outcome<SearchRequest> {
     if args.query_string {
         request.syntax = Syntax::QueryString;
     }
+    request.synonyms = !args.no_synonyms;
+    request.typos = args.typos;
     request.bm25 = args.bm25;
     if let Some(vector) = &args.vector {
         request.vector = Some(json("--vector", vector)?);

@@ -20,6 +20,7 @@ mod shared;
 mod siblings;
 mod snapshot;
 mod stats;
+mod synonyms;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -62,6 +63,7 @@ use crate::model::rerank::RerankerHandle;
 use crate::model::{Embedder, Reranker};
 use crate::options::{OpenOptions, Options};
 use crate::schema::Schema;
+use crate::text::SynonymTable;
 
 /// An open collection. A clone is a cheap handle of the same one; searches run on any number of threads while others
 /// write.
@@ -220,6 +222,7 @@ impl Collection {
 
     fn from_directory(mut directory: Directory, options: OpenOptions) -> Result<Self> {
         let schema = Schema::of(directory.manifest())?;
+        let synonyms = SynonymTable::new(schema.synonyms.clone(), &schema.indexed_fields())?;
         let (generation, content) = load_newest(&mut directory, &schema, None)?;
         let manifest = directory.manifest();
         let (vfs, poison) = (directory.vfs().clone(), directory.poison().clone());
@@ -243,6 +246,7 @@ impl Collection {
         let writes = waiting(&content)?;
         let shared = Arc::new(Shared {
             profiles: ArcSwap::from_pointee(schema.profiles.clone()),
+            synonyms: ArcSwap::from_pointee(synonyms),
             schema: Arc::new(schema),
             options,
             vfs,
@@ -371,6 +375,9 @@ impl Collection {
         if generation.number == current.number && newest == seen {
             return Ok(false);
         }
+        let fields = newest_schema.indexed_fields();
+        let synonyms = SynonymTable::new(newest_schema.synonyms, &fields)?;
+        shared.synonyms.store(Arc::new(synonyms));
         shared.profiles.store(Arc::new(newest_schema.profiles));
         if generation.number > current.number {
             shared.current.store(Arc::new(generation));

@@ -8,7 +8,6 @@ use lexivec_query::profile::Profile;
 use super::Collection;
 use super::shared::Shared;
 use crate::error::Result;
-use crate::schema::Schema;
 use crate::search::unknown_profile;
 
 /// Profiles by name.
@@ -51,9 +50,8 @@ impl Shared {
         let _maintenance = self.maintenance.lock();
         let _guard = self.poison.panic_guard();
         self.writable()?;
-        let mut profiles = (*self.profiles.load_full()).clone();
-        change(&mut profiles)?;
-        let schema = Schema { profiles, ..(*self.schema).clone() };
+        let mut schema = self.present_schema();
+        change(&mut schema.profiles)?;
         schema.validate()?;
         let number = self.commit_schema(Some(schema.to_bytes()?))?;
         self.profiles.store(Arc::new(schema.profiles));

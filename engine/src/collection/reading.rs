@@ -2,6 +2,7 @@
 
 use lexivec_query::facets::FacetCounts;
 use lexivec_query::filter::Filter;
+use lexivec_query::suggest::{SuggestRequest, Suggestions};
 use lexivec_query::why_not::WhyNot;
 use lexivec_query::{SearchRequest, SearchResponse};
 
@@ -26,6 +27,7 @@ impl Collection {
             generation: self.shared.view_until(time)?,
             schema: self.shared.schema.clone(),
             profiles: self.profiles(),
+            synonyms: self.shared.synonyms.load_full(),
             embedder: self.embedder.clone(),
             reranker: self.reranker.clone(),
             adapters: self.adapters.current.load_full(),
@@ -41,6 +43,14 @@ impl Collection {
     pub fn search(&self, request: &SearchRequest) -> Result<SearchResponse> {
         let time = Deadline::of(request);
         self.searcher_until(time)?.search_within(request, time)
+    }
+
+    /// Suggests completions and a correction of a text; see [`Searcher::suggest`].
+    ///
+    /// # Errors
+    /// As [`Searcher::suggest`].
+    pub fn suggest(&self, request: &SuggestRequest) -> Result<Suggestions> {
+        self.searcher()?.suggest(request)
     }
 
     /// Answers many requests from one state of the collection; see [`Searcher::search_many`].

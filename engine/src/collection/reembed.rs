@@ -77,8 +77,7 @@ impl Collection {
             report.floors.clear();
             return Ok(report);
         }
-        let schema = Schema { profiles: (*profiles).clone(), ..(*shared.schema).clone() };
-        let schema = schema.with_model(model.as_ref(), &record.field)?;
+        let schema = shared.present_schema().with_model(model.as_ref(), &record.field)?;
         let progress = options.as_progress();
         let generation = shared.rewrite(&schema, |written| {
             collection.write_anew(&schema, model.as_ref(), &progress, written, &mut report)

@@ -47,8 +47,7 @@ impl Collection {
             return Ok(ReindexReport { generation: collection.generation(), rows: 0 });
         }
         shared.flush()?;
-        let mut schema =
-            Schema { profiles: (*collection.profiles()).clone(), ..(*shared.schema).clone() };
+        let mut schema = shared.present_schema();
         schema.text.iter_mut().for_each(|field| field.analyzer.version = ANALYZER_VERSION);
         let (progress, mut rows) = (options.as_progress(), 0);
         let generation = shared.rewrite(&schema, |written| {

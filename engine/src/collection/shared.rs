@@ -19,11 +19,14 @@ use crate::generation::Generation;
 use crate::generation::Operation;
 use crate::options::OpenOptions;
 use crate::schema::Schema;
+use crate::text::SynonymTable;
 
 pub(super) struct Shared {
     pub(super) schema: Arc<Schema>,
     /// Profiles of the current manifest; changed with `maintenance` held.
     pub(super) profiles: ArcSwap<BTreeMap<String, Profile>>,
+    /// Synonyms of the current manifest; changed with `maintenance` held.
+    pub(super) synonyms: ArcSwap<SynonymTable>,
     pub(super) options: OpenOptions,
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) poison: Arc<Poison>,
@@ -115,6 +118,15 @@ impl Shared {
     /// Bytes of the texts of writes that are in no generation yet.
     pub(super) fn waiting_text_bytes(&self) -> usize {
         self.writes.lock().pending.iter().map(|(_, operation)| operation.text_bytes()).sum()
+    }
+
+    /// The schema with the present profiles and synonyms.
+    pub(super) fn present_schema(&self) -> Schema {
+        Schema {
+            profiles: (*self.profiles.load_full()).clone(),
+            synonyms: self.synonyms.load().source().clone(),
+            ..(*self.schema).clone()
+        }
     }
 
     /// The generation with every visible write. Writes are applied by the first search after them, so

@@ -99,7 +99,7 @@ impl Collection {
                 format!("texts are analyzed by an older version than {ANALYZER_VERSION}, that of new collections; `lexivec reindex` builds the index again")
             }),
             segments,
-            schema: Schema { profiles: (*self.profiles()).clone(), ..self.schema().clone() },
+            schema: self.shared.present_schema(),
         })
     }
 }

@@ -70,6 +70,11 @@ impl LiveSegment {
         store.map(|store| store.vector(row)).transpose()
     }
 
+    /// Terms near one, and the live rows of each.
+    pub(crate) fn near(&self, field: usize, term: &str, edits: u8) -> Result<Vec<(String, u64)>> {
+        self.segment.text().near(field, term, edits, &self.alive)
+    }
+
     /// Live rows that have a term of an indexed field.
     pub(crate) fn doc_freq(&self, field: usize, term: &str) -> Result<u64> {
         self.segment.text().doc_freq(field, term, &self.alive)

@@ -37,11 +37,16 @@ impl Searcher {
             let page = ranking.page(request);
             hits = self.read(request, ranking.text_query.as_ref(), page, prepared.time)?;
         }
+        let whole = |text: &&str| request.text.as_deref() == Some(*text);
+        let text = request.used_text().filter(whole).filter(|_| ranking.unmatched);
+        let instead = text.map(|text| self.did_you_mean(text, wanted, prepared.time));
+        let instead = instead.transpose()?.flatten();
         let mut answer = ranking.into_head(&self.generation, prepared, wanted);
         (answer.hits, answer.groups, answer.facets) = (hits, groups, facets);
         if answer.matching == 0 {
             answer.notices = self.unlike_bounds(&request.filter)?;
         }
+        answer.did_you_mean = instead;
         Ok(answer)
     }
 

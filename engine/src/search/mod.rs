@@ -18,6 +18,7 @@ mod recall;
 mod rerank;
 mod searcher;
 mod statistics;
+mod suggest;
 mod text;
 mod tune;
 mod vector;

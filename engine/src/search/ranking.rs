@@ -7,6 +7,7 @@ use lexivec_query::SearchRequest;
 use lexivec_query::answer::{RerankReport, SearchResponse};
 use lexivec_query::fusion::{LegHits, fuse};
 use lexivec_query::plan::SegmentPlan;
+use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::rerank::Ranked;
 
 use super::leg::LegFound;
@@ -27,6 +28,8 @@ pub(super) struct Ranking {
     plans: Vec<SegmentPlan>,
     /// False if the legs returned all rows they match.
     pub(super) more: bool,
+    /// True if plain words were looked for, and no row has one.
+    pub(super) unmatched: bool,
 }
 
 impl Ranking {
@@ -86,10 +89,12 @@ impl Searcher {
     ) -> Result<Ranking> {
         let Prepared { request, bound, time, .. } = prepared;
         let (mut text_query, mut plans, mut more) = (None, Vec::new(), false);
+        let mut unmatched = false;
         let completed = self.completed(prepared, &found)?;
         let mut legs = Vec::with_capacity(bound.legs.len());
         for ((leg, found), completed) in bound.legs.iter().zip(found).zip(completed) {
             more |= found.hits.len() >= leg.window;
+            unmatched |= leg.kind == Leg::Text && found.hits.is_empty() && leg.window > 0;
             plans.extend(found.plans);
             text_query = found.query.or(text_query);
             let (weight, hits) = (leg.weight, found.hits);
@@ -106,6 +111,7 @@ impl Searcher {
         let (list, rerank) = self.rerank(prepared, fused)?;
         let rerank_took = start.elapsed();
         time.check()?;
-        Ok(Ranking { list, rerank, rerank_took, confident, text_query, plans, more })
+        let unmatched = unmatched && request.syntax == Syntax::Words;
+        Ok(Ranking { list, rerank, rerank_took, confident, text_query, plans, more, unmatched })
     }
 }

@@ -20,11 +20,12 @@ use crate::model::adapters::Adapters;
 use crate::model::rerank::RerankerHandle;
 use crate::rows::RowSet;
 use crate::schema::Schema;
+use crate::text::SynonymTable;
 
 /// Most requests of a batch that one task answers together.
 const TASK_REQUESTS: usize = 32;
 
-/// A read view of a collection: one generation, which never changes, with the profiles, models and query adapters
+/// A read view of a collection: one generation, which never changes, with the profiles, synonyms, models and query adapters
 /// of the moment it was made.
 ///
 /// Every answer of a searcher is from the same rows, whatever is written later. A clone is cheap and is
@@ -36,6 +37,7 @@ pub struct Searcher {
     pub(crate) generation: Arc<Generation>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) profiles: Arc<BTreeMap<String, Profile>>,
+    pub(crate) synonyms: Arc<SynonymTable>,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
     pub(crate) reranker: Option<RerankerHandle>,
     pub(crate) adapters: Arc<Adapters>,

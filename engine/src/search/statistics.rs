@@ -1,7 +1,7 @@
 //! Term statistics: counted for a request, and given from outside to score with.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
@@ -10,7 +10,7 @@ use lexivec_query::shards::TermStatistics;
 use super::Searcher;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::text::{QueryContext, Statistics, TextQuery};
+use crate::text::{Expand, Near, QueryContext, Statistics, TextQuery, is_near};
 
 impl Searcher {
     /// The counts that the text leg of a request scores with: rows, tokens of each field, and the document frequency
@@ -34,10 +34,19 @@ impl Searcher {
         }
         // The query is compiled once to learn its terms: as if each were in one row.
         let terms = RefCell::new(BTreeSet::new());
-        self.compile(&request, own, |field, term| {
+        let add = |field, term: &str| {
             terms.borrow_mut().insert((field, term.to_owned()));
+        };
+        let near = |field, term: &str, edits| {
+            let near = self.near(field, term, edits)?;
+            near.keys().for_each(|term| add(field, term));
+            Ok(near)
+        };
+        let doc_freq = |field, term: &str| {
+            add(field, term);
             Ok(1)
-        })?;
+        };
+        self.compile(&request, own, doc_freq, &near)?;
         for (index, term) in terms.into_inner() {
             let Some(field) = fields.get(index) else { continue };
             let rows = self.doc_freq(index, &term)?;
@@ -59,7 +68,11 @@ impl Searcher {
                 time.check()?;
                 self.doc_freq(field, term)
             };
-            return self.compile(request, &self.generation.statistics, doc_freq);
+            let near = |field, term: &str, edits| {
+                time.check()?;
+                self.near(field, term, edits)
+            };
+            return self.compile(request, &self.generation.statistics, doc_freq, &near);
         };
         let fields = self.schema.indexed_fields();
         let lacking = |what: String| {
@@ -72,11 +85,18 @@ impl Searcher {
         });
         let statistics =
             Statistics { live: given.documents, tokens: tokens.collect::<Result<_>>()? };
-        self.compile(request, &statistics, |index, term| {
-            let name = fields.get(index).map(|f| f.name.as_str()).unwrap_or_default();
-            let rows = given.frequency(name, term);
-            rows.ok_or_else(|| lacking(format!("the term {term:?} of field {name:?}")))
-        })
+        let name = |index: usize| fields.get(index).map(|f| f.name.as_str()).unwrap_or_default();
+        let doc_freq = |index, term: &str| {
+            let rows = given.frequency(name(index), term);
+            rows.ok_or_else(|| lacking(format!("the term {term:?} of field {:?}", name(index))))
+        };
+        // Every shard takes the terms that all shards together have.
+        let near = |index, term: &str, edits: u8| {
+            let counted = given.frequencies.get(name(index)).into_iter().flatten();
+            let near = counted.filter(|(other, _)| is_near(term, other, edits));
+            Ok(near.map(|(other, rows)| (other.clone(), *rows)).collect())
+        };
+        self.compile(request, &statistics, doc_freq, &near)
     }
 
     fn compile(
@@ -84,11 +104,31 @@ impl Searcher {
         request: &SearchRequest,
         statistics: &Statistics,
         doc_freq: impl Fn(usize, &str) -> Result<u64>,
+        near: &Near<'_>,
     ) -> Result<TextQuery> {
         let words = request.used_text().unwrap_or_default();
         let bm25 = request.bm25.unwrap_or(self.schema.bm25);
         let fields = &self.schema.indexed_fields();
-        TextQuery::new(words, request.syntax, &QueryContext { fields, bm25, statistics }, doc_freq)
+        let synonyms = Some(self.synonyms.as_ref()).filter(|_| request.synonyms);
+        let expand = Expand { synonyms, typos: request.typos, near };
+        let context = QueryContext { fields, bm25, statistics, expand };
+        TextQuery::new(words, request.syntax, &context, doc_freq)
+    }
+
+    /// The terms within some edits of one, and the live rows that have each.
+    pub(super) fn near(
+        &self,
+        field: usize,
+        term: &str,
+        edits: u8,
+    ) -> Result<BTreeMap<String, u64>> {
+        let mut near = BTreeMap::new();
+        for live in &self.generation.segments {
+            for (term, rows) in live.near(field, term, edits)? {
+                *near.entry(term).or_default() += rows;
+            }
+        }
+        Ok(near)
     }
 
     /// Live rows of the generation that have a term.

@@ -50,7 +50,7 @@ impl LegSearch for TextLeg {
     }
 
     fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool {
-        one.bm25 == other.bm25
+        one.bm25 == other.bm25 && one.synonyms == other.synonyms && one.typos == other.typos
     }
 
     fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {

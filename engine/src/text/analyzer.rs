@@ -19,7 +19,7 @@ pub(crate) struct Analysis {
 }
 
 /// A word of a query: its parts in a row, or all of them as one term.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Word {
     /// Terms of several parts together; that of all of them first. None if there is one part.
     pub(super) wholes: Vec<Token>,

@@ -3,11 +3,12 @@
 //!
 //! A word and a phrase add BM25; a phrase counts as a term whose idf is the sum of those of its words, and
 //! whose frequency is that of the phrase. A prefix and a fuzzy word stand for many terms and add their boost.
-//! A part of a group adds to rows that the group admits.
+//! A part of a group adds to rows that the group admits. Plain words with what they stand for are a query of clauses,
+//! too; `expand` makes it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use lexivec_query::explain::TermScore;
+use lexivec_query::explain::{Expansion, TermScore};
 use lexivec_query::limits::MAX_PHRASE_WORDS;
 use lexivec_query::query_string::{Clause, Clauses, Occur, What};
 use strsim::osa_distance;
@@ -31,30 +32,39 @@ pub(crate) struct ClauseQuery {
     norms: Vec<FieldNorms>,
 }
 
-enum Node {
+pub(super) enum Node {
     Leaf(Leaf),
     /// One field or another.
     Any(Vec<Node>),
     Group(Vec<(Occur, Node)>),
+    /// Ways to find one concept: a row is scored by the leaves of the way that adds most, the first of those that add
+    /// as much.
+    Ways(Vec<Vec<Leaf>>),
 }
 
-/// A word, phrase, prefix or fuzzy word in one field.
-struct Leaf {
-    field: usize,
-    field_name: String,
-    /// Its form in a score ledger.
-    shown: String,
-    boost: f64,
-    idf: f64,
-    kind: Kind,
+/// A word, phrase, prefix, fuzzy word or several alternatives in one field.
+pub(super) struct Leaf {
+    pub(super) field: usize,
+    pub(super) field_name: String,
+    pub(super) boost: f64,
+    pub(super) idf: f64,
+    pub(super) kind: Kind,
+    /// The words of the query that it stands for, if they are others.
+    pub(super) expansion: Option<Expansion>,
 }
 
-enum Kind {
+/// The terms of a phrase with their positions in it.
+type PhraseTerms = Vec<(u32, String)>;
+
+#[derive(Clone)]
+pub(super) enum Kind {
     Term(String),
-    /// Terms with their positions in the phrase, and the slop: the most positions they may be apart in total.
-    Phrase(Vec<(u32, String)>, u32),
+    /// Terms, and the slop: the most positions they may be apart in total.
+    Phrase(PhraseTerms, u32),
     Prefix(String),
     Fuzzy(String, u8),
+    /// Alternatives, which count together as one term, each with its spellings: of these the most frequent counts.
+    Either(Vec<Vec<Kind>>),
 }
 
 /// A pass over one segment.
@@ -155,24 +165,20 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             return Err(Error::invalid("query string", detail));
         }
         let idf = |term: &str| Ok::<f64, Error>(self.statistics.idf((self.doc_freq)(field, term)?));
-        let (shown, idf) = match &kind {
-            Kind::Term(term) => (term.clone(), idf(term)?),
-            Kind::Phrase(terms, slop) => {
-                let words: Vec<&str> = terms.iter().map(|(_, term)| term.as_str()).collect();
-                let sum = words.iter().map(|term| idf(term)).sum::<Result<f64>>()?;
-                let slop = if *slop > 0 { format!("~{slop}") } else { String::new() };
-                (format!("\"{}\"{slop}", words.join(" ")), sum)
+        let idf = match &kind {
+            Kind::Term(term) => idf(term)?,
+            Kind::Phrase(terms, _) => {
+                terms.iter().map(|(_, term)| idf(term)).sum::<Result<f64>>()?
             }
-            Kind::Prefix(start) => (format!("{start}*"), 1.0),
-            Kind::Fuzzy(term, edits) => (format!("{term}~{edits}"), 1.0),
+            Kind::Prefix(_) | Kind::Fuzzy(..) | Kind::Either(_) => 1.0,
         };
         let field_name = self.fields[field].name.clone();
-        Ok(Leaf { field, field_name, shown, boost, idf, kind })
+        Ok(Leaf { field, field_name, boost, idf, kind, expansion: None })
     }
 }
 
 /// A word as a whole, or its parts in a row.
-fn whole_or_parts(mut words: Vec<Word>) -> Vec<Kind> {
+pub(super) fn whole_or_parts(mut words: Vec<Word>) -> Vec<Kind> {
     let whole = match &mut words[..] {
         [word] => std::mem::take(&mut word.wholes).into_iter().next(),
         _ => None,
@@ -207,6 +213,10 @@ fn phrase(words: Vec<Word>, slop: u32) -> Option<Kind> {
 }
 
 impl ClauseQuery {
+    pub(super) fn new(root: Node, norms: Vec<FieldNorms>) -> Self {
+        Self { root, norms }
+    }
+
     /// The `k` best rows of a segment among `wanted`, best first; ties go to the lower rank.
     pub(crate) fn search(
         &self,
@@ -251,14 +261,16 @@ impl ClauseQuery {
         let mut parts = Vec::new();
         self.score(&self.root, &one, scan, &mut |leaf, within| {
             let length = index.lengths(leaf.field)?.of(row);
+            let term = leaf.kind.shown(leaf.field, scan, within)?;
             leaf.each(scan, within, &mut |_, tf| {
                 parts.push(TermScore {
                     field: leaf.field_name.clone(),
-                    term: leaf.shown.clone(),
+                    term: term.clone(),
                     idf: leaf.idf,
                     tf,
                     length,
                     contribution: self.contribution(leaf, tf, length),
+                    expansion: leaf.expansion.clone(),
                 });
             })
         })?;
@@ -290,10 +302,11 @@ impl ClauseQuery {
             marks.push(marked);
         }
         for leaf in &leaves {
-            let Kind::Phrase(terms, slop) = &leaf.kind else { continue };
-            watch.steps(tokens.len())?;
-            for token in tokens_of(terms, *slop, tokens, watch)? {
-                marks[token] = true;
+            for (terms, slop) in leaf.kind.phrases() {
+                watch.steps(tokens.len())?;
+                for token in tokens_of(terms, slop, tokens, watch)? {
+                    marks[token] = true;
+                }
             }
         }
         Ok(marks)
@@ -302,7 +315,7 @@ impl ClauseQuery {
     fn contribution(&self, leaf: &Leaf, tf: u32, length: u32) -> f64 {
         match leaf.kind {
             Kind::Prefix(_) | Kind::Fuzzy(..) => leaf.boost,
-            Kind::Term(_) | Kind::Phrase(..) => {
+            Kind::Term(_) | Kind::Phrase(..) | Kind::Either(_) => {
                 let norm = self.norms.get(leaf.field).map_or(0.0, |norms| norms.of(length));
                 leaf.boost * leaf.idf * f64::from(tf) / (f64::from(tf) + norm)
             }
@@ -327,6 +340,14 @@ impl ClauseQuery {
                 Ok(rows)
             }
             Node::Any(nodes) => union(&mut nodes.iter()),
+            Node::Ways(ways) => {
+                let mut rows = RowSet::empty(index.rows());
+                for leaf in ways.iter().flatten() {
+                    deadline.check()?;
+                    leaf.each(scan, among, &mut |row, _| rows.insert(row))?;
+                }
+                Ok(rows)
+            }
             Node::Group(nodes) => {
                 let with = |wanted: Occur| {
                     nodes.iter().filter(move |(occur, _)| *occur == wanted).map(|(_, node)| node)
@@ -362,15 +383,50 @@ impl ClauseQuery {
         match node {
             Node::Leaf(leaf) => visit(leaf, rows),
             Node::Any(nodes) => nodes.iter().try_for_each(|n| self.score(n, rows, scan, visit)),
+            Node::Ways(ways) => {
+                for (leaves, rows) in ways.iter().zip(self.best_ways(ways, rows, scan)?) {
+                    leaves.iter().try_for_each(|leaf| visit(leaf, &rows))?;
+                }
+                Ok(())
+            }
             Node::Group(nodes) => {
                 let adding = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
                 adding.map(|(_, node)| node).try_for_each(|node| match node {
                     // The group need not match: another clause may have admitted the row.
                     Node::Group(_) => self.score(node, &self.rows(node, scan, rows)?, scan, visit),
-                    Node::Leaf(_) | Node::Any(_) => self.score(node, rows, scan, visit),
+                    Node::Leaf(_) | Node::Any(_) | Node::Ways(_) => {
+                        self.score(node, rows, scan, visit)
+                    }
                 })
             }
         }
+    }
+
+    /// For each way, the rows that are scored by it.
+    fn best_ways(&self, ways: &[Vec<Leaf>], rows: &RowSet, scan: Scan<'_>) -> Result<Vec<RowSet>> {
+        // The score of the best way so far by row, and the way.
+        let mut best: BTreeMap<u32, (f64, usize)> = BTreeMap::new();
+        for (way, leaves) in ways.iter().enumerate() {
+            let mut scores: BTreeMap<u32, f64> = BTreeMap::new();
+            for leaf in leaves {
+                scan.deadline.check()?;
+                let lengths = scan.index.lengths(leaf.field)?;
+                leaf.each(scan, rows, &mut |row, tf| {
+                    *scores.entry(row).or_default() += self.contribution(leaf, tf, lengths.of(row));
+                })?;
+            }
+            for (row, score) in scores {
+                let known = best.entry(row).or_insert((score, way));
+                if score > known.0 {
+                    *known = (score, way);
+                }
+            }
+        }
+        let mut sets = vec![RowSet::empty(scan.index.rows()); ways.len()];
+        for (row, (_, way)) in best {
+            sets[way].insert(row);
+        }
+        Ok(sets)
     }
 }
 
@@ -379,6 +435,9 @@ fn wanted<'a>(node: &'a Node, field: usize, leaves: &mut Vec<&'a Leaf>) {
     match node {
         Node::Leaf(leaf) => leaves.extend(Some(leaf).filter(|leaf| leaf.field == field)),
         Node::Any(nodes) => nodes.iter().for_each(|node| wanted(node, field, leaves)),
+        Node::Ways(ways) => {
+            leaves.extend(ways.iter().flatten().filter(|leaf| leaf.field == field));
+        }
         Node::Group(nodes) => {
             let wanted_nodes = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
             wanted_nodes.for_each(|(_, node)| wanted(node, field, leaves));
@@ -394,69 +453,133 @@ impl Kind {
             Self::Phrase(..) => false,
             Self::Prefix(start) => term.starts_with(start),
             Self::Fuzzy(own, edits) => osa_distance(own, term) <= usize::from(*edits),
+            Self::Either(alternatives) => alternatives.iter().flatten().any(|k| k.matches(term)),
         }
     }
-}
 
-impl Leaf {
+    /// The terms and the slop of each phrase.
+    fn phrases(&self) -> Vec<(&PhraseTerms, u32)> {
+        match self {
+            Self::Phrase(terms, slop) => vec![(terms, *slop)],
+            Self::Either(alternatives) => {
+                alternatives.iter().flatten().flat_map(Self::phrases).collect()
+            }
+            Self::Term(_) | Self::Prefix(_) | Self::Fuzzy(..) => Vec::new(),
+        }
+    }
+
+    /// Its form in a score ledger; of alternatives those that the rows have.
+    fn shown(&self, field: usize, scan: Scan<'_>, rows: &RowSet) -> Result<String> {
+        Ok(match self {
+            Self::Term(term) => term.clone(),
+            Self::Phrase(terms, slop) => {
+                let words: Vec<&str> = terms.iter().map(|(_, term)| term.as_str()).collect();
+                let slop = if *slop > 0 { format!("~{slop}") } else { String::new() };
+                format!("\"{}\"{slop}", words.join(" "))
+            }
+            Self::Prefix(start) => format!("{start}*"),
+            Self::Fuzzy(term, edits) => format!("{term}~{edits}"),
+            Self::Either(alternatives) => {
+                let mut found = Vec::new();
+                for kind in alternatives.iter().flatten() {
+                    let mut any = false;
+                    kind.each(field, scan, rows, &mut |_, _| any = true)?;
+                    if any {
+                        found.push(kind.shown(field, scan, rows)?);
+                    }
+                }
+                found.join(" | ")
+            }
+        })
+    }
+
     /// Calls `visit` with each of `rows` that matches, ascending, and the number of matches in it.
-    fn each(&self, scan: Scan<'_>, rows: &RowSet, visit: &mut dyn FnMut(u32, u32)) -> Result<()> {
+    fn each(
+        &self,
+        field: usize,
+        scan: Scan<'_>,
+        rows: &RowSet,
+        visit: &mut dyn FnMut(u32, u32),
+    ) -> Result<()> {
         let Scan { index, deadline } = scan;
         let mut watch = Watch::new(deadline);
-        match &self.kind {
-            Kind::Term(term) => {
-                let Some(postings) = index.postings(self.field, term)? else { return Ok(()) };
+        match self {
+            Self::Term(term) => {
+                let Some(postings) = index.postings(field, term)? else { return Ok(()) };
                 intersect(&mut [postings], rows, &mut watch, |row, lists, _| {
                     visit(row, lists[0].term_freq());
                     Ok(())
                 })?;
             }
-            Kind::Phrase(terms, slop) => {
-                self.each_phrase(terms, *slop, index, rows, &mut watch, visit)?
+            Self::Phrase(terms, slop) => {
+                each_phrase(field, terms, *slop, index, rows, &mut watch, visit)?;
             }
-            Kind::Prefix(start) => {
-                let found = index.rows_of_prefix(self.field, start, rows, &mut watch)?;
+            Self::Prefix(start) => {
+                let found = index.rows_of_prefix(field, start, rows, &mut watch)?;
                 found.iter().for_each(|row| visit(row, 1));
             }
-            Kind::Fuzzy(term, edits) => {
-                let found = index.rows_of_fuzzy(self.field, term, *edits, rows, &mut watch)?;
+            Self::Fuzzy(term, edits) => {
+                let found = index.rows_of_fuzzy(field, term, *edits, rows, &mut watch)?;
                 found.iter().for_each(|row| visit(row, 1));
+            }
+            Self::Either(alternatives) => {
+                let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+                for spellings in alternatives {
+                    let mut most: BTreeMap<u32, u32> = BTreeMap::new();
+                    for kind in spellings {
+                        kind.each(field, scan, rows, &mut |row, count| {
+                            let known = most.entry(row).or_default();
+                            *known = count.max(*known);
+                        })?;
+                    }
+                    for (row, count) in most {
+                        *counts.entry(row).or_default() += count;
+                    }
+                }
+                counts.into_iter().for_each(|(row, count)| visit(row, count));
             }
         }
         Ok(())
     }
+}
 
-    /// Calls `visit` with each of `rows` that has the phrase, and the number of its occurrences.
-    fn each_phrase(
-        &self,
-        terms: &[(u32, String)],
-        slop: u32,
-        index: &TextIndex,
-        rows: &RowSet,
-        watch: &mut Watch,
-        visit: &mut dyn FnMut(u32, u32),
-    ) -> Result<()> {
-        let mut lists = Vec::with_capacity(terms.len());
-        for (_, term) in terms {
-            match index.positions(self.field, term)? {
-                Some(postings) => lists.push(postings),
-                None => return Ok(()),
-            }
+/// Calls `visit` with each of `rows` that has the phrase, and the number of its occurrences.
+fn each_phrase(
+    field: usize,
+    terms: &PhraseTerms,
+    slop: u32,
+    index: &TextIndex,
+    rows: &RowSet,
+    watch: &mut Watch,
+    visit: &mut dyn FnMut(u32, u32),
+) -> Result<()> {
+    let mut lists = Vec::with_capacity(terms.len());
+    for (_, term) in terms {
+        match index.positions(field, term)? {
+            Some(postings) => lists.push(postings),
+            None => return Ok(()),
         }
-        let mut positions = vec![Vec::new(); terms.len()];
-        let shifts = shifts(terms);
-        intersect(&mut lists, rows, watch, |row, lists, watch| {
-            for ((list, positions), shift) in lists.iter_mut().zip(&mut positions).zip(&shifts) {
-                list.positions_with_offset(*shift, positions);
-                watch.steps(positions.len())?;
-            }
-            let mut found = 0;
-            occurrences(&positions, &shifts, slop, watch, |_| found += 1)?;
-            if found > 0 {
-                visit(row, found);
-            }
-            Ok(())
-        })
+    }
+    let mut positions = vec![Vec::new(); terms.len()];
+    let shifts = shifts(terms);
+    intersect(&mut lists, rows, watch, |row, lists, watch| {
+        for ((list, positions), shift) in lists.iter_mut().zip(&mut positions).zip(&shifts) {
+            list.positions_with_offset(*shift, positions);
+            watch.steps(positions.len())?;
+        }
+        let mut found = 0;
+        occurrences(&positions, &shifts, slop, watch, |_| found += 1)?;
+        if found > 0 {
+            visit(row, found);
+        }
+        Ok(())
+    })
+}
+
+impl Leaf {
+    /// [`Kind::each`] in the leaf's field.
+    fn each(&self, scan: Scan<'_>, rows: &RowSet, visit: &mut dyn FnMut(u32, u32)) -> Result<()> {
+        self.kind.each(self.field, scan, rows, visit)
     }
 }
 

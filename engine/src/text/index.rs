@@ -39,6 +39,8 @@ pub(super) const TERM_STEPS: usize = 16;
 const IMPACTS_MIN_POSTINGS: u32 = 128;
 /// Most terms of a segment whose impacts are cached: a few megabytes.
 const MAX_CACHED_IMPACTS: usize = 1 << 15;
+/// Most terms that are looked at as near one: far more than count, and few enough to be read in a moment.
+const MAX_NEAR_TERMS: usize = 4_096;
 /// Rows analyzed at once while a segment is built; bounds the tokens held in memory.
 const ANALYZE_BATCH: usize = 4_096;
 
@@ -248,7 +250,12 @@ impl TextIndex {
         self.rows
     }
 
-    fn inverted(&self, field: usize) -> Result<Arc<InvertedIndexReader>> {
+    /// Name of the segment's file.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
+    pub(super) fn inverted(&self, field: usize) -> Result<Arc<InvertedIndexReader>> {
         self.reader
             .inverted_index(Field::from_field_id(field as u32))
             .map_err(|e| tantivy_error(&self.file, e))
@@ -316,6 +323,33 @@ impl TextIndex {
             self.unite(&inverted, terms.value(), among, watch, &mut rows)?;
         }
         Ok(rows)
+    }
+
+    /// Terms at most `edits` edits away from one, and the live rows of each: the first [`MAX_NEAR_TERMS`] of the
+    /// dictionary.
+    pub(crate) fn near(
+        &self,
+        field: usize,
+        term: &str,
+        edits: u8,
+        alive: &RowSet,
+    ) -> Result<Vec<(String, u64)>> {
+        let inverted = self.inverted(field)?;
+        let key = Term::from_field_text(Field::from_field_id(field as u32), term);
+        let failed = |e| tantivy_error(&self.file, e);
+        let automaton = FuzzyTermQuery::new(key, edits, true).automaton().map_err(failed)?;
+        let stream = inverted.terms().search(automaton).into_stream();
+        let mut terms = stream.map_err(|e| tantivy_error(&self.file, e))?;
+        let mut found = Vec::new();
+        while found.len() < MAX_NEAR_TERMS && terms.advance() {
+            let near = String::from_utf8_lossy(terms.key()).into_owned();
+            let rows = match alive.is_full() {
+                true => u64::from(terms.value().doc_freq),
+                false => self.doc_freq(field, &near, alive)?,
+            };
+            found.push((near, rows));
+        }
+        Ok(found)
     }
 
     fn unite(

@@ -10,6 +10,7 @@ mod clauses;
 mod column_cache;
 mod columns;
 mod directory;
+mod expand;
 mod extent;
 mod highlight;
 mod index;
@@ -21,17 +22,22 @@ mod query;
 mod score;
 mod sorted_columns;
 mod statistics;
+mod suggest;
+mod synonyms;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub(crate) use analyzer::has_all_words;
 pub(crate) use columns::{Columns, StoredFields, write_columns};
+pub(crate) use expand::{Expand, Near, is_near};
 pub(crate) use highlight::Looked;
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::{merge_bytes, merge_text};
 pub(crate) use query::{QueryContext, TextQuery};
 pub(crate) use statistics::{SegmentStatistics, Statistics};
+pub(crate) use suggest::{folded, typed_words, words_of_term};
+pub(crate) use synonyms::SynonymTable;
 
 use crate::error::Error;
 

@@ -6,6 +6,7 @@ use lexivec_query::request::{Bm25, Syntax};
 use tantivy::tokenizer::Token;
 
 use super::clauses::{ClauseQuery, Compiler};
+use super::expand::Expand;
 use super::index::TextIndex;
 use super::score::{FieldNorms, WordQuery};
 use super::statistics::Statistics;
@@ -18,7 +19,7 @@ use crate::schema::TextField;
 pub(crate) enum TextQuery {
     /// Plain words; signs among them have no meaning.
     Words(WordQuery),
-    /// The query language.
+    /// The query language, and plain words that stand for more than themselves.
     Clauses(ClauseQuery),
 }
 
@@ -27,6 +28,7 @@ pub(crate) struct QueryContext<'a> {
     pub(crate) fields: &'a [TextField],
     pub(crate) bm25: Bm25,
     pub(crate) statistics: &'a Statistics,
+    pub(crate) expand: Expand<'a>,
 }
 
 impl TextQuery {
@@ -37,11 +39,17 @@ impl TextQuery {
         context: &QueryContext<'_>,
         doc_freq: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<Self> {
-        let QueryContext { fields, bm25, statistics } = *context;
+        let QueryContext { fields, bm25, statistics, expand } = *context;
         let norms = |field| FieldNorms::new(bm25, statistics.average_length(field));
         let norms = (0..fields.len()).map(norms).collect();
         Ok(match syntax {
             Syntax::Words => {
+                if !expand.is_off() {
+                    let compiler = Compiler { fields, statistics, doc_freq: &doc_freq };
+                    if let Some(root) = compiler.expanded(text, &expand)? {
+                        return Ok(Self::Clauses(ClauseQuery::new(root, norms)));
+                    }
+                }
                 Self::Words(WordQuery::new(text, fields, norms, statistics, doc_freq)?)
             }
             Syntax::QueryString => {

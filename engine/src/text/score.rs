@@ -50,11 +50,20 @@ struct QueryTerm {
     idf: f64,
 }
 
-/// Times that each term of a word counts: together as much as the parts, whatever wholes of them are in the index.
-fn weight<'a>(word: &Word, found: impl Iterator<Item = &'a Token>) -> f64 {
-    let wholes = found.filter(|token| token.position_length > 1).count() as f64;
+/// The terms of a word that are in the index, each with its idf, and the times that each counts: together as much as
+/// the parts, whatever wholes of them are in the index. `idf` gives none for a term that is not there.
+pub(super) fn terms_of(
+    word: &Word,
+    idf: impl Fn(&str) -> Result<Option<f64>>,
+) -> Result<(f64, Vec<(&Token, f64)>)> {
+    let mut found = Vec::new();
+    for token in word.wholes.iter().chain(&word.parts) {
+        found.extend(idf(&token.text)?.map(|idf| (token, idf)));
+    }
+    let wholes = found.iter().filter(|(token, _)| token.position_length > 1).count() as f64;
     let parts = word.parts.len().max(1) as f64;
-    if wholes > 0.0 { parts / (parts + wholes) } else { 1.0 }
+    let count = if wholes > 0.0 { parts / (parts + wholes) } else { 1.0 };
+    Ok((count, found))
 }
 
 /// Length normalisation of a field: `k1 * (1 - b + b * length / average)`.
@@ -103,19 +112,16 @@ impl WordQuery {
         let mut terms: Vec<QueryTerm> = Vec::new();
         for (field, settings) in fields.iter().enumerate() {
             for word in Analysis::of_queries(&settings.analyzer).words(words) {
-                let mut found = Vec::new();
-                for token in word.wholes.iter().chain(&word.parts) {
-                    let known = terms.iter().find(|t| t.field == field && t.text == token.text);
-                    let idf = match known {
+                let (count, found) = terms_of(&word, |text| {
+                    let known = terms.iter().find(|t| t.field == field && t.text == text);
+                    Ok(match known {
                         Some(known) => Some(known.idf),
-                        None => match doc_freq(field, &token.text)? {
+                        None => match doc_freq(field, text)? {
                             0 => None,
                             rows => Some(statistics.idf(rows)),
                         },
-                    };
-                    found.extend(idf.map(|idf| (token, idf)));
-                }
-                let count = weight(&word, found.iter().map(|(token, _)| *token));
+                    })
+                })?;
                 for (token, idf) in found {
                     let known = terms.iter_mut().find(|t| t.field == field && t.text == token.text);
                     match known {
@@ -201,6 +207,7 @@ impl WordQuery {
                     tf,
                     length,
                     contribution: self.contribution(term, tf, length),
+                    expansion: None,
                 });
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lexivec_query::filter::{Filter, Row, Scalar};
 use lexivec_query::query_string::{self, Clause, Clauses, Occur, What};
-use lexivec_query::request::{Bm25, Highlight, Syntax};
+use lexivec_query::request::{Bm25, Highlight, Syntax, Typos};
 use lexivec_storage::{MemoryVfs, SegmentReader, SegmentWriter};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -15,6 +15,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Term};
 
 use super::columns::{Columns, StoredFields, write_columns};
+use super::expand::Expand;
 use super::highlight::Looked;
 use super::index::{TextIndex, write_text};
 use super::query::{QueryContext, TextQuery};
@@ -57,7 +58,9 @@ impl Fixture {
         let alive = RowSet::full(self.index.rows());
         let doc_freq = |field, term: &str| self.index.doc_freq(field, term, &alive);
         let (fields, statistics) = (&self.fields, &self.statistics);
-        let context = QueryContext { fields, bm25: Bm25::default(), statistics };
+        let near = |_, _: &str, _| Ok(BTreeMap::new());
+        let expand = Expand { synonyms: None, typos: Typos::Off, near: &near };
+        let context = QueryContext { fields, bm25: Bm25::default(), statistics, expand };
         TextQuery::new(words, syntax, &context, doc_freq)
     }
 

@@ -338,7 +338,7 @@ fn changes(part: &str, rest: &str, before: Class, class: Class) -> bool {
 
 /// True for characters of scripts without spaces between words, which are found in pairs: Han, Hiragana, Katakana; and
 /// Hangul, whose words have endings.
-fn is_paired(c: char) -> bool {
+pub(super) fn is_paired(c: char) -> bool {
     matches!(
         c,
         '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{2fdf}' | '\u{3005}'..='\u{3007}' | '\u{3021}'..='\u{3029}'

@@ -2,7 +2,7 @@
 
 use super::{
     AdapterChoice, Bm25, ConfidenceFloor, Fusion, Highlight, Leg, LegOptions, Mode, Params,
-    SearchRequest, Syntax,
+    SearchRequest, Syntax, Typos,
 };
 use crate::error::Error;
 use crate::facets::{Facet, GroupBy};
@@ -42,6 +42,20 @@ impl SearchRequest {
     #[must_use]
     pub fn syntax(mut self, syntax: Syntax) -> Self {
         self.syntax = syntax;
+        self
+    }
+
+    /// Sets whether plain words also find the collection's synonyms of them; they do by default.
+    #[must_use]
+    pub fn synonyms(mut self, synonyms: bool) -> Self {
+        self.synonyms = synonyms;
+        self
+    }
+
+    /// Sets the typing errors that plain words may have; none by default.
+    #[must_use]
+    pub fn typos(mut self, typos: Typos) -> Self {
+        self.typos = typos;
         self
     }
 

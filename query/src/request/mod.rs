@@ -8,7 +8,7 @@ mod words;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use settings::{AdapterChoice, Bm25, ConfidenceFloor, Highlight, Mode, Params, Syntax};
+pub use settings::{AdapterChoice, Bm25, ConfidenceFloor, Highlight, Mode, Params, Syntax, Typos};
 pub use words::{TextCut, beginning};
 
 use crate::error::{Error, Result, within};
@@ -44,6 +44,12 @@ pub struct SearchRequest {
     /// The language of the text.
     #[serde(skip_serializing_if = "is_default")]
     pub syntax: Syntax,
+    /// False to look for the plain words alone, without the collection's synonyms.
+    #[serde(skip_serializing_if = "is_true")]
+    pub synonyms: bool,
+    /// Typing errors that plain words may have.
+    #[serde(skip_serializing_if = "is_default")]
+    pub typos: Typos,
     /// Query vector, as long as the vectors of its field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vector: Option<Vec<f32>>,
@@ -151,6 +157,8 @@ impl Default for SearchRequest {
         Self {
             text: None,
             syntax: Syntax::Words,
+            synonyms: true,
+            typos: Typos::Off,
             vector: None,
             vector_field: None,
             adapter: AdapterChoice::default(),

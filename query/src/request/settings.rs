@@ -154,6 +154,89 @@ pub enum Syntax {
 
 names!(Syntax, "syntax", Words = "words", QueryString = "query_string");
 
+/// The typing errors that a plain word may have: letters that are missing, too many or others, and neighbours that are
+/// swapped. The terms of the dictionary that are so near the word count besides it, for less. As JSON it is 0, 1, 2 or
+/// `"auto"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "TyposJson", into = "TyposJson")]
+pub enum Typos {
+    /// No typing error.
+    #[default]
+    Off,
+    /// One typing error.
+    One,
+    /// Up to two typing errors.
+    Two,
+    /// A number that depends on the letters of a term: none up to two letters, one up to five, two in longer ones.
+    Auto,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "\"typos\" is 0, 1, 2 or \"auto\"")]
+enum TyposJson {
+    Edits(u8),
+    Named(TyposName),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum TyposName {
+    Auto,
+}
+
+impl TryFrom<TyposJson> for Typos {
+    type Error = Error;
+
+    fn try_from(json: TyposJson) -> Result<Self> {
+        match json {
+            TyposJson::Edits(0) => Ok(Self::Off),
+            TyposJson::Edits(1) => Ok(Self::One),
+            TyposJson::Edits(2) => Ok(Self::Two),
+            TyposJson::Edits(_) => Err(Error::invalid("typos", "0, 1, 2 or \"auto\" is expected")),
+            TyposJson::Named(TyposName::Auto) => Ok(Self::Auto),
+        }
+    }
+}
+
+impl From<Typos> for TyposJson {
+    fn from(typos: Typos) -> Self {
+        match typos {
+            Typos::Off => Self::Edits(0),
+            Typos::One => Self::Edits(1),
+            Typos::Two => Self::Edits(2),
+            Typos::Auto => Self::Named(TyposName::Auto),
+        }
+    }
+}
+
+impl std::str::FromStr for Typos {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "0" => Ok(Self::Off),
+            "1" => Ok(Self::One),
+            "2" => Ok(Self::Two),
+            "auto" => Ok(Self::Auto),
+            other => Err(Error::invalid("typos", format!("{other:?} is none of 0, 1, 2, auto"))),
+        }
+    }
+}
+
+impl Typos {
+    /// Every value.
+    pub const ALL: &'static [Self] = &[Self::Off, Self::One, Self::Two, Self::Auto];
+
+    /// The edits that a word of this many letters may have.
+    pub fn edits(self, letters: usize) -> u8 {
+        match (self, letters) {
+            (Self::Off, _) | (Self::Auto, 0..=2) => 0,
+            (Self::One, _) | (Self::Auto, 3..=5) => 1,
+            (Self::Two | Self::Auto, _) => 2,
+        }
+    }
+}
+
 /// The passages of each text that match the query best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -74,6 +74,8 @@ prop_compose! {
     fn question()(
         text in option::of(".{0,8}"),
         syntax in one_of(Syntax::ALL),
+        synonyms in any::<bool>(),
+        typos in one_of(Typos::ALL),
         vector in option::of(vector()),
         vector_field in option::of("[a-z]{1,4}"),
         adapter in prop_oneof![
@@ -87,7 +89,7 @@ prop_compose! {
         mode in one_of(Mode::ALL),
     ) -> SearchRequest {
         SearchRequest {
-            text, syntax, vector, vector_field, adapter, filter, limit, offset, mode,
+            text, syntax, synonyms, typos, vector, vector_field, adapter, filter, limit, offset, mode,
             ..SearchRequest::default()
         }
     }

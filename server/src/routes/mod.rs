@@ -10,6 +10,8 @@ mod maintenance;
 mod models;
 mod profiles;
 mod search;
+mod suggest;
+mod synonyms;
 mod table;
 
 use std::sync::Arc;

@@ -18,16 +18,23 @@ use crate::error::ApiResult;
 use crate::limits::{MAX_REQUESTS, SEARCH_DEADLINE};
 use crate::wire::{BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, within};
 
-/// The request with the shorter of its time and the server's, less the time it has waited for its turn. So a search ends
-/// when the server has given up its answer.
-fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
+/// The shorter of a request's time and the server's, less the time it has waited for its turn, in milliseconds. So a
+/// search ends when the server has given up its answer.
+pub(super) fn time_left(given: Option<u64>, since: Instant) -> u64 {
     let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let most = millis(SEARCH_DEADLINE);
-    let given = request.deadline_ms.unwrap_or(most);
-    // A longer one is refused by the search.
-    if given <= MAX_DEADLINE_MS {
-        request.deadline_ms = Some(given.min(most).saturating_sub(millis(since.elapsed())));
+    match given.unwrap_or(most) {
+        given if given <= MAX_DEADLINE_MS => {
+            given.min(most).saturating_sub(millis(since.elapsed()))
+        }
+        // The search refuses it.
+        longer => longer,
     }
+}
+
+/// The request with the time that is left.
+fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
+    request.deadline_ms = Some(time_left(request.deadline_ms, since));
     request
 }
 

@@ -7,6 +7,7 @@ use axum::routing::MethodRouter;
 
 use super::{
     adapters, collections, documents, evaluation, health, maintenance, models, profiles, search,
+    suggest, synonyms,
 };
 use crate::state::State;
 
@@ -70,6 +71,7 @@ fn of_searches() -> Vec<Row> {
         path("/v1/collections/{collection}/search").post(search::search),
         path("/v1/collections/{collection}/search/batch").post(search::batch),
         path("/v1/collections/{collection}/explain").post(search::explain),
+        path("/v1/collections/{collection}/suggest").get(suggest::get).post(suggest::post),
         path("/v1/collections/{collection}/facet").post(search::facet),
         path("/v1/collections/{collection}/recall").post(search::recall),
     ]
@@ -84,6 +86,10 @@ fn of_evaluation() -> Vec<Row> {
         path("/v1/collections/{collection}/profiles/{profile}")
             .put(profiles::set)
             .delete(profiles::remove),
+        path("/v1/collections/{collection}/synonyms")
+            .get(synonyms::show)
+            .put(synonyms::set)
+            .delete(synonyms::remove),
         path("/v1/collections/{collection}/learn").post(adapters::learn),
         path("/v1/collections/{collection}/adapters").get(adapters::list).post(adapters::train),
         path("/v1/collections/{collection}/adapters/active").put(adapters::activate),

@@ -1,0 +1,234 @@
+//! Plain words that stand for more than themselves: for their synonyms, and for words with a typing error less.
+//!
+//! What a word stands for is one concept with several ways to be found, and a row scores by the way that adds most. The
+//! first way is the words as typed, scored as always. The others count all of their words as one term: its frequency
+//! is the sum of theirs and its document frequency the largest of theirs, the typed one among them, so that a rare
+//! synonym does not outrank a common word. A way of typing errors has a share of it that falls with their number.
+
+use std::collections::BTreeMap;
+
+use lexivec_query::explain::{Expansion, ExpansionKind};
+use lexivec_query::limits::{MAX_PHRASE_WORDS, MAX_TYPO_TERMS};
+use lexivec_query::request::Typos;
+use strsim::osa_distance;
+use tantivy::tokenizer::Token;
+
+use super::analyzer::{Analysis, Word};
+use super::clauses::{Compiler, Kind, Leaf, Node, whole_or_parts};
+use super::score::terms_of;
+use super::synonyms::SynonymTable;
+use super::words::is_paired;
+use crate::error::Result;
+
+/// Terms of the dictionary that are near another, with their document frequencies.
+pub(crate) type Near<'a> = dyn Fn(usize, &str, u8) -> Result<BTreeMap<String, u64>> + 'a;
+
+/// What plain words are to stand for besides themselves.
+#[derive(Clone, Copy)]
+pub(crate) struct Expand<'a> {
+    pub(crate) synonyms: Option<&'a SynonymTable>,
+    pub(crate) typos: Typos,
+    /// The terms of a field within some edits of a term.
+    pub(crate) near: &'a Near<'a>,
+}
+
+impl Expand<'_> {
+    /// True if no word can stand for more than itself.
+    pub(super) fn is_off(&self) -> bool {
+        let synonyms = self.synonyms.is_some_and(|table| !table.source().rules().is_empty());
+        !synonyms && self.typos == Typos::Off
+    }
+
+    /// The edits within which the dictionary is searched for a term: none for numbers, names with digits, and
+    /// characters that are found in pairs.
+    fn edits(&self, term: &str) -> u8 {
+        match term.chars().all(|c| c.is_alphabetic() && !is_paired(c)) {
+            true => self.typos.edits(term.chars().count()),
+            false => 0,
+        }
+    }
+}
+
+/// Words of a query in one field, and the part of its text that they are.
+struct Run<'a> {
+    field: usize,
+    words: &'a [Word],
+    typed: &'a str,
+}
+
+impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
+    /// Plain words with what they stand for; `None` if none stands for more than itself.
+    pub(super) fn expanded(&self, text: &str, expand: &Expand<'_>) -> Result<Option<Node>> {
+        let (mut nodes, mut more) = (Vec::new(), false);
+        for (field, settings) in self.fields.iter().enumerate() {
+            let words = Analysis::of_queries(&settings.analyzer).words(text);
+            let mut rest = &words[..];
+            while !rest.is_empty() {
+                let found = expand.synonyms.and_then(|table| table.first(field, rest));
+                let count = found.map_or(1, |(count, _)| count);
+                let (words, after) = rest.split_at(count);
+                rest = after;
+                let run = Run { field, words, typed: typed(text, words) };
+                let before = nodes.len();
+                match found {
+                    Some((_, synonyms)) => nodes.extend(self.concept(&run, synonyms)?),
+                    None => self.with_typos(&run, expand, &mut nodes)?,
+                }
+                more |= nodes[before..].iter().any(|node| matches!(node, Node::Ways(_)));
+            }
+        }
+        Ok(more.then_some(Node::Any(nodes)))
+    }
+
+    /// Words and their synonyms; the words alone if no synonym is in the index.
+    fn concept(&self, run: &Run<'_>, synonyms: &[Vec<Word>]) -> Result<Vec<Node>> {
+        let mut typed = Vec::new();
+        for word in run.words {
+            let (count, found) = terms_of(word, |term| self.idf_of(run.field, term))?;
+            let leaf = |(token, idf)| self.term(run.field, token, idf, count);
+            typed.extend(found.into_iter().map(leaf));
+        }
+        let (mut idfs, mut alternatives) = (Vec::new(), Vec::new());
+        for words in std::iter::once(run.words).chain(synonyms.iter().map(Vec::as_slice)) {
+            let spellings = self.spellings(run.field, words)?;
+            idfs.extend(spellings.iter().map(|(_, idf)| *idf));
+            alternatives.push(spellings.into_iter().map(|(kind, _)| kind).collect::<Vec<_>>());
+        }
+        if alternatives.iter().skip(1).all(Vec::is_empty) {
+            return Ok(typed.into_iter().map(Node::Leaf).collect());
+        }
+        alternatives.retain(|spellings| !spellings.is_empty());
+        let leaf = self.together(run, ExpansionKind::Synonym, alternatives, &idfs, 1.0);
+        Ok(vec![Node::Ways(vec![typed, vec![leaf]])])
+    }
+
+    /// The terms of words, each with what is near it in the dictionary.
+    fn with_typos(&self, run: &Run<'_>, expand: &Expand<'_>, nodes: &mut Vec<Node>) -> Result<()> {
+        for word in run.words {
+            let (count, found) = terms_of(word, |term| self.idf_of(run.field, term))?;
+            for token in word.wholes.iter().chain(&word.parts) {
+                let own = found.iter().find(|(found, _)| std::ptr::eq(*found, token));
+                let own = own.map(|(_, idf)| self.term(run.field, token, *idf, count));
+                let edits = match token.position_length {
+                    1 => expand.edits(&token.text),
+                    _ => 0,
+                };
+                let near = match edits {
+                    0 => Vec::new(),
+                    edits => nearest(&token.text, (expand.near)(run.field, &token.text, edits)?),
+                };
+                if near.is_empty() {
+                    nodes.extend(own.map(Node::Leaf));
+                    continue;
+                }
+                let own_idf = own.as_ref().map(|leaf| leaf.idf);
+                let mut ways = vec![own.into_iter().collect::<Vec<Leaf>>()];
+                for terms in near.chunk_by(|a, b| a.edits == b.edits) {
+                    let idf = |near: &NearTerm| self.statistics.idf(near.doc_freq);
+                    let idfs: Vec<f64> = terms.iter().map(idf).chain(own_idf).collect();
+                    let term = |near: &NearTerm| vec![Kind::Term(near.term.clone())];
+                    let alternatives = terms.iter().map(term).collect();
+                    let share = terms.first().map_or(1.0, |near| 1.0 / (1.0 + near.edits as f64));
+                    let (kind, count) = (ExpansionKind::Typo, count * share);
+                    ways.push(vec![self.together(run, kind, alternatives, &idfs, count)]);
+                }
+                nodes.push(Node::Ways(ways));
+            }
+        }
+        Ok(())
+    }
+
+    /// A term of a word as typed.
+    fn term(&self, field: usize, token: &Token, idf: f64, count: f64) -> Leaf {
+        self.leaf_of(field, Kind::Term(token.text.clone()), idf, count, None)
+    }
+
+    /// The ways to write words, as one term or as a phrase, that the index may have, each with its idf.
+    fn spellings(&self, field: usize, words: &[Word]) -> Result<Vec<(Kind, f64)>> {
+        let mut found = Vec::new();
+        for kind in whole_or_parts(words.to_vec()) {
+            let idf = match &kind {
+                Kind::Phrase(terms, _) if terms.len() > MAX_PHRASE_WORDS => None,
+                Kind::Phrase(terms, _) => {
+                    let idfs = terms.iter().map(|(_, term)| self.idf_of(field, term));
+                    idfs.sum::<Result<Option<f64>>>()?
+                }
+                Kind::Term(term) => self.idf_of(field, term)?,
+                _ => None,
+            };
+            found.extend(idf.map(|idf| (kind, idf)));
+        }
+        Ok(found)
+    }
+
+    /// Alternatives as one term.
+    fn together(
+        &self,
+        run: &Run<'_>,
+        kind: ExpansionKind,
+        alternatives: Vec<Vec<Kind>>,
+        idfs: &[f64],
+        count: f64,
+    ) -> Leaf {
+        let idf = idfs.iter().copied().fold(f64::INFINITY, f64::min);
+        let expansion = Expansion { kind, words: run.typed.to_owned() };
+        self.leaf_of(run.field, Kind::Either(alternatives), idf, count, Some(expansion))
+    }
+
+    /// The idf of a term; `None` if it is not in the index.
+    fn idf_of(&self, field: usize, term: &str) -> Result<Option<f64>> {
+        Ok(match (self.doc_freq)(field, term)? {
+            0 => None,
+            rows => Some(self.statistics.idf(rows)),
+        })
+    }
+
+    fn leaf_of(
+        &self,
+        field: usize,
+        kind: Kind,
+        idf: f64,
+        boost: f64,
+        expansion: Option<Expansion>,
+    ) -> Leaf {
+        let field_name = self.fields.get(field).map_or(String::new(), |f| f.name.clone());
+        Leaf { field, field_name, boost, idf, kind, expansion }
+    }
+}
+
+/// A term near another.
+struct NearTerm {
+    term: String,
+    edits: usize,
+    doc_freq: u64,
+}
+
+/// The terms nearest to one, without it: fewer edits first, then those in more rows.
+fn nearest(term: &str, found: BTreeMap<String, u64>) -> Vec<NearTerm> {
+    let near = |(other, doc_freq): (String, u64)| NearTerm {
+        edits: osa_distance(term, &other),
+        term: other,
+        doc_freq,
+    };
+    let mut near: Vec<NearTerm> =
+        found.into_iter().filter(|(_, rows)| *rows > 0).map(near).filter(|n| n.edits > 0).collect();
+    near.sort_by(|a, b| {
+        let rows = b.doc_freq.cmp(&a.doc_freq);
+        a.edits.cmp(&b.edits).then(rows).then_with(|| a.term.cmp(&b.term))
+    });
+    near.truncate(MAX_TYPO_TERMS);
+    near
+}
+
+/// True if two terms are within some edits of each other.
+pub(crate) fn is_near(term: &str, other: &str, edits: u8) -> bool {
+    osa_distance(term, other) <= usize::from(edits)
+}
+
+/// The part of a query's text that words were made of.
+fn typed<'t>(text: &'t str, words: &[Word]) -> &'t str {
+    let tokens = || words.iter().flat_map(|word| word.wholes.iter().chain(&word.parts));
+    let from = tokens().map(|token| token.offset_from).min().unwrap_or(0);
+    let to = tokens().map(|token| token.offset_to).max().unwrap_or(0);
+    text.get(from..to).unwrap_or_default()
+}

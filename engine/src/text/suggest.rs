@@ -1,0 +1,90 @@
+//! What suggestions read of an inverted index: terms that begin in some way, and the words of texts that are terms.
+
+use std::ops::Range;
+
+use tantivy::DocSet;
+
+use super::analyzer::{Analysis, prefix};
+use super::index::TextIndex;
+use super::tantivy_error;
+use super::words::is_paired;
+use crate::error::Result;
+use crate::rows::RowSet;
+use crate::schema::TextField;
+
+/// A word of a text that is being typed.
+pub(crate) struct TypedWord {
+    /// Its bytes in the text.
+    pub(crate) range: Range<usize>,
+    /// Its terms: as a whole and in parts.
+    pub(crate) terms: Vec<String>,
+    /// True if it may have a typing error: one term of letters alone.
+    pub(crate) is_plain: bool,
+}
+
+/// The words of a text, as a field's analyzer reads queries.
+pub(crate) fn typed_words(field: &TextField, text: &str) -> Vec<TypedWord> {
+    let words = Analysis::of_queries(&field.analyzer).words(text).into_iter();
+    let typed = words.map(|word| {
+        let tokens = || word.wholes.iter().chain(&word.parts);
+        let from = tokens().map(|token| token.offset_from).min().unwrap_or(0);
+        let to = tokens().map(|token| token.offset_to).max().unwrap_or(from);
+        let terms: Vec<String> = tokens().map(|token| token.text.clone()).collect();
+        let letters = |term: &String| term.chars().all(|c| c.is_alphabetic() && !is_paired(c));
+        let is_plain = terms.len() == 1 && terms.iter().all(letters);
+        TypedWord { range: from..to, terms, is_plain }
+    });
+    typed.collect()
+}
+
+/// A word as it is compared with others: without differences of case and form, and not stemmed.
+pub(crate) fn folded(field: &TextField, word: &str) -> Option<String> {
+    prefix(&field.analyzer, word)
+}
+
+/// The words of a text of which a field's analyzer makes a term, as they are written.
+pub(crate) fn words_of_term(field: &TextField, text: &str, term: &str) -> Vec<String> {
+    let tokens = Analysis::of_documents(&field.analyzer).tokens(text).into_iter();
+    let of_term = tokens.filter(|token| token.text == term);
+    of_term.filter_map(|t| text.get(t.offset_from..t.offset_to).map(str::to_owned)).collect()
+}
+
+impl TextIndex {
+    /// The first terms that begin in a way, each with the rows of the segment that have it, dead ones among them.
+    pub(crate) fn beginning(
+        &self,
+        field: usize,
+        start: &str,
+        most: usize,
+    ) -> Result<Vec<(String, u64)>> {
+        let inverted = self.inverted(field)?;
+        let stream = inverted.terms().range().ge(start).into_stream();
+        let mut terms = stream.map_err(|e| tantivy_error(self.file(), e))?;
+        let mut found = Vec::new();
+        while found.len() < most && terms.advance() && terms.key().starts_with(start.as_bytes()) {
+            let rows = u64::from(terms.value().doc_freq);
+            found.push((String::from_utf8_lossy(terms.key()).into_owned(), rows));
+        }
+        Ok(found)
+    }
+
+    /// The first rows of `among` that have a term.
+    pub(crate) fn first_rows(
+        &self,
+        field: usize,
+        term: &str,
+        among: &RowSet,
+        most: usize,
+    ) -> Result<Vec<u32>> {
+        let mut rows = Vec::new();
+        let Some(mut postings) = self.postings(field, term)? else { return Ok(rows) };
+        let mut row = postings.doc();
+        while row < self.rows() && rows.len() < most {
+            if among.contains(row) {
+                rows.push(row);
+            }
+            row = postings.advance();
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,67 @@
+//! Completions and corrections of a text that is being typed.
+
+use std::time::Instant;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::HeaderMap;
+use lexivec::query::limits::DEFAULT_SUGGESTIONS;
+use lexivec::{Filter, SuggestRequest, Suggestions};
+use serde::Deserialize;
+
+use super::App;
+use super::body::read_json;
+use super::search::time_left;
+use crate::error::ApiResult;
+
+/// Query parameters of a request without a body.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuggestQuery {
+    /// The text.
+    text: String,
+    /// Completions wanted.
+    limit: Option<usize>,
+    /// Filter as text.
+    filter: Option<String>,
+    /// Time it has, in milliseconds.
+    deadline_ms: Option<u64>,
+}
+
+pub(super) async fn get(
+    app: App,
+    path: Path<String>,
+    Query(query): Query<SuggestQuery>,
+) -> ApiResult<Json<Suggestions>> {
+    let mut request = SuggestRequest::new(query.text);
+    request.limit = query.limit.unwrap_or(DEFAULT_SUGGESTIONS);
+    request.deadline_ms = query.deadline_ms;
+    if let Some(filter) = &query.filter {
+        request.filter = Filter::parse(filter).map_err(lexivec::Error::from)?;
+    }
+    answer(app, path, request).await
+}
+
+pub(super) async fn post(
+    app: App,
+    path: Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<Suggestions>> {
+    let request = read_json(&app.0, &headers, body).await?;
+    answer(app, path, request).await
+}
+
+async fn answer(
+    Shared(state): App,
+    Path(name): Path<String>,
+    mut request: SuggestRequest,
+) -> ApiResult<Json<Suggestions>> {
+    let (collection, since) = (state.collection(&name)?, Instant::now());
+    let work = move || {
+        request.deadline_ms = Some(time_left(request.deadline_ms, since));
+        Ok(collection.suggest(&request)?)
+    };
+    Ok(Json(state.search(work).await?))
+}

@@ -1,0 +1,46 @@
+//! Synonyms of a collection.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State as Shared};
+use axum::http::HeaderMap;
+use lexivec::query::Synonyms;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::App;
+use super::body::read_json;
+use crate::error::ApiResult;
+
+/// The body of a request and of an answer.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SynonymsJson {
+    /// The rules, one a line.
+    rules: Synonyms,
+}
+
+pub(super) async fn show(
+    Shared(state): App,
+    Path(name): Path<String>,
+) -> ApiResult<Json<SynonymsJson>> {
+    Ok(Json(SynonymsJson { rules: state.collection(&name)?.synonyms() }))
+}
+
+pub(super) async fn set(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Json<Value>> {
+    let collection = state.collection(&name)?;
+    let SynonymsJson { rules } = read_json(&state, &headers, body).await?;
+    let generation = state.write(move || Ok(collection.set_synonyms(rules)?)).await?;
+    Ok(Json(json!({ "generation": generation })))
+}
+
+pub(super) async fn remove(Shared(state): App, Path(name): Path<String>) -> ApiResult<Json<Value>> {
+    let collection = state.collection(&name)?;
+    let generation = state.write(move || Ok(collection.remove_synonyms()?)).await?;
+    Ok(Json(json!({ "generation": generation })))
+}
