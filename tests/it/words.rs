@@ -155,6 +155,41 @@ fn what_stands_together_is_found_whole_and_in_parts() {
 }
 
 #[test]
+fn names_of_a_letter_and_a_sign_are_words_of_their_own() {
+    let rows = collection(
+        Language::English,
+        &["written in C", "written in C++", "written in C#, not F#", "vitamin C."],
+    );
+    for (query, expected) in
+        [("C++", vec!["1"]), ("c#", vec!["2"]), ("F#", vec!["2"]), ("C", vec!["0", "3"])]
+    {
+        for request in [SearchRequest::text(query), query_string(query)] {
+            assert_eq!(ids(&rows, &request), expected, "{query}");
+        }
+    }
+}
+
+#[test]
+fn accents_are_left_out_where_the_field_says_so() {
+    let texts = ["un café à Zürich", "les cafes de Zurich", "des élèves étudient"];
+    let french = Analyzer { language: Language::French, ..Analyzer::default() };
+    let folded = with(Analyzer { fold_accents: true, ..french.clone() }, &texts);
+    for (query, expected) in [
+        ("cafe", vec!["0", "1"]),
+        ("cafés", vec!["0", "1"]),
+        ("zurich", vec!["0", "1"]),
+        ("élève", vec!["2"]),
+        ("eleves", vec!["2"]),
+    ] {
+        assert_eq!(ids(&folded, &SearchRequest::text(query)), expected, "{query}");
+    }
+    assert_eq!(ids(&folded, &query_string("caf*")), ["0", "1"]);
+    assert_eq!(ids(&folded, &query_string("zür*")), ["0", "1"]);
+    let plain = with(french, &texts);
+    assert_eq!(ids(&plain, &SearchRequest::text("zurich")), ["1"]);
+}
+
+#[test]
 fn lengths_count_words_and_not_wholes() {
     let joined = collection(Language::English, &["error:timeout user_id", "word"]);
     let apart = collection(Language::English, &["error timeout user id", "word"]);
@@ -223,7 +258,7 @@ fn the_command_chooses_language_stop_words_and_stems() {
     lexivec_ok(&[&ingest[..], &["--language", "german"]].concat());
     assert!(lexivec_ok(&["search", arg(&dir), "haus"]).contains("Häuser"));
     assert!(lexivec_ok(&["search", arg(&dir), "die"]).contains("Häuser"));
-    for other in [&["--language", "french"][..], &["--no-stemming"]] {
+    for other in [&["--language", "french"][..], &["--no-stemming"], &["--fold-accents"]] {
         let output = lexivec(&[&ingest[..], other].concat());
         let error = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && error.contains("the collection exists"), "{error}");

@@ -64,6 +64,9 @@ pub(crate) struct New {
     /// Index words as they are written and not their stems.
     #[arg(long)]
     pub(crate) no_stemming: bool,
+    /// Leave accents of Latin letters out, so that "cafe" finds "café" and the other way round.
+    #[arg(long)]
+    pub(crate) fold_accents: bool,
     /// The constants k1 and b of BM25; 1.2,0.75 by default.
     #[arg(long, value_name = "K1,B", value_parser = bm25)]
     pub(crate) bm25: Option<Bm25>,
@@ -117,6 +120,7 @@ pub(super) fn options(
         language: new.language.unwrap_or(usual.language),
         stop_words: !new.no_stop_words,
         stemming: !new.no_stemming,
+        fold_accents: new.fold_accents,
         ..usual
     };
     let field = |name: &str| TextField { name: name.to_owned(), analyzer: analyzer.clone() };

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lexivec::model::Embedder;
+use lexivec::schema::Analyzer;
 use lexivec::storage::disk;
-use lexivec::{Collection, Document, OpenOptions, Options, WriteOptions};
+use lexivec::{Collection, Document, OpenOptions, Options, Schema, WriteOptions};
 use lexivec_ingest::lines::{Numbered, Places};
 use lexivec_ingest::loaders::{Format, Table, read_table, table};
 use lexivec_ingest::vectors::Vectors;
@@ -258,17 +259,8 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if args.new.durability.is_some_and(|d| d != schema.durability) {
         return Err(differs("durability", format!("{:?}", schema.durability).to_lowercase()));
     }
-    let analyzers = || schema.text.iter().map(|field| &field.analyzer);
-    if let Some(language) = args.new.language
-        && let Some(other) = analyzers().find(|analyzer| analyzer.language != language)
-    {
-        return Err(differs("language", other.language.to_string()));
-    }
-    if args.new.no_stop_words && analyzers().any(|analyzer| analyzer.stop_words) {
-        return Err(differs("text", "indexed without stop words".to_owned()));
-    }
-    if args.new.no_stemming && analyzers().any(|analyzer| analyzer.stemming) {
-        return Err(differs("text", "indexed by stems".to_owned()));
+    if let Some((what, has)) = other_analysis(args, schema) {
+        return Err(differs(what, has));
     }
     if args.new.separate_fields && schema.join_text {
         return Err(differs("text", "searched as one field".to_owned()));
@@ -277,6 +269,28 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
         return Err(differs("late interaction", "not made by a model".to_owned()));
     }
     with_model(collection, &args.new.model)
+}
+
+/// The first option of the analysis of texts that an existing collection differs from: what it is about, and what the
+/// collection has.
+fn other_analysis(args: &Ingest, schema: &Schema) -> Option<(&'static str, String)> {
+    let analyzers = || schema.text.iter().map(|field| &field.analyzer);
+    if let Some(language) = args.new.language
+        && let Some(other) = analyzers().find(|analyzer| analyzer.language != language)
+    {
+        return Some(("language", other.language.to_string()));
+    }
+    let (new, has) = (&args.new, |has: fn(&Analyzer) -> bool| analyzers().any(has));
+    let texts = if new.no_stop_words && has(|a| a.stop_words) {
+        "indexed without stop words"
+    } else if new.no_stemming && has(|a| a.stemming) {
+        "indexed by stems"
+    } else if new.fold_accents && has(|a| !a.fold_accents) {
+        "indexed with accents"
+    } else {
+        return None;
+    };
+    Some(("text", texts.to_owned()))
 }
 
 /// Options of a new collection for documents.

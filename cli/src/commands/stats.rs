@@ -67,5 +67,6 @@ fn analysis(analyzer: &Analyzer) -> String {
     };
     let stop_words = if analyzer.stop_words { "" } else { ", with stop words" };
     let stems = if analyzer.stemming { "" } else { ", no stems" };
-    format!("{}{stop_words}{stems}{version}", analyzer.language)
+    let accents = if analyzer.fold_accents { ", no accents" } else { "" };
+    format!("{}{stop_words}{stems}{accents}{version}", analyzer.language)
 }

@@ -34,6 +34,9 @@ pub struct Analyzer {
     pub stop_words: bool,
     /// True to reduce words to their stems.
     pub stemming: bool,
+    /// True to leave accents out, so that `cafe` finds `café` and the other way round.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fold_accents: bool,
 }
 
 impl Default for Analyzer {
@@ -43,6 +46,7 @@ impl Default for Analyzer {
             language: Language::English,
             stop_words: true,
             stemming: true,
+            fold_accents: false,
         }
     }
 }
@@ -104,10 +108,11 @@ impl Field for TextField {
 
     fn fixed(&self) -> String {
         // A collection of an older version is opened like any other.
-        let Analyzer { version: _, language, stop_words, stemming } = &self.analyzer;
+        let Analyzer { version: _, language, stop_words, stemming, fold_accents } = &self.analyzer;
         let stop_words = if *stop_words { "" } else { ", with stop words" };
         let stemming = if *stemming { "" } else { ", without stemming" };
-        format!("{language}{stop_words}{stemming}")
+        let accents = if *fold_accents { ", without accents" } else { "" };
+        format!("{language}{stop_words}{stemming}{accents}")
     }
 
     fn check(&self) -> Result<()> {

@@ -4,7 +4,8 @@
 use std::collections::HashSet;
 
 use tantivy::tokenizer::{
-    LowerCaser, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream, Tokenizer,
+    AsciiFoldingFilter, LowerCaser, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream,
+    Tokenizer,
 };
 use unicode_segmentation::{UnicodeSegmentation, UnicodeWordIndices};
 
@@ -51,6 +52,10 @@ impl Analysis {
             if settings.version != FIRST_VERSION && settings.language == Language::German {
                 chain = chain.filter_dynamic(StopWordFilter::remove([FOLDED_STOP_WORD.to_owned()]));
             }
+        }
+        // After the stop words, which have accents, and before the stems, which are then those of words without them.
+        if settings.fold_accents {
+            chain = chain.filter_dynamic(AsciiFoldingFilter);
         }
         if settings.stemming {
             chain = chain.filter_dynamic(Stemmer::new(language));
@@ -117,8 +122,8 @@ pub(super) fn prefix(settings: &Analyzer, start: &str) -> Option<String> {
     if settings.version == FIRST_VERSION {
         return Some(start.to_lowercase());
     }
-    let words = Words { elision: elides(settings.language), query: true };
-    let tokens = words.tokens(start);
+    let whole = Analyzer { stop_words: false, stemming: false, ..settings.clone() };
+    let tokens = Analysis::of_queries(&whole).tokens(start);
     let positions = tokens.last().map_or(0, |last| last.position + 1);
     tokens
         .into_iter()

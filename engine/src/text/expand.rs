@@ -23,7 +23,7 @@ use crate::error::Result;
 /// Terms of the dictionary that are near another, with their document frequencies.
 pub(crate) type Near<'a> = dyn Fn(usize, &str, u8) -> Result<BTreeMap<String, u64>> + 'a;
 
-/// What plain words are to stand for besides themselves.
+/// Expansions of plain words that a request allows.
 #[derive(Clone, Copy)]
 pub(crate) struct Expand<'a> {
     pub(crate) synonyms: Option<&'a SynonymTable>,

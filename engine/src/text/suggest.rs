@@ -1,4 +1,4 @@
-//! What suggestions read of an inverted index: terms that begin in some way, and the words of texts that are terms.
+//! Reads of an inverted index for suggestions: terms that begin in some way, and the words of texts that are terms.
 
 use std::ops::Range;
 

@@ -50,7 +50,8 @@ enum Joint {
 impl Words {
     /// The tokens of a text by position, wholes before their first part. The position length of a whole is the number
     /// of its parts; that of others is 1.
-    pub(super) fn tokens(mut self, text: &str) -> Vec<Token> {
+    #[cfg(test)]
+    fn tokens(mut self, text: &str) -> Vec<Token> {
         let mut stream = self.token_stream(text);
         let mut tokens = Vec::new();
         stream.process(&mut |token| tokens.push(token.clone()));
@@ -282,6 +283,18 @@ impl Scan<'_> {
     }
 }
 
+/// Bytes of the sign that belongs to a name of one letter: `++` or `#` directly behind it and before no other letter,
+/// as in C++, C# and F#. Without it they would all be one word.
+fn sign_of_name(text: &str, start: usize, word: &str) -> usize {
+    let mut letters = word.chars();
+    let first = letters.next().filter(|&c| c.is_alphabetic() && !is_paired(c));
+    let single = first.is_some() && letters.next().is_none();
+    let rest = text.get(start + word.len()..).filter(|_| single).unwrap_or_default();
+    let sign = ["++", "#"].into_iter().find(|sign| rest.starts_with(sign));
+    let ends = |sign: &&str| !rest[sign.len()..].starts_with(|c: char| c.is_alphanumeric());
+    sign.filter(ends).map_or(0, str::len)
+}
+
 /// The text between two atoms.
 fn between<'a>(text: &'a str, a: &Atom, b: &Atom) -> &'a str {
     text.get(a.range.end..b.range.start).unwrap_or_default()
@@ -367,8 +380,9 @@ impl Tokenizer for Words {
         };
         let mut end = 0;
         for (start, word) in scan.text.unicode_word_indices() {
-            scan.word(end..start, start..start + word.len());
-            end = start + word.len();
+            let word = start..start + word.len() + sign_of_name(scan.text, start, word);
+            scan.word(end..start, word.clone());
+            end = word.end;
         }
         scan.finish_chain();
         let (terms, pieces) = (scan.terms, scan.pieces.into_iter());
@@ -446,6 +460,9 @@ mod tests {
             ("what?yes a=b", "what@0 yes@1 a@2 b@3"),
             ("one. Two -- three-", "one@0 two@1 three@2"),
             ("-5 'quoted'", "5@0 quoted@1"),
+            ("C++, C# and F#.", "c++@0 c#@1 and@2 f#@3"),
+            ("C/C++ or C#", "c/c++@0x2 c@0 c++@1 or@2 c#@3"),
+            ("C#7 a#b 4# No# x+y c+", "c@0 7@1 a@2 b@3 4@4 no@5 x@6 y@7 c@8"),
         ] {
             assert_eq!(shown(words, text), expected, "{text:?}");
         }
