@@ -1,7 +1,7 @@
 //! An answer as people read it: title, passage with the query's words marked, id; with an explanation the ledger.
 
 use anstyle::{Effects, Style};
-use lexivec::query::explain::Ledger;
+use lexivec::query::explain::{FieldWeight, Ledger};
 use lexivec::query::facets::FacetCounts;
 use lexivec::query::fusion::Completed;
 use lexivec::query::plan::SegmentPlan;
@@ -100,7 +100,8 @@ fn print_hits(paper: &Paper, hits: &[Hit], first: usize, explain: bool) -> Outco
 fn heading(paper: &Paper, hit: &Hit) -> String {
     let payload = |key: &str| hit.payload.as_ref()?.get(key)?.as_str();
     let stored = hit.text.as_ref().and_then(|texts| texts.get("title")).map(String::as_str);
-    let title = stored.or_else(|| payload("title")).filter(|title| !title.trim().is_empty());
+    // The text of a chunk's title has its headings, too.
+    let title = payload("title").or(stored).filter(|title| !title.trim().is_empty());
     let title = line(title.or_else(|| payload("path")).unwrap_or(&hit.id));
     // The first heading of a file is often its title.
     let heading = payload("heading").map(line);
@@ -219,15 +220,20 @@ fn print_ledger(ledger: &Ledger) -> Outcome<()> {
     }
     for term in &ledger.terms {
         let expansion = term.expansion.as_ref().map(|e| format!(" ({} of {})", e.kind, e.words));
+        let weights = term.weights.iter().map(|part| {
+            let FieldWeight { field, weight, tf, length } = part;
+            format!("; {field} x{weight}: tf {tf}, length {length}")
+        });
         output::line(&format!(
-            "         {:.4}  {}:{}{}  tf {}, idf {:.3}, length {}",
+            "         {:.4}  {}:{}{}  tf {}, idf {:.3}, length {}{}",
             term.contribution,
             term.field,
             term.term,
             expansion.unwrap_or_default(),
             term.tf,
             term.idf,
-            term.length
+            term.length,
+            weights.collect::<String>()
         ))?;
     }
     Ok(())

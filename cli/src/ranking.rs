@@ -6,11 +6,15 @@ use lexivec::query::request::{Fusion, SearchRequest};
 use lexivec::query::rerank::{Rerank, RerankKind};
 
 use crate::exit::{Failure, Outcome};
-use crate::values::{json, one_of};
+use crate::values::{field_weight, json, one_of};
 
 #[derive(clap::Args)]
 #[command(next_help_heading = "Ranking")]
 pub(crate) struct Ranking {
+    /// Weight of a text field, as title=2: the number of times that its words count; may be repeated. By default that of
+    /// the collection.
+    #[arg(long, value_name = "FIELD=WEIGHT", value_parser = field_weight)]
+    field_weight: Vec<(String, f64)>,
     /// Method that merges the lists of the legs: reciprocal ranks (rrf), weighted scores, or scores normalized by their
     /// distribution (dbsf). By default the collection's, usually weighted z-scores of complete scores.
     #[arg(long, value_parser = one_of(FusionKind::ALL, FusionKind::name))]
@@ -56,6 +60,7 @@ pub(crate) struct Ranking {
 impl Ranking {
     /// Sets the given options in a request.
     pub(crate) fn apply(&self, request: &mut SearchRequest) -> Outcome<()> {
+        request.field_weights = self.field_weight.iter().cloned().collect();
         request.fusion = self.fusion()?;
         request.rerank = self.rerank()?;
         request.score_threshold = self.score_threshold;

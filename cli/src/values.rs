@@ -2,7 +2,7 @@
 
 use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use lexivec::query::request::Bm25;
+use lexivec::query::request::{Bm25, check_field_weight};
 use serde::de::DeserializeOwned;
 
 use crate::exit::{Failure, Outcome};
@@ -40,6 +40,17 @@ pub(crate) fn bm25(text: &str) -> Result<Bm25, String> {
     let bm25 = Bm25 { k1, b };
     bm25.check().map_err(|e| e.to_string())?;
     Ok(bm25)
+}
+
+/// Parses the weight of a text field: title=3.
+pub(crate) fn field_weight(text: &str) -> Result<(String, f64), String> {
+    let parts =
+        text.split_once('=').and_then(|(field, weight)| Some((field, weight.parse().ok()?)));
+    let Some((field, weight)) = parts else {
+        return Err("a text field and its weight are expected, as title=3".to_owned());
+    };
+    check_field_weight(field, weight).map_err(|e| e.to_string())?;
+    Ok((field.to_owned(), weight))
 }
 
 /// Parses a number of bytes: 1048576, 256MiB, 1GB.

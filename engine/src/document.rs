@@ -10,7 +10,10 @@ use serde_json::{Map, Value};
 
 pub use batch::IntoDocuments;
 
-use crate::schema::{DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Schema};
+use crate::schema::{
+    DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, JOINED_TEXT_FIELD, Schema,
+    TITLE_TEXT_FIELD,
+};
 
 /// One row of a collection.
 ///
@@ -81,7 +84,7 @@ impl TryFrom<DocumentJson> for Document {
             Some(TextJson::Named(named)) => named,
         };
         if let Some(title) = json.title
-            && text.insert("title".to_owned(), title).is_some()
+            && text.insert(TITLE_TEXT_FIELD.to_owned(), title).is_some()
         {
             return Err("both \"title\" and \"text.title\" are given; keep one".to_owned());
         }
@@ -171,7 +174,7 @@ impl Document {
 
     /// The text that a field of the inverted index has of this document.
     pub(crate) fn indexed_text(&self, schema: &Schema, field: &str) -> String {
-        match schema.join_text {
+        match schema.join_text && field == JOINED_TEXT_FIELD {
             true => self.joined_text(schema),
             false => self.text.get(field).cloned().unwrap_or_default(),
         }

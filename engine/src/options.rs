@@ -15,8 +15,8 @@ use crate::limits::{
 };
 use crate::model::{Embedder, usual_fusion};
 use crate::schema::{
-    ANALYZER_VERSION, Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD,
-    Durability, EmbedderRecord, Metric, Schema, TextField, TokenField, VectorField,
+    ANALYZER_VERSION, DEFAULT_TOKEN_FIELD, DEFAULT_VECTOR_FIELD, Durability, EmbedderRecord,
+    Metric, Schema, TextField, TokenField, VectorField, usual_text_fields,
 };
 
 /// Options of opening a collection; every option has a default that works.
@@ -96,11 +96,14 @@ impl OpenOptions {
 }
 
 /// Options of [`Collection::create`](crate::Collection::create). The default is a collection named
-/// `documents` with the text fields `title` and `text` searched as one, and no vectors.
+/// `documents` with the text fields `title` and `text` searched as one, in which a word of the title counts
+/// [`TITLE_WEIGHT`](lexivec_query::limits::TITLE_WEIGHT) times, and no vectors.
 #[derive(Clone)]
 pub struct Options {
-    /// Schema of the collection, to which `into_schema` adds the embedder's fields and record.
+    /// Schema of the collection, to which `into_schema` adds the text fields, the embedder's fields and its record.
     schema: Schema,
+    /// The text fields, if not the usual ones.
+    text: Option<Vec<TextField>>,
     /// The fusion, if not the usual one for the embedder.
     fusion: Option<Fusion>,
     embedder: Option<Arc<dyn Embedder>>,
@@ -120,11 +123,10 @@ impl std::fmt::Debug for Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let field = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
         Self {
             schema: Schema {
                 name: "documents".to_owned(),
-                text: vec![field("title"), field(DEFAULT_TEXT_FIELD)],
+                text: Vec::new(),
                 join_text: true,
                 bm25: Bm25::default(),
                 fusion: Fusion::default(),
@@ -137,6 +139,7 @@ impl Default for Options {
                 profiles: BTreeMap::new(),
                 synonyms: Synonyms::default(),
             },
+            text: None,
             fusion: None,
             embedder: None,
             embed_tokens: false,
@@ -160,10 +163,10 @@ impl Options {
         self
     }
 
-    /// Replaces the text fields.
+    /// Replaces the text fields. Those that are given have the weights that are given.
     #[must_use]
     pub fn text_fields(mut self, fields: Vec<TextField>) -> Self {
-        self.schema.text = fields;
+        self.text = Some(fields);
         self
     }
 
@@ -331,10 +334,11 @@ impl Options {
             }
         };
         let fusion = self.fusion.unwrap_or_else(|| usual_fusion(self.embedder.as_deref()));
-        for field in &mut self.schema.text {
+        let mut text = self.text.unwrap_or_else(|| usual_text_fields(self.schema.join_text));
+        for field in &mut text {
             field.analyzer.version = ANALYZER_VERSION;
         }
-        let schema = Schema { embedder: record, fusion, ..self.schema };
+        let schema = Schema { text, embedder: record, fusion, ..self.schema };
         schema.validate()?;
         Ok((schema, self.embedder))
     }

@@ -6,6 +6,7 @@ mod vector;
 
 use std::collections::BTreeMap;
 
+use lexivec_query::bind::check_field_weights;
 use lexivec_query::catalog::{Catalog, VectorField as CatalogVector};
 use lexivec_query::limits::DEFAULT_RRF_K;
 use lexivec_query::request::Bm25;
@@ -13,10 +14,11 @@ use lexivec_query::{Fusion, Profile, Synonyms};
 use lexivec_storage::Manifest;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use text::FIRST_VERSION;
 pub use text::{
-    ANALYZER_VERSION, Analyzer, DEFAULT_TEXT_FIELD, JOINED_TEXT_FIELD, Language, TextField,
+    ANALYZER_VERSION, Analyzer, DEFAULT_TEXT_FIELD, JOINED_TEXT_FIELD, Language, TITLE_TEXT_FIELD,
+    TextField,
 };
+pub(crate) use text::{FIRST_VERSION, usual_text_fields};
 pub use token::{DEFAULT_TOKEN_FIELD, TokenField};
 #[cfg(test)]
 pub(crate) use vector::FOUR_BITS_DIM;
@@ -165,15 +167,27 @@ impl Schema {
         [list(&self.text), list(&self.vectors), list(&self.tokens)]
     }
 
-    /// Fields of the inverted index: the joined one, or each text field.
+    /// Fields of the inverted index: the joined one and after it those of its fields that have a weight, which its
+    /// analyzer analyzes; or each text field.
     pub(crate) fn indexed_fields(&self) -> Vec<TextField> {
-        match (self.join_text, self.text.first()) {
-            (true, Some(first)) => vec![TextField {
-                name: JOINED_TEXT_FIELD.to_owned(),
-                analyzer: first.analyzer.clone(),
-            }],
-            _ => self.text.clone(),
-        }
+        let Some(first) = self.text.first().filter(|_| self.join_text) else {
+            return self.text.clone();
+        };
+        let joined = TextField::new(JOINED_TEXT_FIELD);
+        let weighed = self.text.iter().filter(|field| field.weight.is_some()).cloned();
+        let fields = std::iter::once(joined).chain(weighed);
+        fields.map(|field| field.analyzer(first.analyzer.clone())).collect()
+    }
+
+    /// Number of the first indexed fields that together hold each text once: those in which a word is searched.
+    pub(crate) fn searched_fields(&self) -> usize {
+        if self.join_text { self.text.len().min(1) } else { self.text.len() }
+    }
+
+    /// The text fields that a request may weigh, with their weights.
+    pub(crate) fn field_weights(&self) -> Vec<(String, f64)> {
+        let weighed = self.text.iter().filter(|f| !self.join_text || f.weight.is_some());
+        weighed.map(|f| (f.name.clone(), f.weight.unwrap_or(1.0))).collect()
     }
 
     /// True if texts are analyzed by an older version than those of a new collection.
@@ -185,6 +199,7 @@ impl Schema {
     pub(crate) fn catalog(&self) -> Catalog {
         Catalog {
             text_fields: self.indexed_fields().into_iter().map(|f| f.name).collect(),
+            weighed_fields: self.field_weights().into_iter().map(|(name, _)| name).collect(),
             vector_fields: self
                 .vectors
                 .iter()
@@ -254,6 +269,15 @@ impl Schema {
                 field.check()?;
             }
         }
+        if self.join_text
+            && self.text.iter().any(|f| f.name == JOINED_TEXT_FIELD && f.weight.is_some())
+        {
+            let detail = format!(
+                "the field {JOINED_TEXT_FIELD:?} has one, and all texts together are searched under this name; give the \
+                 other fields weights, or search each field by itself"
+            );
+            return Err(Error::invalid("weight of a text field", detail));
+        }
         self.bm25.check()?;
         self.fusion.check()?;
         if self.profiles.len() > MAX_PROFILES {
@@ -263,6 +287,7 @@ impl Schema {
         for (name, profile) in &self.profiles {
             check_name("profile name", name)?;
             profile.check()?;
+            check_field_weights(profile.field_weights.keys(), &self.catalog())?;
         }
         if let Some(e) = &self.embedder
             && !self.vectors.iter().any(|v| v.name == e.field)

@@ -1,6 +1,8 @@
 //! Choosing settings by judgments: which are tried, and what the choice is worth on queries that had
 //! no part in it.
 
+use std::collections::BTreeMap;
+
 use lexivec_query::limits::{DEFAULT_RRF_K, MAX_RERANK_BUDGET_MS};
 use lexivec_query::profile::Profile;
 use lexivec_query::request::{Bm25, Fusion, Leg, Mode, Normalize};
@@ -20,6 +22,10 @@ pub const SIGNIFICANCE: f64 = 0.05;
 /// Constants of BM25 that are tried: from slow to fast saturation, from little to full normalisation.
 const K1: [f64; 3] = [0.8, 1.2, 2.0];
 const B: [f64; 3] = [0.4, 0.75, 1.0];
+/// Weights of a text field that are tried, one field at a time: from those of plain text to far above it.
+const FIELD_WEIGHTS: [f64; 4] = [1.0, 2.0, 3.0, 5.0];
+/// Most text fields whose weights are tried: each is a hundred more settings of a hybrid search.
+const MAX_TRIED_FIELDS: usize = 4;
 /// Hits each leg brings that are tried; none is the usual number.
 const CANDIDATES: [Option<usize>; 3] = [None, Some(50), Some(200)];
 /// The most hits a leg brings in any setting.
@@ -33,9 +39,9 @@ const ALPHAS: [f64; 7] = [0.5, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8];
 /// Shares of the vector leg that are tried over complete scores.
 const SHARES: [f64; 8] = [0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8];
 
-/// The settings that are tried for queries that run these legs, where there is a reranker to be tried or not;
-/// the first is the default.
-pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
+/// The settings that are tried for queries that run these legs, where there is a reranker to be tried or not, and
+/// with text fields of these weights; the first is the default.
+pub fn grid(legs: &[Leg], has_reranker: bool, fields: &[(String, f64)]) -> Vec<Profile> {
     let constants = || {
         let all = K1.into_iter().flat_map(|k1| B.into_iter().map(move |b| Bm25 { k1, b }));
         std::iter::once(None).chain(all.map(Some))
@@ -53,13 +59,26 @@ pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
     settings.extend(reranks.into_iter().map(with));
     if legs.len() < 2 {
         if legs.contains(&Leg::Text) {
-            let with = |bm25| Profile { bm25, ..Profile::default() };
-            settings.extend(constants().skip(1).map(with));
+            let weights = std::iter::once(BTreeMap::new()).chain(weights(fields));
+            let with = |field_weights: BTreeMap<String, f64>| {
+                let with = move |bm25| Profile {
+                    bm25,
+                    field_weights: field_weights.clone(),
+                    ..Profile::default()
+                };
+                constants().map(with)
+            };
+            settings.extend(weights.flat_map(with).skip(1));
         }
         return settings;
     }
     let alone = |leg: Leg| Profile { mode: Some(Mode::from(leg)), ..Profile::default() };
     settings.extend(legs.iter().filter(|leg| **leg != Leg::Text).map(|leg| alone(*leg)));
+    for field_weights in weights(fields) {
+        let base = Profile { field_weights, ..Profile::default() };
+        settings.push(Profile { mode: Some(Mode::Text), ..base.clone() });
+        settings.extend(fusions(legs, &base));
+    }
     for bm25 in constants() {
         settings.push(Profile { bm25, ..alone(Leg::Text) });
         for candidates in CANDIDATES {
@@ -69,6 +88,14 @@ pub fn grid(legs: &[Leg], has_reranker: bool) -> Vec<Profile> {
         }
     }
     settings
+}
+
+/// The weights of text fields that are tried: of each field those that it does not have.
+fn weights(fields: &[(String, f64)]) -> impl Iterator<Item = BTreeMap<String, f64>> {
+    fields.iter().take(MAX_TRIED_FIELDS).flat_map(|(field, own)| {
+        let others = FIELD_WEIGHTS.into_iter().filter(move |weight| weight != own);
+        others.map(|weight| BTreeMap::from([(field.clone(), weight)]))
+    })
 }
 
 /// The fusions that are tried: each with equal weights, and with each leg heavier in turn where weights count.
@@ -243,11 +270,17 @@ mod tests {
 
     #[test]
     fn grids_begin_with_the_default_name_no_setting_twice_and_keep_to_the_limits() {
-        for (legs, least) in
-            [(&[Leg::Text][..], 13), (&[Leg::Vector], 4), (&[Leg::Text, Leg::Vector], 700)]
-        {
-            let settings = grid(legs, true);
-            assert_eq!(settings.len() - grid(legs, false).len(), RERANK_DEPTHS.len());
+        let fields = [("title".to_owned(), 3.0), ("text".to_owned(), 1.5)];
+        for (legs, least, weighed) in [
+            (&[Leg::Text][..], 13, 70),
+            (&[Leg::Vector], 4, 0),
+            (&[Leg::Text, Leg::Vector], 700, 200),
+        ] {
+            let settings = grid(legs, true, &fields);
+            assert_eq!(settings.len() - grid(legs, false, &fields).len(), RERANK_DEPTHS.len());
+            let plain = settings.iter().filter(|setting| setting.field_weights.is_empty()).count();
+            assert_eq!(plain, grid(legs, true, &[]).len(), "{legs:?}");
+            assert!(settings.len() - plain >= weighed, "{legs:?}: {}", settings.len());
             assert!(settings.len() >= least, "{legs:?}: {}", settings.len());
             assert_eq!(settings[0], Profile::default());
             for (i, setting) in settings.iter().enumerate() {

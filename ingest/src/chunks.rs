@@ -2,6 +2,7 @@
 
 use lexivec::Document;
 use lexivec::chunk::{Block, ChunkOptions, Counter, SourceLocation, chunk};
+use lexivec::schema::TITLE_TEXT_FIELD;
 use serde_json::{Map, Value};
 
 use crate::error::Result;
@@ -43,7 +44,7 @@ impl Cutter<'_> {
             for chunk in chunk(blocks, self.options, self.count)? {
                 let number = documents.len() as u64;
                 let mut document = Document::new(chunk_id(path, number))
-                    .text_in("title", title)
+                    .text_in(TITLE_TEXT_FIELD, title_path(title, &chunk.heading))
                     .text(chunk.text)
                     .payload("path", path)
                     .payload("parent", path)
@@ -78,6 +79,15 @@ impl Cutter<'_> {
         }
         Ok(documents)
     }
+}
+
+/// The title of a file and the headings above a chunk, which are its title: those that repeat the one before are left
+/// out, as the first heading is often the title.
+fn title_path(title: &str, headings: &[String]) -> String {
+    let mut path = vec![title];
+    path.extend(headings.iter().map(String::as_str));
+    path.dedup();
+    path.join(" > ")
 }
 
 /// Removes the rows with too many bytes next to their texts, and adds their number to the faults.

@@ -23,7 +23,7 @@ use crate::loaders::{self, MAX_FILE_BYTES};
 const BATCH_CHUNKS: usize = 4_096;
 const BATCH_BYTES: usize = 16 << 20;
 /// Part of a file's hash; counts up when the same bytes give other chunks than before, so that files are read again.
-const READER_VERSION: u32 = 2;
+const READER_VERSION: u32 = 3;
 /// Removed files whose chunks are deleted by one write.
 const PRUNE_FILES: usize = 1_000;
 
@@ -123,9 +123,9 @@ pub struct FolderReport {
 
 /// Writes the chunks of a folder's files into a collection, those of unchanged files excepted.
 ///
-/// Each chunk is a document whose id is the file's path, `#` and the chunk's number, with the texts `title` and
-/// `text` and a payload of `path`, `parent`, `title`, `chunk`, `hash`, and where known `heading`, `page`, `start`,
-/// `end` and `row`. The chunks of one file are written together: an interrupted ingestion that is run again ends in
+/// Each chunk is a document whose id is the file's path, `#` and the chunk's number, with the texts `title` (the file's
+/// title and the headings above the chunk) and `text`, and a payload of `path`, `parent`, `title`, `chunk`, `hash`, and
+/// where known `heading`, `page`, `start`, `end` and `row`. The chunks of one file are written together: an interrupted ingestion that is run again ends in
 /// the state of one that was not interrupted.
 ///
 /// # Errors

@@ -169,7 +169,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::explain::{Expansion, ExpansionKind, TermScore};
+    use crate::explain::{Expansion, ExpansionKind, FieldWeight, TermScore};
     use crate::facets::FacetValue;
     use crate::fusion::{Completed, Contribution};
     use crate::leg::Leg;
@@ -211,14 +211,15 @@ mod tests {
             score in number(),
             contributions in prop::collection::vec(contribution(), 0..3),
             rerank in option::of(reranked()),
-            [idf, contribution] in [number(), number()],
+            [idf, contribution, weight] in [number(), number(), number()],
             typo in option::of(".{0,4}"),
             passage in option::of((".{0,4}", any::<bool>())),
             text in option::of(".{0,4}"),
             year in option::of(number()),
         ) -> Hit {
+            let weights = vec![FieldWeight { field: "t".into(), weight, tf: 1, length: 2 }];
             let term = TermScore {
-                field: "f".into(), term: id.clone(), idf, tf: 3, length: 9, contribution,
+                field: "f".into(), term: id.clone(), idf, tf: 3, length: 9, weights, contribution,
                 expansion: typo.map(|words| Expansion { kind: ExpansionKind::Typo, words }),
             };
             let mut ledger = Ledger::new(score, contributions);

@@ -48,6 +48,7 @@ pub fn bind(request: &SearchRequest, catalog: &Catalog) -> Result<BoundRequest> 
     if request.vector_field.is_some() {
         vector_field(request, catalog)?;
     }
+    check_field_weights(request.field_weights.keys(), catalog)?;
     let page = request.wanted_hits();
     // A reranker has its candidates from what the legs bring.
     let page = page.max(request.rerank.as_ref().map_or(0, |r| r.depth));
@@ -112,6 +113,31 @@ fn running(request: &SearchRequest, catalog: &Catalog, can_embed: bool) -> Resul
         return Err(Error::invalid("text", "the collection has no text; search by vector"));
     }
     Ok(legs)
+}
+
+/// Checks that the text fields have an index that can be weighed.
+///
+/// # Errors
+/// Names the first that has none, and those that have.
+pub fn check_field_weights<'a>(
+    fields: impl IntoIterator<Item = &'a String>,
+    catalog: &Catalog,
+) -> Result<()> {
+    let known = &catalog.weighed_fields;
+    let Some(name) = fields.into_iter().find(|name| !known.contains(name)) else {
+        return Ok(());
+    };
+    let declared = "a weight needs an index of the field alone, which the collection makes for text fields that are \
+                    declared with a \"weight\"";
+    Err(match known.as_slice() {
+        [] => Error::invalid(
+            "field_weights",
+            format!("{name:?} is named; {declared}, and it has none"),
+        ),
+        known => {
+            Error::invalid("field_weights", format!("{name:?} is named; {declared}: {known:?}"))
+        }
+    })
 }
 
 fn query_given(request: &SearchRequest, can_embed: bool, subject: &str) -> Result<()> {
@@ -248,6 +274,8 @@ mod tests {
     #[test]
     fn faults_are_told() {
         let (plain, none) = (catalog(&[2, 3], false), catalog(&[], false));
+        let titled = Catalog { weighed_fields: vec!["title".to_owned()], ..none.clone() };
+        bind(&SearchRequest::text("a").field_weight("title", 2.0), &titled).expect("bound");
         let named = |name: &str| {
             let mut request = SearchRequest::vector(vec![1.0, 0.0]);
             request.vector_field = Some(name.to_owned());
@@ -267,6 +295,14 @@ mod tests {
             (SearchRequest::text("a").ef(5_000), &plain, "params.ef"),
             (SearchRequest::text("x".repeat((1 << 20) + 1)), &plain, "bytes of the query text"),
             (SearchRequest::text("a").weight(Leg::Text, -1.0), &plain, "legs.text.weight"),
+            (SearchRequest::text("a").field_weight("title", 101.0), &plain, "text field \"title\""),
+            (SearchRequest::text("a").field_weight("title", f64::NAN), &plain, "above 0 up to 100"),
+            (SearchRequest::text("a").field_weight("text", 2.0), &plain, "\"text\" is named"),
+            (
+                SearchRequest::text("a").field_weight("text", 2.0),
+                &titled,
+                "\"weight\": [\"title\"]",
+            ),
             (SearchRequest::text("a").rerank(Rerank::exact()), &plain, "compares vectors needs"),
             (SearchRequest::text("a").rerank(Rerank::mmr(2.0)), &plain, "rerank.mmr.lambda"),
             (SearchRequest::text("a").score_threshold(f64::NAN), &plain, "score_threshold"),

@@ -7,6 +7,8 @@ use crate::fusion::Fusion;
 pub struct Catalog {
     /// Fields of the inverted index.
     pub text_fields: Vec<String>,
+    /// Text fields that a request may weigh.
+    pub weighed_fields: Vec<String>,
     /// Vector fields; the first is the default.
     pub vector_fields: Vec<VectorField>,
     /// Fields of token vectors.

@@ -36,6 +36,9 @@ pub struct TermScore {
     pub tf: u32,
     /// Tokens of the row's field.
     pub length: u32,
+    /// The fields whose weight is in the contribution.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<FieldWeight>,
     /// Addend of the raw score.
     pub contribution: f64,
     /// The words of the query that the term stands for, where they are others. `term` names the alternatives that the
@@ -65,6 +68,21 @@ pub enum ExpansionKind {
 }
 
 names!(ExpansionKind, "expansion", Synonym = "synonym", Typo = "typo");
+
+/// Weight of a text field in the contribution of a term. Where the texts are searched as one, each occurrence and each
+/// token in this field counts `weight` times, of those that `tf` and `length` of the term count once; where each field
+/// is searched by itself, it is a factor on the contribution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldWeight {
+    /// The text field.
+    pub field: String,
+    /// Its weight.
+    pub weight: f64,
+    /// Occurrences of the term in it.
+    pub tf: u32,
+    /// Its tokens.
+    pub length: u32,
+}
 
 impl Ledger {
     /// A ledger without terms, of a row that was not reranked.

@@ -29,6 +29,13 @@ pub const DEFAULT_K1: f64 = 1.2;
 pub const DEFAULT_B: f64 = 0.75;
 /// The highest k1: far below it a score is a plain count already.
 pub const MAX_K1: f64 = 1_000.0;
+/// Weight of the field `title` in a new collection that searches its texts as one: a word of a title counts as two
+/// words. benches/RESULTS.md has the figures of other weights.
+pub const TITLE_WEIGHT: f64 = 2.0;
+/// The highest weight of a text field. BM25 saturates: far below it another occurrence of the word changes nothing.
+pub const MAX_FIELD_WEIGHT: f64 = 100.0;
+/// Most weights of fields in one request: as many as a collection has text fields.
+pub const MAX_FIELD_WEIGHTS: usize = 64;
 
 /// Characters of a passage if the request names no number.
 pub const DEFAULT_PASSAGE_CHARS: usize = 160;

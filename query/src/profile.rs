@@ -1,5 +1,7 @@
 //! A profile: settings of a search under a name, and how a request takes them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -19,6 +21,8 @@ pub struct Profile {
     pub legs: PerLeg<LegProfile>,
     /// The constants of BM25.
     pub bm25: Option<Bm25>,
+    /// Weights of text fields by name; each is taken by a request that has none for the field.
+    pub field_weights: BTreeMap<String, f64>,
     /// False to look for plain words without the collection's synonyms.
     pub synonyms: Option<bool>,
     /// The typing errors that plain words may have.
@@ -47,6 +51,8 @@ struct Form {
     vector: LegProfile,
     #[serde(skip_serializing_if = "Option::is_none")]
     bm25: Option<Bm25>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    field_weights: BTreeMap<String, f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     synonyms: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,22 +71,47 @@ struct Form {
 
 impl From<Form> for Profile {
     fn from(form: Form) -> Self {
-        let Form { mode, text, vector, bm25, synonyms, typos, fusion, .. } = form;
-        let Form { rerank, ef, target_recall, floor, .. } = form;
+        let Form { mode, text, vector, bm25, field_weights, synonyms, typos, .. } = form;
+        let Form { fusion, rerank, ef, target_recall, floor, .. } = form;
         let legs = PerLeg::new(|leg| match leg {
             Leg::Text => text,
             Leg::Vector => vector,
         });
-        Self { mode, legs, bm25, synonyms, typos, fusion, rerank, ef, target_recall, floor }
+        Self {
+            mode,
+            legs,
+            bm25,
+            field_weights,
+            synonyms,
+            typos,
+            fusion,
+            rerank,
+            ef,
+            target_recall,
+            floor,
+        }
     }
 }
 
 impl From<Profile> for Form {
     fn from(profile: Profile) -> Self {
-        let Profile { mode, legs, bm25, synonyms, typos, fusion, .. } = profile;
-        let Profile { rerank, ef, target_recall, floor, .. } = profile;
+        let Profile { mode, legs, bm25, field_weights, synonyms, typos, .. } = profile;
+        let Profile { fusion, rerank, ef, target_recall, floor, .. } = profile;
         let (text, vector) = (legs[Leg::Text], legs[Leg::Vector]);
-        Self { mode, text, vector, bm25, synonyms, typos, fusion, rerank, ef, target_recall, floor }
+        Self {
+            mode,
+            text,
+            vector,
+            bm25,
+            field_weights,
+            synonyms,
+            typos,
+            fusion,
+            rerank,
+            ef,
+            target_recall,
+            floor,
+        }
     }
 }
 
@@ -119,6 +150,9 @@ impl Profile {
             self.legs[leg].apply(options);
         }
         request.bm25 = request.bm25.or(self.bm25);
+        for (field, weight) in &self.field_weights {
+            request.field_weights.entry(field.clone()).or_insert(*weight);
+        }
         request.synonyms &= self.synonyms.unwrap_or(true);
         if request.typos == Typos::Off {
             request.typos = self.typos.unwrap_or_default();
@@ -161,6 +195,7 @@ mod tests {
                 Leg::Vector => LegProfile { weight: Some(0.5), candidates: Some(70) },
             }),
             bm25: Some(Bm25 { k1: 0.9, b: 0.4 }),
+            field_weights: [("heading".to_owned(), 2.0), ("title".to_owned(), 4.0)].into(),
             synonyms: Some(false),
             typos: Some(Typos::Auto),
             fusion: Some(Fusion::weighted(0.3, Normalize::ZScore)),
@@ -184,9 +219,11 @@ mod tests {
             (taking.bm25, taking.params.ef, taking.floor, taking.rerank),
             (profile.bm25, Some(99), profile.floor, profile.rerank.clone())
         );
+        assert_eq!(taking.field_weights, profile.field_weights);
 
         let mut own = SearchRequest::text("a").mode(Mode::Text).candidates(7).target_recall(0.9);
         own = own.weight(Leg::Text, 3.0).fusion(Fusion::rrf(10.0));
+        own = own.field_weight("title", 1.0);
         own.bm25 = Some(Bm25::default());
         own.typos = Typos::One;
         own.rerank = Some(Rerank::exact());
@@ -195,6 +232,7 @@ mod tests {
         profile.apply(&mut applied);
         own.legs[Leg::Vector].weight = 0.5;
         own.synonyms = false;
+        own = own.field_weight("heading", 2.0);
         assert_eq!(applied, own);
 
         let mut unchanged = SearchRequest::text("a");
@@ -216,6 +254,7 @@ mod tests {
             (r#"{"text": {"weight": -1}}"#, "legs.text.weight"),
             (r#"{"vector": {"candidates": 10001}}"#, "legs.vector.candidates"),
             (r#"{"bm25": {"b": 2}}"#, "bm25.b"),
+            (r#"{"field_weights": {"title": 0}}"#, "weight of the text field \"title\""),
             (r#"{"fusion": {"weighted": {"alpha": 2, "normalize": "none"}}}"#, "fusion.weighted"),
             (r#"{"ef": 5000}"#, "params.ef"),
             (r#"{"rerank": {"exact": {"depth": 0}}}"#, "rerank.exact.depth"),

@@ -220,7 +220,7 @@ fn numbers_and_nouns_agree_and_hits_keep_their_rank() {
         serde_json::from_str(&printed).expect("JSON")
     };
     assert!(json(&[])["hits"][0]["text"].is_null());
-    assert_eq!(json(&["--with-text"])["hits"][0]["text"]["text"], "wing");
+    assert_eq!(json(&["--with-text"])["hits"][0]["text"]["text"], "wing tip");
     let (_, printed) = stderr(&["compact", dir]);
     assert!(printed.contains("1 segment, ") && printed.contains("nothing to merge"), "{printed}");
     let (_, printed) = stderr(&["delete", dir, "a", "--yes"]);

@@ -180,7 +180,7 @@ fn entries_that_cannot_be_found_are_refused_with_their_line() {
     assert!(rows.synonyms().is_empty());
     // In another field the entry may have a word.
     let analyzer = Analyzer { stop_words: false, ..Analyzer::default() };
-    let field = |name: &str, analyzer| TextField { name: name.to_owned(), analyzer };
+    let field = |name: &str, analyzer| TextField::new(name).analyzer(analyzer);
     let fields = vec![field("text", Analyzer::default()), field("names", analyzer)];
     let options = Options::new().text_fields(fields).join_text(false);
     let rows = Collection::in_memory(options).expect("made");

@@ -130,7 +130,7 @@ fn create_and_write(server: &Running) {
     assert_eq!(server.json("PUT", "/v1/collections/wings", &vectors).0, 409);
 
     let documents = json!([
-        {"id": "a", "title": "one", "text": "a wing", "vector": [0, 0], "payload": {"n": 1}},
+        {"id": "a", "title": "wing", "text": "a wing", "vector": [0, 0], "payload": {"n": 1}},
         {"id": "b/ü", "text": "a wing and a flow", "vector": [1, 1], "payload": {"n": 2}},
     ]);
     let path = &at("documents");

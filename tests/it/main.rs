@@ -55,6 +55,7 @@ mod transformer;
 mod tuning;
 mod unopened;
 mod upkeep;
+mod weights;
 mod words;
 mod writes;
 

@@ -77,7 +77,7 @@ fn a_collection_is_opened_or_created_and_its_clones_are_one() {
     assert_eq!(again.count(&Filter::All).expect("a count"), 1);
     drop(again);
     let german = Analyzer { language: Language::German, stop_words: false, ..Analyzer::default() };
-    let field = |name: &str| TextField { name: name.to_owned(), analyzer: german.clone() };
+    let field = |name: &str| TextField::new(name).analyzer(german.clone());
     for (other, difference) in [
         (
             Options::new().vector(DIM + 1, Metric::Cosine),

@@ -99,6 +99,9 @@ fn request(random: &mut Random) -> SearchRequest {
     request.fusion = Some(fusion(random));
     request.params.exact = true;
     (request.limit, request.offset) = (1 + random.below(30), random.below(2) * random.below(20));
+    if random.below(2) == 0 {
+        request = request.field_weight("title", [1.0, 0.5, 2.5][random.below(3)]);
+    }
     request.legs[Leg::Text].weight = [1.0, 0.5, 2.0][random.below(3)];
     request.legs[Leg::Vector].candidates = [None, Some(7), Some(200)][random.below(3)];
     request.filter = match random.below(4) {

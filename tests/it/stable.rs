@@ -25,7 +25,8 @@ fn words(random: &mut Random, count: usize) -> String {
 
 fn row(random: &mut Random, id: usize) -> Document {
     let count = random.below(12);
-    let row = Document::new(format!("r{id}")).text(words(random, count));
+    let title = words(random, count % 3);
+    let row = Document::new(format!("r{id}")).text_in("title", title).text(words(random, count));
     // Few different vectors, so that scores are equal and the tie rule is asked.
     let vector = if random.below(4) == 0 {
         (0..DIM).map(|_| [-1.0, 1.0][random.below(2)]).collect()

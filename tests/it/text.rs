@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Texts under numbers as ids, searched as they are: no stop words, no stems.
 fn plain(texts: &[&str], bm25: Bm25) -> Collection {
     let analyzer = Analyzer { stop_words: false, stemming: false, ..Analyzer::default() };
-    let fields = vec![TextField { name: "text".to_owned(), analyzer }];
+    let fields = vec![TextField::new("text").analyzer(analyzer)];
     let options = Options::new().text_fields(fields).bm25(bm25);
     let collection = Collection::in_memory(options).expect("a collection");
     // In several segments.

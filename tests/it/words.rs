@@ -17,7 +17,7 @@ fn collection(language: Language, texts: &[&str]) -> Collection {
 }
 
 fn with(analyzer: Analyzer, texts: &[&str]) -> Collection {
-    let fields = vec![TextField { name: "text".to_owned(), analyzer }];
+    let fields = vec![TextField::new("text").analyzer(analyzer)];
     let collection = Collection::in_memory(Options::new().text_fields(fields)).expect("made");
     let document = |(i, text): (usize, &&str)| Document::new(i.to_string()).text(*text);
     collection.upsert(texts.iter().enumerate().map(document)).expect("written");

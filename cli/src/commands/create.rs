@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use lexivec::model::Embedder;
+use lexivec::query::limits::TITLE_WEIGHT;
 use lexivec::query::request::Bm25;
 use lexivec::schema::{
-    Analyzer, DEFAULT_VECTOR_FIELD, Language, Quantization, TextField, VectorField, check_name,
+    Analyzer, DEFAULT_TEXT_FIELD, DEFAULT_VECTOR_FIELD, Language, Quantization, TITLE_TEXT_FIELD,
+    TextField, VectorField, check_name,
 };
 use lexivec::{Collection, Durability, Fusion, Metric, OpenOptions, Options};
 
@@ -15,7 +17,7 @@ use crate::exit::{Failure, Outcome};
 use crate::model::ModelArgs;
 use crate::output;
 use crate::target::Target;
-use crate::values::bm25;
+use crate::values::{bm25, field_weight};
 
 #[derive(clap::Args)]
 pub(crate) struct Create {
@@ -67,6 +69,10 @@ pub(crate) struct New {
     /// Leave accents of Latin letters out, so that "cafe" finds "café" and the other way round.
     #[arg(long)]
     pub(crate) fold_accents: bool,
+    /// Weight of a text field, title or text, as title=2; may be repeated. By default a word of the title counts
+    /// twice; with --separate-fields each field has the weight 1.
+    #[arg(long, value_name = "FIELD=WEIGHT", value_parser = field_weight)]
+    pub(crate) field_weight: Vec<(String, f64)>,
     /// The constants k1 and b of BM25; 1.2,0.75 by default.
     #[arg(long, value_name = "K1,B", value_parser = bm25)]
     pub(crate) bm25: Option<Bm25>,
@@ -123,8 +129,7 @@ pub(super) fn options(
         fold_accents: new.fold_accents,
         ..usual
     };
-    let field = |name: &str| TextField { name: name.to_owned(), analyzer: analyzer.clone() };
-    options = options.text_fields(vec![field("title"), field("text")]);
+    options = options.text_fields(text_fields(new, &analyzer)?);
     options = options.durability(new.durability.unwrap_or_default());
     let directory = dir.file_name().map(|n| n.to_string_lossy().to_lowercase()).unwrap_or_default();
     match &new.name {
@@ -153,4 +158,22 @@ pub(super) fn options(
         options = options.embedder(model);
     }
     Ok(options)
+}
+
+/// The fields title and text, with their weights.
+fn text_fields(new: &New, analyzer: &Analyzer) -> Outcome<Vec<TextField>> {
+    let field = |name: &str| TextField::new(name).analyzer(analyzer.clone());
+    let mut fields = vec![field(TITLE_TEXT_FIELD), field(DEFAULT_TEXT_FIELD)];
+    if !new.separate_fields {
+        fields.iter_mut().take(1).for_each(|title| title.weight = Some(TITLE_WEIGHT));
+    }
+    for (name, weight) in &new.field_weight {
+        let Some(field) = fields.iter_mut().find(|field| field.name == *name) else {
+            let detail =
+                format!("--field-weight: there is no text field {name:?}; give title or text");
+            return Err(Failure::usage(detail));
+        };
+        field.weight = Some(*weight);
+    }
+    Ok(fields)
 }

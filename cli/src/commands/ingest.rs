@@ -209,14 +209,16 @@ fn attach(documents: &mut [Document], vectors: &Vectors) -> Outcome<()> {
     Ok(())
 }
 
+/// The failure of an option from which an existing collection differs.
+fn differs(what: &str, has: impl std::fmt::Display) -> Failure {
+    Failure::usage(format!("the collection exists and its {what} is {has}; omit the option"))
+}
+
 /// Opens an existing collection; options of a new one must agree with it.
 fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     let collection = options.open(&args.target.dir)?;
     let schema = collection.schema();
     let field = schema.vectors.first();
-    let differs = |what: &str, has: String| {
-        Failure::usage(format!("the collection exists and its {what} is {has}; omit the option"))
-    };
     let about_vectors =
         args.new.metric.is_some() || args.new.m.is_some() || args.new.quantization.is_some();
     if field.is_none() && (about_vectors || args.new.ef_construction.is_some()) {
@@ -265,6 +267,7 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
     if args.new.separate_fields && schema.join_text {
         return Err(differs("text", "searched as one field".to_owned()));
     }
+    weights_agree(&args.new, schema)?;
     if args.new.late_interaction && schema.embedder.as_ref().is_none_or(|e| e.tokens.is_none()) {
         return Err(differs("late interaction", "not made by a model".to_owned()));
     }
@@ -291,6 +294,21 @@ fn other_analysis(args: &Ingest, schema: &Schema) -> Option<(&'static str, Strin
         return None;
     };
     Some(("text", texts.to_owned()))
+}
+
+/// Refuses weights of text fields that an existing collection does not have.
+fn weights_agree(new: &New, schema: &Schema) -> Outcome<()> {
+    for (name, weight) in &new.field_weight {
+        let has = schema.text.iter().find(|field| field.name == *name).and_then(|f| f.weight);
+        if has != Some(*weight) {
+            let has = has.map_or("none".to_owned(), |weight| weight.to_string());
+            return Err(Failure::usage(format!(
+                "the collection exists and the weight of its field {name:?} is {has}; omit the option, and give \
+                 --field-weight to `lexivec search`"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Options of a new collection for documents.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use lexivec::Collection;
-use lexivec::schema::{ANALYZER_VERSION, Analyzer};
+use lexivec::schema::{ANALYZER_VERSION, Analyzer, TextField};
 
 use crate::exit::Outcome;
 use crate::output;
@@ -29,7 +29,9 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
     output::line(&format!("tokens      {}", stats.tokens))?;
     output::line(&format!("bytes       {}", stats.bytes))?;
     for fields in stats.schema.text.chunk_by(|a, b| a.analyzer == b.analyzer) {
-        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let weight = |weight: f64| format!(" (weight {weight})");
+        let name = |f: &TextField| f.name.clone() + &f.weight.map(weight).unwrap_or_default();
+        let names: Vec<String> = fields.iter().map(name).collect();
         let analyzer = fields.first().map(|field| analysis(&field.analyzer)).unwrap_or_default();
         output::line(&format!("text        {}: {analyzer}", names.join(", ")))?;
     }

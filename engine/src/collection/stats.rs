@@ -84,6 +84,8 @@ impl Collection {
                     .collect(),
             })
             .collect();
+        let tokens = &generation.statistics.tokens;
+        let searched = tokens.get(..self.schema().searched_fields()).unwrap_or_default();
         Ok(Stats {
             seq: generation.seq,
             recent_rows: generation.recent_rows() as u64,
@@ -94,7 +96,7 @@ impl Collection {
             documents: generation.statistics.live,
             dead_rows: segments.iter().map(|s| u64::from(s.rows - s.live)).sum(),
             bytes: segments.iter().map(|s| s.bytes).sum(),
-            tokens: generation.statistics.tokens.iter().sum(),
+            tokens: searched.iter().sum(),
             old_analysis: self.schema().has_old_analysis().then(|| {
                 format!("texts are analyzed by an older version than {ANALYZER_VERSION}, that of new collections; `lexivec reindex` builds the index again")
             }),

@@ -70,7 +70,8 @@ impl StoredFields for Rows<'_> {
         if let Some(name) = field.filter(|name| fields.iter().all(|f| f.name != *name)) {
             return Err(unknown_text_field(name, fields));
         }
-        self.segment.text().rows_with(&fields, field, words)
+        let searched = if field.is_some() { fields.len() } else { self.schema.searched_fields() };
+        self.segment.text().rows_with(fields.get(..searched).unwrap_or_default(), field, words)
     }
 }
 
@@ -123,8 +124,11 @@ impl Row for UnwrittenRow<'_> {
             *self.unknown.borrow_mut() = Some(name.to_owned());
             return false;
         }
+        // A word of a field that is in the joined text is a word of the joined text.
+        let searched = if field.is_some() { fields.len() } else { self.schema.searched_fields() };
         fields
             .iter()
+            .take(searched)
             .filter(|f| field.is_none_or(|name| name == f.name))
             .any(|f| has_all_words(f, &self.document.indexed_text(self.schema, &f.name), words))
     }

@@ -1,5 +1,7 @@
 //! Declarations of text fields and of the analysis of their texts.
 
+use lexivec_query::limits::TITLE_WEIGHT;
+use lexivec_query::request::check_field_weight;
 use serde::de::{self, IntoDeserializer};
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,8 @@ use crate::error::{Error, Result};
 
 /// Name of the text field that [`Document::text`](crate::Document::text) sets.
 pub const DEFAULT_TEXT_FIELD: &str = "text";
+/// Name of the text field of titles, which a new collection has and weighs.
+pub const TITLE_TEXT_FIELD: &str = "title";
 /// Name of the searchable field that joins all text fields.
 pub const JOINED_TEXT_FIELD: &str = "text";
 
@@ -87,7 +91,7 @@ impl std::str::FromStr for Language {
 }
 
 /// One named text of a document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextField {
     /// Name, `[a-z0-9_-]`, at most 63 bytes.
@@ -95,6 +99,42 @@ pub struct TextField {
     /// Analysis of its text to terms.
     #[serde(default)]
     pub analyzer: Analyzer,
+    /// Its weight in the scores of words, unless a request has another: above 0 up to
+    /// [`MAX_FIELD_WEIGHT`](lexivec_query::limits::MAX_FIELD_WEIGHT), 1 where it is left out. A collection that searches its texts as one indexes a field with a weight a second time, alone; the
+    /// others can be neither weighed by a request nor named in a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+}
+
+impl TextField {
+    /// A field of this name, with the default analyzer and without a weight.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), analyzer: Analyzer::default(), weight: None }
+    }
+
+    /// Sets [`analyzer`](Self::analyzer).
+    #[must_use]
+    pub fn analyzer(mut self, analyzer: Analyzer) -> Self {
+        self.analyzer = analyzer;
+        self
+    }
+
+    /// Sets [`weight`](Self::weight).
+    #[must_use]
+    pub fn weight(mut self, weight: f64) -> Self {
+        self.weight = Some(weight);
+        self
+    }
+}
+
+/// The text fields of a collection whose options name none: `title`, which weighs more where all texts are searched as
+/// one, and `text`.
+pub(crate) fn usual_text_fields(join_text: bool) -> Vec<TextField> {
+    let title = TextField::new(TITLE_TEXT_FIELD);
+    vec![
+        if join_text { title.weight(TITLE_WEIGHT) } else { title },
+        TextField::new(DEFAULT_TEXT_FIELD),
+    ]
 }
 
 impl Field for TextField {
@@ -116,6 +156,7 @@ impl Field for TextField {
     }
 
     fn check(&self) -> Result<()> {
+        self.weight.map_or(Ok(()), |weight| check_field_weight(&self.name, weight))?;
         match self.analyzer.version {
             FIRST_VERSION..=ANALYZER_VERSION => Ok(()),
             version => {

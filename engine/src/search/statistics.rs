@@ -10,6 +10,7 @@ use lexivec_query::shards::TermStatistics;
 use super::Searcher;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::schema::TextField;
 use crate::text::{Expand, Near, QueryContext, Statistics, TextQuery, is_near};
 
 impl Searcher {
@@ -109,9 +110,20 @@ impl Searcher {
         let words = request.used_text().unwrap_or_default();
         let bm25 = request.bm25.unwrap_or(self.schema.bm25);
         let fields = &self.schema.indexed_fields();
+        let weight = |field: &TextField| {
+            let asked = request.field_weights.get(&field.name).copied();
+            asked.or(field.weight).unwrap_or(1.0)
+        };
+        let weights: Vec<f64> = fields.iter().map(weight).collect();
         let synonyms = Some(self.synonyms.as_ref()).filter(|_| request.synonyms);
-        let expand = Expand { synonyms, typos: request.typos, near };
-        let context = QueryContext { fields, bm25, statistics, expand };
+        let context = QueryContext {
+            fields,
+            searched: self.schema.searched_fields(),
+            weights: &weights,
+            bm25,
+            statistics,
+            expand: Expand { synonyms, typos: request.typos, near },
+        };
         TextQuery::new(words, request.syntax, &context, doc_freq)
     }
 

@@ -80,7 +80,9 @@ struct Dictionary<'a> {
 
 impl<'a> Dictionary<'a> {
     fn new(searcher: &'a Searcher, matching: &'a [Arc<RowSet>], time: Deadline) -> Self {
-        let fields = searcher.schema.indexed_fields();
+        let mut fields = searcher.schema.indexed_fields();
+        // The others are in the joined text.
+        fields.truncate(searcher.schema.searched_fields());
         Self { searcher, fields, matching, time, left: MAX_FORM_BYTES }
     }
 

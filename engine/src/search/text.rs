@@ -50,7 +50,10 @@ impl LegSearch for TextLeg {
     }
 
     fn same_list(&self, one: &SearchRequest, other: &SearchRequest) -> bool {
-        one.bm25 == other.bm25 && one.synonyms == other.synonyms && one.typos == other.typos
+        one.bm25 == other.bm25
+            && one.field_weights == other.field_weights
+            && one.synonyms == other.synonyms
+            && one.typos == other.typos
     }
 
     fn locate(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> Result<Option<(usize, f64)>> {
@@ -107,15 +110,12 @@ pub(super) fn passages(
     let mut looked = Looked::new(time);
     let mut passages = BTreeMap::new();
     for (name, text) in texts {
-        // Texts that are searched as one all belong to the first indexed field.
-        let index = match schema.join_text {
-            true => Some(0),
-            false => fields.iter().position(|field| field.name == *name),
-        };
-        let Some((index, field)) = index.and_then(|index| Some((index, fields.get(index)?))) else {
-            continue;
-        };
-        let found = query.passages(text, index, field, options, &mut looked)?;
+        // Texts that are searched as one are all in the first indexed field.
+        let joined = schema.join_text.then_some(0);
+        let own = fields.iter().position(|f| f.name == *name).filter(|own| Some(*own) != joined);
+        let indices: Vec<usize> = joined.into_iter().chain(own).collect();
+        let Some(field) = indices.first().and_then(|&index| fields.get(index)) else { continue };
+        let found = query.passages(text, &indices, field, options, &mut looked)?;
         if !found.is_empty() {
             passages.insert(name.clone(), found);
         }

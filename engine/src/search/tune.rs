@@ -101,7 +101,8 @@ impl Searcher {
                 return Err(Error::invalid(format!("queries[{index}]"), detail));
             }
         }
-        let settings = grid(&legs.unwrap_or_default(), self.reranker.is_some());
+        let settings =
+            grid(&legs.unwrap_or_default(), self.reranker.is_some(), &self.schema.field_weights());
         let trial = Trial { searcher: self, catalog, settings: &settings, metric: options.metric };
         let scores: Vec<Vec<f64>> = judged
             .par_iter()

@@ -19,17 +19,16 @@ use super::analyzer::{Analysis, Word, prefix};
 use super::index::{TERM_STEPS, TextIndex};
 use super::phrase::{occurrences, shifts, tokens_of};
 use super::postings::intersect;
-use super::score::FieldNorms;
-use super::statistics::Statistics;
+use super::query::QueryContext;
+use super::weights::{Counts, ScoredField};
 use crate::deadline::{Deadline, Watch};
 use crate::error::{Error, Result};
 use crate::rows::{RowSet, TopRows};
-use crate::schema::TextField;
 
 /// A query prepared for the segments of a generation.
 pub(crate) struct ClauseQuery {
     root: Node,
-    norms: Vec<FieldNorms>,
+    fields: Vec<ScoredField>,
 }
 
 pub(super) enum Node {
@@ -45,7 +44,6 @@ pub(super) enum Node {
 /// A word, phrase, prefix, fuzzy word or several alternatives in one field.
 pub(super) struct Leaf {
     pub(super) field: usize,
-    pub(super) field_name: String,
     pub(super) boost: f64,
     pub(super) idf: f64,
     pub(super) kind: Kind,
@@ -76,16 +74,20 @@ struct Scan<'a> {
 
 /// Compiles clauses to nodes.
 pub(super) struct Compiler<'a, F> {
-    pub(super) fields: &'a [TextField],
-    pub(super) statistics: &'a Statistics,
+    pub(super) context: &'a QueryContext<'a>,
     /// Number of live rows that a term occurs in.
     pub(super) doc_freq: F,
 }
 
 impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
-    pub(super) fn query(&self, clauses: &Clauses, norms: Vec<FieldNorms>) -> Result<ClauseQuery> {
-        let root = self.group(clauses, None, 1.0)?.unwrap_or(Node::Any(Vec::new()));
-        Ok(ClauseQuery { root, norms })
+    pub(super) fn query(&self, clauses: &Clauses) -> Result<ClauseQuery> {
+        let root = self.group(clauses, None, 1.0)?;
+        Ok(self.scored(root.unwrap_or(Node::Any(Vec::new()))))
+    }
+
+    /// A query of nodes, with the fields that it is scored in.
+    pub(super) fn scored(&self, root: Node) -> ClauseQuery {
+        ClauseQuery { root, fields: ScoredField::all(self.context) }
     }
 
     /// Compiles a group; `None` if analysis leaves no word of any clause.
@@ -115,7 +117,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
         if let What::Group(clauses) = &clause.what {
             return self.group(clauses, field, boost);
         }
-        let fields = field.map_or(0..self.fields.len(), |field| field..field + 1);
+        let fields = field.map_or(0..self.context.searched, |field| field..field + 1);
         let mut nodes = Vec::with_capacity(fields.len());
         for field in fields {
             nodes.extend(self.leaves(&clause.what, field, boost)?.into_iter().map(Node::Leaf));
@@ -128,8 +130,9 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
     }
 
     fn field(&self, name: &str) -> Result<usize> {
-        self.fields.iter().position(|field| field.name == name).ok_or_else(|| {
-            let known: Vec<&str> = self.fields.iter().map(|field| field.name.as_str()).collect();
+        let fields = self.context.fields;
+        fields.iter().position(|field| field.name == name).ok_or_else(|| {
+            let known: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
             let detail = format!("the query names the text field {name:?}, which is not searched; the searched fields are {known:?}");
             Error::invalid("query string", detail)
         })
@@ -137,7 +140,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
 
     /// The leaves of a clause in one field: a row with one of them matches.
     fn leaves(&self, what: &What, field: usize, boost: f64) -> Result<Vec<Leaf>> {
-        let settings = &self.fields[field];
+        let settings = &self.context.fields[field];
         let words = |text: &str| Analysis::of_queries(&settings.analyzer).words(text);
         let kinds: Vec<Kind> = match what {
             What::Word(word) => whole_or_parts(words(word)),
@@ -164,7 +167,8 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             let detail = format!("a phrase has {} words, at most {MAX_PHRASE_WORDS}", terms.len());
             return Err(Error::invalid("query string", detail));
         }
-        let idf = |term: &str| Ok::<f64, Error>(self.statistics.idf((self.doc_freq)(field, term)?));
+        let statistics = self.context.statistics;
+        let idf = |term: &str| Ok::<f64, Error>(statistics.idf((self.doc_freq)(field, term)?));
         let idf = match &kind {
             Kind::Term(term) => idf(term)?,
             Kind::Phrase(terms, _) => {
@@ -172,8 +176,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             }
             Kind::Prefix(_) | Kind::Fuzzy(..) | Kind::Either(_) => 1.0,
         };
-        let field_name = self.fields[field].name.clone();
-        Ok(Leaf { field, field_name, boost, idf, kind, expansion: None })
+        Ok(Leaf { field, boost, idf, kind, expansion: None })
     }
 }
 
@@ -213,10 +216,6 @@ fn phrase(words: Vec<Word>, slop: u32) -> Option<Kind> {
 }
 
 impl ClauseQuery {
-    pub(super) fn new(root: Node, norms: Vec<FieldNorms>) -> Self {
-        Self { root, norms }
-    }
-
     /// The `k` best rows of a segment among `wanted`, best first; ties go to the lower rank.
     pub(crate) fn search(
         &self,
@@ -232,11 +231,11 @@ impl ClauseQuery {
         let mut scores = vec![0.0; rows.len()];
         self.score(&self.root, &admitted, scan, &mut |leaf, within| {
             deadline.check()?;
-            let (lengths, mut at) = (index.lengths(leaf.field)?, 0);
-            leaf.each(scan, within, &mut |row, tf| {
+            let mut at = 0;
+            self.each(leaf, scan, within, &mut |row, field, counts| {
                 at += rows.get(at..).map_or(0, |left| left.partition_point(|&other| other < row));
                 if let Some(score) = scores.get_mut(at) {
-                    *score += self.contribution(leaf, tf, lengths.of(row));
+                    *score += leaf.contribution(field, counts);
                 }
             })
         })?;
@@ -260,16 +259,17 @@ impl ClauseQuery {
         let one = self.rows(&self.root, scan, &one)?;
         let mut parts = Vec::new();
         self.score(&self.root, &one, scan, &mut |leaf, within| {
-            let length = index.lengths(leaf.field)?.of(row);
             let term = leaf.kind.shown(leaf.field, scan, within)?;
-            leaf.each(scan, within, &mut |_, tf| {
+            self.each(leaf, scan, within, &mut |_, field, counts| {
+                let Counts { tf, length } = counts.first().copied().unwrap_or_default();
                 parts.push(TermScore {
-                    field: leaf.field_name.clone(),
+                    field: field.name.clone(),
                     term: term.clone(),
                     idf: leaf.idf,
                     tf,
                     length,
-                    contribution: self.contribution(leaf, tf, length),
+                    weights: field.shown(counts),
+                    contribution: leaf.contribution(field, counts),
                     expansion: leaf.expansion.clone(),
                 });
             })
@@ -277,15 +277,15 @@ impl ClauseQuery {
         Ok(parts)
     }
 
-    /// True for each token of a text that is a match, or is in the match of a phrase.
+    /// True for each token of a text of these fields that is a match, or is in the match of a phrase.
     pub(super) fn marks(
         &self,
-        field: usize,
+        fields: &[usize],
         tokens: &[Token],
         watch: &mut Watch,
     ) -> Result<Vec<bool>> {
         let mut leaves = Vec::new();
-        wanted(&self.root, field, &mut leaves);
+        wanted(&self.root, fields, &mut leaves);
         let mut known: HashMap<&str, bool> = HashMap::new();
         let mut marks = Vec::with_capacity(tokens.len());
         for token in tokens {
@@ -312,14 +312,34 @@ impl ClauseQuery {
         Ok(marks)
     }
 
-    fn contribution(&self, leaf: &Leaf, tf: u32, length: u32) -> f64 {
-        match leaf.kind {
-            Kind::Prefix(_) | Kind::Fuzzy(..) => leaf.boost,
-            Kind::Term(_) | Kind::Phrase(..) | Kind::Either(_) => {
-                let norm = self.norms.get(leaf.field).map_or(0.0, |norms| norms.of(length));
-                leaf.boost * leaf.idf * f64::from(tf) / (f64::from(tf) + norm)
-            }
+    /// Calls `visit` with each of `rows` that a leaf matches, ascending, with the leaf's field and with the counts of
+    /// this field and of those in it.
+    fn each(
+        &self,
+        leaf: &Leaf,
+        scan: Scan<'_>,
+        rows: &RowSet,
+        visit: &mut dyn FnMut(u32, &ScoredField, &[Counts]),
+    ) -> Result<()> {
+        let Some(field) = self.fields.get(leaf.field) else { return Ok(()) };
+        let inner = if leaf.kind.is_counted() { &field.inner[..] } else { &[] };
+        let mut matches = Vec::with_capacity(inner.len());
+        for inner in inner {
+            let mut found: Vec<(u32, u32)> = Vec::new();
+            leaf.kind.each(inner.field, scan, rows, &mut |row, tf| found.push((row, tf)))?;
+            matches.push((scan.index.lengths(inner.field)?, found.into_iter().peekable()));
         }
+        let (lengths, mut counts) = (scan.index.lengths(leaf.field)?, Vec::new());
+        leaf.each(scan, rows, &mut |row, tf| {
+            counts.clear();
+            counts.push(Counts { tf, length: lengths.of(row) });
+            counts.extend(matches.iter_mut().map(|(lengths, found)| {
+                while found.next_if(|(other, _)| *other < row).is_some() {}
+                let tf = found.peek().filter(|(other, _)| *other == row).map_or(0, |(_, tf)| *tf);
+                Counts { tf, length: lengths.of(row) }
+            }));
+            visit(row, field, &counts);
+        })
     }
 
     /// The rows of `among` that a node admits.
@@ -410,9 +430,8 @@ impl ClauseQuery {
             let mut scores: BTreeMap<u32, f64> = BTreeMap::new();
             for leaf in leaves {
                 scan.deadline.check()?;
-                let lengths = scan.index.lengths(leaf.field)?;
-                leaf.each(scan, rows, &mut |row, tf| {
-                    *scores.entry(row).or_default() += self.contribution(leaf, tf, lengths.of(row));
+                self.each(leaf, scan, rows, &mut |row, field, counts| {
+                    *scores.entry(row).or_default() += leaf.contribution(field, counts);
                 })?;
             }
             for (row, score) in scores {
@@ -430,22 +449,27 @@ impl ClauseQuery {
     }
 }
 
-/// Adds the leaves of a field that a row may match.
-fn wanted<'a>(node: &'a Node, field: usize, leaves: &mut Vec<&'a Leaf>) {
+/// Adds the leaves of these fields that a row may match.
+fn wanted<'a>(node: &'a Node, fields: &[usize], leaves: &mut Vec<&'a Leaf>) {
     match node {
-        Node::Leaf(leaf) => leaves.extend(Some(leaf).filter(|leaf| leaf.field == field)),
-        Node::Any(nodes) => nodes.iter().for_each(|node| wanted(node, field, leaves)),
+        Node::Leaf(leaf) => leaves.extend(Some(leaf).filter(|leaf| fields.contains(&leaf.field))),
+        Node::Any(nodes) => nodes.iter().for_each(|node| wanted(node, fields, leaves)),
         Node::Ways(ways) => {
-            leaves.extend(ways.iter().flatten().filter(|leaf| leaf.field == field));
+            leaves.extend(ways.iter().flatten().filter(|leaf| fields.contains(&leaf.field)));
         }
         Node::Group(nodes) => {
             let wanted_nodes = nodes.iter().filter(|(occur, _)| *occur != Occur::MustNot);
-            wanted_nodes.for_each(|(_, node)| wanted(node, field, leaves));
+            wanted_nodes.for_each(|(_, node)| wanted(node, fields, leaves));
         }
     }
 }
 
 impl Kind {
+    /// True if BM25 counts its occurrences.
+    fn is_counted(&self) -> bool {
+        matches!(self, Self::Term(_) | Self::Phrase(..) | Self::Either(_))
+    }
+
     /// True if a term alone is a match.
     fn matches(&self, term: &str) -> bool {
         match self {
@@ -577,6 +601,15 @@ fn each_phrase(
 }
 
 impl Leaf {
+    /// The addend to the score of a row with these counts.
+    fn contribution(&self, field: &ScoredField, counts: &[Counts]) -> f64 {
+        let boost = field.weight * self.boost;
+        match self.kind.is_counted() {
+            true => field.score(boost * self.idf, field.weigh(counts)),
+            false => boost,
+        }
+    }
+
     /// [`Kind::each`] in the leaf's field.
     fn each(&self, scan: Scan<'_>, rows: &RowSet, visit: &mut dyn FnMut(u32, u32)) -> Result<()> {
         self.kind.each(self.field, scan, rows, visit)

@@ -14,7 +14,8 @@ use strsim::osa_distance;
 use tantivy::tokenizer::Token;
 
 use super::analyzer::{Analysis, Word};
-use super::clauses::{Compiler, Kind, Leaf, Node, whole_or_parts};
+use super::clauses::{ClauseQuery, Compiler, Kind, Leaf, Node, whole_or_parts};
+use super::query::QueryContext;
 use super::score::terms_of;
 use super::synonyms::SynonymTable;
 use super::words::is_paired;
@@ -58,9 +59,10 @@ struct Run<'a> {
 
 impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
     /// Plain words with what they stand for; `None` if none stands for more than itself.
-    pub(super) fn expanded(&self, text: &str, expand: &Expand<'_>) -> Result<Option<Node>> {
+    pub(super) fn expanded(&self, text: &str) -> Result<Option<ClauseQuery>> {
+        let QueryContext { fields, searched, expand, .. } = self.context;
         let (mut nodes, mut more) = (Vec::new(), false);
-        for (field, settings) in self.fields.iter().enumerate() {
+        for (field, settings) in fields.iter().enumerate().take(*searched) {
             let words = Analysis::of_queries(&settings.analyzer).words(text);
             let mut rest = &words[..];
             while !rest.is_empty() {
@@ -77,7 +79,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
                 more |= nodes[before..].iter().any(|node| matches!(node, Node::Ways(_)));
             }
         }
-        Ok(more.then_some(Node::Any(nodes)))
+        Ok(more.then(|| self.scored(Node::Any(nodes))))
     }
 
     /// Words and their synonyms; the words alone if no synonym is in the index.
@@ -124,7 +126,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
                 let own_idf = own.as_ref().map(|leaf| leaf.idf);
                 let mut ways = vec![own.into_iter().collect::<Vec<Leaf>>()];
                 for terms in near.chunk_by(|a, b| a.edits == b.edits) {
-                    let idf = |near: &NearTerm| self.statistics.idf(near.doc_freq);
+                    let idf = |near: &NearTerm| self.context.statistics.idf(near.doc_freq);
                     let idfs: Vec<f64> = terms.iter().map(idf).chain(own_idf).collect();
                     let term = |near: &NearTerm| vec![Kind::Term(near.term.clone())];
                     let alternatives = terms.iter().map(term).collect();
@@ -179,7 +181,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
     fn idf_of(&self, field: usize, term: &str) -> Result<Option<f64>> {
         Ok(match (self.doc_freq)(field, term)? {
             0 => None,
-            rows => Some(self.statistics.idf(rows)),
+            rows => Some(self.context.statistics.idf(rows)),
         })
     }
 
@@ -191,8 +193,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
         boost: f64,
         expansion: Option<Expansion>,
     ) -> Leaf {
-        let field_name = self.fields.get(field).map_or(String::new(), |f| f.name.clone());
-        Leaf { field, field_name, boost, idf, kind, expansion }
+        Leaf { field, boost, idf, kind, expansion }
     }
 }
 

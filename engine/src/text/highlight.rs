@@ -43,11 +43,11 @@ impl Looked {
 
 impl TextQuery {
     /// The best passages of a text for the query, each in parts that joined are the passage; empty if no word
-    /// of the text matches. `field` is the index of the text field that the text belongs to.
+    /// of the text matches. `fields` are the indices of the indexed fields that have the text.
     pub(crate) fn passages(
         &self,
         text: &str,
-        field: usize,
+        fields: &[usize],
         settings: &TextField,
         options: &Highlight,
         looked: &mut Looked,
@@ -67,7 +67,7 @@ impl TextQuery {
             end += new;
             looked.watch.steps(stretch.len())?;
             let tokens = analysis.tokens(stretch);
-            let marks = self.marks(field, &tokens, &mut looked.watch)?;
+            let marks = self.marks(fields, &tokens, &mut looked.watch)?;
             let words = Words::new(stretch, &tokens, &marks, options.max_chars);
             // What the stretch before shows is in this one too.
             let before = shown.iter().map(|range| range.end.saturating_sub(start)).max();

@@ -20,7 +20,8 @@ use tantivy::{
 
 use super::analyzer::{Analysis, length};
 use super::directory::{META, PREFIX, SEGMENT_ID, SectionDirectory, section_name};
-use super::postings::intersect;
+use super::postings::{frequency_at, intersect};
+use super::weights::Counts;
 use super::{SegmentStatistics, tantivy_error};
 use crate::deadline::{Deadline, Watch};
 use crate::error::{Error, Result, corrupt};
@@ -191,14 +192,15 @@ pub(crate) struct TextIndex {
     reader: Reader,
     lengths: Vec<Section>,
     max_term_freqs: Vec<u32>,
-    impacts: RwLock<HashMap<(usize, String), Impacts>>,
+    impacts: RwLock<HashMap<(Vec<usize>, String), Impacts>>,
     rows: u32,
 }
 
-/// Frequencies of a term, ascending, each with the least length of the rows that have it this often
-/// (Lucene's competitive impacts). No row scores higher than the best of these, for any average length
-/// and any constants of the formula.
-type Impacts = Arc<[(u32, u32)]>;
+/// Frequencies of a term in a field and in others, each with the least length of the rows that have it this often
+/// (Lucene's competitive impacts). No row scores higher than the best of these, for any average lengths, weights of
+/// the fields and constants of the formula.
+type Impacts = Arc<[Impact]>;
+pub(super) type Impact = Box<[Counts]>;
 
 /// Token counts of a field, one for each row.
 #[derive(Clone, Copy)]
@@ -449,33 +451,48 @@ impl TextIndex {
         self.max_term_freqs.get(field).copied().unwrap_or(0)
     }
 
-    /// The impacts of a term, which bound its contribution to any score. For a long list they are
-    /// computed once, in one pass, and cached.
-    pub(crate) fn impacts(
+    /// The impacts of a term in the rows that its postings in the first of these fields have, which bound its
+    /// contribution to any score. For a long list they are computed once, in one pass, and cached.
+    pub(super) fn impacts(
         &self,
-        field: usize,
+        fields: &[usize],
         term: &str,
         postings: &SegmentPostings,
     ) -> Result<Impacts> {
         // A row of the highest frequency has the highest score; it may be one word of many parts.
-        let loose = || Impacts::from([(self.max_term_freq(field), 0)]);
+        let loose = |&field: &usize| Counts { tf: self.max_term_freq(field), length: 0 };
         if postings.doc_freq() < IMPACTS_MIN_POSTINGS {
-            return Ok(loose());
+            return Ok(Impacts::from([fields.iter().map(loose).collect()]));
         }
-        let key = (field, term.to_owned());
+        let key = (fields.to_vec(), term.to_owned());
         if let Some(known) = self.impacts.read().get(&key) {
             return Ok(known.clone());
         }
-        let lengths = self.lengths(field)?;
-        let mut least = BTreeMap::new();
-        let mut postings = postings.clone();
+        let lengths = fields.iter().map(|&f| self.lengths(f)).collect::<Result<Vec<_>>>()?;
+        let inner = fields.iter().skip(1).map(|&field| self.postings(field, term));
+        let mut inner = inner.collect::<Result<Vec<_>>>()?;
+        let mut least: BTreeMap<Vec<u32>, Vec<u32>> = BTreeMap::new();
+        let (mut postings, mut key_of_row) = (postings.clone(), Vec::new());
         while postings.doc() < self.rows {
-            let length = lengths.of(postings.doc());
-            let known = least.entry(postings.term_freq()).or_insert(length);
-            *known = length.min(*known);
+            let row = postings.doc();
+            key_of_row.clear();
+            key_of_row.push(postings.term_freq());
+            key_of_row.extend(inner.iter_mut().map(|list| frequency_at(list, row)));
+            let of_row = lengths.iter().map(|lengths| lengths.of(row));
+            match least.get_mut(&key_of_row) {
+                Some(known) => {
+                    known.iter_mut().zip(of_row).for_each(|(known, own)| *known = own.min(*known));
+                }
+                None => {
+                    least.insert(key_of_row.clone(), of_row.collect());
+                }
+            }
             postings.advance();
         }
-        let impacts: Impacts = least.into_iter().collect();
+        let impact = |(frequencies, lengths): (Vec<u32>, Vec<u32>)| {
+            frequencies.into_iter().zip(lengths).map(|(tf, length)| Counts { tf, length }).collect()
+        };
+        let impacts: Impacts = least.into_iter().map(impact).collect();
         let mut cached = self.impacts.write();
         if cached.len() < MAX_CACHED_IMPACTS {
             cached.insert(key, impacts.clone());

@@ -26,6 +26,7 @@ mod suggest;
 mod synonyms;
 #[cfg(test)]
 mod tests;
+mod weights;
 mod words;
 
 pub(crate) use analyzer::has_all_words;

@@ -1,6 +1,7 @@
 //! Iteration over postings: seeking to one row, and intersecting several lists.
 
 use tantivy::DocSet;
+use tantivy::postings::{Postings, SegmentPostings};
 
 use crate::deadline::Watch;
 use crate::error::Result;
@@ -18,6 +19,14 @@ pub(super) fn seek_to(postings: &mut impl DocSet, row: u32) -> bool {
         postings.seek(row);
     }
     postings.doc() == row
+}
+
+/// The frequency of a term in a row, 0 if it does not occur there; rows are asked for in ascending order.
+#[inline]
+pub(super) fn frequency_at(postings: &mut Option<SegmentPostings>, row: u32) -> u32 {
+    postings
+        .as_mut()
+        .map_or(0, |postings| if seek_to(postings, row) { postings.term_freq() } else { 0 })
 }
 
 /// Calls `visit` with each row of `among` that all lists contain, ascending, until the time of the watch is over.

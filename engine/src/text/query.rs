@@ -8,7 +8,7 @@ use tantivy::tokenizer::Token;
 use super::clauses::{ClauseQuery, Compiler};
 use super::expand::Expand;
 use super::index::TextIndex;
-use super::score::{FieldNorms, WordQuery};
+use super::score::WordQuery;
 use super::statistics::Statistics;
 use crate::deadline::{Deadline, Watch};
 use crate::error::Result;
@@ -25,7 +25,12 @@ pub(crate) enum TextQuery {
 
 /// The schema and statistics of a generation that a query is prepared with.
 pub(crate) struct QueryContext<'a> {
+    /// The indexed fields.
     pub(crate) fields: &'a [TextField],
+    /// Number of the first ones, in which words are searched; the others are in the joined text.
+    pub(crate) searched: usize,
+    /// Weights of the indexed fields.
+    pub(crate) weights: &'a [f64],
     pub(crate) bm25: Bm25,
     pub(crate) statistics: &'a Statistics,
     pub(crate) expand: Expand<'a>,
@@ -39,23 +44,19 @@ impl TextQuery {
         context: &QueryContext<'_>,
         doc_freq: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<Self> {
-        let QueryContext { fields, bm25, statistics, expand } = *context;
-        let norms = |field| FieldNorms::new(bm25, statistics.average_length(field));
-        let norms = (0..fields.len()).map(norms).collect();
         Ok(match syntax {
             Syntax::Words => {
-                if !expand.is_off() {
-                    let compiler = Compiler { fields, statistics, doc_freq: &doc_freq };
-                    if let Some(root) = compiler.expanded(text, &expand)? {
-                        return Ok(Self::Clauses(ClauseQuery::new(root, norms)));
+                if !context.expand.is_off() {
+                    let compiler = Compiler { context, doc_freq: &doc_freq };
+                    if let Some(query) = compiler.expanded(text)? {
+                        return Ok(Self::Clauses(query));
                     }
                 }
-                Self::Words(WordQuery::new(text, fields, norms, statistics, doc_freq)?)
+                Self::Words(WordQuery::new(text, context, doc_freq)?)
             }
             Syntax::QueryString => {
                 let clauses = query_string::parse(text)?;
-                let compiler = Compiler { fields, statistics, doc_freq };
-                Self::Clauses(compiler.query(&clauses, norms)?)
+                Self::Clauses(Compiler { context, doc_freq }.query(&clauses)?)
             }
         })
     }
@@ -75,16 +76,16 @@ impl TextQuery {
         }
     }
 
-    /// True for each token of a text of a field that is a match, or is in the match of a phrase.
+    /// True for each token of a text of these fields that is a match, or is in the match of a phrase.
     pub(super) fn marks(
         &self,
-        field: usize,
+        fields: &[usize],
         tokens: &[Token],
         watch: &mut Watch,
     ) -> Result<Vec<bool>> {
         match self {
-            Self::Words(query) => Ok(query.marks(field, tokens)),
-            Self::Clauses(query) => query.marks(field, tokens, watch),
+            Self::Words(query) => Ok(query.marks(fields, tokens)),
+            Self::Clauses(query) => query.marks(fields, tokens, watch),
         }
     }
 

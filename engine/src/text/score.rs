@@ -3,25 +3,24 @@
 //! A score is the sum, in the order of the query's terms, of
 //! `count * idf * tf / (tf + k1 * (1 - b + b * length / average))` in double precision, with exact
 //! lengths (Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond",
-//! 2009, in Lucene's form). Pruning: Turtle and Flood, "Query evaluation: strategies and
+//! 2009, in Lucene's form); `weights` has those of fields. Pruning: Turtle and Flood, "Query evaluation: strategies and
 //! optimizations", 1995; list by list over a window of rows, whose contributions stay in the L1 cache.
 
 use std::collections::HashSet;
 
 use lexivec_query::explain::TermScore;
-use lexivec_query::request::Bm25;
 use tantivy::DocSet;
 use tantivy::postings::SegmentPostings;
 use tantivy::tokenizer::Token;
 
 use super::analyzer::{Analysis, Word};
-use super::index::{Lengths, TextIndex, term_frequency};
+use super::index::{Impact, Lengths, TextIndex, term_frequency};
 use super::postings::{SEEK_COST, seek_to};
-use super::statistics::Statistics;
+use super::query::QueryContext;
+use super::weights::{Counts, InnerList, ScoredField, Weighed};
 use crate::deadline::{Deadline, Watch};
 use crate::error::Result;
 use crate::rows::{RowSet, TopRows};
-use crate::schema::TextField;
 
 /// Upper bounds are raised by this much before they prune: they are sums in another order than
 /// the scores, and may differ from them in the last bits.
@@ -30,24 +29,28 @@ const BOUND_SLACK: f64 = 1.0 + 1e-9;
 const WINDOW_PARTS: usize = 4_096;
 /// Fewest and most rows of a window.
 const WINDOW_ROWS: [usize; 2] = [64, 1_024];
-/// Row lengths below this have their length normalisation computed once for a query.
-const SHORT: usize = 128;
 /// Postings from which the contribution of a single occurrence is computed once for all of these lengths.
 const ONCE_POSTINGS: u32 = 512;
 
 /// Plain words: distinct terms, in the order in which their contributions are added.
 pub(crate) struct WordQuery {
     terms: Vec<QueryTerm>,
-    fields: Vec<FieldNorms>,
+    fields: Vec<ScoredField>,
 }
 
 struct QueryTerm {
     field: usize,
-    field_name: String,
     text: String,
     /// Times the term is in the query; less than once for the terms of a word with parts.
     count: f64,
     idf: f64,
+}
+
+impl QueryTerm {
+    /// Factor on what BM25 makes of a frequency and a length.
+    fn factor(&self, field: &ScoredField) -> f64 {
+        field.weight * self.count * self.idf
+    }
 }
 
 /// The terms of a word that are in the index, each with its idf, and the times that each counts: together as much as
@@ -66,51 +69,16 @@ pub(super) fn terms_of(
     Ok((count, found))
 }
 
-/// Length normalisation of a field: `k1 * (1 - b + b * length / average)`.
-pub(super) struct FieldNorms {
-    bm25: Bm25,
-    average: f64,
-    short: Vec<f64>,
-}
-
-impl FieldNorms {
-    pub(super) fn new(bm25: Bm25, average: f64) -> Self {
-        let mut norms = Self { bm25, average, short: Vec::new() };
-        norms.short = (0..SHORT as u32).map(|length| norms.compute(length)).collect();
-        norms
-    }
-
-    fn compute(&self, length: u32) -> f64 {
-        let Bm25 { k1, b } = self.bm25;
-        k1 * (1.0 - b + b * f64::from(length) / self.average)
-    }
-
-    #[inline]
-    pub(super) fn of(&self, length: u32) -> f64 {
-        self.short.get(length as usize).copied().unwrap_or_else(|| self.compute(length))
-    }
-}
-
-impl QueryTerm {
-    /// The term's contribution to the score of a row with this frequency.
-    #[inline]
-    fn contribution(&self, tf: u32, norm: f64) -> f64 {
-        let tf = f64::from(tf);
-        self.count * self.idf * tf / (tf + norm)
-    }
-}
-
 impl WordQuery {
     /// Analyzes the words for every field; `doc_freq` returns the number of live rows that have a term.
     pub(super) fn new(
         words: &str,
-        fields: &[TextField],
-        norms: Vec<FieldNorms>,
-        statistics: &Statistics,
+        context: &QueryContext<'_>,
         doc_freq: impl Fn(usize, &str) -> Result<u64>,
     ) -> Result<Self> {
         let mut terms: Vec<QueryTerm> = Vec::new();
-        for (field, settings) in fields.iter().enumerate() {
+        let QueryContext { fields, searched, statistics, .. } = *context;
+        for (field, settings) in fields.iter().enumerate().take(searched) {
             for word in Analysis::of_queries(&settings.analyzer).words(words) {
                 let (count, found) = terms_of(&word, |text| {
                     let known = terms.iter().find(|t| t.field == field && t.text == text);
@@ -126,29 +94,21 @@ impl WordQuery {
                     let known = terms.iter_mut().find(|t| t.field == field && t.text == token.text);
                     match known {
                         Some(known) => known.count += count,
-                        None => terms.push(QueryTerm {
-                            field,
-                            field_name: settings.name.clone(),
-                            text: token.text.clone(),
-                            count,
-                            idf,
-                        }),
+                        None => {
+                            terms.push(QueryTerm { field, text: token.text.clone(), count, idf })
+                        }
                     }
                 }
             }
         }
-        Ok(Self { terms, fields: norms })
+        Ok(Self { terms, fields: ScoredField::all(context) })
     }
 
-    /// True for each token of a text of a field that is one of the terms.
-    pub(super) fn marks(&self, field: usize, tokens: &[Token]) -> Vec<bool> {
-        let terms = self.terms.iter().filter(|term| term.field == field);
+    /// True for each token of a text of these fields that is one of the terms.
+    pub(super) fn marks(&self, fields: &[usize], tokens: &[Token]) -> Vec<bool> {
+        let terms = self.terms.iter().filter(|term| fields.contains(&term.field));
         let terms: HashSet<&str> = terms.map(|term| term.text.as_str()).collect();
         tokens.iter().map(|token| terms.contains(token.text.as_str())).collect()
-    }
-
-    fn contribution(&self, term: &QueryTerm, tf: u32, length: u32) -> f64 {
-        term.contribution(tf, self.fields.get(term.field).map_or(0.0, |f| f.of(length)))
     }
 
     /// The `k` best rows of a segment among `wanted`, best first; ties go to the lower rank.
@@ -162,11 +122,19 @@ impl WordQuery {
     ) -> Result<Vec<(u32, f64)>> {
         let mut lists = Vec::with_capacity(self.terms.len());
         for (term_index, term) in self.terms.iter().enumerate() {
-            let Some(norms) = self.fields.get(term.field) else { continue };
+            let Some(field) = self.fields.get(term.field) else { continue };
             if let Some(postings) = index.postings(term.field, &term.text)? {
-                let lengths = index.lengths(term.field)?;
-                let (bound, once) = (f64::INFINITY, Vec::new());
-                lists.push(List { term_index, term, norms, lengths, postings, bound, once });
+                lists.push(List {
+                    term_index,
+                    term,
+                    field,
+                    factor: term.factor(field),
+                    lengths: index.lengths(term.field)?,
+                    postings,
+                    inner: field.inner_lists(index, &term.text)?,
+                    bound: f64::INFINITY,
+                    once: Vec::new(),
+                });
             }
         }
         let mut best = TopRows::new(k, rank);
@@ -176,13 +144,12 @@ impl WordQuery {
             scorer.drive_by_filter(lists, &mut best)?;
         } else {
             for list in &mut lists {
-                let QueryTerm { field, text, .. } = list.term;
-                let impacts = index.impacts(*field, text, &list.postings)?;
-                let adds = |&(tf, length): &(u32, u32)| self.contribution(list.term, tf, length);
+                let fields = list.field.fields(list.term.field);
+                let impacts = index.impacts(&fields, &list.term.text, &list.postings)?;
+                let adds = |counts: &Impact| list.field.most(list.factor, counts);
                 list.bound = impacts.iter().map(adds).fold(0.0, f64::max);
                 if list.postings.doc_freq() >= ONCE_POSTINGS {
-                    let adds = |&norm: &f64| list.term.contribution(1, norm);
-                    list.once = list.norms.short.iter().map(adds).collect();
+                    list.once = list.field.of_once(list.factor);
                 }
             }
             scorer.drive_by_postings(lists, &mut best)?;
@@ -194,19 +161,24 @@ impl WordQuery {
     pub(crate) fn explain(&self, index: &TextIndex, row: u32) -> Result<Vec<TermScore>> {
         let mut parts = Vec::new();
         for term in &self.terms {
+            let Some(field) = self.fields.get(term.field) else { continue };
             let Some(mut postings) = index.postings(term.field, &term.text)? else {
                 continue;
             };
             if seek_to(&mut postings, row) {
                 let tf = term_frequency(&postings);
                 let length = index.lengths(term.field)?.of(row);
+                let mut counts = vec![Counts { tf, length }];
+                let mut inner = field.inner_lists(index, &term.text)?;
+                counts.extend(inner.iter_mut().map(|list| list.counts(row)));
                 parts.push(TermScore {
-                    field: term.field_name.clone(),
+                    field: field.name.clone(),
                     term: term.text.clone(),
                     idf: term.idf,
                     tf,
                     length,
-                    contribution: self.contribution(term, tf, length),
+                    weights: field.shown(&counts),
+                    contribution: field.score(term.factor(field), field.weigh(&counts)),
                     expansion: None,
                 });
             }
@@ -219,9 +191,11 @@ impl WordQuery {
 struct List<'a> {
     term_index: usize,
     term: &'a QueryTerm,
-    norms: &'a FieldNorms,
+    field: &'a ScoredField,
+    factor: f64,
     lengths: Lengths<'a>,
     postings: SegmentPostings,
+    inner: Vec<InnerList<'a>>,
     bound: f64,
     /// Contribution of a single occurrence, by row length.
     once: Vec<f64>,
@@ -230,11 +204,14 @@ struct List<'a> {
 impl List<'_> {
     /// The term's contribution to the score of the row at which the postings are.
     #[inline]
-    fn part(&self) -> f64 {
-        let (length, tf) = (self.lengths.of(self.postings.doc()), term_frequency(&self.postings));
-        match self.once.get(length as usize) {
-            Some(&part) if tf == 1 => part,
-            _ => self.term.contribution(tf, self.norms.of(length)),
+    fn part(&mut self) -> f64 {
+        let row = self.postings.doc();
+        let own = Counts { tf: term_frequency(&self.postings), length: self.lengths.of(row) };
+        let add = |sum, list: &mut InnerList<'_>| list.add_to(sum, row);
+        let weighed = self.inner.iter_mut().fold(Weighed::of(own), add);
+        match weighed.once().and_then(|length| self.once.get(length)) {
+            Some(&part) => part,
+            None => self.field.score(self.factor, weighed),
         }
     }
 }

@@ -6,8 +6,9 @@ use tantivy::query::Bm25StatisticsProvider;
 #[cfg(test)]
 use tantivy::schema::Field;
 
+use super::weights::InnerField;
 use crate::error::{Result, corrupt};
-use crate::limits::{MAX_DOCUMENT_BYTES, MAX_FIELDS};
+use crate::limits::MAX_DOCUMENT_BYTES;
 
 /// The counts that one segment adds to the statistics: its live rows and their tokens, per indexed field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl SegmentStatistics {
         let mut input = Decoder::new(file, bytes);
         let live = input.u32()?;
         let count = input.u32()? as usize;
-        if count != fields || count > MAX_FIELDS {
+        if count != fields {
             return Err(corrupt(file, "statistics", "another number of text fields"));
         }
         let tokens =
@@ -69,11 +70,18 @@ impl Statistics {
         all
     }
 
-    /// Mean tokens of a field over all live rows; 1 if there are no tokens, as nothing is divided by it
-    /// then.
-    pub(crate) fn average_length(&self, field: usize) -> f64 {
-        let tokens = self.tokens.get(field).copied().unwrap_or(0);
-        if tokens == 0 { 1.0 } else { tokens as f64 / self.live as f64 }
+    /// True if any live row has a token in a field.
+    pub(super) fn has_tokens(&self, field: usize) -> bool {
+        self.tokens.get(field).is_some_and(|&tokens| tokens > 0)
+    }
+
+    /// Mean length of a field over all live rows, with the weights of the fields in it; 1 if there are no tokens, as
+    /// nothing is divided by it then.
+    pub(super) fn average_length(&self, field: usize, inner: &[InnerField]) -> f64 {
+        let tokens = |field: usize| self.tokens.get(field).copied().unwrap_or(0) as f64;
+        let add = |sum: f64, inner: &InnerField| sum + inner.more() * tokens(inner.field);
+        let length = inner.iter().fold(tokens(field), add);
+        if length > 0.0 { length / self.live as f64 } else { 1.0 }
     }
 
     /// Inverse document frequency of a term that `doc_freq` live rows have:

@@ -23,7 +23,7 @@ use super::statistics::{Provider, Statistics};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::rows::RowSet;
-use crate::schema::{Analyzer, TextField};
+use crate::schema::TextField;
 
 /// Rows up to this many tokens have exact lengths in tantivy's one-byte form, so its scores can be
 /// compared with ours.
@@ -36,16 +36,32 @@ struct Fixture {
 }
 
 fn fixture(texts: &[String]) -> Fixture {
-    let fields = vec![TextField { name: "text".to_owned(), analyzer: Analyzer::default() }];
+    indexed(&["text"], texts.len(), &|row, _| texts[row as usize].clone())
+}
+
+/// Titles and texts: the joined text, and the titles besides.
+fn titled(titles: &[String], texts: &[String]) -> Fixture {
+    indexed(&["text", "title"], texts.len(), &|row, field| match field {
+        0 => format!("{} {}", title_of(titles, row), texts[row as usize]),
+        _ => title_of(titles, row).to_owned(),
+    })
+}
+
+fn title_of(titles: &[String], row: u32) -> &str {
+    &titles[row as usize % titles.len()]
+}
+
+fn indexed(names: &[&str], rows: usize, text: &(dyn Fn(u32, usize) -> String + Sync)) -> Fixture {
+    let fields: Vec<TextField> = names.iter().map(|name| TextField::new(*name)).collect();
     let vfs = MemoryVfs::default();
     let mut out = SegmentWriter::create(&vfs, "s", 1).expect("created");
-    let rows = texts.len() as u32;
-    let text = |row: u32, _| Ok(texts[row as usize].clone());
+    let rows = rows as u32;
+    let text = |row: u32, field: usize| Ok(text(row, field));
     write_text(&mut out, &fields, rows, true, &text).expect("written");
     let reader = Arc::new(SegmentReader::open(&vfs, &out.finish().expect("sealed")).expect("open"));
     let index = TextIndex::open(&reader, "s", &fields, rows).expect("opened");
     let counts = index.statistics(&RowSet::full(rows)).expect("counted");
-    let statistics = Statistics::sum(1, [&counts].into_iter());
+    let statistics = Statistics::sum(fields.len(), [&counts].into_iter());
     Fixture { fields, index, statistics }
 }
 
@@ -55,12 +71,18 @@ impl Fixture {
     }
 
     fn read(&self, words: &str, syntax: Syntax) -> crate::Result<TextQuery> {
+        self.weighed(words, syntax, 1.0)
+    }
+
+    /// A query with a weight of the titles.
+    fn weighed(&self, words: &str, syntax: Syntax, weight: f64) -> crate::Result<TextQuery> {
         let alive = RowSet::full(self.index.rows());
         let doc_freq = |field, term: &str| self.index.doc_freq(field, term, &alive);
         let (fields, statistics) = (&self.fields, &self.statistics);
+        let (bm25, weights) = (Bm25::default(), &[1.0, weight][..]);
         let near = |_, _: &str, _| Ok(BTreeMap::new());
         let expand = Expand { synonyms: None, typos: Typos::Off, near: &near };
-        let context = QueryContext { fields, bm25: Bm25::default(), statistics, expand };
+        let context = QueryContext { fields, searched: 1, weights, bm25, statistics, expand };
         TextQuery::new(words, syntax, &context, doc_freq)
     }
 
@@ -210,6 +232,51 @@ proptest! {
         }
         let best = query.search(&fixture.index, &wanted, k, Ok, Deadline::NEVER).expect("searched");
         prop_assert_eq!(&best[..], &found[..k.min(found.len())]);
+    }
+
+    #[test]
+    fn a_title_weighs_as_if_it_stood_there_so_often_and_pruning_loses_nothing(
+        texts in texts(),
+        titles in prop::collection::vec("((wing|flow|heat|shock)( (wing|heat)){0,3})?", 1..20),
+        times in 1usize..6,
+        some in prop::sample::select(vec![0.25, 0.5, 1.5, 2.25, 100.0]),
+        k in 1usize..20,
+        few in any::<bool>(),
+    ) {
+        let fixture = titled(&titles, &texts);
+        let words = "wing flow shock shock unknown";
+        let repeated: Vec<String> = (0..)
+            .zip(&texts)
+            .map(|(row, text)| format!("{}{text}", format!("{} ", title_of(&titles, row)).repeat(times)))
+            .collect();
+        let repeated = self::fixture(&repeated);
+        let query = fixture.weighed(words, Syntax::Words, times as f64).expect("a query");
+        let bits = |scores: BTreeMap<u32, f64>| -> Vec<(u32, u64)> {
+            scores.into_iter().map(|(row, score)| (row, score.to_bits())).collect()
+        };
+        prop_assert_eq!(bits(fixture.scores(&query)), bits(repeated.scores(&repeated.query(words))));
+
+        let rows = texts.len() as u32;
+        let mut wanted = RowSet::empty(rows);
+        (0..rows).filter(|row| !few || row % 16 == 0).for_each(|row| wanted.insert(row));
+        for weight in [times as f64, some] {
+            let query = fixture.weighed(words, Syntax::Words, weight).expect("a query");
+            let found = query.search(&fixture.index, &wanted, k, Ok, Deadline::NEVER).expect("searched");
+            let scores = fixture.scores(&query).into_iter();
+            let mut expected: Vec<(u32, f64)> = scores.filter(|(row, _)| wanted.contains(*row)).collect();
+            expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            expected.truncate(k);
+            prop_assert_eq!(found, expected, "{}", weight);
+        }
+        for said in ["wing \"flow wing\"^2 fl*", "title:wing flow", "+(title:heat shock) text:wing"] {
+            let query = fixture.weighed(said, Syntax::QueryString, some).expect("a query");
+            let found = query.search(&fixture.index, &wanted, k, Ok, Deadline::NEVER).expect("searched");
+            for (row, score) in found {
+                let terms = query.explain(&fixture.index, row, Deadline::NEVER).expect("explained");
+                let sum = terms.iter().map(|t| t.contribution).fold(0.0, |sum, part| sum + part);
+                prop_assert_eq!(sum.to_bits(), score.to_bits(), "{}", said);
+            }
+        }
     }
 
     #[test]
@@ -455,7 +522,7 @@ fn passages_are_those_of_the_looked_at_part_of_a_text() {
     let starts = |text: &str, snippets: usize| -> Vec<String> {
         let options = Highlight { max_chars: 12, snippets };
         let (field, mut looked) = (&fixture.fields[0], Looked::new(Deadline::NEVER));
-        let found = query.passages(text, 0, field, &options, &mut looked).expect("no limit");
+        let found = query.passages(text, &[0], field, &options, &mut looked).expect("no limit");
         let shown = found.chunk_by(|a, b| a.snippet == b.snippet);
         shown.map(|parts| parts.iter().map(|part| part.text.as_str()).collect()).collect()
     };

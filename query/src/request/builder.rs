@@ -148,6 +148,13 @@ impl SearchRequest {
         self
     }
 
+    /// Sets the weight of a text field in the text leg.
+    #[must_use]
+    pub fn field_weight(mut self, field: impl Into<String>, weight: f64) -> Self {
+        self.field_weights.insert(field.into(), weight);
+        self
+    }
+
     /// Sets the constants of BM25.
     #[must_use]
     pub fn bm25(mut self, bm25: Bm25) -> Self {

@@ -6,9 +6,14 @@ mod settings;
 mod tests;
 mod words;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use settings::{AdapterChoice, Bm25, ConfidenceFloor, Highlight, Mode, Params, Syntax, Typos};
+pub use settings::{
+    AdapterChoice, Bm25, ConfidenceFloor, Highlight, Mode, Params, Syntax, Typos,
+    check_field_weight,
+};
 pub use words::{TextCut, beginning};
 
 use crate::error::{Error, Result, within};
@@ -17,7 +22,8 @@ use crate::filter::Filter;
 pub use crate::fusion::{Fusion, FusionKind, Normalize};
 pub use crate::leg::{Leg, LegOptions, PerLeg};
 use crate::limits::{
-    DEFAULT_LIMIT, MAX_DEADLINE_MS, MAX_FACETS, MAX_GIVEN_QUERY_BYTES, MAX_QUERY_BYTES, MAX_WINDOW,
+    DEFAULT_LIMIT, MAX_DEADLINE_MS, MAX_FACETS, MAX_FIELD_WEIGHTS, MAX_GIVEN_QUERY_BYTES,
+    MAX_QUERY_BYTES, MAX_WINDOW,
 };
 use crate::rerank::Rerank;
 
@@ -82,6 +88,10 @@ pub struct SearchRequest {
     /// The constants of BM25; the collection's if not given. They cost nothing: no index stores them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bm25: Option<Bm25>,
+    /// Weights of text fields by name, above 0 to [`MAX_FIELD_WEIGHT`](crate::limits::MAX_FIELD_WEIGHT); the
+    /// collection's for fields that are not named.
+    #[serde(deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub field_weights: BTreeMap<String, f64>,
     /// The rule that makes one list of the legs' lists; the collection's if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<Fusion>,
@@ -168,6 +178,7 @@ impl Default for SearchRequest {
             mode: Mode::Auto,
             legs: PerLeg::default(),
             bm25: None,
+            field_weights: BTreeMap::new(),
             fusion: None,
             rerank: None,
             score_threshold: None,
@@ -241,6 +252,10 @@ impl SearchRequest {
         within("deadline_ms", self.deadline_ms.unwrap_or(0) as usize, MAX_DEADLINE_MS as usize)?;
         self.filter.check()?;
         self.bm25.unwrap_or_default().check()?;
+        within("field_weights", self.field_weights.len(), MAX_FIELD_WEIGHTS)?;
+        self.field_weights
+            .iter()
+            .try_for_each(|(name, weight)| check_field_weight(name, *weight))?;
         self.legs.iter().try_for_each(|(leg, options)| options.check(leg))?;
         self.rerank.as_ref().map_or(Ok(()), Rerank::check)?;
         self.floor.map_or(Ok(()), |floor| floor.check())?;

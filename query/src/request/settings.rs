@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result, within};
 use crate::leg::Leg;
 use crate::limits::{
-    DEFAULT_B, DEFAULT_K1, DEFAULT_PASSAGE_CHARS, MAX_EF, MAX_K1, MAX_PASSAGE_CHARS, MAX_SNIPPETS,
+    DEFAULT_B, DEFAULT_K1, DEFAULT_PASSAGE_CHARS, MAX_EF, MAX_FIELD_WEIGHT, MAX_K1,
+    MAX_PASSAGE_CHARS, MAX_SNIPPETS,
 };
 use crate::names::names;
 use crate::plan::StrategyKind;
@@ -40,6 +41,15 @@ impl Bm25 {
         }
         Ok(())
     }
+}
+
+/// Checks the weight of a text field against its range.
+pub fn check_field_weight(field: &str, weight: f64) -> Result<()> {
+    if weight > 0.0 && weight <= MAX_FIELD_WEIGHT {
+        return Ok(());
+    }
+    let detail = format!("a number above 0 up to {MAX_FIELD_WEIGHT} is expected");
+    Err(Error::invalid(format!("weight of the text field {field:?}"), detail))
 }
 
 /// The legs that run.

@@ -101,6 +101,7 @@ prop_compose! {
         request in question(),
         legs in legs(),
         bm25 in option::of((number(), number())),
+        field_weights in prop::collection::btree_map("[a-z]{1,3}", number(), 0..3),
         fusion in option::of(fusion()),
         rerank in option::of(rerank()),
         score_threshold in option::of(number()),
@@ -111,7 +112,8 @@ prop_compose! {
         let bm25 = bm25.map(|(k1, b)| Bm25 { k1, b });
         let floor = floor.map(|(leg, score)| ConfidenceFloor { leg, score });
         SearchRequest {
-            legs, bm25, fusion, rerank, score_threshold, profile, floor, params, ..request
+            legs, bm25, field_weights, fusion, rerank, score_threshold, profile, floor, params,
+            ..request
         }
     }
 }
@@ -171,7 +173,7 @@ fn other_names_and_nulls_are_taken_and_unknown_members_refused() {
             SearchRequest::default().filter(Filter::parse("year > 2000").expect("a filter"))
         }),
         (
-            r#"{"limit": null, "filter": null, "mode": null, "fusion": null, "text": null}"#,
+            r#"{"limit": null, "filter": null, "mode": null, "fusion": null, "text": null, "field_weights": null}"#,
             SearchRequest::default(),
         ),
         (r#"{"fusion": {"dbsf": {}}}"#, SearchRequest::default().fusion(Fusion::dbsf())),

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use lexivec::schema::{Analyzer, TextField, VectorField};
+use lexivec::schema::{TextField, VectorField};
 use lexivec::storage::codec::{Decoder, Encoder};
 use lexivec::storage::{Directory, Manifest, MemoryVfs, Result, SegmentReader, SegmentWriter};
 use lexivec::{Collection, Document, Metric, OpenOptions, Options};
@@ -270,14 +270,13 @@ pub fn seeds(base: &Base) -> Vec<Vec<u8>> {
 
 /// Two segments, dead rows, two vector fields with graphs, rows without vectors, residual rows.
 fn small() -> MemoryVfs {
-    let text = |name: &str| TextField { name: name.to_owned(), analyzer: Analyzer::default() };
     let field = |name: &str, dim, metric| VectorField {
         m: 2,
         ef_construction: 8,
         ..VectorField::new(name, dim, metric)
     };
     let options = Options::new()
-        .text_fields(vec![text("title"), text("text")])
+        .text_fields(vec![TextField::new("title"), TextField::new("text")])
         .join_text(false)
         .vector_field(field("vector", 4, Metric::Cosine))
         .vector_field(field("other", 3, Metric::L2))

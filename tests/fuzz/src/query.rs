@@ -51,9 +51,8 @@ pub fn run(data: &[u8]) {
 fn collection() -> &'static Collection {
     static COLLECTION: OnceLock<Collection> = OnceLock::new();
     COLLECTION.get_or_init(|| {
-        let field = |&(language, name, _): &(Language, &str, &str)| TextField {
-            name: name.to_owned(),
-            analyzer: Analyzer { language, ..Analyzer::default() },
+        let field = |&(language, name, _): &(Language, &str, &str)| {
+            TextField::new(name).analyzer(Analyzer { language, ..Analyzer::default() })
         };
         let options =
             Options::new().text_fields(WORDS.iter().map(field).collect()).join_text(false);
