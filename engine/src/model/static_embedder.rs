@@ -1,5 +1,6 @@
 //! The static token-embedding model.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use lexivec_storage::Bytes;
@@ -66,7 +67,7 @@ impl StaticEmbedder {
     }
 
     fn embed_one(&self, text: &str) -> Result<Option<Vec<f32>>> {
-        let encoding = self.tokenizer.encode(beginning(text), false)?;
+        let encoding = self.tokenizer.encode(&*lower_capitals(beginning(text)), false)?;
         let mut sum = vec![0f32; self.dim];
         let width = self.dim * 2;
         let mut any = false;
@@ -82,6 +83,15 @@ impl StaticEmbedder {
         }
         // The mean and the sum have one direction, so the sum is normalized.
         Ok(if any { normalize(sum) } else { None })
+    }
+}
+
+/// The text in lower case if it has no lower-case letter: a table that keeps case has few vectors for
+/// words in capitals, while most texts are mostly in lower case.
+fn lower_capitals(text: &str) -> Cow<'_, str> {
+    match text.chars().any(char::is_lowercase) || !text.chars().any(char::is_uppercase) {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.to_lowercase()),
     }
 }
 
@@ -110,7 +120,9 @@ impl Embedder for StaticEmbedder {
     }
 
     fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
-        let count = |text: &&str| Ok(self.tokenizer.encode(beginning(text), false)?.len());
+        let count = |text: &&str| {
+            Ok(self.tokenizer.encode(&*lower_capitals(beginning(text)), false)?.len())
+        };
         // Counting one text takes less time than a switch to another thread.
         let sum: Result<usize> = match texts {
             [text] => count(text),
@@ -127,4 +139,22 @@ pub(super) fn normalize(vector: Vec<f32>) -> Option<Vec<f32>> {
         return None;
     }
     Some(vector.into_iter().map(|x| (f64::from(x) / norm) as f32).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_texts_in_capitals_are_put_in_lower_case() {
+        for (text, expected) in [
+            ("MAGNETIC FIELD, 3 T", "magnetic field, 3 t"),
+            ("NASA and ESA", "NASA and ESA"),
+            ("ÜBER", "über"),
+            ("東京 3", "東京 3"),
+            ("", ""),
+        ] {
+            assert_eq!(lower_capitals(text), expected);
+        }
+    }
 }
