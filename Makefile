@@ -15,7 +15,7 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test lint compare writes crash-states kill9 io-faults bit-flips model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
+.PHONY: demo model test lint hard-sets compare writes crash-states kill9 io-faults bit-flips model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
 	fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
@@ -107,6 +107,11 @@ writes:
 	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin writes
 
 ## Recall and speed on a data set, compared with an independent graph: make compare DATA=folder
+# Recall on hard sets, and that of hnswlib; PYTHON needs the packages hnswlib and numpy.
+hard-sets:
+	$(CARGO) build --release --bin lexivec
+	$(PYTHON) benches/compare/peers/hard_sets.py --lexivec target/release/lexivec --folder target/hard-sets
+
 compare:
 	$(CARGO) run --release -p lexivec-benches --bin search-bench -- $(DATA) bench-index
 	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin lexivec-compare -- $(DATA)

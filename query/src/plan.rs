@@ -27,8 +27,14 @@ pub struct SegmentFacts {
     pub code_bytes: u32,
     /// Most rows rescored on their vectors after a code scan.
     pub rescored: u32,
-    /// Measured recall of a code scan; 0 if it was not measured.
-    pub code_recall: f64,
+    /// Bytes of a row that a walk reads: of its code, or of its vector where codes of close rows do not
+    /// differ.
+    pub walked_bytes: u32,
+    /// Recall of a code scan, measured or as codes of this kind usually have; `None` if it is unknown.
+    pub code_recall: Option<f64>,
+    /// Least beam width, from the default one up, that reaches the usual recall, as measured on the graph;
+    /// the default width where nothing was measured; `None` if no width reaches it.
+    pub usual_ef: Option<usize>,
     /// Mean beam width for the request's target recall, as measured on the graph; `None` if no width
     /// reaches it.
     pub target_ef: Option<usize>,
@@ -149,7 +155,8 @@ impl Costs {
         let (vector, code) = (f64::from(facts.vector_bytes), f64::from(facts.code_bytes));
         let scored = work.scored as f64 * (self.row + vector * self.byte_in_order);
         let scanned = work.scanned as f64 * (self.row + code * self.byte_in_order);
-        let walked = work.walked as f64 * (self.walked_row + code * self.byte_jumped_to);
+        let walked = f64::from(facts.walked_bytes) * self.byte_jumped_to;
+        let walked = work.walked as f64 * (self.walked_row + walked);
         (scored + scanned + walked) / 1e3
     }
 }

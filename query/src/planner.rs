@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::limits::{DEFAULT_EF, EXACT_MICROS, LEAST_RESCORED, MAX_FILTERED_EF, PAGE_BYTES};
+use crate::limits::{
+    DEFAULT_EF, EXACT_MICROS, LEAST_RESCORED, MAX_FILTERED_EF, PAGE_BYTES, USUAL_RECALL,
+};
 use crate::plan::{Costs, SegmentFacts, SegmentPlan, Strategy, StrategyKind, Work};
 use crate::request::Params;
 
@@ -136,8 +138,7 @@ fn ways(facts: &SegmentFacts, window: usize, params: &Params, costs: &Costs) -> 
     let scored = matching.min((window + LEAST_RESCORED) as u64);
     if !facts.has_codes {
         dropped.push((StrategyKind::Codes, "the segment has no codes".into()));
-    } else if params.target_recall.is_some_and(|target| facts.code_recall < target) {
-        let reason = "codes are not as exact as the recall that is asked for";
+    } else if let Some(reason) = inexact(facts, params) {
         dropped.push((StrategyKind::Codes, reason.into()));
     } else {
         let work = Work { scanned: matching, scored, ..Work::default() };
@@ -154,6 +155,21 @@ fn ways(facts: &SegmentFacts, window: usize, params: &Params, costs: &Costs) -> 
     (ways, dropped)
 }
 
+/// The reason why a code scan does not find enough, if it does not.
+fn inexact(facts: &SegmentFacts, params: &Params) -> Option<&'static str> {
+    match (params.target_recall, facts.code_recall) {
+        (Some(target), recall) if recall.unwrap_or(0.0) < target => {
+            Some("codes are not as exact as the recall that is asked for")
+        }
+        (None, Some(recall))
+            if recall < USUAL_RECALL && params.strategy != Some(StrategyKind::Codes) =>
+        {
+            Some("codes are not as exact as the usual recall")
+        }
+        _ => None,
+    }
+}
+
 /// The walk of the graph and the width of its beam, or why there is none.
 fn walk(
     facts: &SegmentFacts,
@@ -163,9 +179,13 @@ fn walk(
     if !(facts.has_codes && facts.has_graph) {
         return Err("the segment has no graph");
     }
-    let ef = match params.target_recall {
-        None => params.ef.unwrap_or(DEFAULT_EF),
-        Some(_) => facts.target_ef.ok_or("no beam has the recall that is asked for")?,
+    let ef = match (params.target_recall, params.ef) {
+        (Some(_), _) => facts.target_ef.ok_or("no beam has the recall that is asked for")?,
+        (None, Some(ef)) => ef,
+        (None, None) if params.strategy == Some(StrategyKind::Graph) => {
+            facts.usual_ef.unwrap_or(DEFAULT_EF)
+        }
+        (None, None) => facts.usual_ef.ok_or("no beam has the usual recall")?,
     };
     let ef = ef.max(window);
     let filtered = facts.matching < facts.rows;
@@ -194,7 +214,9 @@ mod tests {
             vector_bytes: 1_536,
             code_bytes: 392,
             rescored: 23,
-            code_recall: 0.999,
+            walked_bytes: 392,
+            code_recall: Some(0.999),
+            usual_ef: Some(DEFAULT_EF),
             target_ef: Some(48),
         }
     }
@@ -272,6 +294,36 @@ mod tests {
                 plan.dropped.iter().map(|(way, why)| (*way, why.as_ref())).collect();
             assert_eq!(dropped, expected);
             assert_eq!(plan.alternatives.len() + plan.dropped.len(), 2);
+        }
+    }
+
+    #[test]
+    fn a_way_that_finds_less_than_usual_is_none_unless_it_is_asked_for() {
+        use StrategyKind::{Codes, Graph};
+        let all = |usual_ef, code_recall| SegmentFacts {
+            usual_ef,
+            code_recall: Some(code_recall),
+            ..facts(100_000, true, true)
+        };
+        let auto = Params::default();
+        let way = |way| Params { strategy: Some(way), ..auto };
+        let ef = Params { ef: Some(100), ..auto };
+        for (facts, params, expected) in [
+            (all(Some(512), 0.999), auto, Strategy::Graph { ef: 512 }),
+            (all(None, 0.999), auto, Strategy::Codes),
+            (all(None, 0.5), auto, Strategy::Exact),
+            (all(Some(DEFAULT_EF), 0.5), auto, Strategy::Graph { ef: DEFAULT_EF }),
+            (all(None, 0.5), way(Codes), Strategy::Codes),
+            (all(None, 0.999), way(Graph), Strategy::Graph { ef: DEFAULT_EF }),
+            (all(None, 0.999), ef, Strategy::Graph { ef: 100 }),
+            (
+                SegmentFacts { code_recall: None, ..facts(5_000, true, false) },
+                auto,
+                Strategy::Codes,
+            ),
+        ] {
+            let plan = plan_vector(&facts, 10, &params, &COSTS[0]);
+            assert_eq!(plan.strategy, expected, "{facts:?} {params:?}");
         }
     }
 

@@ -27,6 +27,7 @@ mod format_doc;
 mod fusion;
 mod gathered;
 mod graph;
+mod hard_sets;
 mod http;
 mod inputs;
 mod judged;

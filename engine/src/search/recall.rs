@@ -5,7 +5,6 @@ use std::sync::Arc;
 use lexivec_eval::interval::{Interval, recall_interval};
 use lexivec_query::filter::Filter;
 use lexivec_query::limits::{DEFAULT_LIMIT, MAX_WINDOW};
-use lexivec_query::plan::StrategyKind;
 use lexivec_query::request::Params;
 use serde::Serialize;
 
@@ -279,8 +278,9 @@ fn share_found<T>(right: &[(T, f64)], found: &[(T, f64)]) -> Option<f64> {
     Some(close.min(right.len()) as f64 / right.len() as f64)
 }
 
-/// Recall@10 of two sets of segments with the same rows, for up to `queries` of their vectors. A hit
-/// counts if it is no farther than the last exact one.
+/// Recall@10 of the usual searches of two sets of segments with the same rows, for up to `queries` of
+/// their vectors. A hit counts if it is no farther than the last exact one. Where a graph is known to find
+/// too little, the usual search takes another way.
 pub(crate) fn measure_recall(
     before: &Searched<'_>,
     after: &Searched<'_>,
@@ -289,7 +289,7 @@ pub(crate) fn measure_recall(
     seed: u64,
 ) -> Result<(f64, f64)> {
     let exact = Params { exact: true, ..Params::default() };
-    let graph = Params { strategy: Some(StrategyKind::Graph), ..Params::default() };
+    let usual = Params::default();
     let (mut asked, mut old, mut new) = (0.0, 0.0, 0.0);
     for &(segment, alive) in after {
         let Some(vectors) = segment.vectors(field) else { continue };
@@ -301,7 +301,7 @@ pub(crate) fn measure_recall(
         for batch in vectors.chunks(BATCH) {
             let right = closest(after, field, batch, &exact)?;
             let (was, is) =
-                (closest(before, field, batch, &graph)?, closest(after, field, batch, &graph)?);
+                (closest(before, field, batch, &usual)?, closest(after, field, batch, &usual)?);
             for (right, (was, is)) in right.iter().zip(was.iter().zip(&is)) {
                 if let (Some(was), Some(is)) = (share_found(right, was), share_found(right, is)) {
                     (asked, old, new) = (asked + 1.0, old + was, new + is);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::BoundLeg;
-use lexivec_query::limits::PAGE_BYTES;
+use lexivec_query::limits::{DEFAULT_EF, PAGE_BYTES, USUAL_RECALL};
 use lexivec_query::plan::{SegmentFacts, SegmentPlan, Strategy, Work};
 use lexivec_query::planner::{costs_of, plan_vector};
 use lexivec_query::request::{Leg, Params};
@@ -22,7 +22,7 @@ use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::segment::Segment;
 use crate::vector::distance::machine;
-use crate::vector::hnsw::{self, PageBudget, Widen};
+use crate::vector::hnsw::{self, CodeRows, PageBudget, Resolution, Widen};
 use crate::vector::{CodeQuery, Codes, Pages, Query, ScoredRow, rescore, scan_many};
 
 /// Factor by which the last wanted row may be farther out than expected: for ten hits among random rows
@@ -185,10 +185,17 @@ fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &VectorQueries<'_>)
         vector_bytes: vectors.store.dim as u32 * 4,
         code_bytes: codes.map_or(0, |c| c.row_bytes() as u32),
         rescored: codes.map_or(0, |c| rescored(c, asked.window, rows) as u32),
+        walked_bytes: match (&vectors.graph, codes) {
+            (Some(graph), Some(codes)) if !graph.is_by_vectors() => codes.row_bytes() as u32,
+            _ => vectors.store.dim as u32 * 4,
+        },
         code_recall: match (curve, codes) {
-            (Some(curve), _) => curve.scan(asked.window),
-            (None, Some(codes)) => codes.usual_recall(),
-            (None, None) => 0.0,
+            (Some(curve), _) => Some(curve.scan(asked.window)),
+            (None, codes) => codes.and_then(Codes::usual_recall),
+        },
+        usual_ef: match curve {
+            Some(curve) => curve.wide_enough(DEFAULT_EF, USUAL_RECALL, asked.window),
+            None => Some(DEFAULT_EF),
         },
         target_ef: target.and_then(|target| curve?.mean_ef(target, asked.window)),
     }
@@ -196,7 +203,7 @@ fn facts(vectors: &Vectors, live: u32, rows: &RowSet, asked: &VectorQueries<'_>)
 
 /// Rows that a code scan returns, to be rescored on their vectors.
 fn rescored(codes: &Codes, window: usize, rows: &RowSet) -> usize {
-    window + codes.spare_of_some(window, rows.count())
+    window + codes.spare(window, rows.count())
 }
 
 /// A search of one segment.
@@ -312,22 +319,23 @@ impl Search<'_> {
         near: &CodeQuery,
     ) -> Result<InSegment> {
         let (window, store) = (self.asked.window, &self.vectors.store);
-        let enough = window.min(self.rows.count() as usize);
+        let wanted = window.min(self.rows.count() as usize);
         self.asked.time.check()?;
         let mut pages = self.pages();
-        let (found, walked, width) = self.walk(graph, codes, near, ef, pages.as_mut())?;
+        let (found, walked, width) = self.walk(graph, codes, (query, near), ef, pages.as_mut())?;
         let mut work = Work { walked, ..Work::default() };
         let mut plan = plan.clone();
         if let Strategy::Graph { ef } | Strategy::FilteredGraph { ef } = &mut plan.strategy {
             *ef = width;
         }
         let mut best: Vec<ScoredRow>;
-        if self.is_sure(&found, enough) {
-            let most = match plan.strategy {
-                Strategy::Graph { .. } => window + codes.spare(window),
+        if self.is_sure(&found, wanted) {
+            let wanted = found.into_iter().filter(|near| self.rows.contains(near.row));
+            let most = match (&plan.strategy, graph.resolution) {
+                (Strategy::Graph { .. }, Resolution::Fine) => window + codes.doubtful(window),
+                (Strategy::Graph { .. }, _) => usize::MAX,
                 _ => rescored(codes, window, self.rows),
             };
-            let wanted = found.into_iter().filter(|near| self.rows.contains(near.row));
             best = wanted.take(most).collect();
         } else {
             plan.tried = Some(std::mem::replace(&mut plan.strategy, Strategy::Codes));
@@ -343,7 +351,7 @@ impl Search<'_> {
             let mut count = 0;
             best.retain(|near| {
                 count += 1;
-                let keep = count <= enough || pages.left() > 0;
+                let keep = count <= wanted || pages.left() > 0;
                 if keep {
                     store.touch(near.row, pages);
                 }
@@ -387,16 +395,22 @@ impl Search<'_> {
         &self,
         graph: &hnsw::Graph,
         codes: &Codes,
-        near: &CodeQuery,
+        (query, near): (&Query<'_>, &CodeQuery),
         ef: usize,
         pages: Option<&mut Pages>,
     ) -> Result<(Vec<ScoredRow>, u64, usize)> {
+        let steps = |ef: usize, widen: Widen<'_>, bound: Option<PageBudget<'_>>| match graph
+            .is_by_vectors()
+        {
+            true => hnsw::search(graph, query, &[], ef, widen, bound),
+            false => hnsw::search(graph, &CodeRows::new(codes, near)?, &[], ef, widen, bound),
+        };
         // A vector and its norm may each lie on two pages.
         let spare = self.asked.window * (self.vectors.store.dim * 4 / PAGE_BYTES + 3);
         let bound = pages.map(|pages| PageBudget { spare: spare.min(pages.left() / 2), pages });
         let (Some(target), Some(curve)) = (self.asked.params.target_recall, &self.vectors.curve)
         else {
-            let (found, walked) = hnsw::search(graph, codes, near, ef, Widen::Never, bound)?;
+            let (found, walked) = steps(ef, Widen::Never, bound)?;
             return Ok((found, walked, ef));
         };
         let window = self.asked.window;
@@ -412,7 +426,7 @@ impl Search<'_> {
         };
         let first = curve.first(window);
         let widen = Widen::With(&mut widen);
-        let (found, walked) = hnsw::search(graph, codes, near, first, widen, bound)?;
+        let (found, walked) = steps(first, widen, bound)?;
         Ok((found, walked, width.unwrap_or(ef)))
     }
 }

@@ -8,6 +8,9 @@ use crate::error::{Result, corrupt};
 use crate::rows::RowSet;
 use crate::schema::{Metric, VectorField};
 
+/// Most rows from which the mean distance of rows is estimated.
+const MIDDLE_ROWS: u32 = 10_000;
+
 /// Vectors of one field while a segment is built: borrowed from documents, or from the mapped segments
 /// that are merged.
 pub(crate) struct VectorRows<'a> {
@@ -133,6 +136,28 @@ impl VectorStore {
             .map_err(|_| corrupt(&self.file, self.rows.name(), "not aligned to floats"))
     }
 
+    /// Similarity of two rows at their mean distance, estimated from some rows.
+    pub(crate) fn middle(&self) -> Result<f32> {
+        let mut mean = vec![0f64; self.dim];
+        let (mut squares, mut count) = (0f64, 0f64);
+        let step = (self.present.count() / MIDDLE_ROWS).max(1) as usize;
+        for row in self.present.iter().step_by(step) {
+            let norm = f64::from(self.inverse_norm(row)?);
+            for (mean, &x) in mean.iter_mut().zip(self.vector(row)?) {
+                let x = f64::from(x) * norm;
+                *mean += x;
+                squares += x * x;
+            }
+            count += 1.0;
+        }
+        let count = count.max(1.0);
+        let of_mean: f64 = mean.iter().map(|sum| (sum / count).powi(2)).sum();
+        Ok(match self.metric {
+            Metric::L2 => -2.0 * (squares / count - of_mean),
+            Metric::Cosine | Metric::Dot => of_mean,
+        } as f32)
+    }
+
     /// Counts the pages that a comparison with a row reads.
     pub(crate) fn touch(&self, row: u32, pages: &mut Pages) {
         let part = |width: usize| row as usize * width..(row as usize + 1) * width;
@@ -189,6 +214,11 @@ impl Query<'_> {
     /// One over the length of the query.
     pub(crate) fn inverse_norm(&self) -> f32 {
         self.inverse_norm
+    }
+
+    /// Counts the pages that a comparison with a row reads.
+    pub(crate) fn touch(&self, row: u32, pages: &mut Pages) {
+        self.store.touch(row, pages);
     }
 
     /// Asks the disk for a row that is read soon, without waiting.

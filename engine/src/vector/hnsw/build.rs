@@ -11,12 +11,12 @@ use rayon::prelude::*;
 
 use super::beam::Beam;
 use super::built::{BuiltGraph, Level};
+use super::compare::{Compare, PairQuery, Side};
+use super::copies::copies;
 use super::layout::{Graph, OldList, Older};
 use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::Result;
-use crate::schema::Metric;
 use crate::vector::distance::prefetch;
-use crate::vector::quantize::{BuildCodes, PairQuery};
 use crate::vector::{ScoredRow, VectorRows};
 use lexivec_eval::random::SplitMix;
 
@@ -25,9 +25,6 @@ use lexivec_eval::random::SplitMix;
 const BATCH_SHARE: usize = 32;
 /// Most rows of a batch; enough work for many cores.
 const MAX_BATCH: usize = 2_048;
-/// Factor by which two neighbours may be closer to each other, in squared distance, than the node is to
-/// the farther one. Measured on 100,000 sentence vectors: benches/RESULTS.md.
-const SLACK: f32 = 1.08;
 
 /// The parameters of a graph.
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +63,35 @@ struct Found {
     chosen: Vec<Vec<u32>>,
 }
 
+/// Neighbours chosen for one row on one level.
+#[derive(Clone, Default)]
+struct Choice {
+    /// The first ones of each side.
+    first: Vec<u32>,
+    /// Further ones, for places that the sides leave.
+    further: Vec<u32>,
+}
+
+impl Choice {
+    /// Adds those chosen by one side, closest first, of which `share` have a place.
+    fn add(&mut self, mut chosen: Vec<u32>, share: usize) {
+        let further = chosen.split_off(share.min(chosen.len()));
+        chosen.retain(|row| !self.first.contains(row));
+        self.first.extend(chosen);
+        self.further.extend(further);
+    }
+
+    /// Up to `degree` of them, each once.
+    fn list(mut self, degree: usize) -> Vec<u32> {
+        for row in self.further {
+            if self.first.len() < degree && !self.first.contains(&row) {
+                self.first.push(row);
+            }
+        }
+        self.first
+    }
+}
+
 /// Builds the graph over the rows that have a vector. `progress` receives the rows inserted so far and
 /// in all.
 pub(crate) fn build(
@@ -101,12 +127,20 @@ fn grow(
 ) -> Result<BuiltGraph> {
     let rows = vectors.present.rows();
     let mut random = SplitMix::new(parameters.seed);
-    let taken = older.as_ref().map_or_else(Vec::new, |o| o.members(rows));
+    let mut linked = older.as_ref().map_or_else(|| vec![false; rows as usize], |o| o.members(rows));
+    let copies = copies(vectors);
+    // One row of each vector is enough; the others are linked to it at the end.
+    let mut left_out = vec![false; rows as usize];
+    for group in &copies {
+        let others = usize::from(!group.iter().any(|&row| linked[row as usize]));
+        group.iter().skip(others).for_each(|&row| left_out[row as usize] = true);
+    }
     let mut order: Vec<u32> = vectors
         .present
         .iter()
-        .filter(|&row| !taken.get(row as usize).is_some_and(|t| *t))
+        .filter(|&row| !linked[row as usize] && !left_out[row as usize])
         .collect();
+    order.iter().for_each(|&row| linked[row as usize] = true);
     random.shuffle(&mut order);
     let mut tops: Vec<usize> = order.iter().map(|_| level(&mut random, parameters.m)).collect();
     // The rows of the older graph come first, in ascending order.
@@ -133,14 +167,16 @@ fn grow(
         next += batch;
         progress(next, order.len())?;
     }
+    builder.link_copies(&copies, &|row| linked[row as usize]);
     builder.connect();
     let entry = builder.entry.map(|e| e.0);
-    Ok(BuiltGraph { rows, m: parameters.m, levels: builder.levels, entry })
+    let resolution = builder.compare.resolution;
+    Ok(BuiltGraph { rows, m: parameters.m, levels: builder.levels, entry, resolution })
 }
 
 pub(super) struct Builder<'a> {
     pub(super) vectors: &'a VectorRows<'a>,
-    pub(super) codes: BuildCodes,
+    pub(super) compare: Compare<'a>,
     parameters: BuildParameters,
     pub(super) levels: Vec<Level>,
     /// Entry row and its level.
@@ -167,7 +203,7 @@ impl<'a> Builder<'a> {
             members.sort_unstable();
             levels.push(Level::new(parameters.m, rows, Some(members))?);
         }
-        Ok(Self { vectors, codes: BuildCodes::new(vectors)?, parameters, levels, entry: None })
+        Ok(Self { vectors, compare: Compare::new(vectors)?, parameters, levels, entry: None })
     }
 
     /// Takes the rows and links of an older graph over, and gives rows that lost a neighbour those of
@@ -177,18 +213,15 @@ impl<'a> Builder<'a> {
             let degree = self.levels.get(level).map_or(0, |l| l.degree);
             let mended: Vec<(u32, Vec<u32>)> = lists
                 .par_iter()
-                .map(|OldList { row, kept, instead }| {
+                .map_init(Walk::default, |walk, OldList { row, kept, instead }| {
                     if instead.is_empty() {
                         return (*row, kept.clone());
                     }
                     let mut list: Vec<u32> = kept.iter().chain(instead).copied().collect();
                     list.sort_unstable();
                     list.dedup();
-                    let near = |n: u32| ScoredRow { score: self.codes.similarity(n, *row), row: n };
-                    let mut near: Vec<ScoredRow> =
-                        list.into_iter().filter(|n| n != row).map(near).collect();
-                    near.sort_unstable_by(|a, b| b.cmp(a));
-                    (*row, self.select(&near, degree))
+                    list.retain(|n| n != row);
+                    (*row, self.choose(walk, *row, &list, degree))
                 })
                 .collect();
             for (row, neighbours) in mended {
@@ -251,8 +284,10 @@ impl<'a> Builder<'a> {
         let Some((entry, height)) = self.entry else {
             return Vec::new();
         };
-        self.codes.query(row, &mut walk.query);
-        let mut nearest = ScoredRow { score: self.codes.similarity(entry, row), row: entry };
+        self.compare.query(row, Side::Given, &mut walk.query);
+        let Some(mut nearest) = walk.score(&self.compare, &[entry]).next() else {
+            return Vec::new();
+        };
         let mut path = vec![nearest];
         for level in (1..=height).rev() {
             nearest = self.descend(walk, nearest, level);
@@ -267,20 +302,26 @@ impl<'a> Builder<'a> {
         let Some((_, height)) = self.entry else {
             return Found { row, chosen: Vec::new() };
         };
-        self.codes.query(row, &mut walk.query);
         let top = top.min(height);
-        let mut chosen = vec![Vec::new(); top + 1];
-        walk.found = node.path.get(height - top).copied().into_iter().collect();
-        for level in (0..=top).rev() {
-            self.walk(walk, level);
-            chosen[level] = self.select(&walk.found, self.levels[level].degree);
+        let mut chosen = vec![Choice::default(); top + 1];
+        for &side in self.compare.sides {
+            self.compare.query(row, side, &mut walk.query);
+            let entry = node.path.get(height - top).map(|near| near.row);
+            walk.found = walk.score(&self.compare, entry.as_slice()).collect();
+            for level in (0..=top).rev() {
+                self.walk(walk, level);
+                self.select(&walk.found, side, self.levels[level].degree, &mut chosen[level]);
+            }
         }
-        Found { row, chosen }
+        let lists = self.levels.iter().zip(chosen);
+        Found { row, chosen: lists.map(|(level, chosen)| chosen.list(level.degree)).collect() }
     }
 
     /// The rows that a walk towards `row` finds, the closest first.
     pub(super) fn close(&self, walk: &mut Walk, row: u32) -> Vec<u32> {
-        walk.found = self.entry_path(walk, row).pop().into_iter().collect();
+        let entry = self.entry_path(walk, row).pop().map(|near| near.row);
+        self.compare.query(row, self.last_side(), &mut walk.query);
+        walk.found = walk.score(&self.compare, entry.as_slice()).collect();
         self.walk(walk, 0);
         walk.found.iter().map(|near| near.row).filter(|&found| found != row).collect()
     }
@@ -290,7 +331,7 @@ impl<'a> Builder<'a> {
         loop {
             let before = nearest;
             let neighbours = self.levels[level].neighbours(before.row);
-            for near in walk.score(&self.codes, neighbours) {
+            for near in walk.score(&self.compare, neighbours) {
                 nearest = nearest.max(near);
             }
             if nearest == before {
@@ -318,11 +359,11 @@ impl<'a> Builder<'a> {
                     break;
                 }
                 if walk.beam.first(n) {
-                    self.codes.prefetch_rough(n);
+                    self.compare.prefetch_rough(n);
                     fresh.push(n);
                 }
             }
-            self.codes.rough_scores(&walk.query, &fresh, &mut walk.products, &mut walk.scores);
+            self.compare.rough_scores(&walk.query, &fresh, &mut walk.products, &mut walk.scores);
             for (&row, &score) in fresh.iter().zip(&walk.scores) {
                 walk.beam.offer(ScoredRow { score, row });
             }
@@ -333,34 +374,51 @@ impl<'a> Builder<'a> {
         walk.fresh = fresh;
         let mut found = std::mem::take(&mut walk.found);
         found.extend(walk.beam.found());
-        if self.codes.is_rough() {
+        if self.compare.is_rough() {
             let rows: Vec<u32> = found.iter().map(|near| near.row).collect();
             found.clear();
-            found.extend(walk.score(&self.codes, &rows));
+            found.extend(walk.score(&self.compare, &rows));
             found.sort_unstable_by(|a, b| b.cmp(a));
         }
         walk.found = found;
     }
 
-    /// Chooses up to `most` of the candidates, closest first: those that are not much closer to a
+    /// Chooses among the candidates of one side, closest first: those that are not much closer to a
     /// chosen one than to the node itself. Unused slots stay free for later rows, so that a list is not
-    /// pruned again with each of them (algorithm 4 of the paper without `keepPrunedConnections`; the
-    /// slack is that of Subramanya et al., "DiskANN", 2019).
-    fn select(&self, candidates: &[ScoredRow], most: usize) -> Vec<u32> {
-        let mut chosen: Vec<u32> = Vec::with_capacity(most);
+    /// pruned again with each of them (algorithm 4 of the paper without `keepPrunedConnections`; the slack
+    /// is that of Subramanya et al., "DiskANN", 2019).
+    fn select(&self, candidates: &[ScoredRow], side: Side, degree: usize, choice: &mut Choice) {
+        let mut chosen: Vec<u32> = Vec::with_capacity(degree);
         for (i, c) in candidates.iter().enumerate() {
-            if chosen.len() == most {
+            if chosen.len() == degree {
                 break;
             }
             if let Some(next) = candidates.get(i + 1) {
-                self.codes.prefetch(next.row);
+                self.compare.prefetch(next.row);
             }
-            let limit = slack(self.codes.metric(), c.score);
-            if !self.codes.is_closer(c.row, &chosen, limit) {
+            let limit = self.compare.slack(c.score);
+            if !self.compare.is_closer(c.row, &chosen, side, limit) {
                 chosen.push(c.row);
             }
         }
-        chosen
+        choice.add(chosen, degree / self.compare.sides.len());
+    }
+
+    /// Chooses neighbours of a row among others by every side.
+    fn choose(&self, walk: &mut Walk, row: u32, among: &[u32], degree: usize) -> Vec<u32> {
+        let mut choice = Choice::default();
+        for &side in self.compare.sides {
+            self.compare.query(row, side, &mut walk.query);
+            let mut near: Vec<ScoredRow> = walk.score(&self.compare, among).collect();
+            near.sort_unstable_by(|a, b| b.cmp(a));
+            self.select(&near, side, degree, &mut choice);
+        }
+        choice.list(degree)
+    }
+
+    /// The side by which rows have neighbours around them.
+    pub(super) fn last_side(&self) -> Side {
+        self.compare.sides.last().copied().unwrap_or_default()
     }
 
     /// The list of one target merged with the new nodes that chose it.
@@ -372,20 +430,7 @@ impl<'a> Builder<'a> {
         if list.len() <= degree {
             return (target, list);
         }
-        self.codes.query(target, &mut walk.query);
-        let mut near: Vec<ScoredRow> = walk.score(&self.codes, &list).collect();
-        near.sort_unstable_by(|a, b| b.cmp(a));
-        (target, self.select(&near, degree))
-    }
-}
-
-/// Largest similarity of two neighbours of a node to which the farther one has this similarity: in
-/// squared distance they may be closer to each other than to the node by a factor of [`SLACK`].
-fn slack(metric: Metric, similarity: f32) -> f32 {
-    match metric {
-        Metric::Cosine => 1.0 - (1.0 - similarity) / SLACK,
-        Metric::L2 => similarity / SLACK,
-        Metric::Dot => similarity,
+        (target, self.choose(walk, target, &list, degree))
     }
 }
 
@@ -393,7 +438,7 @@ fn slack(metric: Metric, similarity: f32) -> f32 {
 #[derive(Default)]
 pub(super) struct Walk {
     beam: Beam,
-    query: PairQuery,
+    pub(super) query: PairQuery,
     fresh: Vec<u32>,
     products: Vec<i32>,
     scores: Vec<f32>,
@@ -402,13 +447,13 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Scores some rows by the query.
-    fn score<'a>(
+    pub(super) fn score<'a>(
         &'a mut self,
-        codes: &BuildCodes,
+        compare: &Compare<'_>,
         rows: &'a [u32],
     ) -> impl Iterator<Item = ScoredRow> {
-        rows.iter().for_each(|&row| codes.prefetch(row));
-        codes.scores(&self.query, rows, &mut self.products, &mut self.scores);
+        rows.iter().for_each(|&row| compare.prefetch(row));
+        compare.scores(&self.query, rows, &mut self.products, &mut self.scores);
         rows.iter().zip(&self.scores).map(|(&row, &score)| ScoredRow { score, row })
     }
 }

@@ -3,6 +3,7 @@
 use lexivec_storage::Scratch;
 
 use super::NO_NEIGHBOUR;
+use super::compare::Resolution;
 use crate::error::Result;
 
 /// Marks a row that is not on a level.
@@ -15,6 +16,7 @@ pub(crate) struct BuiltGraph {
     pub(crate) levels: Vec<Level>,
     /// Entry row; `None` for a graph without rows.
     pub(crate) entry: Option<u32>,
+    pub(crate) resolution: Resolution,
 }
 
 /// One level: the rows on it, and `degree` neighbour slots for each.

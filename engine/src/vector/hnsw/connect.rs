@@ -7,7 +7,6 @@ use rayon::prelude::*;
 
 use super::NO_NEIGHBOUR;
 use super::build::{Builder, Walk};
-use crate::vector::ScoredRow;
 
 /// Most rounds of linking: the slot that a lost row takes in a full list may be the one by which
 /// another row was reached. A deep verification counts the rows lost after the last round; no
@@ -33,8 +32,11 @@ impl Builder<'_> {
                 })
                 .collect();
             let mut leading = self.leading();
+            let mut walk = Walk::default();
+            let mut before = None;
             for (row, hosts) in lost.into_iter().zip(hosts) {
-                self.link_in(row, &hosts, &mut leading);
+                self.link_in(&mut walk, (row, before), &hosts, &mut leading);
+                before = Some(row);
             }
         }
     }
@@ -63,17 +65,29 @@ impl Builder<'_> {
     }
 
     /// Puts a row in the list of the closest host that has a free slot, or a neighbour with further
-    /// incoming links: the farthest of these neighbours is replaced.
-    fn link_in(&mut self, row: u32, hosts: &[u32], leading: &mut [u32]) {
-        for &host in hosts {
+    /// incoming links: the farthest of these neighbours is replaced. Where a few long rows are the closest
+    /// of all others, their links to each other are what walks live on: nothing is replaced there, and the
+    /// lost rows are linked to each other.
+    fn link_in(
+        &mut self,
+        walk: &mut Walk,
+        (row, before): (u32, Option<u32>),
+        hosts: &[u32],
+        leading: &mut [u32],
+    ) {
+        let spare = |host: &u32| self.levels[0].neighbours(*host).len() < self.levels[0].degree;
+        let hubs = self.compare.has_hubs();
+        let hosts = match hubs {
+            true => hosts.iter().copied().find(spare).or(before).into_iter().collect(),
+            false => hosts.to_vec(),
+        };
+        for host in hosts {
             let mut list = self.levels[0].neighbours(host).to_vec();
             if list.len() == self.levels[0].degree {
-                let others = (0..list.len()).filter(|&i| leading[list[i] as usize] > 1);
-                let near = |&i: &usize| ScoredRow {
-                    score: self.codes.similarity(list[i], host),
-                    row: list[i],
-                };
-                let Some(farthest) = others.min_by_key(near) else { continue };
+                self.compare.query(host, self.last_side(), &mut walk.query);
+                let near = walk.score(&self.compare, &list);
+                let others = near.enumerate().filter(|(_, near)| leading[near.row as usize] > 1);
+                let Some((farthest, _)) = others.min_by_key(|(_, near)| *near) else { continue };
                 leading[list[farthest] as usize] -= 1;
                 list[farthest] = row;
             } else {

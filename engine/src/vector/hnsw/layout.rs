@@ -4,12 +4,18 @@ use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
 
 use super::built::BuiltGraph;
+use super::compare::Resolution;
 use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::{Result, corrupt};
 use crate::limits::{MAX_GRAPH_ROWS, MAX_M};
 use crate::rows::RowSet;
 use crate::vector::Pages;
 use crate::vector::distance::prefetch;
+
+/// Ends the head of a graph that is walked by vectors.
+const BY_VECTORS: u32 = 1;
+/// Ends the head of a graph whose walks end with more rows scored by vectors than usual.
+const COARSE: u32 = 2;
 
 /// Writes the sections `vector/<field>/graph{,/0,/upper}`; FORMAT.md has their tables.
 pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGraph) -> Result<()> {
@@ -21,6 +27,11 @@ pub(crate) fn write_graph(out: &mut SegmentWriter, field: &str, graph: &BuiltGra
     head.u32(upper.len() as u32);
     for level in upper {
         head.u32(level.members.len() as u32);
+    }
+    match graph.resolution {
+        Resolution::Fine => {}
+        Resolution::Coarse => head.u32(COARSE),
+        Resolution::None => head.u32(BY_VECTORS),
     }
     out.section(&format!("vector/{field}/graph"), &head.into_bytes())?;
     let level0 = graph.levels.first().map_or(&[][..], |l| l.links());
@@ -50,6 +61,7 @@ pub(crate) struct Graph {
     file: String,
     pub(super) rows: u32,
     pub(super) m: usize,
+    pub(crate) resolution: Resolution,
     /// Slot of the entry on the highest level.
     pub(super) entry: Option<u32>,
     level0: Section,
@@ -93,6 +105,13 @@ impl Graph {
             levels.push(UpperLevel { start, members });
             start += members * (2 + m) * 4;
         }
+        let last = (decoder.remaining() > 0).then(|| decoder.u32()).transpose()?;
+        let resolution = match last {
+            None => Resolution::Fine,
+            Some(COARSE) => Resolution::Coarse,
+            Some(BY_VECTORS) => Resolution::None,
+            Some(_) => return Err(bad("its head ends with an unknown number")),
+        };
         decoder.finish()?;
         let level0 = reader.section(&format!("vector/{field}/graph/0"))?;
         let upper = reader.section(&format!("vector/{field}/graph/upper"))?;
@@ -102,11 +121,17 @@ impl Graph {
         if entry != NO_NEIGHBOUR && entry >= rows {
             return Err(bad("the entry is not a row"));
         }
-        let mut graph = Self { file: file.to_owned(), rows, m, entry: None, level0, upper, levels };
+        let file = file.to_owned();
+        let mut graph = Self { file, rows, m, resolution, entry: None, level0, upper, levels };
         if entry != NO_NEIGHBOUR {
             graph.entry = Some(graph.entry_slot(entry)?);
         }
         Ok(Some(graph))
+    }
+
+    /// True if walks compare vectors.
+    pub(crate) fn is_by_vectors(&self) -> bool {
+        self.resolution == Resolution::None
     }
 
     /// The row where a walk enters.

@@ -6,7 +6,9 @@
 mod beam;
 mod build;
 mod built;
+mod compare;
 mod connect;
+mod copies;
 mod layout;
 mod recall_curve;
 mod search;
@@ -14,9 +16,10 @@ mod search;
 pub(crate) use beam::Beam;
 pub(crate) use build::{BuildParameters, build, extend};
 pub(crate) use built::BuiltGraph;
+pub(crate) use compare::Resolution;
 pub(crate) use layout::{Graph, write_graph};
 pub(crate) use recall_curve::RecallCurve;
-pub(crate) use search::{PageBudget, Widen, search};
+pub(crate) use search::{CodeRows, PageBudget, Widen, search};
 
 /// Highest level a node may have. With m = 2 the chance of a node above it is 2^-32.
 pub(crate) const MAX_LEVEL: usize = 32;

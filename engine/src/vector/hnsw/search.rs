@@ -1,12 +1,13 @@
-//! Walking the graph: greedy descent through the upper levels, then a beam on level 0; by codes.
+//! Walking the graph: greedy descent through the upper levels, then a beam on level 0; by codes, or by
+//! vectors where the codes of close rows do not differ.
 
 use std::cell::RefCell;
 
 use super::beam::Beam;
 use super::layout::Graph;
 use crate::error::Result;
-use crate::vector::quantize::CodeQuery;
-use crate::vector::{Codes, Pages, ScoredRow};
+use crate::vector::quantize::{Ahead, CodeQuery};
+use crate::vector::{Codes, Pages, Query, ScoredRow};
 
 thread_local! {
     /// Scratch memory of the walks of this thread.
@@ -19,6 +20,65 @@ struct Scratch {
     fresh: Vec<u32>,
     products: Vec<i32>,
     scores: Vec<f32>,
+}
+
+/// A query as a walk compares it with rows.
+pub(crate) trait Near {
+    /// Prefetches what [`scores`](Self::scores) reads of a row.
+    fn ask(&self, row: u32);
+
+    /// Counts the pages that [`scores`](Self::scores) reads of a row.
+    fn touch(&self, row: u32, pages: &mut Pages);
+
+    /// Similarities of some rows, up to a constant of the query, in `scores`; `products` is scratch.
+    fn scores(&self, rows: &[u32], products: &mut Vec<i32>, scores: &mut Vec<f32>) -> Result<()>;
+}
+
+/// A query and the codes it is compared with.
+pub(crate) struct CodeRows<'a> {
+    codes: &'a Codes,
+    query: &'a CodeQuery,
+    ahead: Ahead<'a>,
+}
+
+impl<'a> CodeRows<'a> {
+    pub(crate) fn new(codes: &'a Codes, query: &'a CodeQuery) -> Result<Self> {
+        Ok(Self { codes, query, ahead: codes.ahead()? })
+    }
+}
+
+impl Near for CodeRows<'_> {
+    #[inline]
+    fn ask(&self, row: u32) {
+        self.ahead.ask(row);
+    }
+
+    fn touch(&self, row: u32, pages: &mut Pages) {
+        self.codes.touch(row, pages);
+    }
+
+    #[inline]
+    fn scores(&self, rows: &[u32], products: &mut Vec<i32>, scores: &mut Vec<f32>) -> Result<()> {
+        self.codes.scores(self.query, rows, products, scores)
+    }
+}
+
+impl Near for Query<'_> {
+    fn ask(&self, row: u32) {
+        Query::ask(self, row);
+    }
+
+    fn touch(&self, row: u32, pages: &mut Pages) {
+        Query::touch(self, row, pages);
+    }
+
+    fn scores(&self, rows: &[u32], _: &mut Vec<i32>, scores: &mut Vec<f32>) -> Result<()> {
+        scores.clear();
+        for &row in rows {
+            scores.push(self.similarity(&self.stored(row)?));
+        }
+        Ok(())
+    }
 }
 
 /// Rule by which a walk continues with a wider beam once it has ended.
@@ -37,26 +97,27 @@ pub(crate) struct PageBudget<'a> {
     pub(crate) spare: usize,
 }
 
-/// The closest rows that a beam of width `ef`, or of the width it grows to, reaches, best first by
-/// their codes; and the number of rows compared on level 0. With a budget the walk ends when no more
+/// The closest rows that a beam of width `ef`, or of the width it grows to, reaches, best first; and the number of rows compared on level 0. With a budget the walk ends when no more
 /// than [`PageBudget::spare`] pages are left; the upper levels, a few pages that all walks share, are
-/// not counted.
+/// not counted. The walk goes round the `hidden` rows, as if they were not in the graph.
 pub(crate) fn search(
     graph: &Graph,
-    codes: &Codes,
-    query: &CodeQuery,
+    near: &impl Near,
+    hidden: &[u32],
     ef: usize,
     mut widen: Widen<'_>,
     mut budget: Option<PageBudget<'_>>,
 ) -> Result<(Vec<ScoredRow>, u64)> {
     SCRATCH.with_borrow_mut(|scratch| {
-        let Some(entry) = descend(graph, codes, query, scratch)? else {
+        let Some(entry) = descend(graph, near, scratch)? else {
             return Ok((Vec::new(), 0));
         };
         let mut compared = 1;
-        let ahead = codes.ahead()?;
         let Scratch { beam, fresh, products, scores } = scratch;
         beam.start(graph.rows, ef, matches!(widen, Widen::With(_)));
+        for &row in hidden {
+            beam.first(row);
+        }
         beam.first(entry.row);
         beam.offer(entry);
         loop {
@@ -84,15 +145,15 @@ pub(crate) fn search(
             fresh.clear();
             graph.each_neighbour(current.row, |n| {
                 if beam.first(n) {
-                    ahead.ask(n);
+                    near.ask(n);
                     fresh.push(n);
                 }
             })?;
             if let Some(budget) = &mut budget {
-                fresh.iter().for_each(|&row| codes.touch(row, budget.pages));
+                fresh.iter().for_each(|&row| near.touch(row, budget.pages));
             }
             compared += fresh.len() as u64;
-            codes.scores(query, fresh, products, scores)?;
+            near.scores(fresh, products, scores)?;
             for (&row, &score) in fresh.iter().zip(&*scores) {
                 beam.offer(ScoredRow { score, row });
             }
@@ -105,19 +166,13 @@ pub(crate) fn search(
 }
 
 /// Greedy steps on each upper level, from the highest; returns the row at which the walk enters level 0.
-fn descend(
-    graph: &Graph,
-    codes: &Codes,
-    query: &CodeQuery,
-    scratch: &mut Scratch,
-) -> Result<Option<ScoredRow>> {
+fn descend(graph: &Graph, near: &impl Near, scratch: &mut Scratch) -> Result<Option<ScoredRow>> {
     let Some(mut slot) = graph.entry else {
         return Ok(None);
     };
-    let ahead = codes.ahead()?;
     let Scratch { fresh, products, scores, .. } = scratch;
     let one = |row: u32, products: &mut Vec<i32>, scores: &mut Vec<f32>| -> Result<f32> {
-        codes.scores(query, &[row], products, scores)?;
+        near.scores(&[row], products, scores)?;
         Ok(scores.first().copied().unwrap_or(f32::NEG_INFINITY))
     };
     for (i, &level) in graph.levels.iter().enumerate().rev() {
@@ -129,10 +184,10 @@ fn descend(
             fresh.clear();
             for &n in slots {
                 let row = graph.row_of(level, n)?;
-                ahead.ask(row);
+                near.ask(row);
                 fresh.push(row);
             }
-            codes.scores(query, fresh, products, scores)?;
+            near.scores(fresh, products, scores)?;
             for (&n, &score) in slots.iter().zip(&*scores) {
                 nearest = nearest.max(ScoredRow { score, row: n });
             }

@@ -16,7 +16,6 @@ pub(crate) struct BuildCodes {
     bytes: Scratch,
     stride: usize,
     dim: usize,
-    metric: Metric,
     scales: Vec<PairScale>,
     /// The four higher bits of every component again, for walks; `None` for vectors of few components.
     high: Option<Scratch>,
@@ -27,15 +26,16 @@ pub(crate) struct BuildCodes {
 #[repr(C)]
 struct PairScale {
     factor: f32,
-    /// Added for each of the two rows.
+    /// Added for each of the two rows; the centred inner product leaves it out.
     bias: f32,
 }
 
 /// A row of a segment that is being built, prepared for comparison with others.
 #[derive(Default)]
-pub(crate) struct PairQuery {
+pub(crate) struct CodePair {
     components: Components,
     scale: PairScale,
+    centred: bool,
 }
 
 impl BuildCodes {
@@ -68,7 +68,7 @@ impl BuildCodes {
             })
             .collect();
         let high = if has_high { Some(high_bits(&bytes, stride, rows.dim)?) } else { None };
-        Ok(Self { bytes, stride, dim: rows.dim, metric: rows.metric, scales, high })
+        Ok(Self { bytes, stride, dim: rows.dim, scales, high })
     }
 
     fn code(&self, row: u32) -> &[u8] {
@@ -79,17 +79,18 @@ impl BuildCodes {
         self.scales.get(row as usize).copied().unwrap_or_default()
     }
 
-    /// Prepares a row for comparison with others.
-    pub(crate) fn query(&self, row: u32, query: &mut PairQuery) {
+    /// Prepares a row for comparison with others; by the inner product of centred vectors if `centred`.
+    pub(crate) fn query(&self, row: u32, centred: bool, query: &mut CodePair) {
         let code = self.code(row).iter().take(self.dim);
         query.components.set(code.map(|&c| (c ^ 128) as i8));
         query.scale = self.scale(row);
+        query.centred = centred;
     }
 
     /// Estimated similarities of some rows to one, in `scores`; `products` is scratch.
     pub(crate) fn scores(
         &self,
-        query: &PairQuery,
+        query: &CodePair,
         rows: &[u32],
         products: &mut Vec<i32>,
         scores: &mut Vec<f32>,
@@ -103,7 +104,7 @@ impl BuildCodes {
     /// Like [`scores`](Self::scores), with four bits where these are enough for a walk.
     pub(crate) fn rough_scores(
         &self,
-        query: &PairQuery,
+        query: &CodePair,
         rows: &[u32],
         products: &mut Vec<i32>,
         scores: &mut Vec<f32>,
@@ -125,14 +126,15 @@ impl BuildCodes {
         bits: Bits,
         codes: &[u8],
         less: impl Fn(i32) -> f32,
-        query: &PairQuery,
+        query: &CodePair,
         rows: &[u32],
         products: &mut Vec<i32>,
         scores: &mut Vec<f32>,
     ) {
         products.resize(rows.len(), 0);
         code_dots(bits, codes, bits.stride(self.dim), rows, &query.components, products);
-        let score = |(&row, &product): (&u32, &i32)| self.score(query.scale, row, less(product));
+        let (scale, centred) = (query.scale, query.centred);
+        let score = |(&row, &product): (&u32, &i32)| self.score(scale, row, centred, less(product));
         scores.clear();
         scores.extend(rows.iter().zip(&*products).map(score));
     }
@@ -144,33 +146,18 @@ impl BuildCodes {
 
     /// Similarity, by the inner product of two codes less the middle of the grid.
     #[inline]
-    fn score(&self, query: PairScale, row: u32, product: f32) -> f32 {
+    fn score(&self, query: PairScale, row: u32, centred: bool, product: f32) -> f32 {
         let scale = self.scale(row);
-        product * query.factor * scale.factor + query.bias + scale.bias
-    }
-
-    /// Estimated similarity of two rows.
-    #[inline]
-    pub(crate) fn similarity(&self, a: u32, b: u32) -> f32 {
-        let mut similarity = 0.0;
-        self.pairs(b, &[a], |score| {
-            similarity = score;
-            true
-        });
-        similarity
+        let bias = if centred { 0.0 } else { query.bias + scale.bias };
+        product * query.factor * scale.factor + bias
     }
 
     /// True if a row is more similar than `limit` to one of the others.
     #[inline]
-    pub(crate) fn is_closer(&self, row: u32, others: &[u32], limit: f32) -> bool {
-        self.pairs(row, others, |score| score > limit)
-    }
-
-    #[inline]
-    fn pairs(&self, row: u32, others: &[u32], mut enough: impl FnMut(f32) -> bool) -> bool {
+    pub(crate) fn is_closer(&self, row: u32, others: &[u32], centred: bool, limit: f32) -> bool {
         let scale = self.scale(row);
         code_pairs(&self.bytes, self.stride, row, others, |other, product| {
-            enough(self.score(scale, other, product as f32))
+            self.score(scale, other, centred, product as f32) > limit
         })
     }
 
@@ -195,10 +182,6 @@ impl BuildCodes {
         };
         prefetch(record(high, Bits::Four.stride(self.dim), row));
         self.prefetch_scale(row);
-    }
-
-    pub(crate) fn metric(&self) -> Metric {
-        self.metric
     }
 }
 
@@ -235,7 +218,7 @@ mod tests {
                 let codes = BuildCodes::new(&rows).expect("memory");
                 assert_eq!(codes.is_rough(), dim == FOUR_BITS_DIM);
                 let (mut query, mut scores, mut rough) = <_>::default();
-                codes.query(5, &mut query);
+                codes.query(5, false, &mut query);
                 let others: Vec<u32> = (0..ROWS).collect();
                 codes.scores(&query, &others, &mut Vec::new(), &mut scores);
                 codes.rough_scores(&query, &others, &mut Vec::new(), &mut rough);
@@ -248,7 +231,8 @@ mod tests {
                     assert!(off < limit, "{metric:?} {dim}: {score} {exact}");
                     let off = (rough - exact).abs();
                     assert!(off < 16.0 * limit, "{metric:?} {dim}: {rough} {exact}");
-                    assert_eq!(score, codes.similarity(other, 5), "{metric:?}");
+                    let closer = |limit| codes.is_closer(5, &[other], false, limit);
+                    assert!(!closer(score) && closer(score.next_down()), "{metric:?}");
                 }
             }
         }

@@ -208,11 +208,11 @@ impl Codes {
     }
 
     /// Assumed recall of a code scan that was not measured. Eight bits found all but one hit in 5,000
-    /// of every collection tried; the recall of fewer bits depends on the vectors.
-    pub(crate) fn usual_recall(&self) -> f64 {
+    /// of every collection tried; the recall of fewer bits depends on the vectors: `None`.
+    pub(crate) fn usual_recall(&self) -> Option<f64> {
         match self.quantizer.format {
-            CodeFormat::Half(_) | CodeFormat::Whole(Bits::Eight) => 0.995,
-            CodeFormat::Whole(Bits::Four | Bits::One) => 0.0,
+            CodeFormat::Half(_) | CodeFormat::Whole(Bits::Eight) => Some(0.995),
+            CodeFormat::Whole(Bits::Four | Bits::One) => None,
         }
     }
 
@@ -221,25 +221,23 @@ impl Codes {
         self.quantizer.stride() + size_of::<CodeScale>()
     }
 
-    /// Like [`spare`](Self::spare), for a scan of only `rows` rows: they may be as far from the query
-    /// as most rows are, and the more of them there are, the more differ by less than the error of the
-    /// codes.
-    pub(crate) fn spare_of_some(&self, wanted: usize, rows: u32) -> usize {
+    /// Rows beyond the wanted ones that are rescored after a walk by fine codes.
+    pub(crate) fn doubtful(&self, wanted: usize) -> usize {
         match self.quantizer.format {
-            CodeFormat::Half(_) | CodeFormat::Whole(Bits::Eight) => self.spare(wanted),
-            CodeFormat::Whole(Bits::Four) => wanted * 20 + 200 + rows as usize / 50,
-            CodeFormat::Whole(Bits::One) => wanted * 20 + 400 + rows as usize / 20,
+            CodeFormat::Half(_) => wanted / 8 + 4,
+            CodeFormat::Whole(Bits::Eight | Bits::Four) => wanted + 16,
+            CodeFormat::Whole(Bits::One) => wanted * 8 + 128,
         }
     }
 
-    /// Rows that a walk returns beyond the wanted ones, so that rescoring on floats corrects the error
-    /// of the codes.
-    pub(crate) fn spare(&self, wanted: usize) -> usize {
+    /// Rows that a scan of `rows` rows returns beyond the wanted ones, so that rescoring on floats
+    /// corrects the error of the codes: the more rows there are, the more differ by less than that.
+    pub(crate) fn spare(&self, wanted: usize, rows: u32) -> usize {
         match self.quantizer.format {
             CodeFormat::Half(_) => wanted / 8 + 4,
-            CodeFormat::Whole(Bits::Eight) => wanted / 2 + 8,
-            CodeFormat::Whole(Bits::Four) => wanted + 16,
-            CodeFormat::Whole(Bits::One) => wanted * 8 + 128,
+            CodeFormat::Whole(Bits::Eight) => wanted * 4 + 100 + rows as usize / 100,
+            CodeFormat::Whole(Bits::Four) => wanted * 20 + 200 + rows as usize / 50,
+            CodeFormat::Whole(Bits::One) => wanted * 20 + 400 + rows as usize / 20,
         }
     }
 }

@@ -11,8 +11,8 @@ mod float_codes;
 mod int_codes;
 mod top_codes;
 
-pub(crate) use build_codes::{BuildCodes, PairQuery};
-pub(crate) use codes::{Codes, write_codes};
+pub(crate) use build_codes::{BuildCodes, CodePair};
+pub(crate) use codes::{Ahead, Codes, write_codes};
 
 use bytemuck::{Pod, Zeroable};
 
