@@ -68,6 +68,18 @@ fn off_centre(metric: Metric, dim: usize, offset: f32) -> Set {
     }
 }
 
+/// Clusters of 60 rows that differ by a thousandth.
+fn tight(metric: Metric, dim: usize) -> Set {
+    let mut random = Random(9);
+    let centres: Vec<_> = (0..ROWS / 60).map(|_| row(&mut random, dim)).collect();
+    let mut draw = |i: usize| around(&mut random, &centres[i % centres.len()], 1e-3);
+    Set {
+        metric,
+        rows: (0..ROWS).map(&mut draw).collect(),
+        queries: (0..QUERIES).map(&mut draw).collect(),
+    }
+}
+
 fn independent(metric: Metric, dim: usize) -> Set {
     let mut random = Random(7);
     let mut draw = |count: usize| (0..count).map(|_| row(&mut random, dim)).collect();
@@ -107,6 +119,8 @@ fn the_usual_search_finds_nearly_all_hits_on_hard_sets() {
         ("all rows copies", copies(Metric::L2, 64, ROWS - 1, 0.0), 1.0),
         ("1,000 near copies", copies(Metric::Cosine, 64, 1_000, 1e-3), 0.98),
         ("2,000 near copies", copies(Metric::L2, 64, 2_000, 1e-2), 0.98),
+        ("clusters of 60", tight(Metric::L2, 32), 0.98),
+        ("clusters of 60 by four bits", tight(Metric::Cosine, 200), 0.98),
         ("inner product off centre by 2", off_centre(Metric::Dot, 64, 2.0), 0.98),
         ("inner product off centre by 4.4", off_centre(Metric::Dot, 64, 4.4), 0.98),
         ("inner product off centre by 30", off_centre(Metric::Dot, 16, 30.0), 0.98),

@@ -150,18 +150,9 @@ fn dates_are_read_as_programs_write_them_and_a_range_without_dates_is_told() {
         assert_eq!((answer.matching, answer.notices.len()), (4, 0), "{filter}");
     }
     for (filter, notice) in [
-        (
-            "free >= '2022-01-01'",
-            "compares \"free\" with a date, and no value there is one, for instance \"5. May\"",
-        ),
-        (
-            "n < '2022-01-01' OR n > 9",
-            "compares \"n\" with a date, and no value there is one, for instance 0",
-        ),
-        (
-            "d > 5",
-            "compares \"d\" with a number, and no value there is one, for instance \"2020-01-01",
-        ),
+        ("free >= '2022-01-01'", "compares \"free\" with a date, and no value there is one"),
+        ("n < '2022-01-01' OR n > 9", "compares \"n\" with a date, and no value there is one"),
+        ("d > 5", "compares \"d\" with a number, and no value there is one"),
     ] {
         let answer = search(filter);
         assert_eq!(answer.matching, 0);

@@ -425,3 +425,26 @@ fn a_scope_that_cannot_be_evaluated_admits_nothing() {
     }
     assert_eq!(collection.count(&Filter::All).expect("counted"), before);
 }
+
+#[test]
+fn a_notice_says_nothing_of_rows_outside_the_scope_or_deleted() {
+    let collection = Collection::in_memory(Options::new()).expect("a collection");
+    let row = |id: &str, tenant: &str| Document::new(id).text("wing").payload("tenant", tenant);
+    let rows = [
+        row("a", "umbrella").payload("y", "their secret"),
+        row("b", "acme"),
+        row("c", "acme").payload("z", "an old secret"),
+    ];
+    collection.upsert(rows).expect("written");
+    collection.flush().expect("flushed");
+    let notices = |filter: &str| {
+        let searcher = collection.searcher().expect("a view").scoped(of_tenant("acme"));
+        let request = SearchRequest::text("wing").filter(self::filter(filter));
+        searcher.search(&request).expect("an answer").notices
+    };
+    assert_eq!(notices("y > 5"), [""; 0], "no row of the scope has a y");
+    let notice = notices("z > 5").concat();
+    assert!(notice.contains("\"z\" with a number") && !notice.contains("secret"), "{notice}");
+    collection.delete(&["c"]).expect("deleted");
+    assert_eq!(notices("z > 5"), [""; 0]);
+}

@@ -22,17 +22,6 @@ impl LiveSegment {
         self.segment.columns.matching(filter, &self.alive, &stored)
     }
 
-    /// A value at a payload path: one that is wanted if there is one, and any other otherwise.
-    pub(crate) fn sample(
-        &self,
-        schema: &Schema,
-        path: &str,
-        wanted: &dyn Fn(&Value) -> bool,
-    ) -> Result<Option<Value>> {
-        let stored = Rows { segment: &self.segment, schema };
-        self.segment.columns.sample(path, &self.alive, &stored, wanted)
-    }
-
     /// Counts rows by their values at a payload path.
     pub(crate) fn count_values(
         &self,

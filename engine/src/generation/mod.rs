@@ -15,6 +15,7 @@ pub(crate) use matching::admits;
 pub(crate) use operation::Operation;
 pub(crate) use renumbering::Renumbering;
 
+use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::{Error, Result, corrupt};
 use crate::limits::ABSORB_MAX_ROWS;
@@ -71,8 +72,14 @@ impl LiveSegment {
     }
 
     /// Terms near one, and the live rows of each.
-    pub(crate) fn near(&self, field: usize, term: &str, edits: u8) -> Result<Vec<(String, u64)>> {
-        self.segment.text().near(field, term, edits, &self.alive)
+    pub(crate) fn near(
+        &self,
+        field: usize,
+        term: &str,
+        edits: u8,
+        time: Deadline,
+    ) -> Result<Vec<(String, u64)>> {
+        self.segment.text().near(field, term, edits, &self.alive, time)
     }
 
     /// Live rows that have a term of an indexed field.

@@ -44,7 +44,7 @@ impl Searcher {
         let mut answer = ranking.into_head(&self.generation, prepared, wanted);
         (answer.hits, answer.groups, answer.facets) = (hits, groups, facets);
         if answer.matching == 0 {
-            answer.notices = self.unlike_bounds(&request.filter)?;
+            answer.notices = self.unlike_bounds(&request.filter, prepared.time)?;
         }
         answer.did_you_mean = instead;
         Ok(answer)

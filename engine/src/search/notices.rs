@@ -2,45 +2,47 @@
 
 use std::ops::Bound;
 
-use lexivec_query::filter::{Filter, Scalar, comparable};
+use lexivec_query::filter::{Filter, Scalar};
 use lexivec_query::timestamp::Timestamp;
-use serde_json::Value;
 
 use super::Searcher;
+use crate::deadline::Deadline;
 use crate::error::Result;
-
-/// Most characters of a value that a notice shows.
-const SHOWN_CHARS: usize = 60;
+use crate::rows::RowSet;
 
 impl Searcher {
     /// The ranges of a filter that no row can be in, as all values at their paths are of another kind: a number is not
-    /// between dates, nor is a string that cannot be read as a date.
-    pub(super) fn unlike_bounds(&self, filter: &Filter) -> Result<Vec<String>> {
+    /// between dates, nor is a string that cannot be read as a date. Only rows of the scope count, and no value is
+    /// shown.
+    pub(super) fn unlike_bounds(&self, filter: &Filter, time: Deadline) -> Result<Vec<String>> {
+        let any = |filter: &Filter| -> Result<bool> {
+            Ok(RowSet::total(&self.matching(filter, time)?) > 0)
+        };
         let mut notices = Vec::new();
         for (path, lower, upper) in ranges(filter) {
-            let like = |value: &Value| comparable(value, lower, upper);
-            let mut other = None;
-            for live in &self.generation.segments {
-                match live.sample(&self.schema, path, &like)? {
-                    Some(value) if like(&value) => {
-                        other = None;
-                        break;
-                    }
-                    value => other = other.or(value),
-                }
+            let there = Filter::Eq { path: path.to_owned(), value: Scalar::Null };
+            let like =
+                Filter::And([lower, upper].into_iter().filter_map(|b| like(path, b)).collect());
+            if any(&like)? || !any(&Filter::Not(Box::new(there)))? {
+                continue;
             }
-            let Some(other) = other else { continue };
-            let shown: String = other.to_string().chars().take(SHOWN_CHARS).collect();
             let kind = kind_of(lower).or(kind_of(upper)).unwrap_or("value of another kind");
-            let notice = format!(
-                "the filter compares {path:?} with a {kind}, and no value there is one, for instance {shown}"
-            );
+            let notice =
+                format!("the filter compares {path:?} with a {kind}, and no value there is one");
             if !notices.contains(&notice) {
                 notices.push(notice);
             }
         }
         Ok(notices)
     }
+}
+
+/// The rows with a value at a path that can be compared with a bound.
+fn like(path: &str, bound: &Bound<Scalar>) -> Option<Filter> {
+    let (Bound::Included(value) | Bound::Excluded(value)) = bound else { return None };
+    let range = |lower, upper| Filter::Range { path: path.to_owned(), lower, upper };
+    let from = || Bound::Included(value.clone());
+    Some(Filter::Or(vec![range(from(), Bound::Unbounded), range(Bound::Unbounded, from())]))
 }
 
 /// The ranges in a filter.

@@ -39,7 +39,7 @@ impl Searcher {
             terms.borrow_mut().insert((field, term.to_owned()));
         };
         let near = |field, term: &str, edits| {
-            let near = self.near(field, term, edits)?;
+            let near = self.near(field, term, edits, Deadline::NEVER)?;
             near.keys().for_each(|term| add(field, term));
             Ok(near)
         };
@@ -69,10 +69,7 @@ impl Searcher {
                 time.check()?;
                 self.doc_freq(field, term)
             };
-            let near = |field, term: &str, edits| {
-                time.check()?;
-                self.near(field, term, edits)
-            };
+            let near = |field, term: &str, edits| self.near(field, term, edits, time);
             return self.compile(request, &self.generation.statistics, doc_freq, &near);
         };
         let fields = self.schema.indexed_fields();
@@ -133,10 +130,11 @@ impl Searcher {
         field: usize,
         term: &str,
         edits: u8,
+        time: Deadline,
     ) -> Result<BTreeMap<String, u64>> {
         let mut near = BTreeMap::new();
         for live in &self.generation.segments {
-            for (term, rows) in live.near(field, term, edits)? {
+            for (term, rows) in live.near(field, term, edits, time)? {
                 *near.entry(term).or_default() += rows;
             }
         }

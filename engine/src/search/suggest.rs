@@ -220,6 +220,7 @@ impl<'a> Dictionary<'a> {
         let mut known: BTreeSet<(usize, usize)> = BTreeSet::new();
         for (field, settings) in self.fields.iter().enumerate() {
             for word in typed_words(settings, text) {
+                self.time.check()?;
                 let range = (word.range.start, word.range.end);
                 let mut any = range.1 > end;
                 for term in &word.terms {
@@ -254,7 +255,7 @@ impl<'a> Dictionary<'a> {
             if edits == 0 {
                 continue;
             }
-            let near = self.searcher.near(*field, term, edits)?;
+            let near = self.searcher.near(*field, term, edits, self.time)?;
             let mut near: Vec<_> = near
                 .into_iter()
                 .map(|(other, most)| (osa_distance(term, &other), Reverse(most), other))

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use lexivec_query::facets::{Key, Tally};
 use lexivec_query::filter::{Filter, Row, Scalar, between};
 use lexivec_query::limits::MAX_PATH_BYTES;
-use lexivec_query::value::scalars_at;
 use lexivec_storage::{SegmentReader, SegmentWriter};
 use serde_json::{Map, Value};
 use tantivy::columnar::{ColumnarReader, ColumnarWriter, DynamicColumn, NumericalValue};
@@ -200,35 +199,6 @@ impl Columns {
             Key::all_at(&payload, path).into_iter().for_each(|key| tally.add(key, 1));
         }
         Ok(())
-    }
-
-    /// A value at a path: one that is wanted if there is one, and any other otherwise.
-    pub(crate) fn sample(
-        &self,
-        path: &str,
-        alive: &RowSet,
-        stored: &dyn StoredFields,
-        wanted: &dyn Fn(&Value) -> bool,
-    ) -> Result<Option<Value>> {
-        let mut any = None;
-        for kind in self.at(path)?.iter().flat_map(|columns| &columns.kinds) {
-            let value = kind.sample(wanted).map_err(|e| tantivy_error(&self.file, e))?;
-            if value.as_ref().is_some_and(wanted) {
-                return Ok(value);
-            }
-            any = value.or(any);
-        }
-        // Columns hold no value of these rows.
-        for row in self.residual.iter().filter(|&row| alive.contains(row)) {
-            let payload = stored.payload(row)?;
-            for value in scalars_at(&payload, path) {
-                if wanted(value) {
-                    return Ok(Some(value.clone()));
-                }
-                any = any.or_else(|| Some(value.clone()));
-            }
-        }
-        Ok(any)
     }
 
     /// The columns of a path, sorted by value; `None` if no row has a value.

@@ -335,6 +335,7 @@ impl TextIndex {
         term: &str,
         edits: u8,
         alive: &RowSet,
+        time: Deadline,
     ) -> Result<Vec<(String, u64)>> {
         let inverted = self.inverted(field)?;
         let key = Term::from_field_text(Field::from_field_id(field as u32), term);
@@ -344,6 +345,7 @@ impl TextIndex {
         let mut terms = stream.map_err(|e| tantivy_error(&self.file, e))?;
         let mut found = Vec::new();
         while found.len() < MAX_NEAR_TERMS && terms.advance() {
+            time.check()?;
             let near = String::from_utf8_lossy(terms.key()).into_owned();
             let rows = match alive.is_full() {
                 true => u64::from(terms.value().doc_freq),

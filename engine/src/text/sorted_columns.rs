@@ -112,21 +112,6 @@ impl Kind {
     }
 }
 
-impl Kind {
-    /// A value of the column: one that is wanted if there is one, and any other otherwise.
-    pub(super) fn sample(&self, wanted: &dyn Fn(&Value) -> bool) -> std::io::Result<Option<Value>> {
-        Ok(match self {
-            Self::Bools(rows) => Some(Value::from(rows.of(0..1).is_empty())),
-            // One number compares as all others do.
-            Self::Numbers(numbers) => numbers.values.first().map(|number| Value::from(*number)),
-            Self::Strings(strings) => {
-                let first = strings.first_string(|_| true)?;
-                strings.first_string(|text| wanted(&Value::from(text)))?.or(first).map(Value::from)
-            }
-        })
-    }
-}
-
 /// Every value of a column with its row, by row.
 fn pairs<T, V>(column: &Column<T>, rows: u32, value: impl Fn(T) -> V) -> Vec<(V, u32)>
 where
@@ -322,19 +307,6 @@ impl Strings {
             }
         }
         Ok(())
-    }
-
-    /// The first string that is wanted, in the order of bytes.
-    fn first_string(&self, wanted: impl Fn(&str) -> bool) -> std::io::Result<Option<String>> {
-        let mut terms = self.column.dictionary().stream()?;
-        while terms.advance() {
-            if let Ok(text) = std::str::from_utf8(terms.key())
-                && wanted(text)
-            {
-                return Ok(Some(text.to_owned()));
-            }
-        }
-        Ok(None)
     }
 
     fn by_time(&self) -> std::io::Result<&Sorted<Timestamp>> {

@@ -3,9 +3,9 @@
 
 use crate::error::Result;
 use crate::schema::Metric;
+use crate::vector::VectorRows;
 use crate::vector::distance::{dot, prefetch, similarity};
 use crate::vector::quantize::{BuildCodes, CodePair};
-use crate::vector::{ScoredRow, VectorRows};
 use rayon::prelude::*;
 
 /// Factor by which two neighbours may be closer to each other, in squared distance, than the node is to
@@ -18,8 +18,6 @@ const EVEN: f64 = 0.02;
 const OFF_CENTRE: f64 = 0.05;
 /// Rows whose closest rows are found both by codes and by vectors.
 const TRIED: usize = 32;
-/// Most rows among which these are found.
-const AMONG: usize = 20_000;
 /// Closest rows that codes have to find, but for [`MISSED`] of them.
 const CLOSEST: usize = 10;
 const MISSED: usize = 2;
@@ -122,42 +120,38 @@ impl<'a> Compare<'a> {
 
     /// The resolution of the codes, by the closest rows of some rows.
     fn measured(&self) -> Resolution {
-        let present = &self.vectors.present;
-        let step = (present.count() as usize).div_ceil(AMONG).max(1);
-        let among: Vec<u32> = present.iter().step_by(step).collect();
-        // Among a part of the rows, the codes of fewer come between.
-        let many = (MANY / step).max(FEW);
-        if among.len() <= many + 1 {
+        let rows: Vec<u32> = self.vectors.present.iter().collect();
+        if rows.len() <= MANY {
             return Resolution::Fine;
         }
-        let ranks: Vec<usize> = among
+        let ranks: Vec<usize> = rows
             .par_iter()
-            .step_by(among.len().div_ceil(TRIED))
-            .map(|&row| self.rank_of_closest(row, &among))
+            .step_by(rows.len().div_ceil(TRIED))
+            .map(|&row| self.rank_of_closest(row, &rows))
             .collect();
         let failed = |most: usize| ranks.iter().filter(|&&rank| rank > most).count() * UNRESOLVED;
         match ranks.len() {
             tried if failed(FEW) <= tried => Resolution::Fine,
-            tried if failed(many) <= tried => Resolution::Coarse,
+            tried if failed(MANY) <= tried => Resolution::Coarse,
             _ => Resolution::None,
         }
     }
 
     /// The number of rows that are closest to a row by their codes among which its closest are, but for
     /// [`MISSED`] of them.
-    fn rank_of_closest(&self, row: u32, among: &[u32]) -> usize {
+    fn rank_of_closest(&self, row: u32, rows: &[u32]) -> usize {
         let (mut query, mut products, mut scores) = <_>::default();
-        let others: Vec<u32> = among.iter().copied().filter(|&other| other != row).collect();
+        let others: Vec<u32> = rows.iter().copied().filter(|&other| other != row).collect();
         self.query(row, Side::Given, &mut query);
         self.rough_scores(&query, &others, &mut products, &mut scores);
-        let mut rough: Vec<ScoredRow> =
-            others.iter().zip(&scores).map(|(&row, &score)| ScoredRow { score, row }).collect();
-        rough.sort_unstable_by(|a, b| b.cmp(a));
-        let exact: Vec<f32> = rough.iter().map(|near| self.exact(row, near.row)).collect();
+        let exact: Vec<f32> = others.iter().map(|&other| self.exact(row, other)).collect();
         let mut ordered = exact.clone();
         let (_, &mut least, _) = ordered.select_nth_unstable_by(CLOSEST - 1, |a, b| b.total_cmp(a));
-        let close = exact.iter().enumerate().filter(|(_, exact)| **exact >= least);
-        close.map(|(rank, _)| rank + 1).nth(CLOSEST - MISSED - 1).unwrap_or(rough.len())
+        let close = exact.iter().zip(&scores).filter(|(exact, _)| **exact >= least);
+        let mut close: Vec<f32> = close.map(|(_, score)| *score).collect();
+        close.sort_unstable_by(|a, b| b.total_cmp(a));
+        let last = close.get(CLOSEST - MISSED - 1).copied().unwrap_or(f32::NEG_INFINITY);
+        scores.iter().filter(|score| **score >= last).count()
     }
 
     /// Similarity of two rows by their vectors.

@@ -11,9 +11,9 @@ use lexivec_query::limits::MAX_EF;
 use lexivec_storage::codec::{Decoder, Encoder};
 use rayon::prelude::*;
 
-use super::Graph;
 use super::beam::Beam;
 use super::search::{CodeRows, Near, Widen, search};
+use super::{Graph, Resolution};
 use crate::error::{Result, corrupt};
 use crate::vector::store::Query;
 use crate::vector::{CodeQuery, Codes, VectorStore, scan_many};
@@ -307,6 +307,9 @@ fn queries(store: &VectorStore, rows: &[u32], seed: u64) -> Result<Vec<Mixed>> {
 struct Truth<'a> {
     query: &'a Query<'a>,
     mixed: &'a Mixed,
+    /// Rows that the walk goes round. A row that has copies is not among them: its vector stays in the
+    /// collection without it.
+    hidden: &'a [u32],
     /// Similarities of the rows that it was not mixed of, best first.
     exact: Vec<f64>,
 }
@@ -340,28 +343,39 @@ fn measure(
     let exact = scan_many(&asked, store.present.iter(), deepest + 2, Ok)?;
     let mut measured = Vec::with_capacity(task.len());
     for (index, ((mixed, query), exact)) in task.iter().zip(&asked).zip(&exact).enumerate() {
+        let is_row = mixed.rows[0] == mixed.rows[1];
         let others = exact.iter().filter(|(row, _)| !mixed.rows.contains(row));
         let exact: Vec<f64> = others.map(|(_, score)| *score).take(deepest).collect();
-        let truth = Truth { query, mixed, exact };
+        let own = f64::from(query.similarity(&query.stored(mixed.rows[0])?));
+        let has_copies = is_row && exact.first().is_some_and(|first| *first >= own);
+        let hidden = if has_copies { &[][..] } else { &mixed.rows[..] };
+        let truth = Truth { query, mixed, hidden, exact };
         let by_codes = codes.query(&mixed.vector, query.inverse_norm());
         let (contrast, recall) = match graph.is_by_vectors() {
-            true => walked(graph, query, middle, &truth)?,
-            false => walked(graph, &CodeRows::new(codes, &by_codes)?, middle, &truth)?,
+            true => walked(graph, query, &|_| usize::MAX, middle, &truth)?,
+            false => {
+                let scored = |depth: usize| match graph.resolution {
+                    Resolution::Fine => depth + codes.doubtful(depth),
+                    _ => usize::MAX,
+                };
+                walked(graph, &CodeRows::new(codes, &by_codes)?, &scored, middle, &truth)?
+            }
         };
         let scan = match index.is_multiple_of(QUERIES / SCANNED) {
             false => None,
             true => Some(scanned(store, codes, &by_codes, &truth)?),
         };
-        let is_row = mixed.rows[0] == mixed.rows[1];
         measured.push(Measured { is_row, contrast, recall, scan });
     }
     Ok(measured)
 }
 
-/// The contrast of a query, and the recall of its walk at each depth and width.
+/// The contrast of a query, and the recall of its walk at each depth and width; `scored` is the number of
+/// rows that a search of a depth scores by vectors.
 fn walked(
     graph: &Graph,
     near: &impl Near,
+    scored: &dyn Fn(usize) -> usize,
     middle: f32,
     truth: &Truth<'_>,
 ) -> Result<(f32, Vec<Vec<f32>>)> {
@@ -373,7 +387,9 @@ fn walked(
             stands_out = contrast(beam, middle);
         }
         for (recall, &depth) in recall.iter_mut().zip(&DEPTHS) {
-            match truth.recall(beam.found().map(|near| near.row), depth) {
+            let found =
+                beam.found().map(|near| near.row).filter(|row| !truth.mixed.rows.contains(row));
+            match truth.recall(found.take(scored(depth)), depth) {
                 Ok(share) => recall.push(share),
                 Err(error) => failed = Some(error),
             }
@@ -381,7 +397,7 @@ fn walked(
         LADDER.get(index + 1).filter(|_| failed.is_none()).map(|&width| width as usize)
     };
     let first = LADDER[0] as usize;
-    search(graph, near, &truth.mixed.rows, first, Widen::With(&mut widen), None)?;
+    search(graph, near, truth.hidden, first, Widen::With(&mut widen), None)?;
     if let Some(error) = failed {
         return Err(error);
     }
