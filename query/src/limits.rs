@@ -119,7 +119,8 @@ pub const DEFAULT_EF: usize = 256;
 
 /// Share of the exact hits that a search finds at least unless it says otherwise, on average over the
 /// queries that a segment was measured on. Where the default beam finds less, the planner takes a wider
-/// one or another way.
+/// one or another way. It is what hnswlib finds with the same beam among 20,000 independent rows of 128
+/// components, the hardest set without copies that was tried; real vectors are easier.
 pub const USUAL_RECALL: f64 = 0.93;
 /// Widest beam of a walk under a filter: the beam is kept in order, and far wider ones cost more than
 /// all rows of most segments.
