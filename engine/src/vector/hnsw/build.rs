@@ -20,6 +20,8 @@ use crate::vector::distance::prefetch;
 use crate::vector::{ScoredRow, VectorRows};
 use lexivec_eval::random::SplitMix;
 
+/// Part of a full list (one in four places) that rows beyond the closest ones may take.
+const BEYOND: usize = 4;
 /// A batch is at most this share of the rows already in the graph (1/32): its rows do not see each
 /// other while they search, and at 3 % of the graph the loss of recall is within noise.
 const BATCH_SHARE: usize = 32;
@@ -389,11 +391,11 @@ impl<'a> Builder<'a> {
     /// is that of Subramanya et al., "DiskANN", 2019).
     fn select(&self, candidates: &[ScoredRow], side: Side, degree: usize, choice: &mut Choice) {
         let mut chosen: Vec<u32> = Vec::with_capacity(degree);
-        for (i, c) in candidates.iter().enumerate() {
-            if chosen.len() == degree {
-                break;
-            }
-            if let Some(next) = candidates.get(i + 1) {
+        let mut left = candidates.iter();
+        while chosen.len() < degree
+            && let Some(c) = left.next()
+        {
+            if let Some(next) = left.as_slice().first() {
                 self.compare.prefetch(next.row);
             }
             let limit = self.compare.slack(c.score);
@@ -401,6 +403,20 @@ impl<'a> Builder<'a> {
                 chosen.push(c.row);
             }
         }
+        // Rows that are all as far from each other as from the node fill the list: some places are for
+        // rows beyond them, or no walk would leave such a cluster.
+        let mut beyond: Vec<u32> = Vec::new();
+        for c in left {
+            if beyond.len() == degree / BEYOND {
+                break;
+            }
+            let closer = |others: &[u32]| self.compare.is_closer(c.row, others, side, c.score);
+            if !closer(&chosen) && !closer(&beyond) {
+                beyond.push(c.row);
+            }
+        }
+        chosen.truncate(degree - beyond.len());
+        chosen.extend(beyond);
         choice.add(chosen, degree / self.compare.sides.len());
     }
 
