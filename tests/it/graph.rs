@@ -27,7 +27,7 @@ fn rows(path: &Path) -> Vec<Vec<f32>> {
     floats.chunks(dim).map(<[f32]>::to_vec).collect()
 }
 
-fn collection(disk: &MemoryVfs, rows: &[Vec<f32>], metric: Metric) -> Collection {
+pub(super) fn collection(disk: &MemoryVfs, rows: &[Vec<f32>], metric: Metric) -> Collection {
     collection_with(disk, rows, metric, M)
 }
 

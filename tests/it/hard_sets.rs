@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use lexivec::schema::VectorField;
 use lexivec::storage::MemoryVfs;
 use lexivec::{
-    Collection, CompactOptions, Document, Metric, Options, RecallOptions, RecallQueries,
-    SearchRequest, VerifyLevel,
+    Collection, CompactOptions, Document, Metric, RecallOptions, RecallQueries, SearchRequest,
+    VerifyLevel,
 };
 use lexivec_tests::Random;
+
+use super::graph;
 
 const ROWS: usize = 6_000;
 const QUERIES: usize = 100;
@@ -86,16 +87,6 @@ fn independent(metric: Metric, dim: usize) -> Set {
     Set { metric, rows: draw(ROWS), queries: draw(QUERIES) }
 }
 
-fn collection(disk: &MemoryVfs, set: &Set) -> Collection {
-    let field = VectorField::new("vector", set.rows[0].len(), set.metric);
-    let options = Options::new().vector_field(field).graph_min_rows(1_000);
-    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
-    let documents = set.rows.iter().enumerate();
-    let documents = documents.map(|(i, v)| Document::new(format!("{i:06}")).vector(v.clone()));
-    collection.upsert(documents).expect("written");
-    collection
-}
-
 /// Checks that the graph reaches every row.
 fn reached(name: &str, disk: &MemoryVfs) {
     let report = Collection::verify(Arc::new(disk.clone()), VerifyLevel::Deep).expect("verified");
@@ -129,7 +120,7 @@ fn the_usual_search_finds_nearly_all_hits_on_hard_sets() {
         ("independent rows", independent(Metric::L2, 32), 0.98),
     ] {
         let disk = MemoryVfs::default();
-        let collection = collection(&disk, &set);
+        let collection = graph::collection(&disk, &set.rows, set.metric);
         let found = recall(&collection, &set, None);
         assert!(found >= least, "{name}: {found}");
         reached(name, &disk);
@@ -140,7 +131,7 @@ fn the_usual_search_finds_nearly_all_hits_on_hard_sets() {
 fn the_recall_that_is_asked_for_is_found_for_independent_queries() {
     for (metric, dim) in [(Metric::L2, 32), (Metric::Cosine, 24), (Metric::Dot, 48)] {
         let set = independent(metric, dim);
-        let collection = collection(&MemoryVfs::default(), &set);
+        let collection = graph::collection(&MemoryVfs::default(), &set.rows, set.metric);
         for target in [0.9, 0.95] {
             let found = recall(&collection, &set, Some(target));
             assert!(found >= target - 0.015, "{metric:?} {dim}: {found} for {target}");
@@ -152,7 +143,7 @@ fn the_recall_that_is_asked_for_is_found_for_independent_queries() {
 fn copies_are_found_after_rows_are_deleted_and_segments_merged() {
     let set = copies(Metric::L2, 32, 40, 0.0);
     let disk = MemoryVfs::default();
-    let collection = collection(&disk, &set);
+    let collection = graph::collection(&disk, &set.rows, set.metric);
     let equal: Vec<usize> = (0..ROWS).filter(|&i| set.rows[i] == set.queries[0]).collect();
     assert_eq!(equal.len(), 40);
     // The first ones are those by which the others were found.

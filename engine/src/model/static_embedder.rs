@@ -5,6 +5,7 @@ use std::path::Path;
 
 use lexivec_storage::Bytes;
 use rayon::prelude::*;
+use tokenizers::Encoding;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::embed::{Embedder, beginning};
@@ -66,8 +67,13 @@ impl StaticEmbedder {
         Ok(Self { name, hash, dim, tokenizer, table, tokens })
     }
 
+    /// The tokens of the beginning of a text.
+    fn tokens_of(&self, text: &str) -> Result<Encoding> {
+        self.tokenizer.encode(&*lower_capitals(beginning(text)), false)
+    }
+
     fn embed_one(&self, text: &str) -> Result<Option<Vec<f32>>> {
-        let encoding = self.tokenizer.encode(&*lower_capitals(beginning(text)), false)?;
+        let encoding = self.tokens_of(text)?;
         let mut sum = vec![0f32; self.dim];
         let width = self.dim * 2;
         let mut any = false;
@@ -120,9 +126,7 @@ impl Embedder for StaticEmbedder {
     }
 
     fn count_tokens(&self, texts: &[&str]) -> Result<Option<usize>> {
-        let count = |text: &&str| {
-            Ok(self.tokenizer.encode(&*lower_capitals(beginning(text)), false)?.len())
-        };
+        let count = |text: &&str| Ok(self.tokens_of(text)?.len());
         // Counting one text takes less time than a switch to another thread.
         let sum: Result<usize> = match texts {
             [text] => count(text),

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use lexivec_query::field;
 use lexivec_query::filter::{Filter, Scalar};
 use lexivec_query::timestamp::Timestamp;
 
@@ -20,10 +21,9 @@ impl Searcher {
         };
         let mut notices = Vec::new();
         for (path, lower, upper) in ranges(filter) {
-            let there = Filter::Eq { path: path.to_owned(), value: Scalar::Null };
             let like =
                 Filter::And([lower, upper].into_iter().filter_map(|b| like(path, b)).collect());
-            if any(&like)? || !any(&Filter::Not(Box::new(there)))? {
+            if any(&like)? || !any(&field(path).exists())? {
                 continue;
             }
             let kind = kind_of(lower).or(kind_of(upper)).unwrap_or("value of another kind");
@@ -40,9 +40,7 @@ impl Searcher {
 /// The rows with a value at a path that can be compared with a bound.
 fn like(path: &str, bound: &Bound<Scalar>) -> Option<Filter> {
     let (Bound::Included(value) | Bound::Excluded(value)) = bound else { return None };
-    let range = |lower, upper| Filter::Range { path: path.to_owned(), lower, upper };
-    let from = || Bound::Included(value.clone());
-    Some(Filter::Or(vec![range(from(), Bound::Unbounded), range(Bound::Unbounded, from())]))
+    Some(field(path).gte(value.clone()) | field(path).lte(value.clone()))
 }
 
 /// The ranges in a filter.

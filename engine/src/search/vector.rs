@@ -22,7 +22,7 @@ use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::segment::Segment;
 use crate::vector::distance::machine;
-use crate::vector::hnsw::{self, CodeRows, PageBudget, Resolution, Widen};
+use crate::vector::hnsw::{self, CodeRows, PageBudget, Widen};
 use crate::vector::{CodeQuery, Codes, Pages, Query, ScoredRow, rescore, scan_many};
 
 /// Factor by which the last wanted row may be farther out than expected: for ten hits among random rows
@@ -331,9 +331,8 @@ impl Search<'_> {
         let mut best: Vec<ScoredRow>;
         if self.is_sure(&found, wanted) {
             let wanted = found.into_iter().filter(|near| self.rows.contains(near.row));
-            let most = match (&plan.strategy, graph.resolution) {
-                (Strategy::Graph { .. }, Resolution::Fine) => window + codes.doubtful(window),
-                (Strategy::Graph { .. }, _) => usize::MAX,
+            let most = match plan.strategy {
+                Strategy::Graph { .. } => graph.scored(codes, window),
                 _ => rescored(codes, window, self.rows),
             };
             best = wanted.take(most).collect();

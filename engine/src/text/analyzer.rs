@@ -2,6 +2,7 @@
 //! Annex #29 in lower case; those of the second are in `words`.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use tantivy::tokenizer::{
     AsciiFoldingFilter, LowerCaser, Stemmer, StopWordFilter, TextAnalyzer, Token, TokenStream,
@@ -25,6 +26,20 @@ pub(super) struct Word {
     /// Terms of several parts together; that of all of them first. None if there is one part.
     pub(super) wholes: Vec<Token>,
     pub(super) parts: Vec<Token>,
+}
+
+impl Word {
+    /// Its terms: those of several parts together, then each part.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.wholes.iter().chain(&self.parts)
+    }
+}
+
+/// The bytes of a text that words of it take; none if they have no term.
+pub(super) fn range_of(words: &[Word]) -> Range<usize> {
+    let tokens = || words.iter().flat_map(Word::tokens);
+    let from = tokens().map(|token| token.offset_from).min().unwrap_or(0);
+    from..tokens().map(|token| token.offset_to).max().unwrap_or(from)
 }
 
 impl Analysis {

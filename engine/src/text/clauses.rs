@@ -11,11 +11,11 @@ use std::collections::{BTreeMap, HashMap};
 use lexivec_query::explain::{Expansion, TermScore};
 use lexivec_query::limits::MAX_PHRASE_WORDS;
 use lexivec_query::query_string::{Clause, Clauses, Occur, What};
-use strsim::osa_distance;
 use tantivy::postings::Postings;
 use tantivy::tokenizer::Token;
 
 use super::analyzer::{Analysis, Word, prefix};
+use super::expand::is_near;
 use super::index::{TERM_STEPS, TextIndex};
 use super::phrase::{occurrences, shifts, tokens_of};
 use super::postings::intersect;
@@ -476,7 +476,7 @@ impl Kind {
             Self::Term(own) => own == term,
             Self::Phrase(..) => false,
             Self::Prefix(start) => term.starts_with(start),
-            Self::Fuzzy(own, edits) => osa_distance(own, term) <= usize::from(*edits),
+            Self::Fuzzy(own, edits) => is_near(own, term, *edits),
             Self::Either(alternatives) => alternatives.iter().flatten().any(|k| k.matches(term)),
         }
     }
@@ -618,7 +618,7 @@ impl Leaf {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use strsim::osa_distance;
 
     #[test]
     fn edits_are_counted() {

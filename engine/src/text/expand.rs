@@ -13,7 +13,7 @@ use lexivec_query::request::Typos;
 use strsim::osa_distance;
 use tantivy::tokenizer::Token;
 
-use super::analyzer::{Analysis, Word};
+use super::analyzer::{Analysis, Word, range_of};
 use super::clauses::{ClauseQuery, Compiler, Kind, Leaf, Node, whole_or_parts};
 use super::query::QueryContext;
 use super::score::terms_of;
@@ -70,7 +70,8 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
                 let count = found.map_or(1, |(count, _)| count);
                 let (words, after) = rest.split_at(count);
                 rest = after;
-                let run = Run { field, words, typed: typed(text, words) };
+                let run =
+                    Run { field, words, typed: text.get(range_of(words)).unwrap_or_default() };
                 let before = nodes.len();
                 match found {
                     Some((_, synonyms)) => nodes.extend(self.concept(&run, synonyms)?),
@@ -108,7 +109,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
     fn with_typos(&self, run: &Run<'_>, expand: &Expand<'_>, nodes: &mut Vec<Node>) -> Result<()> {
         for word in run.words {
             let (count, found) = terms_of(word, |term| self.idf_of(run.field, term))?;
-            for token in word.wholes.iter().chain(&word.parts) {
+            for token in word.tokens() {
                 let own = found.iter().find(|(found, _)| std::ptr::eq(*found, token));
                 let own = own.map(|(_, idf)| self.term(run.field, token, *idf, count));
                 let edits = match token.position_length {
@@ -142,7 +143,7 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
 
     /// A term of a word as typed.
     fn term(&self, field: usize, token: &Token, idf: f64, count: f64) -> Leaf {
-        self.leaf_of(field, Kind::Term(token.text.clone()), idf, count, None)
+        Leaf { field, boost: count, idf, kind: Kind::Term(token.text.clone()), expansion: None }
     }
 
     /// The ways to write words, as one term or as a phrase, that the index may have, each with its idf.
@@ -173,8 +174,8 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
         count: f64,
     ) -> Leaf {
         let idf = idfs.iter().copied().fold(f64::INFINITY, f64::min);
-        let expansion = Expansion { kind, words: run.typed.to_owned() };
-        self.leaf_of(run.field, Kind::Either(alternatives), idf, count, Some(expansion))
+        let expansion = Some(Expansion { kind, words: run.typed.to_owned() });
+        Leaf { field: run.field, boost: count, idf, kind: Kind::Either(alternatives), expansion }
     }
 
     /// The idf of a term; `None` if it is not in the index.
@@ -183,17 +184,6 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
             0 => None,
             rows => Some(self.context.statistics.idf(rows)),
         })
-    }
-
-    fn leaf_of(
-        &self,
-        field: usize,
-        kind: Kind,
-        idf: f64,
-        boost: f64,
-        expansion: Option<Expansion>,
-    ) -> Leaf {
-        Leaf { field, boost, idf, kind, expansion }
     }
 }
 
@@ -224,12 +214,4 @@ fn nearest(term: &str, found: BTreeMap<String, u64>) -> Vec<NearTerm> {
 /// True if two terms are within some edits of each other.
 pub(crate) fn is_near(term: &str, other: &str, edits: u8) -> bool {
     osa_distance(term, other) <= usize::from(edits)
-}
-
-/// The part of a query's text that words were made of.
-fn typed<'t>(text: &'t str, words: &[Word]) -> &'t str {
-    let tokens = || words.iter().flat_map(|word| word.wholes.iter().chain(&word.parts));
-    let from = tokens().map(|token| token.offset_from).min().unwrap_or(0);
-    let to = tokens().map(|token| token.offset_to).max().unwrap_or(0);
-    text.get(from..to).unwrap_or_default()
 }

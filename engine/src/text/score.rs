@@ -60,7 +60,7 @@ pub(super) fn terms_of(
     idf: impl Fn(&str) -> Result<Option<f64>>,
 ) -> Result<(f64, Vec<(&Token, f64)>)> {
     let mut found = Vec::new();
-    for token in word.wholes.iter().chain(&word.parts) {
+    for token in word.tokens() {
         found.extend(idf(&token.text)?.map(|idf| (token, idf)));
     }
     let wholes = found.iter().filter(|(token, _)| token.position_length > 1).count() as f64;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use tantivy::DocSet;
 
-use super::analyzer::{Analysis, prefix};
+use super::analyzer::{Analysis, prefix, range_of};
 use super::index::TextIndex;
 use super::tantivy_error;
 use super::words::is_paired;
@@ -26,13 +26,10 @@ pub(crate) struct TypedWord {
 pub(crate) fn typed_words(field: &TextField, text: &str) -> Vec<TypedWord> {
     let words = Analysis::of_queries(&field.analyzer).words(text).into_iter();
     let typed = words.map(|word| {
-        let tokens = || word.wholes.iter().chain(&word.parts);
-        let from = tokens().map(|token| token.offset_from).min().unwrap_or(0);
-        let to = tokens().map(|token| token.offset_to).max().unwrap_or(from);
-        let terms: Vec<String> = tokens().map(|token| token.text.clone()).collect();
+        let terms: Vec<String> = word.tokens().map(|token| token.text.clone()).collect();
         let letters = |term: &String| term.chars().all(|c| c.is_alphabetic() && !is_paired(c));
         let is_plain = terms.len() == 1 && terms.iter().all(letters);
-        TypedWord { range: from..to, terms, is_plain }
+        TypedWord { range: range_of(std::slice::from_ref(&word)), terms, is_plain }
     });
     typed.collect()
 }

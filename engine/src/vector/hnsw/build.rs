@@ -41,13 +41,7 @@ struct Node {
     row: u32,
     top: usize,
     /// See [`Builder::entry_path`].
-    path: Vec<ScoredRow>,
-}
-
-impl Node {
-    fn rows(&self) -> impl Iterator<Item = u32> {
-        self.path.iter().map(|near| near.row)
-    }
+    path: Vec<u32>,
 }
 
 /// A reverse link: a new node has chosen `target` as a neighbour and is to enter its list.
@@ -169,7 +163,7 @@ fn grow(
         next += batch;
         progress(next, order.len())?;
     }
-    builder.link_copies(&copies, &|row| linked[row as usize]);
+    builder.link_copies(&copies, &linked);
     builder.connect();
     let entry = builder.entry.map(|e| e.0);
     let resolution = builder.compare.resolution;
@@ -249,7 +243,7 @@ impl<'a> Builder<'a> {
             .collect();
         // Nodes with the same entry path follow each other: the walk of one brings into the caches what
         // the next one reads. The result does not depend on this order.
-        placed.par_sort_by(|a, b| a.rows().cmp(b.rows()));
+        placed.par_sort_by(|a, b| a.path.cmp(&b.path));
         let found: Vec<Found> =
             placed.par_iter().map_init(Walk::default, |walk, node| self.find(walk, node)).collect();
         let mut reverse: Vec<Vec<Link>> = vec![Vec::new(); self.levels.len()];
@@ -282,7 +276,7 @@ impl<'a> Builder<'a> {
 
     /// The path of a new node to level 0: the closest row that greedy steps reach on each upper level,
     /// from the entry down to level 1.
-    fn entry_path(&self, walk: &mut Walk, row: u32) -> Vec<ScoredRow> {
+    fn entry_path(&self, walk: &mut Walk, row: u32) -> Vec<u32> {
         let Some((entry, height)) = self.entry else {
             return Vec::new();
         };
@@ -290,10 +284,10 @@ impl<'a> Builder<'a> {
         let Some(mut nearest) = walk.score(&self.compare, &[entry]).next() else {
             return Vec::new();
         };
-        let mut path = vec![nearest];
+        let mut path = vec![nearest.row];
         for level in (1..=height).rev() {
             nearest = self.descend(walk, nearest, level);
-            path.push(nearest);
+            path.push(nearest.row);
         }
         path
     }
@@ -308,8 +302,8 @@ impl<'a> Builder<'a> {
         let mut chosen = vec![Choice::default(); top + 1];
         for &side in self.compare.sides {
             self.compare.query(row, side, &mut walk.query);
-            let entry = node.path.get(height - top).map(|near| near.row);
-            walk.found = walk.score(&self.compare, entry.as_slice()).collect();
+            let entry = node.path.get(height - top).map_or(&[][..], std::slice::from_ref);
+            walk.found = walk.score(&self.compare, entry).collect();
             for level in (0..=top).rev() {
                 self.walk(walk, level);
                 self.select(&walk.found, side, self.levels[level].degree, &mut chosen[level]);
@@ -321,7 +315,7 @@ impl<'a> Builder<'a> {
 
     /// The rows that a walk towards `row` finds, the closest first.
     pub(super) fn close(&self, walk: &mut Walk, row: u32) -> Vec<u32> {
-        let entry = self.entry_path(walk, row).pop().map(|near| near.row);
+        let entry = self.entry_path(walk, row).pop();
         self.compare.query(row, self.last_side(), &mut walk.query);
         walk.found = walk.score(&self.compare, entry.as_slice()).collect();
         self.walk(walk, 0);

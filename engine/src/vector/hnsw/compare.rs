@@ -1,12 +1,13 @@
 //! Comparison of rows while a graph is built: by their codes, or by their vectors where the codes of close
 //! rows do not differ; and the similarities by which a row chooses its neighbours.
 
+use rayon::prelude::*;
+
 use crate::error::Result;
 use crate::schema::Metric;
 use crate::vector::VectorRows;
 use crate::vector::distance::{dot, prefetch, similarity};
-use crate::vector::quantize::{BuildCodes, CodePair};
-use rayon::prelude::*;
+use crate::vector::quantize::{BuildCodes, CodePair, centre};
 
 /// Factor by which two neighbours may be closer to each other, in squared distance, than the node is to
 /// the farther one. Measured on 100,000 sentence vectors: benches/RESULTS.md.
@@ -80,16 +81,19 @@ pub(super) struct PairQuery {
 
 impl<'a> Compare<'a> {
     pub(super) fn new(vectors: &'a VectorRows<'a>) -> Result<Self> {
-        let length = match vectors.metric {
-            Metric::Cosine => Some(1.0),
-            Metric::Dot => even_length(vectors),
-            Metric::L2 => None,
-        };
-        let mean = mean(vectors);
-        let sides = match (vectors.metric, length) {
-            (Metric::Dot, None) if is_off_centre(vectors, &mean) => &BOTH[..],
-            _ => &BOTH[..1],
-        };
+        let mut sides = &BOTH[..1];
+        let mut length = (vectors.metric == Metric::Cosine).then_some(1.0);
+        let mut mean = Vec::new();
+        if vectors.metric == Metric::Dot {
+            let squares = Squares::of(vectors);
+            length = squares.even();
+            if length.is_none() {
+                mean = centre(vectors);
+                if square(&mean) > OFF_CENTRE * squares.mean {
+                    sides = &BOTH;
+                }
+            }
+        }
         let codes = BuildCodes::new(vectors)?;
         let mut compare = Self {
             vectors,
@@ -248,29 +252,29 @@ impl<'a> Compare<'a> {
     }
 }
 
-/// The squared length of all rows, if they differ by no more than [`EVEN`].
-fn even_length(vectors: &VectorRows<'_>) -> Option<f32> {
-    let squares = vectors.present.iter().map(|row| square(vectors.row(row)));
-    let (least, most) = squares.fold((f64::INFINITY, 0f64), |(a, b), x| (a.min(x), b.max(x)));
-    (most - least <= EVEN * most).then_some(most as f32)
+/// The squared lengths of the rows: the least, the highest, and their mean.
+struct Squares {
+    least: f64,
+    most: f64,
+    mean: f64,
+}
+
+impl Squares {
+    fn of(vectors: &VectorRows<'_>) -> Self {
+        let (mut least, mut most, mut sum) = (f64::INFINITY, 0f64, 0.0);
+        for row in vectors.present.iter() {
+            let square = square(vectors.row(row));
+            (least, most, sum) = (least.min(square), most.max(square), sum + square);
+        }
+        Self { least, most, mean: sum / f64::from(vectors.present.count().max(1)) }
+    }
+
+    /// The squared length of all rows, if they differ by no more than [`EVEN`].
+    fn even(&self) -> Option<f32> {
+        (self.most - self.least <= EVEN * self.most).then_some(self.most as f32)
+    }
 }
 
 fn square(vector: &[f32]) -> f64 {
     vector.iter().map(|&x| f64::from(x) * f64::from(x)).sum()
-}
-
-/// True if the mean of all rows is far from zero.
-fn is_off_centre(vectors: &VectorRows<'_>, mean: &[f32]) -> bool {
-    let all: f64 = vectors.present.iter().map(|row| square(vectors.row(row))).sum();
-    square(mean) * f64::from(vectors.present.count()) > OFF_CENTRE * all
-}
-
-/// The mean of all rows.
-fn mean(vectors: &VectorRows<'_>) -> Vec<f32> {
-    let mut sum = vec![0f64; vectors.dim];
-    for row in vectors.present.iter() {
-        sum.iter_mut().zip(vectors.row(row)).for_each(|(sum, &x)| *sum += f64::from(x));
-    }
-    let count = f64::from(vectors.present.count().max(1));
-    sum.into_iter().map(|sum| (sum / count) as f32).collect()
 }

@@ -34,16 +34,16 @@ pub(super) fn copies(vectors: &VectorRows<'_>) -> Vec<Vec<u32>> {
 impl Builder<'_> {
     /// Links the rows of each group in a ring. `linked` says which rows are in the graph already; the
     /// others get the neighbours of the first of these.
-    pub(super) fn link_copies(&mut self, groups: &[Vec<u32>], linked: &dyn Fn(u32) -> bool) {
+    pub(super) fn link_copies(&mut self, groups: &[Vec<u32>], linked: &[bool]) {
         let degree = self.levels[0].degree;
         for group in groups {
-            let Some(&first) = group.iter().find(|&&row| linked(row)) else { continue };
+            let Some(&first) = group.iter().find(|&&row| linked[row as usize]) else { continue };
             let outside = |list: &[u32]| -> Vec<u32> {
                 list.iter().copied().filter(|row| group.binary_search(row).is_err()).collect()
             };
             let around = outside(self.levels[0].neighbours(first));
             for (&row, &next) in group.iter().zip(group.iter().cycle().skip(1)) {
-                let mut list = match linked(row) {
+                let mut list = match linked[row as usize] {
                     true => outside(self.levels[0].neighbours(row)),
                     false => around.clone(),
                 };

@@ -9,8 +9,8 @@ use super::{MAX_LEVEL, NO_NEIGHBOUR};
 use crate::error::{Result, corrupt};
 use crate::limits::{MAX_GRAPH_ROWS, MAX_M};
 use crate::rows::RowSet;
-use crate::vector::Pages;
 use crate::vector::distance::prefetch;
+use crate::vector::{Codes, Pages};
 
 /// Ends the head of a graph that is walked by vectors.
 const BY_VECTORS: u32 = 1;
@@ -132,6 +132,14 @@ impl Graph {
     /// True if walks compare vectors.
     pub(crate) fn is_by_vectors(&self) -> bool {
         self.resolution == Resolution::None
+    }
+
+    /// Most rows that are scored by vectors after a walk for `wanted` rows.
+    pub(crate) fn scored(&self, codes: &Codes, wanted: usize) -> usize {
+        match self.resolution {
+            Resolution::Fine => wanted + codes.doubtful(wanted),
+            Resolution::Coarse | Resolution::None => usize::MAX,
+        }
     }
 
     /// The row where a walk enters.

@@ -16,7 +16,6 @@ mod search;
 pub(crate) use beam::Beam;
 pub(crate) use build::{BuildParameters, build, extend};
 pub(crate) use built::BuiltGraph;
-pub(crate) use compare::Resolution;
 pub(crate) use layout::{Graph, write_graph};
 pub(crate) use recall_curve::RecallCurve;
 pub(crate) use search::{CodeRows, PageBudget, Widen, search};

@@ -11,9 +11,9 @@ use lexivec_query::limits::MAX_EF;
 use lexivec_storage::codec::{Decoder, Encoder};
 use rayon::prelude::*;
 
+use super::Graph;
 use super::beam::Beam;
 use super::search::{CodeRows, Near, Widen, search};
-use super::{Graph, Resolution};
 use crate::error::{Result, corrupt};
 use crate::vector::store::Query;
 use crate::vector::{CodeQuery, Codes, VectorStore, scan_many};
@@ -315,6 +315,11 @@ struct Truth<'a> {
 }
 
 impl Truth<'_> {
+    /// The rows that the query was not mixed of.
+    fn others(&self, rows: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
+        rows.filter(|row| !self.mixed.rows.contains(row))
+    }
+
     /// Share of the first `depth` exact hits among those that rescoring the rows of `found` returns.
     fn recall(&self, found: impl Iterator<Item = u32>, depth: usize) -> Result<f32> {
         let within = self.exact.get(..depth.min(self.exact.len()));
@@ -322,7 +327,7 @@ impl Truth<'_> {
             return Ok(1.0);
         };
         let mut close = 0;
-        for row in found.filter(|row| !self.mixed.rows.contains(row)) {
+        for row in found {
             let similarity = self.query.similarity(&self.query.stored(row)?);
             close += usize::from(f64::from(similarity) >= *least);
         }
@@ -351,15 +356,10 @@ fn measure(
         let hidden = if has_copies { &[][..] } else { &mixed.rows[..] };
         let truth = Truth { query, mixed, hidden, exact };
         let by_codes = codes.query(&mixed.vector, query.inverse_norm());
+        let scored = |depth: usize| graph.scored(codes, depth);
         let (contrast, recall) = match graph.is_by_vectors() {
-            true => walked(graph, query, &|_| usize::MAX, middle, &truth)?,
-            false => {
-                let scored = |depth: usize| match graph.resolution {
-                    Resolution::Fine => depth + codes.doubtful(depth),
-                    _ => usize::MAX,
-                };
-                walked(graph, &CodeRows::new(codes, &by_codes)?, &scored, middle, &truth)?
-            }
+            true => walked(graph, query, &scored, middle, &truth)?,
+            false => walked(graph, &CodeRows::new(codes, &by_codes)?, &scored, middle, &truth)?,
         };
         let scan = match index.is_multiple_of(QUERIES / SCANNED) {
             false => None,
@@ -387,8 +387,7 @@ fn walked(
             stands_out = contrast(beam, middle);
         }
         for (recall, &depth) in recall.iter_mut().zip(&DEPTHS) {
-            let found =
-                beam.found().map(|near| near.row).filter(|row| !truth.mixed.rows.contains(row));
+            let found = truth.others(beam.found().map(|near| near.row));
             match truth.recall(found.take(scored(depth)), depth) {
                 Ok(share) => recall.push(share),
                 Err(error) => failed = Some(error),
@@ -418,8 +417,10 @@ fn scanned(
     let most = |depth: usize| depth + 2 + codes.spare(depth, rows);
     let mut found = codes.scan(near, &store.present, most(deepest))?;
     found.sort_unstable_by(|a, b| b.cmp(a));
-    let recall =
-        |&depth: &usize| truth.recall(found.iter().map(|near| near.row).take(most(depth)), depth);
+    let recall = |&depth: &usize| {
+        let found = found.iter().map(|near| near.row).take(most(depth));
+        truth.recall(truth.others(found), depth)
+    };
     DEPTHS.iter().map(recall).collect()
 }
 

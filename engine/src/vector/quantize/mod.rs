@@ -91,19 +91,25 @@ impl CodeFormat {
     }
 }
 
+/// The mean of the rows of a segment, or of [`CENTRE_ROWS`] and more of them; of unit length each under
+/// cosine.
+pub(crate) fn centre(rows: &VectorRows<'_>) -> Vec<f32> {
+    let mut centre = vec![0f64; rows.dim];
+    let step = (rows.present.count() / CENTRE_ROWS).max(1) as usize;
+    let mut count = 0f64;
+    for row in rows.present.iter().step_by(step) {
+        let scale = f64::from(rows.inverse_norm(row));
+        let vector = rows.row(row);
+        centre.iter_mut().zip(vector).for_each(|(c, &x)| *c += f64::from(x) * scale);
+        count += 1.0;
+    }
+    centre.iter().map(|c| (c / count.max(1.0)) as f32).collect()
+}
+
 impl Quantizer {
     /// The quantizer of a segment's rows.
     pub(crate) fn new(rows: &VectorRows<'_>, quantization: Quantization, seed: u64) -> Self {
-        let mut centre = vec![0f64; rows.dim];
-        let step = (rows.present.count() / CENTRE_ROWS).max(1) as usize;
-        let mut count = 0f64;
-        for row in rows.present.iter().step_by(step) {
-            let scale = f64::from(rows.inverse_norm(row));
-            let vector = rows.row(row);
-            centre.iter_mut().zip(vector).for_each(|(c, &x)| *c += f64::from(x) * scale);
-            count += 1.0;
-        }
-        let centre = centre.iter().map(|c| (c / count.max(1.0)) as f32).collect();
+        let centre = centre(rows);
         Self::of(CodeFormat::of(quantization), rows.metric, centre, seed)
     }
 
