@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lexivec_query::SearchRequest;
+use lexivec_query::suggest::SuggestRequest;
 
 use crate::error::{Error, Result};
 
@@ -69,7 +70,16 @@ impl Deadline {
 
     /// The deadline of a request whose budget begins now.
     pub(crate) fn of(request: &SearchRequest) -> Self {
-        request.deadline_ms.map_or(Self::NEVER, |millis| Self::after(Duration::from_millis(millis)))
+        Self::in_millis(request.deadline_ms)
+    }
+
+    /// The deadline of a request for suggestions that arrives now.
+    pub(crate) fn of_suggestions(request: &SuggestRequest) -> Self {
+        Self::in_millis(request.deadline_ms)
+    }
+
+    fn in_millis(millis: Option<u64>) -> Self {
+        millis.map_or(Self::NEVER, |millis| Self::after(Duration::from_millis(millis)))
     }
 
     /// A deadline that passes after a number of checks.

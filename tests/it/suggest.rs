@@ -119,6 +119,39 @@ fn no_word_of_another_tenant_is_suggested() {
     assert_eq!(answer.did_you_mean.as_deref(), Some("aerodynamics"));
 }
 
+/// In a large dictionary the words of a few rows are not among the terms that begin a completion or are in most rows.
+#[test]
+fn the_words_of_a_small_tenant_of_a_large_collection_are_suggested() {
+    const OTHERS: usize = 3_000;
+    let collection = Collection::in_memory(Options::new()).expect("made");
+    // Words of letters alone, each in two rows.
+    let word = |mut number: usize| {
+        let mut word = String::from("h");
+        for _ in 0..6 {
+            word.push(char::from(b'a' + (number % 10) as u8));
+            number /= 10;
+        }
+        word
+    };
+    let other = |row: usize| {
+        let text: Vec<String> = (row / 2 * 10..row / 2 * 10 + 10).map(word).collect();
+        Document::new(row.to_string()).text(text.join(" ")).payload("tenant", "other")
+    };
+    collection.upsert((0..OTHERS).map(other)).expect("written");
+    let own = Document::new("own").text("hydrogen and hydrology").payload("tenant", "own");
+    collection.upsert(vec![own]).expect("written");
+    collection.flush().expect("flushed");
+    let only = Filter::from_json(&json!({"tenant": "own"})).expect("a filter");
+    let searcher = collection.searcher().expect("a searcher").scoped(only);
+    let found = searcher.suggest(&SuggestRequest::new("h")).expect("an answer");
+    assert_eq!(shown(&found), [("hydrogen", 1), ("hydrology", 1)]);
+    let found = searcher.suggest(&SuggestRequest::new("hydrogne ")).expect("an answer");
+    assert_eq!(found.did_you_mean.map(|c| c.text).as_deref(), Some("hydrogen "));
+    // All rows: the words that are in most of them.
+    let found = collection.suggest(&SuggestRequest::new("h")).expect("an answer");
+    assert!(found.completions.iter().all(|c| c.documents == 2), "{:?}", found.completions);
+}
+
 #[test]
 fn suggestions_by_command_and_over_http() {
     let scratch = tempfile::tempdir().expect("a directory");

@@ -50,7 +50,8 @@ impl Collection {
     /// # Errors
     /// As [`Searcher::suggest`].
     pub fn suggest(&self, request: &SuggestRequest) -> Result<Suggestions> {
-        self.searcher()?.suggest(request)
+        let time = Deadline::of_suggestions(request);
+        self.searcher_until(time)?.suggest_within(request, time)
     }
 
     /// Answers many requests from one state of the collection; see [`Searcher::search_many`].

@@ -1,12 +1,14 @@
 //! Suggestions: words that complete or correct a text, from the rows that the request may see.
 //!
 //! The dictionary holds stems. A suggestion is a word as a row has it: a few rows with the term are read, and the form
-//! that most of them have is shown. Counts and forms are those of rows of the scope and the filter alone.
+//! that most of them have is shown. Counts and forms are those of rows of the scope and the filter alone. If these are
+//! a few rows of many, the terms come from their texts: of a large dictionary only a part is looked at, and it may
+//! have few of their words.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use lexivec_query::request::Typos;
 use lexivec_query::suggest::{Completion, CorrectedWord, Correction, SuggestRequest, Suggestions};
@@ -18,18 +20,20 @@ use crate::error::Result;
 use crate::generation::LiveSegment;
 use crate::rows::RowSet;
 use crate::schema::TextField;
-use crate::text::{folded, typed_words, words_of_term};
+use crate::text::{folded, terms_of_text, typed_words, words_of_term};
 
-/// Most terms of a segment's dictionary that are looked at for one completion: one letter may begin millions.
-const MAX_VISITED_TERMS: usize = 20_000;
 /// Most terms whose rows are counted for one word.
 const MAX_COUNTED_TERMS: usize = 1_000;
+/// Most rows whose texts are read for their terms.
+const MAX_READ_ROWS: u64 = 1_000;
+/// Rows of the collection for each of these.
+const LIVE_ROWS_PER_READ_ROW: u64 = 8;
 /// Counted terms for each suggestion wanted: some have no form that begins as typed, or the same form as another.
 const TERMS_PER_SUGGESTION: usize = 3;
 /// Rows of a term that are read to see its forms.
 const FORM_ROWS: usize = 4;
-/// Most bytes of texts that are read for forms in one request.
-const MAX_FORM_BYTES: usize = 4 << 20;
+/// Most bytes of texts that are read for forms in one request, and as many for terms.
+const MAX_READ_BYTES: usize = 4 << 20;
 /// Most words of a text that are corrected.
 const MAX_CORRECTED_WORDS: usize = 8;
 
@@ -41,9 +45,16 @@ impl Searcher {
     /// The request's faults, a damaged block, and [`Error::DeadlineExceeded`](crate::Error::DeadlineExceeded) once the
     /// request's deadline has passed.
     pub fn suggest(&self, request: &SuggestRequest) -> Result<Suggestions> {
+        self.suggest_within(request, Deadline::of_suggestions(request))
+    }
+
+    /// [`suggest`](Self::suggest) within a time.
+    pub(crate) fn suggest_within(
+        &self,
+        request: &SuggestRequest,
+        time: Deadline,
+    ) -> Result<Suggestions> {
         request.validate()?;
-        let time = request.deadline_ms.map(Duration::from_millis);
-        let time = time.map_or(Deadline::NEVER, Deadline::after);
         let matching = self.matching(&request.filter, time)?;
         let mut dictionary = Dictionary::new(self, &matching, time);
         let (text, mut suggestions) = (request.text.as_str(), Suggestions::default());
@@ -74,8 +85,10 @@ struct Dictionary<'a> {
     fields: Vec<TextField>,
     matching: &'a [Arc<RowSet>],
     time: Deadline,
-    /// Bytes of texts that may still be read.
+    /// Bytes of texts that may still be read for forms.
     left: usize,
+    /// The terms of each field in the rows, if these are few; read once they are asked for.
+    terms: OnceCell<Option<Vec<BTreeMap<String, u64>>>>,
 }
 
 impl<'a> Dictionary<'a> {
@@ -83,7 +96,7 @@ impl<'a> Dictionary<'a> {
         let mut fields = searcher.schema.indexed_fields();
         // The others are in the joined text.
         fields.truncate(searcher.schema.searched_fields());
-        Self { searcher, fields, matching, time, left: MAX_FORM_BYTES }
+        Self { searcher, fields, matching, time, left: MAX_READ_BYTES, terms: OnceCell::new() }
     }
 
     fn segments(&self) -> impl Iterator<Item = (&'a LiveSegment, &'a RowSet)> + use<'a> {
@@ -94,6 +107,46 @@ impl<'a> Dictionary<'a> {
     /// Rows that have a term.
     fn documents(&self, field: usize, term: &str) -> Result<u64> {
         self.segments().map(|(live, rows)| live.segment.text().doc_freq(field, term, rows)).sum()
+    }
+
+    /// The terms of a field in the rows, with the number of rows that have each, if the rows are few of many.
+    fn terms_of_few(&self, field: usize) -> Result<Option<&BTreeMap<String, u64>>> {
+        let terms = match self.terms.get() {
+            Some(terms) => terms,
+            None => {
+                let read = self.read_terms()?;
+                self.terms.get_or_init(|| read)
+            }
+        };
+        Ok(terms.as_ref().and_then(|fields| fields.get(field)))
+    }
+
+    fn read_terms(&self) -> Result<Option<Vec<BTreeMap<String, u64>>>> {
+        let rows = RowSet::total(self.matching);
+        let segments = self.searcher.generation.segments.iter();
+        let live: u64 = segments.map(|live| u64::from(live.alive.count())).sum();
+        if rows > MAX_READ_ROWS || rows.saturating_mul(LIVE_ROWS_PER_READ_ROW) > live {
+            return Ok(None);
+        }
+        let mut fields = vec![BTreeMap::new(); self.fields.len()];
+        let (schema, mut left) = (&self.searcher.schema, MAX_READ_BYTES);
+        for (live, rows) in self.segments() {
+            for row in rows.iter() {
+                let document = live.segment.documents.document(schema, row)?;
+                for (settings, terms) in self.fields.iter().zip(&mut fields) {
+                    self.time.check()?;
+                    let text = document.indexed_text(schema, &settings.name);
+                    match left.checked_sub(text.len()) {
+                        None => return Ok(None),
+                        Some(rest) => left = rest,
+                    }
+                    for term in terms_of_text(settings, &text) {
+                        *terms.entry(term).or_default() += 1;
+                    }
+                }
+            }
+        }
+        Ok(Some(fields))
     }
 
     /// The words that complete a text from a byte on.
@@ -137,10 +190,15 @@ impl<'a> Dictionary<'a> {
     /// what is typed. Each with the most rows it can have.
     fn beginning(&self, field: usize, typed: &str, start: &str) -> Result<BTreeMap<String, u64>> {
         let mut terms: BTreeMap<String, u64> = BTreeMap::new();
-        for (live, _) in self.segments() {
-            self.time.check()?;
-            for (term, rows) in live.segment.text().beginning(field, start, MAX_VISITED_TERMS)? {
-                *terms.entry(term).or_default() += rows;
+        if let Some(few) = self.terms_of_few(field)? {
+            let beginning = few.range(start.to_owned()..).take_while(|(t, _)| t.starts_with(start));
+            terms.extend(beginning.map(|(term, rows)| (term.clone(), *rows)));
+        } else {
+            for (live, _) in self.segments() {
+                let text = live.segment.text();
+                for (term, rows) in text.beginning(field, start, MAX_COUNTED_TERMS, self.time)? {
+                    *terms.entry(term).or_default() += rows;
+                }
             }
         }
         let settings = self.fields.get(field);
@@ -196,7 +254,7 @@ impl<'a> Dictionary<'a> {
         let (mut forms, mut rows_read) = (BTreeMap::<String, usize>::new(), 0);
         for (live, rows) in self.segments() {
             let most = FORM_ROWS - rows_read;
-            for row in live.segment.text().first_rows(field, term, rows, most)? {
+            for row in live.segment.text().first_rows(field, term, rows, most, self.time)? {
                 self.time.check()?;
                 let document = live.segment.documents.document(schema, row)?;
                 let text = document.indexed_text(schema, &settings.name);
@@ -255,10 +313,14 @@ impl<'a> Dictionary<'a> {
             if edits == 0 {
                 continue;
             }
-            let near = self.searcher.near(*field, term, edits, self.time)?;
+            let near = match self.terms_of_few(*field)? {
+                Some(few) => few.clone(),
+                None => self.searcher.near(*field, term, edits, self.time)?,
+            };
             let mut near: Vec<_> = near
                 .into_iter()
                 .map(|(other, most)| (osa_distance(term, &other), Reverse(most), other))
+                .filter(|(distance, ..)| *distance <= usize::from(edits))
                 .collect();
             near.sort();
             for (distance, _, other) in near.into_iter().take(MAX_COUNTED_TERMS) {

@@ -6,7 +6,7 @@
 //! A part of a group adds to rows that the group admits. Plain words with what they stand for are a query of clauses,
 //! too; `expand` makes it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use lexivec_query::explain::{Expansion, TermScore};
 use lexivec_query::limits::MAX_PHRASE_WORDS;
@@ -231,12 +231,8 @@ impl ClauseQuery {
         let mut scores = vec![0.0; rows.len()];
         self.score(&self.root, &admitted, scan, &mut |leaf, within| {
             deadline.check()?;
-            let mut at = 0;
-            self.each(leaf, scan, within, &mut |row, field, counts| {
-                at += rows.get(at..).map_or(0, |left| left.partition_point(|&other| other < row));
-                if let Some(score) = scores.get_mut(at) {
-                    *score += leaf.contribution(field, counts);
-                }
+            self.each_of(&rows, leaf, scan, within, &mut |at, field, counts| {
+                scores[at] += leaf.contribution(field, counts);
             })
         })?;
         let mut best = TopRows::new(k, rank);
@@ -342,6 +338,24 @@ impl ClauseQuery {
         })
     }
 
+    /// [`each`](Self::each) with the place of each row in `places`, ascending rows among which are all of `rows`.
+    fn each_of(
+        &self,
+        places: &[u32],
+        leaf: &Leaf,
+        scan: Scan<'_>,
+        rows: &RowSet,
+        visit: &mut dyn FnMut(usize, &ScoredField, &[Counts]),
+    ) -> Result<()> {
+        let mut at = 0;
+        self.each(leaf, scan, rows, &mut |row, field, counts| {
+            at += places.get(at..).map_or(0, |left| left.partition_point(|&other| other < row));
+            if places.get(at) == Some(&row) {
+                visit(at, field, counts);
+            }
+        })
+    }
+
     /// The rows of `among` that a node admits.
     fn rows(&self, node: &Node, scan: Scan<'_>, among: &RowSet) -> Result<RowSet> {
         let Scan { index, deadline } = scan;
@@ -424,26 +438,30 @@ impl ClauseQuery {
 
     /// For each way, the rows that are scored by it.
     fn best_ways(&self, ways: &[Vec<Leaf>], rows: &RowSet, scan: Scan<'_>) -> Result<Vec<RowSet>> {
-        // The score of the best way so far by row, and the way.
-        let mut best: BTreeMap<u32, (f64, usize)> = BTreeMap::new();
+        let rows_of_ways: Vec<u32> = rows.iter().collect();
+        // The score of each row by the best way so far, and this way.
+        let mut best: Vec<(f64, Option<usize>)> = vec![(0.0, None); rows_of_ways.len()];
         for (way, leaves) in ways.iter().enumerate() {
-            let mut scores: BTreeMap<u32, f64> = BTreeMap::new();
+            let mut scores: Vec<Option<f64>> = vec![None; rows_of_ways.len()];
             for leaf in leaves {
                 scan.deadline.check()?;
-                self.each(leaf, scan, rows, &mut |row, field, counts| {
-                    *scores.entry(row).or_default() += leaf.contribution(field, counts);
+                self.each_of(&rows_of_ways, leaf, scan, rows, &mut |at, field, counts| {
+                    *scores[at].get_or_insert(0.0) += leaf.contribution(field, counts);
                 })?;
             }
-            for (row, score) in scores {
-                let known = best.entry(row).or_insert((score, way));
-                if score > known.0 {
-                    *known = (score, way);
+            for (best, score) in best.iter_mut().zip(scores) {
+                if let Some(score) = score
+                    && (best.1.is_none() || score > best.0)
+                {
+                    *best = (score, Some(way));
                 }
             }
         }
         let mut sets = vec![RowSet::empty(scan.index.rows()); ways.len()];
-        for (row, (_, way)) in best {
-            sets[way].insert(row);
+        for (row, (_, way)) in rows_of_ways.into_iter().zip(best) {
+            if let Some(set) = way.and_then(|way| sets.get_mut(way)) {
+                set.insert(row);
+            }
         }
         Ok(sets)
     }
@@ -547,24 +565,39 @@ impl Kind {
                 found.iter().for_each(|row| visit(row, 1));
             }
             Self::Either(alternatives) => {
-                let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
+                let mut counts = Vec::new();
                 for spellings in alternatives {
-                    let mut most: BTreeMap<u32, u32> = BTreeMap::new();
+                    let mut most = Vec::new();
                     for kind in spellings {
-                        kind.each(field, scan, rows, &mut |row, count| {
-                            let known = most.entry(row).or_default();
-                            *known = count.max(*known);
-                        })?;
+                        let mut found = Vec::new();
+                        kind.each(field, scan, rows, &mut |row, count| found.push((row, count)))?;
+                        most = merged(most, found, u32::max);
                     }
-                    for (row, count) in most {
-                        *counts.entry(row).or_default() += count;
-                    }
+                    counts = merged(counts, most, u32::saturating_add);
                 }
                 counts.into_iter().for_each(|(row, count)| visit(row, count));
             }
         }
         Ok(())
     }
+}
+
+/// The counts of rows in either list, both ascending by row; `of_both` makes one of two.
+fn merged(
+    mut a: Vec<(u32, u32)>,
+    b: Vec<(u32, u32)>,
+    of_both: fn(u32, u32) -> u32,
+) -> Vec<(u32, u32)> {
+    a.extend(b);
+    a.sort_by_key(|(row, _)| *row);
+    a.dedup_by(|(row, count), (kept, kept_count)| {
+        let same = row == kept;
+        if same {
+            *kept_count = of_both(*kept_count, *count);
+        }
+        same
+    });
+    a
 }
 
 /// Calls `visit` with each of `rows` that has the phrase, and the number of its occurrences.

@@ -37,7 +37,7 @@ pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::{merge_bytes, merge_text};
 pub(crate) use query::{QueryContext, TextQuery};
 pub(crate) use statistics::{SegmentStatistics, Statistics};
-pub(crate) use suggest::{folded, typed_words, words_of_term};
+pub(crate) use suggest::{folded, terms_of_text, typed_words, words_of_term};
 pub(crate) use synonyms::SynonymTable;
 
 use crate::error::Error;

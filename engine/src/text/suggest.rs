@@ -1,5 +1,7 @@
 //! Reads of an inverted index for suggestions: terms that begin in some way, and the words of texts that are terms.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::Range;
 
 use tantivy::DocSet;
@@ -8,9 +10,13 @@ use super::analyzer::{Analysis, prefix, range_of};
 use super::index::TextIndex;
 use super::tantivy_error;
 use super::words::is_paired;
+use crate::deadline::{Deadline, Watch};
 use crate::error::Result;
 use crate::rows::RowSet;
 use crate::schema::TextField;
+
+/// Most terms of a segment's dictionary that are looked at for one completion: one letter may begin millions.
+const MAX_VISITED_TERMS: usize = 500_000;
 
 /// A word of a text that is being typed.
 pub(crate) struct TypedWord {
@@ -46,23 +52,47 @@ pub(crate) fn words_of_term(field: &TextField, text: &str, term: &str) -> Vec<St
     of_term.filter_map(|t| text.get(t.offset_from..t.offset_to).map(str::to_owned)).collect()
 }
 
+/// The terms that a field's analyzer makes of a text of a row.
+pub(crate) fn terms_of_text(field: &TextField, text: &str) -> BTreeSet<String> {
+    let tokens = Analysis::of_documents(&field.analyzer).tokens(text);
+    tokens.into_iter().map(|token| token.text).collect()
+}
+
 impl TextIndex {
-    /// The first terms that begin in a way, each with the rows of the segment that have it, dead ones among them.
+    /// Of the terms that begin in a way the `most` that are in most rows of the segment, each with the number of
+    /// these rows, dead ones among them; of the dictionary at most [`MAX_VISITED_TERMS`] are looked at.
     pub(crate) fn beginning(
         &self,
         field: usize,
         start: &str,
         most: usize,
+        time: Deadline,
     ) -> Result<Vec<(String, u64)>> {
         let inverted = self.inverted(field)?;
         let stream = inverted.terms().range().ge(start).into_stream();
         let mut terms = stream.map_err(|e| tantivy_error(self.file(), e))?;
-        let mut found = Vec::new();
-        while found.len() < most && terms.advance() && terms.key().starts_with(start.as_bytes()) {
+        // The least of the best is on top.
+        let mut best: BinaryHeap<(Reverse<u64>, Vec<u8>)> = BinaryHeap::new();
+        let (mut visited, mut watch) = (0, Watch::new(time));
+        while visited < MAX_VISITED_TERMS
+            && terms.advance()
+            && terms.key().starts_with(start.as_bytes())
+        {
+            visited += 1;
+            watch.steps(1)?;
             let rows = u64::from(terms.value().doc_freq);
-            found.push((String::from_utf8_lossy(terms.key()).into_owned(), rows));
+            if best.len() == most {
+                if best.peek().is_some_and(|(Reverse(least), _)| *least >= rows) {
+                    continue;
+                }
+                best.pop();
+            }
+            best.push((Reverse(rows), terms.key().to_vec()));
         }
-        Ok(found)
+        let found = best.into_iter();
+        Ok(found
+            .map(|(Reverse(rows), t)| (String::from_utf8_lossy(&t).into_owned(), rows))
+            .collect())
     }
 
     /// The first rows of `among` that have a term.
@@ -72,11 +102,13 @@ impl TextIndex {
         term: &str,
         among: &RowSet,
         most: usize,
+        time: Deadline,
     ) -> Result<Vec<u32>> {
         let mut rows = Vec::new();
         let Some(mut postings) = self.postings(field, term)? else { return Ok(rows) };
-        let mut row = postings.doc();
+        let (mut row, mut watch) = (postings.doc(), Watch::new(time));
         while row < self.rows() && rows.len() < most {
+            watch.steps(1)?;
             if among.contains(row) {
                 rows.push(row);
             }
