@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    // A PDF or Parquet file is read by a second process of this command.
+    // A PDF, Parquet or long file is read by a second process of this command.
     lexivec_ingest::serve_if_asked();
     let cli = commands::Cli::parse();
     match commands::run(cli) {

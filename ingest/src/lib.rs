@@ -8,7 +8,7 @@
 //! use lexivec_ingest::{FolderOptions, ingest_folder};
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     // Must come first: PDF and Parquet are read by this program, started a second time.
+//!     // Must come first: PDF, Parquet and long files are read by this program, started a second time.
 //!     lexivec_ingest::serve_if_asked();
 //!     let collection = Collection::open("notes-index")?;
 //!     let report = ingest_folder(&collection, "notes".as_ref(), &FolderOptions::default())?;
@@ -19,8 +19,9 @@
 //!
 //! # Reader processes
 //!
-//! The libraries that parse PDF and Parquet may panic, loop or take all memory on damaged files. Each such file is
-//! therefore read by a second process with bounds on time and memory, see [`Reader`].
+//! The libraries that parse PDF and Parquet may panic, loop or take all memory on damaged files, and parsers of text take
+//! long for some. Each such file, and any of more than 128 KiB, is therefore read by a second process with bounds on time
+//! and memory, see [`Reader`].
 #![forbid(unsafe_code)]
 
 pub mod beir;

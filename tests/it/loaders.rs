@@ -430,20 +430,54 @@ fn hostile_files_end_their_reader_and_nothing_else() {
 }
 
 #[test]
+fn long_files_are_read_within_bounds() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (index, folder) = (scratch.path().join("index"), scratch.path().join("folder"));
+    let attributes: String = (0..200_000).map(|i| format!(" a{i}")).collect();
+    let page = format!("<p>{}</p>", words(0, 40_000));
+    let arrays = format!("{{\"text\":\"a\",\"b\":[{}0]}}", "[],".repeat(8_000_000));
+    let hostile = [
+        ("attributes.html", format!("<p{attributes}>text</p>"), "gave up"),
+        ("headings.md", "# a\n\nb\n".repeat(1_500_000), "split it"),
+        ("rows.jsonl", "{\"text\":\"a\"}\n".repeat(1_500_000), "split it"),
+        ("arrays.jsonl", arrays, "bytes in columns"),
+        ("tags.html", "<p>a".repeat(3_000_000), "split it"),
+    ];
+    for (name, text, _) in &hostile {
+        write(&folder, name, text);
+    }
+    write(&folder, "long.html", &page);
+    let report = ingest(&index, &folder, &[]);
+    let reasons = report["failures"].as_array().expect("a list");
+    for (name, _, expected) in &hostile {
+        let reason = reasons.iter().find(|failure| failure["path"] == *name);
+        let reason = reason.expect(name)["reason"].as_str().expect("a reason").to_owned();
+        // A reader may also run out of memory first.
+        assert!(reason.contains(expected) || reason.contains("gave up"), "{name}: {reason}");
+    }
+    assert_eq!(reasons.len(), hostile.len(), "{report}");
+    assert!(all(&index).contains_key("long.html#9"), "a long page is no fault");
+}
+
+#[test]
 fn a_reader_of_one_file_is_held_to_its_bounds() {
     let scratch = tempfile::tempdir().expect("a directory");
     let pages: Vec<String> = (0..200).map(|i| words(i * 100, 100)).collect();
     let pages: Vec<&str> = pages.iter().map(String::as_str).collect();
     write(scratch.path(), "long.pdf", pdf(&pages, "Long"));
     let file = scratch.path().join("long.pdf");
-    // The reader's processor seconds, bytes of memory, and bytes of output.
-    let read =
-        |memory: &str| lexivec(&["lexivec-read-file", "60", memory, "100000000", arg(&file)]);
-    let output = read("2000000000");
+    // The reader's processor seconds, bytes of memory, bytes of output, and paragraphs.
+    let read = |memory: &str, parts: &str| {
+        lexivec(&["lexivec-read-file", "60", memory, "100000000", parts, arg(&file)])
+    };
+    let output = read("2000000000", "200");
     assert!(output.status.success());
     // A title, the pages, and the end.
     assert_eq!(String::from_utf8(output.stdout).expect("UTF-8").lines().count(), 202);
-    assert!(!read("1000000").status.success());
+    assert!(!read("1000000", "200").status.success());
+    let output = String::from_utf8(read("2000000000", "199").stdout).expect("UTF-8");
+    let last = output.lines().last().expect("a line");
+    assert!(last.contains("failure") && last.contains("split it"), "{last}");
 }
 
 #[test]

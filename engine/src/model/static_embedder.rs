@@ -58,6 +58,13 @@ impl StaticEmbedder {
             .slice(start..weights.len())
             .filter(|t| t.len() == tokens * dim * 2)
             .ok_or_else(|| bad("the table is cut short".to_owned()))?;
+        let infinite = |half: &[u8; 2]| !half::f16::from_le_bytes(*half).is_finite();
+        if let Some(at) = table.as_chunks::<2>().0.iter().position(infinite) {
+            return Err(bad(format!(
+                "the vector of token {} has a component that is no number",
+                at / dim
+            )));
+        }
         let (tokenizer, tokenizer_bytes) = Tokenizer::open(&folder, &tokenizer_name, None)?;
         let mut hasher = Xxh3::new();
         hasher.update(&weights);

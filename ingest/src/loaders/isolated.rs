@@ -1,6 +1,7 @@
 //! Reading of one file by a second process, with bounds on time and memory: whatever a parser does on damaged bytes
 //! ends that process and no other.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{BufWriter, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -12,21 +13,23 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, setrlimit};
 
-use super::{Content, Format, Part, pdf, table};
-use crate::error::{Error, Result};
+use super::{Content, Format, Part, parse, pdf, table};
+use crate::error::{Error, Result, reason};
 
 /// First argument of a program that is started to read one file; bounds and path follow.
 const VERB: &str = "lexivec-read-file";
 /// Environment variable with the path of a program that reads files: the `lexivec` command, or any other that calls
 /// [`serve_if_asked`].
 pub const READER_VARIABLE: &str = "LEXIVEC_READER";
+/// Paragraphs and rows of a file of a folder: those of the longest books and logs are fewer.
+const MAX_PARTS: u64 = 200_000;
 /// Ratio of wall-clock time to processor time that a reader may take: it also waits for the disk.
 const CLOCK_FACTOR: u64 = 4;
 
 /// True once this program has called [`serve_if_asked`], so that it can be started as a reader.
 static SERVES: AtomicBool = AtomicBool::new(false);
 
-/// The program that reads PDF and Parquet files, one process for each file.
+/// The program that reads PDF, Parquet and long files, one process for each file.
 ///
 /// Without one in [`FolderOptions`](crate::FolderOptions), [`Reader::find`] chooses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Reader {
         let neighbour = own.as_deref().and_then(Path::parent).map(|dir| dir.join("lexivec"));
         neighbour.filter(|path| path.is_file()).map(Self::new).ok_or_else(|| {
             Error::argument(format!(
-                "PDF and Parquet are read by a separate process, and no program for it was found; set \
+                "PDF, Parquet and files of more than 128 KiB are read by a separate process, and no program for it was found; set \
                  {READER_VARIABLE} to the path of the lexivec command, name it with FolderOptions::reader, or call \
                  lexivec_ingest::serve_if_asked() first in main()"
             ))
@@ -83,13 +86,24 @@ pub(crate) struct Bounds {
     memory: u64,
     /// Bytes of the file's parts, as lines of JSON.
     output: u64,
+    /// Paragraphs and rows: each takes memory besides its text.
+    parts: u64,
 }
 
 impl Bounds {
     /// A file of a folder: a book of 2,000 pages takes a few seconds.
-    pub(crate) const OF_A_FILE: Self = Self { seconds: 60, memory: 2 << 30, output: 64 << 20 };
+    pub(crate) const OF_A_FILE: Self =
+        Self { seconds: 60, memory: 2 << 30, output: 64 << 20, parts: MAX_PARTS };
+    /// A file of text of a folder: the longest one that is taken, 64 MiB, takes about a second.
+    pub(crate) const OF_A_TEXT: Self =
+        Self { seconds: 5, memory: 512 << 20, output: 64 << 20, parts: MAX_PARTS };
     /// A table that was asked for by name, and may be long.
-    pub(crate) const OF_A_TABLE: Self = Self { seconds: 3_600, memory: 8 << 30, output: 4 << 30 };
+    pub(crate) const OF_A_TABLE: Self =
+        Self { seconds: 3_600, memory: 8 << 30, output: 4 << 30, parts: u32::MAX as u64 };
+
+    fn numbers(self) -> [u64; 4] {
+        [self.seconds, self.memory, self.output, self.parts]
+    }
 }
 
 /// Turns this process into a reader if it was started as one; returns otherwise.
@@ -109,13 +123,18 @@ pub fn serve_if_asked() {
 /// Returns the exit code with which the process should end at once, as its limits stay lowered; `None` if the
 /// arguments ask for something else.
 pub fn serve(arguments: &[OsString]) -> Option<i32> {
-    let [verb, seconds, memory, output, path] = arguments else { return None };
+    let [verb, seconds, memory, output, parts, path] = arguments else { return None };
     if verb != VERB {
         return None;
     }
     let number = |text: &OsString| text.to_str()?.parse().ok();
     let bounds = (|| {
-        Some(Bounds { seconds: number(seconds)?, memory: number(memory)?, output: number(output)? })
+        Some(Bounds {
+            seconds: number(seconds)?,
+            memory: number(memory)?,
+            output: number(output)?,
+            parts: number(parts)?,
+        })
     })();
     // Limits are lowered for good, so that the caller must end the process.
     let done = bounds.map(|bounds| run(Path::new(path), bounds, std::io::stdout().lock()));
@@ -142,7 +161,7 @@ fn read_within(
     let mut child = Command::new(&reader.program)
         .args(&reader.arguments)
         .arg(VERB)
-        .args([bounds.seconds, bounds.memory, bounds.output].map(|bound| bound.to_string()))
+        .args(bounds.numbers().map(|bound| bound.to_string()))
         .arg(path)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -214,9 +233,11 @@ fn run(path: &Path, bounds: Bounds, out: impl Write) -> std::result::Result<(), 
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(fail)?;
     let mut out = BufWriter::new(out);
-    let mut written = Ok(());
+    let (mut written, given) = (Ok(()), Cell::new(0));
     let mut give = |part: Part| {
-        if written.is_ok() {
+        given.set(given.get() + u64::from(matches!(part, Part::Block(_) | Part::Row(_))));
+        let is_within = given.get() <= bounds.parts || matches!(part, Part::Failure(_));
+        if written.is_ok() && is_within {
             written = serde_json::to_writer(&mut out, &part)
                 .map_err(std::io::Error::from)
                 .and_then(|()| out.write_all(b"\n"));
@@ -225,9 +246,21 @@ fn run(path: &Path, bounds: Bounds, out: impl Write) -> std::result::Result<(), 
     let read = match Format::of(path) {
         Some(Format::Pdf) => pdf::read(path, &mut give),
         Some(Format::Parquet) => table::parquet(path, &mut give),
-        _ => Err("it is neither PDF nor Parquet".to_owned()),
+        Some(format) => std::fs::read(path)
+            .map_err(|e| reason(&e))
+            .and_then(|bytes| parse(format, &bytes))
+            .map(|content| content.into_parts().for_each(&mut give)),
+        None => Err("its format is not known".to_owned()),
     };
-    give(read.map_or_else(Part::Failure, |()| Part::End));
+    let end = match read {
+        Ok(()) if given.get() > bounds.parts => Part::Failure(format!(
+            "it has {} paragraphs or rows, and {} are read; split it",
+            given.get(),
+            bounds.parts
+        )),
+        read => read.map_or_else(Part::Failure, |()| Part::End),
+    };
+    give(end);
     written.and_then(|()| out.flush()).map_err(|e| e.to_string())
 }
 

@@ -25,6 +25,9 @@ pub use isolated::{READER_VARIABLE, Reader, serve, serve_if_asked};
 
 /// Most bytes of a file of a folder: its chunks are written together, and held in memory until then.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
+/// Largest file of text that is read in this process, in bytes. The time of a parser may grow with the square of its
+/// input, as that of HTML with the attributes of one element: of a file of this size it is below a second.
+const MAX_OWN_BYTES: usize = 128 << 10;
 /// Lines of a table that cannot be read and are reported one by one; the others are counted.
 const MAX_LINE_FAULTS: usize = 3;
 /// Bytes of a title or a heading that are kept: every chunk repeats both.
@@ -42,6 +45,17 @@ pub struct Content {
     pub rows: Vec<Row>,
     /// Parts that could not be read, while the rest could.
     pub faults: Vec<String>,
+}
+
+impl Content {
+    /// Its parts in their order.
+    fn into_parts(self) -> impl Iterator<Item = Part> {
+        let Self { title, blocks, rows, faults } = self;
+        let blocks = blocks.into_iter().map(Part::Block);
+        let rows = rows.into_iter().map(Part::Row);
+        let faults = faults.into_iter().map(Part::Fault);
+        title.map(Part::Title).into_iter().chain(blocks).chain(rows).chain(faults)
+    }
 }
 
 /// A row of a table: values by column.
@@ -102,14 +116,27 @@ impl Format {
     }
 }
 
-/// Reads a file, whose bytes the caller has read. PDF and Parquet are read from the path by `reader`, or by
-/// [`Reader::find`] if it is `None`.
+/// Reads a file, whose bytes the caller has read. PDF, Parquet and any file of more than 128 KiB are read from the path by
+/// `reader`, or by [`Reader::find`] if it is `None`.
 ///
 /// # Errors
 /// [`Error::Input`] if the file is not of its format, in words that follow the file's name;
 /// [`Error::Argument`] if a reader is needed and there is none.
 pub fn read(path: &Path, format: Format, bytes: &[u8], reader: Option<&Reader>) -> Result<Content> {
     let read = match format {
+        // Their libraries may panic, loop or take all memory on damaged bytes.
+        Format::Pdf | Format::Parquet => isolated::read(&found(reader)?, path, Bounds::OF_A_FILE),
+        _ if bytes.len() > MAX_OWN_BYTES => {
+            isolated::read(&found(reader)?, path, Bounds::OF_A_TEXT)
+        }
+        format => parse(format, bytes),
+    };
+    read.map_err(Error::Input)
+}
+
+/// The content of a file's bytes, of a format whose parser is given bytes.
+fn parse(format: Format, bytes: &[u8]) -> std::result::Result<Content, String> {
+    match format {
         Format::Markdown => text::decode(bytes).map(markdown::read),
         Format::Html => text::decode(bytes).map(html::read),
         Format::Text => text::decode(bytes).map(text::read),
@@ -119,10 +146,8 @@ pub fn read(path: &Path, format: Format, bytes: &[u8], reader: Option<&Reader>) 
             let table = text::decode(bytes).and_then(|text| table::csv(text.as_bytes(), None));
             table.map(|(_, lines)| rows(lines))
         }
-        // Their libraries may panic, loop or take all memory on damaged bytes.
-        Format::Pdf | Format::Parquet => isolated::read(&found(reader)?, path, Bounds::OF_A_FILE),
-    };
-    read.map_err(Error::Input)
+        Format::Pdf | Format::Parquet => Err("it is read from its path".to_owned()),
+    }
 }
 
 /// The rows of a table that was named by itself.

@@ -153,9 +153,15 @@ impl TransformerEmbedder {
         let setup = &self.model.setup;
         let pooled = |hidden: &[f32]| {
             let vector = pool(hidden, self.model.encoder.width, setup.pooling);
-            if setup.normalize { normalize(vector) } else { Some(vector) }
+            if !vector.iter().all(|x| x.is_finite()) {
+                let detail =
+                    "its vectors have components that are no numbers; its weights are damaged";
+                return Err(Error::Embedder(format!("model {:?}: {detail}", self.model.name)));
+            }
+            Ok(if setup.normalize { normalize(vector) } else { Some(vector) })
         };
-        Ok(self.of_full(prefix, texts, pooled)?.into_iter().map(Option::flatten).collect())
+        let made = self.of_full(prefix, texts, pooled)?.into_iter();
+        made.map(|one| one.transpose().map(Option::flatten)).collect()
     }
 
     /// The vectors of all tokens of each text, including special ones.
