@@ -217,6 +217,28 @@ fn synonyms_outlive_reopening_compaction_snapshot_export_and_repair() {
 }
 
 #[test]
+fn a_typing_error_in_an_ending_is_found_by_the_word() {
+    let rows = collection(&[
+        "an investigation of the administration",
+        "the investor and the minister",
+        "significant signs",
+    ]);
+    for (typed, meant, expected) in [
+        ("investigaton", "investigation", "0"),
+        ("administraton", "administration", "0"),
+        ("significnat", "significant", "2"),
+    ] {
+        let request = SearchRequest::text(typed);
+        assert!(hits(&rows, &request).is_empty(), "{typed}");
+        let answer = rows.search(&request).expect("an answer");
+        assert_eq!(answer.did_you_mean.as_deref(), Some(meant));
+        let found: Vec<_> =
+            hits(&rows, &request.typos(Typos::Auto)).into_iter().map(|h| h.id).collect();
+        assert_eq!(found, [expected], "{typed}");
+    }
+}
+
+#[test]
 fn typing_errors_are_found_where_asked_for_and_exact_words_come_first() {
     let rows = collection(&[
         "we receive every letter",

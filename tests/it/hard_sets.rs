@@ -87,6 +87,15 @@ fn independent(metric: Metric, dim: usize) -> Set {
     Set { metric, rows: draw(ROWS), queries: draw(QUERIES) }
 }
 
+/// Rows that all have copies, and independent queries: hits are copies of other rows than the query.
+fn groups(metric: Metric, dim: usize, copies: usize) -> Set {
+    let mut random = Random(9);
+    let centres: Vec<Vec<f32>> = (0..ROWS / copies).map(|_| row(&mut random, dim)).collect();
+    // Neighbouring rows are of different groups.
+    let rows = (0..ROWS).map(|i| centres[i % centres.len()].clone()).collect();
+    Set { metric, rows, queries: (0..QUERIES).map(|_| row(&mut random, dim)).collect() }
+}
+
 /// Checks that the graph reaches every row.
 fn reached(name: &str, disk: &MemoryVfs) {
     let report = Collection::verify(Arc::new(disk.clone()), VerifyLevel::Deep).expect("verified");
@@ -129,8 +138,14 @@ fn the_usual_search_finds_nearly_all_hits_on_hard_sets() {
 
 #[test]
 fn the_recall_that_is_asked_for_is_found_for_independent_queries() {
-    for (metric, dim) in [(Metric::L2, 32), (Metric::Cosine, 24), (Metric::Dot, 48)] {
-        let set = independent(metric, dim);
+    for (set, dim) in [
+        (independent(Metric::L2, 32), 32),
+        (independent(Metric::Cosine, 24), 24),
+        (independent(Metric::Dot, 48), 48),
+        (groups(Metric::Cosine, 32, 20), 32),
+        (groups(Metric::L2, 32, 50), 32),
+    ] {
+        let metric = set.metric;
         let collection = graph::collection(&MemoryVfs::default(), &set.rows, set.metric);
         for target in [0.9, 0.95] {
             let found = recall(&collection, &set, Some(target));

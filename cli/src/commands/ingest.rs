@@ -8,7 +8,7 @@ use std::time::Instant;
 use lexivec::model::Embedder;
 use lexivec::schema::Analyzer;
 use lexivec::storage::disk;
-use lexivec::{Collection, Document, OpenOptions, Options, Schema, WriteOptions};
+use lexivec::{Collection, Document, Fusion, OpenOptions, Options, Schema, WriteOptions};
 use lexivec_ingest::lines::{Numbered, Places};
 use lexivec_ingest::loaders::{Format, Table, read_table, table};
 use lexivec_ingest::vectors::Vectors;
@@ -268,6 +268,14 @@ fn open(args: &Ingest, options: OpenOptions) -> Outcome<Collection> {
         return Err(differs("text", "searched as one field".to_owned()));
     }
     weights_agree(&args.new, schema)?;
+    if let Some(share) = args.new.vector_share
+        && Fusion::scores(share) != schema.fusion
+    {
+        return Err(Failure::usage(
+            "the collection exists and has another share of the vectors; omit the option, and give --alpha to \
+             `lexivec search`",
+        ));
+    }
     if args.new.late_interaction && schema.embedder.as_ref().is_none_or(|e| e.tokens.is_none()) {
         return Err(differs("late interaction", "not made by a model".to_owned()));
     }

@@ -11,7 +11,7 @@ use super::Searcher;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::schema::TextField;
-use crate::text::{Expand, Near, QueryContext, Statistics, TextQuery, is_near};
+use crate::text::{Expand, Mistyped, Near, QueryContext, Statistics, TextQuery};
 
 impl Searcher {
     /// The counts that the text leg of a request scores with: rows, tokens of each field, and the document frequency
@@ -38,9 +38,9 @@ impl Searcher {
         let add = |field, term: &str| {
             terms.borrow_mut().insert((field, term.to_owned()));
         };
-        let near = |field, term: &str, edits| {
-            let near = self.near(field, term, edits, Deadline::NEVER)?;
-            near.keys().for_each(|term| add(field, term));
+        let near = |word: &Mistyped<'_>| {
+            let near = self.near(word, Deadline::NEVER)?;
+            near.keys().for_each(|term| add(word.field, term));
             Ok(near)
         };
         let doc_freq = |field, term: &str| {
@@ -69,7 +69,7 @@ impl Searcher {
                 time.check()?;
                 self.doc_freq(field, term)
             };
-            let near = |field, term: &str, edits| self.near(field, term, edits, time);
+            let near = |word: &Mistyped<'_>| self.near(word, time);
             return self.compile(request, &self.generation.statistics, doc_freq, &near);
         };
         let fields = self.schema.indexed_fields();
@@ -89,9 +89,9 @@ impl Searcher {
             rows.ok_or_else(|| lacking(format!("the term {term:?} of field {:?}", name(index))))
         };
         // Every shard takes the terms that all shards together have.
-        let near = |index, term: &str, edits: u8| {
-            let counted = given.frequencies.get(name(index)).into_iter().flatten();
-            let near = counted.filter(|(other, _)| is_near(term, other, edits));
+        let near = |word: &Mistyped<'_>| {
+            let counted = given.frequencies.get(name(word.field)).into_iter().flatten();
+            let near = counted.filter(|(other, _)| word.edits_to(other).is_some());
             Ok(near.map(|(other, rows)| (other.clone(), *rows)).collect())
         };
         self.compile(request, &statistics, doc_freq, &near)
@@ -124,18 +124,23 @@ impl Searcher {
         TextQuery::new(words, request.syntax, &context, doc_freq)
     }
 
-    /// The terms within some edits of one, and the live rows that have each.
+    /// The terms that a word may have been meant to be, and the live rows that have each.
     pub(super) fn near(
         &self,
-        field: usize,
-        term: &str,
-        edits: u8,
+        word: &Mistyped<'_>,
         time: Deadline,
     ) -> Result<BTreeMap<String, u64>> {
         let mut near = BTreeMap::new();
         for live in &self.generation.segments {
-            for (term, rows) in live.near(field, term, edits, time)? {
+            for (term, rows) in live.near(word.field, word.term, word.edits, time)? {
                 *near.entry(term).or_default() += rows;
+            }
+        }
+        for term in &word.by_ending {
+            time.check()?;
+            if !near.contains_key(term) {
+                let rows = self.doc_freq(word.field, term)?;
+                near.extend((rows > 0).then(|| (term.clone(), rows)));
             }
         }
         Ok(near)

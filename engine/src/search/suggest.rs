@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::generation::LiveSegment;
 use crate::rows::RowSet;
 use crate::schema::TextField;
-use crate::text::{folded, terms_of_text, typed_words, words_of_term};
+use crate::text::{Mistyped, folded, terms_of_text, typed_words, words_of_term};
 
 /// Most terms whose rows are counted for one word.
 const MAX_COUNTED_TERMS: usize = 1_000;
@@ -30,6 +30,8 @@ const MAX_READ_ROWS: u64 = 1_000;
 const LIVE_ROWS_PER_READ_ROW: u64 = 8;
 /// Counted terms for each suggestion wanted: some have no form that begins as typed, or the same form as another.
 const TERMS_PER_SUGGESTION: usize = 3;
+/// Terms whose forms are compared with a word that no row has.
+const MAX_COMPARED_FORMS: usize = 8;
 /// Rows of a term that are read to see its forms.
 const FORM_ROWS: usize = 4;
 /// Most bytes of texts that are read for forms in one request, and as many for terms.
@@ -313,15 +315,16 @@ impl<'a> Dictionary<'a> {
             if edits == 0 {
                 continue;
             }
+            let Some(settings) = self.fields.get(*field) else { continue };
+            let word = Mistyped::new(*field, settings, term, Some(typed), edits);
             let near = match self.terms_of_few(*field)? {
                 Some(few) => few.clone(),
-                None => self.searcher.near(*field, term, edits, self.time)?,
+                None => self.searcher.near(&word, self.time)?,
             };
-            let mut near: Vec<_> = near
+            let near = near
                 .into_iter()
-                .map(|(other, most)| (osa_distance(term, &other), Reverse(most), other))
-                .filter(|(distance, ..)| *distance <= usize::from(edits))
-                .collect();
+                .filter_map(|(other, most)| Some((word.edits_to(&other)?, Reverse(most), other)));
+            let mut near: Vec<_> = near.collect();
             near.sort();
             for (distance, _, other) in near.into_iter().take(MAX_COUNTED_TERMS) {
                 self.time.check()?;
@@ -332,15 +335,20 @@ impl<'a> Dictionary<'a> {
             }
         }
         best.sort();
-        for (_, Reverse(rows), term, field) in best.into_iter().take(TERMS_PER_SUGGESTION) {
+        // Stems may be as near as the words of others are far.
+        let mut nearest: Option<(usize, Reverse<u64>, String)> = None;
+        for (_, rows, term, field) in best.into_iter().take(MAX_COMPARED_FORMS) {
             let Some(settings) = self.fields.get(field).cloned() else { continue };
             let typed = folded(&settings, typed).unwrap_or_default();
             let distance =
                 |word: &str| folded(&settings, word).map(|word| osa_distance(&typed, &word));
-            if let Some(word) = self.form(field, &term, distance)? {
-                return Ok(Some((word, rows)));
+            if let Some(word) = self.form(field, &term, distance)?
+                && let Some(edits) = distance(&word)
+                && nearest.as_ref().is_none_or(|known| (edits, rows) < (known.0, known.1))
+            {
+                nearest = Some((edits, rows, word));
             }
         }
-        Ok(None)
+        Ok(nearest.map(|(_, Reverse(rows), word)| (word, rows)))
     }
 }

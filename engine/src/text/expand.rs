@@ -18,18 +18,19 @@ use super::clauses::{ClauseQuery, Compiler, Kind, Leaf, Node, whole_or_parts};
 use super::query::QueryContext;
 use super::score::terms_of;
 use super::synonyms::SynonymTable;
+use super::typos::Mistyped;
 use super::words::is_paired;
 use crate::error::Result;
 
-/// Terms of the dictionary that are near another, with their document frequencies.
-pub(crate) type Near<'a> = dyn Fn(usize, &str, u8) -> Result<BTreeMap<String, u64>> + 'a;
+/// Terms of the dictionary that a word may have been meant to be, with their document frequencies.
+pub(crate) type Near<'a> = dyn Fn(&Mistyped<'_>) -> Result<BTreeMap<String, u64>> + 'a;
 
 /// Expansions of plain words that a request allows.
 #[derive(Clone, Copy)]
 pub(crate) struct Expand<'a> {
     pub(crate) synonyms: Option<&'a SynonymTable>,
     pub(crate) typos: Typos,
-    /// The terms of a field within some edits of a term.
+    /// The terms that a word may have been meant to be.
     pub(crate) near: &'a Near<'a>,
 }
 
@@ -107,8 +108,10 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
 
     /// The terms of words, each with what is near it in the dictionary.
     fn with_typos(&self, run: &Run<'_>, expand: &Expand<'_>, nodes: &mut Vec<Node>) -> Result<()> {
+        let settings = &self.context.fields[run.field];
         for word in run.words {
             let (count, found) = terms_of(word, |term| self.idf_of(run.field, term))?;
+            let typed = Some(run.typed).filter(|_| word.tokens().count() == 1);
             for token in word.tokens() {
                 let own = found.iter().find(|(found, _)| std::ptr::eq(*found, token));
                 let own = own.map(|(_, idf)| self.term(run.field, token, *idf, count));
@@ -118,7 +121,10 @@ impl<F: Fn(usize, &str) -> Result<u64>> Compiler<'_, F> {
                 };
                 let near = match edits {
                     0 => Vec::new(),
-                    edits => nearest(&token.text, (expand.near)(run.field, &token.text, edits)?),
+                    edits => {
+                        let word = Mistyped::new(run.field, settings, &token.text, typed, edits);
+                        nearest(&word, (expand.near)(&word)?)
+                    }
                 };
                 if near.is_empty() {
                     nodes.extend(own.map(Node::Leaf));
@@ -195,14 +201,12 @@ struct NearTerm {
 }
 
 /// The terms nearest to one, without it: fewer edits first, then those in more rows.
-fn nearest(term: &str, found: BTreeMap<String, u64>) -> Vec<NearTerm> {
-    let near = |(other, doc_freq): (String, u64)| NearTerm {
-        edits: osa_distance(term, &other),
-        term: other,
-        doc_freq,
+fn nearest(word: &Mistyped<'_>, found: BTreeMap<String, u64>) -> Vec<NearTerm> {
+    let near = |(term, doc_freq): (String, u64)| {
+        Some(NearTerm { edits: word.edits_to(&term)?, term, doc_freq })
     };
-    let mut near: Vec<NearTerm> =
-        found.into_iter().filter(|(_, rows)| *rows > 0).map(near).filter(|n| n.edits > 0).collect();
+    let found = found.into_iter().filter(|(_, rows)| *rows > 0);
+    let mut near: Vec<NearTerm> = found.filter_map(near).filter(|n| n.edits > 0).collect();
     near.sort_by(|a, b| {
         let rows = b.doc_freq.cmp(&a.doc_freq);
         a.edits.cmp(&b.edits).then(rows).then_with(|| a.term.cmp(&b.term))

@@ -26,12 +26,13 @@ mod suggest;
 mod synonyms;
 #[cfg(test)]
 mod tests;
+mod typos;
 mod weights;
 mod words;
 
 pub(crate) use analyzer::has_all_words;
 pub(crate) use columns::{Columns, StoredFields, write_columns};
-pub(crate) use expand::{Expand, Near, is_near};
+pub(crate) use expand::{Expand, Near};
 pub(crate) use highlight::Looked;
 pub(crate) use index::{TextIndex, write_text};
 pub(crate) use merge::{merge_bytes, merge_text};
@@ -39,6 +40,7 @@ pub(crate) use query::{QueryContext, TextQuery};
 pub(crate) use statistics::{SegmentStatistics, Statistics};
 pub(crate) use suggest::{folded, terms_of_text, typed_words, words_of_term};
 pub(crate) use synonyms::SynonymTable;
+pub(crate) use typos::Mistyped;
 
 use crate::error::Error;
 

@@ -302,9 +302,8 @@ impl Strings {
     fn each_string(&self, mut visit: impl FnMut(usize, &str)) -> std::io::Result<()> {
         let mut terms = self.column.dictionary().stream()?;
         while terms.advance() {
-            if let Ok(text) = std::str::from_utf8(terms.key()) {
-                visit(terms.term_ord() as usize, text);
-            }
+            let text = std::str::from_utf8(terms.key()).map_err(std::io::Error::other)?;
+            visit(terms.term_ord() as usize, text);
         }
         Ok(())
     }

@@ -14,6 +14,7 @@ use tantivy::query::{BooleanQuery, EnableScoring, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{DocSet, Term};
 
+use super::Mistyped;
 use super::columns::{Columns, StoredFields, write_columns};
 use super::expand::Expand;
 use super::highlight::Looked;
@@ -80,7 +81,7 @@ impl Fixture {
         let doc_freq = |field, term: &str| self.index.doc_freq(field, term, &alive);
         let (fields, statistics) = (&self.fields, &self.statistics);
         let (bm25, weights) = (Bm25::default(), &[1.0, weight][..]);
-        let near = |_, _: &str, _| Ok(BTreeMap::new());
+        let near = |_: &Mistyped<'_>| Ok(BTreeMap::new());
         let expand = Expand { synonyms: None, typos: Typos::Off, near: &near };
         let context = QueryContext { fields, searched: 1, weights, bm25, statistics, expand };
         TextQuery::new(words, syntax, &context, doc_freq)

@@ -43,6 +43,8 @@ const CAUTION: f64 = 0.9;
 const CONTRAST_ROWS: usize = 10;
 /// Share of missed hits below which a bin counts as missing none: half of one hit it measured.
 const LEAST_MISSED: f64 = 0.5 / (10 * QUERIES / BINS) as f64;
+/// Most rows that the walk of a query goes round: a row and its copies.
+const MAX_HIDDEN: usize = 64;
 /// Queries of one task: they stay in the L1 cache while rows are compared with all of them.
 const TASK: usize = 20;
 
@@ -306,18 +308,19 @@ fn queries(store: &VectorStore, rows: &[u32], seed: u64) -> Result<Vec<Mixed>> {
 /// The exact result of a mixed query.
 struct Truth<'a> {
     query: &'a Query<'a>,
-    mixed: &'a Mixed,
-    /// Rows that the walk goes round. A row that has copies is not among them: its vector stays in the
-    /// collection without it.
-    hidden: &'a [u32],
-    /// Similarities of the rows that it was not mixed of, best first.
+    /// Rows that the walk goes round: those that it was mixed of, and the copies of one that is asked itself. With its
+    /// copies left, the hits would be these, which any walk finds, and not what users' queries look for.
+    hidden: Vec<u32>,
+    /// Rows that count neither as hits nor as found.
+    left_out: Vec<u32>,
+    /// Similarities of the other rows, best first.
     exact: Vec<f64>,
 }
 
 impl Truth<'_> {
-    /// The rows that the query was not mixed of.
+    /// The rows that count.
     fn others(&self, rows: impl Iterator<Item = u32>) -> impl Iterator<Item = u32> {
-        rows.filter(|row| !self.mixed.rows.contains(row))
+        rows.filter(|row| !self.left_out.contains(row))
     }
 
     /// Share of the first `depth` exact hits among those that rescoring the rows of `found` returns.
@@ -335,6 +338,21 @@ impl Truth<'_> {
     }
 }
 
+/// The rows that a walk goes round, and those that do not count. `own` is the similarity of a row that is asked itself
+/// with itself, and `exact` has its closest rows. If it has more than [`MAX_HIDDEN`] copies, a user's query close to it
+/// has hits among these alone: then none is hidden.
+fn left_out(mixed: &Mixed, own: Option<f64>, exact: &[(u32, f64)]) -> (Vec<u32>, Vec<u32>) {
+    let is_copy = |(_, score): &&(u32, f64)| own.is_some_and(|own| *score >= own);
+    let copies = exact.iter().take_while(is_copy).map(|(row, _)| *row);
+    let mut hidden: Vec<u32> = mixed.rows.iter().copied().chain(copies).collect();
+    hidden.sort_unstable();
+    hidden.dedup();
+    match hidden.len() <= MAX_HIDDEN {
+        true => (hidden.clone(), hidden),
+        false => (Vec::new(), mixed.rows.to_vec()),
+    }
+}
+
 /// Measures some queries, and the code scan of some of them.
 fn measure(
     store: &VectorStore,
@@ -345,16 +363,15 @@ fn measure(
 ) -> Result<Vec<Measured>> {
     let deepest = DEPTHS[DEPTHS.len() - 1];
     let asked: Vec<_> = task.iter().map(|mixed| store.query(&mixed.vector)).collect();
-    let exact = scan_many(&asked, store.present.iter(), deepest + 2, Ok)?;
+    let exact = scan_many(&asked, store.present.iter(), deepest + MAX_HIDDEN, Ok)?;
     let mut measured = Vec::with_capacity(task.len());
     for (index, ((mixed, query), exact)) in task.iter().zip(&asked).zip(&exact).enumerate() {
         let is_row = mixed.rows[0] == mixed.rows[1];
-        let others = exact.iter().filter(|(row, _)| !mixed.rows.contains(row));
-        let exact: Vec<f64> = others.map(|(_, score)| *score).take(deepest).collect();
         let own = f64::from(query.similarity(&query.stored(mixed.rows[0])?));
-        let has_copies = is_row && exact.first().is_some_and(|first| *first >= own);
-        let hidden = if has_copies { &[][..] } else { &mixed.rows[..] };
-        let truth = Truth { query, mixed, hidden, exact };
+        let (hidden, left_out) = left_out(mixed, is_row.then_some(own), exact);
+        let others = exact.iter().filter(|(row, _)| !left_out.contains(row));
+        let exact: Vec<f64> = others.map(|(_, score)| *score).take(deepest).collect();
+        let truth = Truth { query, hidden, left_out, exact };
         let by_codes = codes.query(&mixed.vector, query.inverse_norm());
         let scored = |depth: usize| graph.scored(codes, depth);
         let (contrast, recall) = match graph.is_by_vectors() {
@@ -396,7 +413,7 @@ fn walked(
         LADDER.get(index + 1).filter(|_| failed.is_none()).map(|&width| width as usize)
     };
     let first = LADDER[0] as usize;
-    search(graph, near, truth.hidden, first, Widen::With(&mut widen), None)?;
+    search(graph, near, &truth.hidden, first, Widen::With(&mut widen), None)?;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -414,7 +431,7 @@ fn scanned(
 ) -> Result<Vec<f32>> {
     let rows = store.present.count();
     let deepest = DEPTHS[DEPTHS.len() - 1];
-    let most = |depth: usize| depth + 2 + codes.spare(depth, rows);
+    let most = |depth: usize| depth + truth.left_out.len() + codes.spare(depth, rows);
     let mut found = codes.scan(near, &store.present, most(deepest))?;
     found.sort_unstable_by(|a, b| b.cmp(a));
     let recall = |&depth: &usize| {
