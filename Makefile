@@ -15,7 +15,7 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test lint hard-sets compare writes crash-states kill9 io-faults bit-flips model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
+.PHONY: demo model test lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
 	fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
@@ -69,6 +69,10 @@ io-faults:
 bit-flips:
 	$(CAMPAIGN) bit-flips
 
+damage:
+	$(CAMPAIGN) damage --seed $(SEED)
+	$(CAMPAIGN) damage-open --seed $(SEED)
+
 model-ops:
 	$(CAMPAIGN) model-ops --ops $(OPS) --seed $(SEED)
 
@@ -106,12 +110,12 @@ neon:
 writes:
 	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin writes
 
-## Recall and speed on a data set, compared with an independent graph: make compare DATA=folder
-# Recall on hard sets, and that of hnswlib; PYTHON needs the packages hnswlib and numpy.
+## Recall on hard sets, and that of hnswlib; PYTHON needs the packages hnswlib and numpy.
 hard-sets:
 	$(CARGO) build --release --bin lexivec
 	$(PYTHON) benches/compare/peers/hard_sets.py --lexivec target/release/lexivec --folder target/hard-sets
 
+## Recall and speed on a data set, compared with an independent graph: make compare DATA=folder
 compare:
 	$(CARGO) run --release -p lexivec-benches --bin search-bench -- $(DATA) bench-index
 	$(CARGO) run --release --manifest-path benches/compare/Cargo.toml --bin lexivec-compare -- $(DATA)

@@ -138,6 +138,7 @@ impl Default for Options {
                 durability: Durability::default(),
                 profiles: BTreeMap::new(),
                 synonyms: Synonyms::default(),
+                siblings: BTreeMap::new(),
             },
             text: None,
             fusion: None,

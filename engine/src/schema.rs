@@ -156,6 +156,10 @@ pub struct Schema {
     /// [`Collection::synonyms`](crate::Collection::synonyms) has the present ones.
     #[serde(default, skip_serializing_if = "Synonyms::is_empty")]
     pub synonyms: Synonyms,
+    /// The sibling stores that belong to the collection: folder of its directory, and identifier of the collection
+    /// there. Collections of earlier formats name none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) siblings: BTreeMap<String, String>,
 }
 
 impl Schema {
@@ -246,6 +250,7 @@ impl Schema {
         let fixed = |schema: &Self| Self {
             profiles: BTreeMap::new(),
             synonyms: Synonyms::default(),
+            siblings: BTreeMap::new(),
             ..schema.clone()
         };
         fixed(self) == fixed(other)

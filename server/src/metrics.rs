@@ -65,6 +65,9 @@ fn gauges(collections: &[lexivec::Stats]) -> Registry {
         ("documents", "Documents that searches can return.", (|s| s.documents) as Gauge),
         ("segments", "Segments searched.", |s| s.segments.len() as u64),
         ("bytes", "Bytes of segment files.", |s| s.bytes),
+        ("damaged", "1 if searches go on without something that is damaged, else 0.", |s| {
+            u64::from(s.damage.is_some())
+        }),
     ] {
         let options = Opts::new(format!("lexivec_collection_{name}"), help);
         let Ok(gauge) = IntGaugeVec::new(options, &["collection"]) else { continue };

@@ -157,15 +157,27 @@ impl Directory {
         &self.manifest
     }
 
-    /// The generation before the newest one, if its manifest can be read.
-    pub fn previous(&self) -> Option<Manifest> {
-        read(self.vfs.as_ref(), self.manifest.generation.saturating_sub(1)).ok()
+    /// The generation before the newest one; `None` if its manifest is not there, as in a copy.
+    pub fn previous(&self) -> Result<Option<Manifest>> {
+        match read(self.vfs.as_ref(), self.manifest.generation.saturating_sub(1)) {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// True if a generation after this handle's was committed.
+    pub fn is_behind(&self) -> Result<bool> {
+        let files = self.vfs.list()?;
+        let generations = files.iter().filter_map(|file| generation_of(&file.name));
+        Ok(generations.max().is_some_and(|newest| newest > self.manifest.generation))
     }
 
     /// Files of ours that neither this generation nor the one before it names.
     pub fn orphans(&self) -> Result<Vec<String>> {
         let mut named = live_files(&self.manifest);
-        let previous = self.previous();
+        // The files that a damaged one names are not known.
+        let Ok(previous) = self.previous() else { return Ok(Vec::new()) };
         named.extend(previous.iter().flat_map(live_files));
         let log_file = previous.map_or(self.manifest.log_file, |p| p.log_file);
         let orphan = |name: &String| is_ours(name, log_file) && !named.contains(name);

@@ -1,15 +1,15 @@
 //! Killing the real command at random instants of its work: what it acknowledged is there.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use lexivec::{Collection, OpenOptions};
 use serde_json::{Value, json};
 
 use super::Outcome;
+use super::server::{Server, Stream};
 use crate::Random;
 
 /// Keys each writer uses; few, so that rows are replaced and deleted often.
@@ -66,41 +66,18 @@ fn wipe_log(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A server that is killed, whatever happens.
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Starts a server, writes until a random instant, kills it; gives the writes acknowledged.
 fn under_load(dir: &Path, keys: &mut Keys, random: &mut Random) -> Result<usize, String> {
-    let child = Command::new(crate::command())
-        .args(["serve", &dir.to_string_lossy(), "--bind", "127.0.0.1:0", "--json"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| e.to_string())?;
-    let mut server = Server(child);
-    let mut ready = String::new();
-    let stdout = server.0.stdout.take().ok_or("no output")?;
-    BufReader::new(stdout).read_line(&mut ready).map_err(|e| e.to_string())?;
-    let ready: Value =
-        serde_json::from_str(&ready).map_err(|_| "the server did not start".to_owned())?;
-    let address = ready["address"].as_str().unwrap_or_default().to_owned();
-
+    let server = Server::start(dir)?;
     let instant = Instant::now() + Duration::from_millis(random.below(LONGEST_MS) as u64);
-    let pid = server.0.id();
+    let pid = server.id();
     // Killed by the clock and not between two writes: in the middle of whatever it does then.
     let killer = std::thread::spawn(move || {
         std::thread::sleep(instant.saturating_duration_since(Instant::now()));
         Command::new("kill").args(["-9", &pid.to_string()]).status()
     });
     let mut acknowledged = 0;
-    let mut stream = Stream::open(&address);
+    let mut stream = server.connect();
     while let Some(open) = &mut stream {
         match write(open, keys, random) {
             Some(done) => acknowledged += usize::from(done),
@@ -111,51 +88,13 @@ fn under_load(dir: &Path, keys: &mut Keys, random: &mut Random) -> Result<usize,
     Ok(acknowledged)
 }
 
-/// One connection to the server, over which one request after another goes.
-struct Stream(BufReader<std::net::TcpStream>);
-
-impl Stream {
-    fn open(address: &str) -> Option<Self> {
-        Some(Self(BufReader::new(std::net::TcpStream::connect(address).ok()?)))
-    }
-
-    /// Sends a request; returns its status, `None` if the server has stopped.
-    fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<u16> {
-        let body = body.to_string();
-        let request = format!(
-            "{method} /v1/collections/killed/{path} HTTP/1.1\r\nhost: localhost\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.0.get_mut().write_all(request.as_bytes()).ok()?;
-        let mut line = String::new();
-        self.0.read_line(&mut line).ok().filter(|&n| n > 0)?;
-        let status = line.split(' ').nth(1)?.parse().ok()?;
-        let mut length = 0;
-        loop {
-            let mut header = String::new();
-            self.0.read_line(&mut header).ok().filter(|&n| n > 0)?;
-            let header = header.trim().to_ascii_lowercase();
-            if let Some(n) = header.strip_prefix("content-length:") {
-                length = n.trim().parse().ok()?;
-            }
-            if header.is_empty() {
-                break;
-            }
-        }
-        let mut rest = vec![0; length];
-        std::io::Read::read_exact(&mut self.0, &mut rest).ok()?;
-        Some(status)
-    }
-}
-
 /// One random write; true if it was acknowledged, `None` if the server has stopped.
 fn write(stream: &mut Stream, keys: &mut Keys, random: &mut Random) -> Option<bool> {
     let (method, path, body, changes) = random_write(random);
     for (key, value) in &changes {
         keys.tried.entry(key.clone()).or_default().push(*value);
     }
-    if stream.send(method, path, &body)? != 200 {
+    if stream.send(method, &format!("/v1/collections/killed/{path}"), &body)?.0 != 200 {
         return Some(false);
     }
     for (key, value) in changes {

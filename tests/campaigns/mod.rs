@@ -3,11 +3,13 @@
 
 pub mod crash;
 pub mod cycles;
+pub mod damage;
 pub mod faults;
 pub mod fixture;
 pub mod flips;
 pub mod kill;
 pub mod operations;
+mod server;
 pub mod soak;
 pub mod steps;
 pub mod threads;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lexivec::storage::MemoryVfs;
 use lexivec::{
     Collection, CopyOptions, Document, Filter, OpenOptions, Options, Rerank, SearchRequest,
-    VerifyLevel,
+    Snapshot, VerifyLevel,
 };
 use lexivec_tests::Random;
 use lexivec_tests::campaigns::flips::{Files, collection};
@@ -202,11 +202,9 @@ fn flip_in(mut files: Files, file: &str, section: &str) -> Files {
 }
 
 #[test]
-fn ids_that_cannot_be_read_leave_the_others_in_order() {
-    // All rows have one score, so ids decide. A block of ids is damaged, those around it are not.
+fn ids_that_cannot_be_read_are_an_error_where_they_decide() {
+    // All rows but one have one score, so ids decide. A block of ids is damaged, those around it are not.
     const ROWS: usize = 1_000;
-    // In a block of 4 KiB lie under 15 records of over 330 bytes.
-    const READABLE: usize = 980;
     for seed in 0..3 {
         let disk = MemoryVfs::default();
         let options = Options::new().open(OpenOptions::new().background(false));
@@ -220,18 +218,77 @@ fn ids_that_cannot_be_read_leave_the_others_in_order() {
             collection.upsert(batch(rows)).expect("written");
             collection.flush().expect("flushed");
         }
+        collection.upsert([Document::new("first").text("a cone")]).expect("written");
+        collection.flush().expect("flushed");
         let segments = collection.stats().expect("counted").segments;
-        assert_eq!(segments.len(), 2);
+        assert_eq!(segments.len(), 3);
         drop(collection);
         let mut files = disk.contents();
         let bytes = files.get_mut(&segments[0].file).expect("the file");
         // The ids are at the start of the file; this is their second block.
         bytes[100_000] ^= 1;
         let collection = open(&files);
-        let request = SearchRequest::text("wing").limit(READABLE).candidates(ROWS);
-        let answer = collection.search(&request).expect("the first ids can be read");
-        assert!(answer.hits.is_sorted_by(|a, b| a.id < b.id), "seed {seed}");
-        let error = collection.search(&request.limit(ROWS)).expect_err("the last ones cannot");
-        assert!(error.to_string().contains("documents/data"), "{error}");
+        let found = collection.search(&SearchRequest::text("cone")).expect("no tie");
+        assert_eq!(found.hits[0].id, "first");
+        // Which rows are the first ten cannot be known.
+        for limit in [10, ROWS] {
+            let request = SearchRequest::text("wing").limit(limit).candidates(ROWS);
+            let error = collection.search(&request).expect_err("ids that cannot be read");
+            assert!(error.to_string().contains("documents/data"), "{error}");
+        }
     }
+}
+
+#[test]
+fn verify_reports_what_is_kept_to_fall_back_to() {
+    let files = collection().expect("made");
+    let manifests: Vec<&String> = files.keys().filter(|n| n.starts_with("MANIFEST-")).collect();
+    assert_eq!(manifests.len(), 2, "the newest and the one before it");
+    let mut damaged = files.clone();
+    damaged.get_mut(manifests[0]).expect("there")[30] ^= 1;
+    let report = Collection::verify(Arc::new(MemoryVfs::with_files(damaged)), VerifyLevel::Quick);
+    let problems = report.expect("a report").problems;
+    assert!(problems[0].detail.contains(manifests[0]), "{problems:?}");
+    // A copy has the newest one alone.
+    let mut copied = files.clone();
+    copied.remove(manifests[0]);
+    let report = Collection::verify(Arc::new(MemoryVfs::with_files(copied)), VerifyLevel::Quick);
+    assert!(report.expect("a report").is_sound());
+}
+
+#[test]
+fn a_damaged_snapshot_is_listed_and_found_by_verify() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let dir = scratch.path().join("c");
+    let collection = Collection::create(&dir, Options::new()).expect("made");
+    collection.upsert([Document::new("a").text("wing")]).expect("written");
+    for name in ["sound", "without-manifest", "changed"] {
+        collection.snapshot(name).expect("kept");
+    }
+    let folder = dir.join("snapshots");
+    std::os::unix::fs::symlink(folder.join("sound"), folder.join("linked")).expect("a link");
+    for entry in std::fs::read_dir(folder.join("without-manifest")).expect("listed").flatten() {
+        if entry.file_name().to_string_lossy().starts_with("MANIFEST") {
+            std::fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+    for entry in std::fs::read_dir(folder.join("changed")).expect("listed").flatten() {
+        if entry.file_name().to_string_lossy().starts_with("segment") {
+            // Not in place: the file is shared with the collection.
+            let mut bytes = std::fs::read(entry.path()).expect("read");
+            bytes[100] ^= 1;
+            std::fs::remove_file(entry.path()).expect("removed");
+            std::fs::write(entry.path(), bytes).expect("written");
+        }
+    }
+    let list = Snapshot::list(&dir).expect("listed");
+    let damaged: Vec<&str> = list.damaged.iter().map(|d| d.name.as_str()).collect();
+    assert!(damaged.contains(&"without-manifest"), "{list:?}");
+    let report = Collection::verify(&dir, VerifyLevel::Full).expect("verified");
+    let found = |name: &str| report.problems.iter().any(|p| p.file.starts_with(name));
+    assert!(
+        found("snapshots/without-manifest") && found("snapshots/changed/segment"),
+        "{report:?}"
+    );
+    assert!(!found("snapshots/sound"), "{report:?}");
 }

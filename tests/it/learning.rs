@@ -59,7 +59,13 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
         collection.delete_adapter(1).expect_err("none");
         collection.activate_adapter(None).expect("none is active");
         assert!(!dir.join("learning").exists());
-        let plain = collection.search(&question).expect("an answer");
+        let answer = |request: &SearchRequest| {
+            let mut answer = collection.search(request).expect("an answer");
+            // The first feedback makes a generation, which names its store.
+            answer.generation = 0;
+            answer
+        };
+        let plain = answer(&question);
         let taken = collection.add_feedback(&feedback).expect("taken in");
         assert_eq!((taken.taken, taken.known, taken.total), (240, 0, 240));
         let again = collection.add_feedback(&feedback[..9]).expect("taken in");
@@ -69,18 +75,18 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
         assert!(report.validation.passed && report.version == Some(1), "{report:?}");
         assert!(report.validation.after > report.validation.before + 0.03, "{report:?}");
         // It changes only the requests that name it.
-        assert_eq!(collection.search(&question).expect("an answer"), plain);
-        let named = collection.search(&with(AdapterChoice::Version(1))).expect("an answer");
+        assert_eq!(answer(&question), plain);
+        let named = answer(&with(AdapterChoice::Version(1)));
         assert_eq!(named.adapter, Some(1));
         assert_ne!(named.hits[0].score, plain.hits[0].score);
         collection.activate_adapter(Some(1)).expect("active");
-        assert_eq!(collection.search(&question).expect("an answer"), named);
-        assert_eq!(collection.search(&with(AdapterChoice::Off)).expect("an answer"), plain);
+        assert_eq!(answer(&question), named);
+        assert_eq!(answer(&with(AdapterChoice::Off)), plain);
         // The same training is the same adapter.
         let report = collection.train_adapter(&eager()).expect("trained");
         assert_eq!(report.version, Some(2));
         collection.activate_adapter(Some(2)).expect("active");
-        let swapped = collection.search(&question).expect("an answer");
+        let swapped = answer(&question);
         assert_eq!((swapped.adapter, &swapped.hits), (Some(2), &named.hits));
 
         versions_are_checked(&collection, &question);
@@ -89,6 +95,89 @@ fn an_adapter_that_helps_is_kept_chosen_and_exchanged() {
     it_is_all_there_again(scratch.path(), &dir, &question, &plain.hits, &feedback);
     damage_is_found(&dir);
     a_lost_sibling_is_reported(scratch.path(), &dir);
+}
+
+/// A collection whose feedback store is missing, or is another collection's, says so wherever an adapter would count, and
+/// makes no new store in its place.
+#[test]
+fn a_store_of_adapters_that_is_not_there_is_reported() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let (root, elsewhere) = (scratch.path().join("root"), scratch.path().join("elsewhere"));
+    let (rows, feedback) = rows_and_feedback();
+    let [dir, other] = ["c", "other"].map(|name| {
+        let dir = root.join(name);
+        let collection = Collection::create(&dir, options().name(name)).expect("made");
+        collection.upsert(rows.clone()).expect("written");
+        collection.add_feedback(&feedback).expect("taken in");
+        let version = collection.train_adapter(&eager()).expect("trained").version;
+        collection.activate_adapter(version).expect("active");
+        collection.snapshot("kept").expect("kept");
+        dir
+    });
+    let question = SearchRequest::vector(feedback[3].vector.clone().expect("a vector"));
+    let sound = Collection::open_read_only(&dir).expect("opened").search(&question);
+    assert!(sound.expect("an answer").notices.is_empty());
+    let (store, kept) = (dir.join("learning"), dir.join("snapshots/kept/learning"));
+    std::fs::rename(&store, &elsewhere).expect("moved");
+    for foreign in [false, true] {
+        if foreign {
+            std::fs::rename(other.join("learning"), &store).expect("moved");
+        }
+        let writer = Collection::open(&dir).expect("opened");
+        let answer = writer.search(&question).expect("an answer");
+        assert!(answer.adapter.is_none() && answer.notices.len() == 1, "{answer:?}");
+        let off = question.clone().adapter(AdapterChoice::Off);
+        assert!(writer.search(&off).expect("an answer").notices.is_empty());
+        let named = question.clone().adapter(AdapterChoice::Version(1));
+        for error in [
+            writer.search(&named).expect_err("no adapter"),
+            writer.adapters().expect_err("none can be read"),
+            writer.activate_adapter(Some(1)).expect_err("none can be read"),
+            writer.activate_adapter(None).expect_err("none can be read"),
+            writer.add_feedback(&feedback[..1]).expect_err("no store"),
+            writer.train_adapter(&eager()).expect_err("no store"),
+            writer.snapshot("later").expect_err("not whole"),
+            writer.export(&mut Vec::new()).expect_err("not whole"),
+        ] {
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains("learning"), "{error}");
+        }
+        assert!(writer.stats().expect("counted").damage.is_some_and(|d| d.contains("learning")));
+        assert_eq!(store.exists(), foreign);
+        drop(writer);
+        let report = Collection::verify(&dir, lexivec::VerifyLevel::Quick).expect("verified");
+        assert!(report.problems.iter().any(|p| p.file == "learning"), "{report:?}");
+        let target = scratch.path().join(format!("repaired-{foreign}"));
+        let report = Collection::repair(&dir, &target, CopyOptions::new()).expect("repaired");
+        assert_eq!(report.lost, ["everything in learning"]);
+        let rest = Collection::open(&target).expect("opened");
+        assert!(rest.damage().is_none() && rest.adapters().expect("read").is_empty());
+    }
+    assert_eq!(served(&root), ("c".to_owned(), 1.0));
+    // The snapshot has the store: the way out that the message gives.
+    std::fs::remove_dir_all(&store).expect("removed");
+    lexivec_ok(&["snapshot", "list", arg(&dir)]);
+    let restored = scratch.path().join("restored");
+    let snapshot = Snapshot::path(&dir, "kept").expect("a path");
+    Snapshot::restore(&snapshot, &restored, CopyOptions::new()).expect("restored");
+    std::fs::rename(restored.join("learning"), &store).expect("moved");
+    let mended = Collection::open(&dir).expect("opened");
+    assert_eq!(mended.search(&question).expect("an answer").adapter, Some(1));
+    std::fs::remove_dir_all(kept).expect("removed");
+    let error = Snapshot::restore(snapshot, scratch.path().join("again"), CopyOptions::new());
+    assert!(error.expect_err("not whole").to_string().contains("learning"));
+}
+
+/// The damaged collection that the health of a server names, and the gauge of its metrics.
+fn served(root: &Path) -> (String, f64) {
+    let server = Running::start(root);
+    let (status, health) = server.json("GET", "/healthz", &Value::Null);
+    let damaged = health["damaged"].as_array().expect("a list").clone();
+    assert_eq!((status, damaged.len()), (200, 2), "{health}");
+    let metrics = server.call("GET", "/metrics", "", "").2;
+    let gauge = "lexivec_collection_damaged{collection=\"c\"} ";
+    let value = metrics.lines().find_map(|line| line.strip_prefix(gauge)).expect("a gauge");
+    (damaged[0]["name"].as_str().expect("a name").to_owned(), value.parse().expect("a number"))
 }
 
 /// A repair goes without a feedback store of which nothing can be read, and says so.
@@ -105,7 +194,10 @@ fn a_lost_sibling_is_reported(scratch: &Path, dir: &Path) {
     assert_eq!(report.lost, ["everything in learning"]);
     assert!(!report.damage.is_empty() && !target.join("learning").exists());
     let repaired = Collection::open(&target).expect("opened");
-    assert_eq!((repaired.schema().name.as_str(), repaired.adapters().len()), ("rest", 0));
+    assert_eq!(
+        (repaired.schema().name.as_str(), repaired.adapters().expect("read").len()),
+        ("rest", 0)
+    );
 }
 
 /// Unknown and active versions are refused, and a version is never given twice.
@@ -203,7 +295,7 @@ fn damage_is_found(dir: &Path) {
     assert!(report.problems.iter().any(|p| p.file.starts_with("learning/")), "{report:?}");
     // The documents are there all the same.
     let opened = Collection::open_read_only(dir).expect("opened");
-    assert!(opened.adapters().is_empty() || opened.damage().is_none());
+    assert!(opened.adapters().is_err() && opened.damage().is_some());
     assert!(
         !opened.search(&SearchRequest::vector(vec![1.0; DIM])).expect("an answer").hits.is_empty()
     );

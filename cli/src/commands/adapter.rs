@@ -74,7 +74,7 @@ pub(super) fn run(args: AdapterArgs, open: OpenOptions) -> Outcome<ExitCode> {
     match args.verb {
         AdapterVerb::Train(args) => train(&args, open),
         AdapterVerb::List { target } => {
-            for info in Collection::open_read_only(&target.dir)?.adapters() {
+            for info in Collection::open_read_only(&target.dir)?.adapters()? {
                 if target.json { output::json(&info)? } else { print_info(&info)? }
             }
             Ok(ExitCode::SUCCESS)

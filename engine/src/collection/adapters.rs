@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 
 use super::Collection;
 use super::records::{read_all, record};
-use super::siblings::{LEARNING, Sibling};
+use super::siblings::LEARNING;
 use crate::error::{Error, Result};
 use crate::model::adapter::Adapter;
 use crate::model::adapters::{AdapterInfo, AdapterValidation, Adapters, StoredAdapter};
@@ -24,15 +23,6 @@ const LAST: &str = "last";
 #[derive(Default)]
 pub(super) struct LoadedAdapters {
     pub(super) current: ArcSwap<Adapters>,
-    /// The reason that adapters cannot be read, if so: searches continue without them.
-    fault: Mutex<Option<String>>,
-}
-
-impl LoadedAdapters {
-    /// The reason that the adapters cannot be read, if so.
-    pub(super) fn fault(&self) -> Option<String> {
-        self.fault.lock().clone()
-    }
 }
 
 fn id_of(version: u32) -> String {
@@ -47,22 +37,16 @@ fn read_adapters(store: &Collection, schema: &Schema) -> Result<Adapters> {
 }
 
 impl Collection {
-    fn learning(&self) -> Result<&Sibling> {
-        self.sibling(LEARNING)
-    }
-
-    /// Reads the adapters again. There are none if they cannot be read, and [`damage`](Self::damage) says so.
+    /// Reads the adapters again. If they cannot be read, searches apply none and say so.
     pub(super) fn load_adapters(&self) {
-        let fault =
-            self.reload_adapters().err().map(|error| format!("the learning store: {error}"));
-        if fault.is_some() {
-            self.adapters.current.store(Arc::new(Adapters::default()));
+        if let Err(error) = self.reload_adapters() {
+            let reason = format!("the learning store: {error}");
+            self.adapters.current.store(Arc::new(Adapters::unreadable(reason)));
         }
-        *self.adapters.fault.lock() = fault;
     }
 
     fn reload_adapters(&self) -> Result<()> {
-        let read = self.learning()?.read(|store| read_adapters(store, self.schema()))?;
+        let read = self.read_sibling(LEARNING, |store| read_adapters(store, self.schema()))?;
         self.adapters.current.store(Arc::new(read.unwrap_or_default()));
         Ok(())
     }
@@ -75,7 +59,7 @@ impl Collection {
         adapter: Adapter,
     ) -> Result<u32> {
         let version = {
-            let store = self.learning()?.store()?;
+            let store = self.sibling_store(LEARNING)?;
             let version = read_all::<u32>(&store, LAST)?.pop().unwrap_or(0) + 1;
             let (field, model) = (field.to_owned(), self.schema().model_of(field));
             let info = AdapterInfo { version, field, model, validation, active: false };
@@ -88,7 +72,10 @@ impl Collection {
     }
 
     /// The stored adapters that fit the collection's vectors, by version.
-    pub fn adapters(&self) -> Vec<AdapterInfo> {
+    ///
+    /// # Errors
+    /// [`Corrupt`](lexivec_storage::Error::Corrupt) when their store is damaged, missing or another collection's.
+    pub fn adapters(&self) -> Result<Vec<AdapterInfo>> {
         self.adapters.current.load().list()
     }
 
@@ -99,7 +86,7 @@ impl Collection {
     pub fn activate_adapter(&self, version: Option<u32>) -> Result<()> {
         self.shared.writable()?;
         // A refusal does not create the folder.
-        if let Some(store) = self.learning()?.store_if_exists()? {
+        if let Some(store) = self.existing_store(LEARNING)? {
             match version {
                 Some(version) => {
                     read_adapters(&store, self.schema())?.known(version)?;
@@ -121,7 +108,7 @@ impl Collection {
     /// When there is no such version, it is the active one, or the handle cannot write.
     pub fn delete_adapter(&self, version: u32) -> Result<()> {
         self.shared.writable()?;
-        let Some(store) = self.learning()?.store_if_exists()? else {
+        let Some(store) = self.existing_store(LEARNING)? else {
             return Adapters::default().known(version);
         };
         // Adapters of earlier models are deleted as well, though no search can name them.

@@ -324,9 +324,12 @@ impl Shared {
         let _maintenance = self.maintenance.lock();
         let entries = self.disk_entries();
         let input = |e: &SegmentEntry| merged.inputs.iter().any(|i| i.file == e.file);
+        let mut alive = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            alive.push((entry.file.clone(), Arc::new(RowSet::of(entry)?)));
+        }
         let committed = merged.survivors(|file| {
-            let entry = entries.iter().find(|e| e.file == *file)?;
-            RowSet::of(entry).ok().map(Arc::new)
+            alive.iter().find(|(other, _)| other == file).map(|(_, rows)| rows.clone())
         });
         let mut kept: Vec<SegmentEntry> = entries.iter().filter(|e| !input(e)).cloned().collect();
         if let Some(new) = &mut merged.new {

@@ -34,8 +34,11 @@ impl Collection {
         let mut export = Export::open(shared.vfs.as_ref(), &manifest)?;
         for sibling in self.siblings.iter() {
             let store = match shared.read_only() {
-                true => sibling.read(Self::open_export)?,
-                false => sibling.store_if_exists()?.map(|store| store.open_export()).transpose()?,
+                true => self.read_sibling(sibling.folder, Self::open_export)?,
+                false => {
+                    let store = self.existing_store(sibling.folder)?;
+                    store.map(|store| store.open_export()).transpose()?
+                }
             };
             if let Some(store) = store {
                 export.add_sibling(sibling.folder, store)?;

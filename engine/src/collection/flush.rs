@@ -215,6 +215,7 @@ impl Shared {
                 segments: segments.clone(),
             };
             directory.commit(next)?;
+            *self.damage.lock() = directory.damage().map(ToString::to_string);
             directory.keep_reserve(self.options.reserve_bytes);
             Ok(directory.manifest().generation)
         });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lexivec_storage::{Directory, DiskVfs};
 use serde::Serialize;
 
+use super::siblings::shown;
 use super::{Collection, read_after};
 use crate::error::Result;
 use crate::generation::Operation;
@@ -59,7 +60,7 @@ impl Collection {
         Ok(Inspection {
             generation: manifest.generation,
             damage: directory.damage().map(ToString::to_string),
-            collection: format!("{:032x}", manifest.collection),
+            collection: shown(manifest),
             log_start: manifest.first_write(),
             log_file: manifest.log_file,
             segments: manifest

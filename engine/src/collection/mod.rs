@@ -247,6 +247,7 @@ impl Collection {
         let shared = Arc::new(Shared {
             profiles: ArcSwap::from_pointee(schema.profiles.clone()),
             synonyms: ArcSwap::from_pointee(synonyms),
+            siblings: Mutex::new(schema.siblings.clone()),
             schema: Arc::new(schema),
             options,
             vfs,
@@ -263,6 +264,7 @@ impl Collection {
             cancelled: AtomicBool::new(false),
             wake_up: WakeUp::default(),
             torn: content.torn.map(|torn| (torn.file, torn.offset)),
+            damage: Mutex::new(directory.damage().map(ToString::to_string)),
             opener: std::process::id(),
             directory: Mutex::new(directory),
         });
@@ -348,8 +350,8 @@ impl Collection {
     /// damaged, and the one before it and the log hold every write. Or the reason that there are no
     /// query adapters, if the learning store cannot be read.
     pub fn damage(&self) -> Option<String> {
-        let damage = self.shared.directory.lock().damage().map(ToString::to_string);
-        damage.or_else(|| self.adapters.fault())
+        let damage = self.shared.damage.lock().clone();
+        damage.or_else(|| self.adapters.current.load().fault().map(str::to_owned))
     }
 
     /// Moves a read-only handle to the newest writes; true if there were newer ones.
@@ -358,7 +360,6 @@ impl Collection {
         if !shared.read_only() {
             return Ok(false);
         }
-        self.load_adapters();
         let _building = shared.building.lock();
         let mut directory = shared.directory.lock();
         let current = shared.current.load_full();
@@ -370,6 +371,9 @@ impl Collection {
                 "the collection was re-embedded by another model, or reindexed, since it was opened; open it again".to_owned(),
             ));
         }
+        *shared.damage.lock() = directory.damage().map(ToString::to_string);
+        *shared.siblings.lock() = newest_schema.siblings.clone();
+        self.load_adapters();
         let (generation, content) = load_newest(&mut directory, &shared.schema, Some(&current))?;
         let newest = content.next_lsn - 1;
         if generation.number == current.number && newest == seen {

@@ -1,17 +1,17 @@
 //! Repair: a new collection of the readable rows of a damaged one; lost rows are listed.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use lexivec_storage::{Directory, DiskVfs, SegmentEntry, SegmentReader, Vfs, salvage_log};
 use serde::Serialize;
 
-use super::siblings::stores_in;
+use super::siblings::{identifier, shown, stores_in};
 use super::snapshot::{check_sound, fill};
 use super::{Collection, CompactOptions, CopyOptions, WriteOptions};
 use crate::document::Document;
-use crate::error::Result;
+use crate::error::{Error, Result, corrupt};
 use crate::fields::{FieldReader, KINDS, SegmentSource};
 use crate::generation::Operation;
 use crate::location::Location;
@@ -56,58 +56,86 @@ impl Collection {
         let mut report = RepairReport::default();
         let target = match target.into() {
             Location::Vfs(vfs) => {
-                return rebuild(&directory, vfs, options, &mut report).map(|()| report);
+                let none = BTreeMap::new();
+                return rebuild(&directory, vfs, options, none, &mut report).map(|()| report);
             }
             Location::Directory(target) => target,
         };
         let unsafe_filesystem = options.unsafe_filesystem;
         let make = |target: &DiskVfs| {
             let Some(root) = target.root() else { return Ok(()) };
-            rebuild(&directory, Arc::new(DiskVfs::open_root(root)?), options, &mut report)?;
-            let stores = source.path().into_iter().flat_map(stores_in);
-            stores.into_iter().try_for_each(|(folder, store)| {
-                repair_sibling(folder, &store, &root.join(folder), &mut report)
-            })
+            let siblings = match source.path() {
+                Some(path) => repair_siblings(path, &directory, root, &mut report)?,
+                None => BTreeMap::new(),
+            };
+            let target = Arc::new(DiskVfs::open_root(root)?);
+            rebuild(&directory, target, options, siblings, &mut report)
         };
         fill(&target, unsafe_filesystem, make, check_sound)?;
         Ok(report)
     }
 }
 
-/// Repairs a sibling store within the directory of the new collection. One of which nothing can be read is lost, and
-/// the collection is not.
-fn repair_sibling(
-    folder: &str,
+/// Repairs the sibling stores within the directory of the new collection; returns folder and identifier of each. One
+/// of which nothing can be read, or which is another collection's, is lost, and the collection is not.
+fn repair_siblings(
     source: &Path,
+    directory: &Directory,
     target: &Path,
     report: &mut RepairReport,
-) -> Result<()> {
-    let opened = DiskVfs::open_root(source).and_then(|vfs| Directory::open_damaged(Arc::new(vfs)));
-    let directory = match opened {
-        Ok(directory) => directory,
-        Err(error) => {
-            report.damage.push(error.to_string());
-            report.lost.push(format!("everything in {folder}"));
-            return Ok(());
+) -> Result<BTreeMap<String, String>> {
+    let named = Schema::of(directory.manifest())?.siblings;
+    let found = stores_in(source).map(|(folder, _)| folder.to_owned());
+    let mut made = BTreeMap::new();
+    for folder in found.chain(named.keys().cloned()).collect::<BTreeSet<String>>() {
+        let (store, target) = (source.join(&folder), target.join(&folder));
+        let opened = DiskVfs::open_root(&store)
+            .and_then(|vfs| Directory::open_damaged(Arc::new(vfs)))
+            .map_err(Error::from);
+        let belongs = |store: Directory| match named.get(&folder) {
+            Some(named) if shown(store.manifest()) != *named => {
+                Err(corrupt(&folder, "", "the store there belongs to another collection"))
+            }
+            _ => Ok(store),
+        };
+        match opened.and_then(belongs) {
+            Ok(store) => {
+                made.insert(folder.clone(), repair_sibling(&folder, &store, &target, report)?);
+            }
+            Err(error) => {
+                report.damage.push(error.to_string());
+                report.lost.push(format!("everything in {folder}"));
+            }
         }
-    };
+    }
+    Ok(made)
+}
+
+/// Repairs one sibling store; returns the identifier of the new one.
+fn repair_sibling(
+    folder: &str,
+    source: &Directory,
+    target: &Path,
+    report: &mut RepairReport,
+) -> Result<String> {
     let mut sibling = RepairReport::default();
     let new = Arc::new(DiskVfs::create_root(target)?);
-    rebuild(&directory, new, CopyOptions::new(), &mut sibling)?;
+    rebuild(source, new, CopyOptions::new(), BTreeMap::new(), &mut sibling)?;
     report.damage.extend(sibling.damage);
     report.lost.extend(sibling.lost.into_iter().map(|id| format!("{id} of {folder}")));
-    Ok(())
+    identifier(target)
 }
 
 fn rebuild(
     source: &Directory,
     target: Arc<dyn Vfs>,
     options: CopyOptions,
+    siblings: BTreeMap<String, String>,
     report: &mut RepairReport,
 ) -> Result<()> {
     let mut manifest = source.manifest().clone();
     options.rename(&mut manifest)?;
-    let schema = Schema::of(&manifest)?;
+    let schema = Schema { siblings, ..Schema::of(&manifest)? };
     report.generation = manifest.generation;
     report.damage.extend(source.damage().map(ToString::to_string));
     let options = OpenOptions::new().background(false);

@@ -27,6 +27,10 @@ pub(super) struct Shared {
     pub(super) profiles: ArcSwap<BTreeMap<String, Profile>>,
     /// Synonyms of the current manifest; changed with `maintenance` held.
     pub(super) synonyms: ArcSwap<SynonymTable>,
+    /// The reason that the newest manifest was passed over, if so.
+    pub(super) damage: Mutex<Option<String>>,
+    /// The sibling stores that the newest manifest names: folder and identifier.
+    pub(super) siblings: Mutex<BTreeMap<String, String>>,
     pub(super) options: OpenOptions,
     pub(super) vfs: Arc<dyn Vfs>,
     pub(super) poison: Arc<Poison>,
@@ -120,11 +124,12 @@ impl Shared {
         self.writes.lock().pending.iter().map(|(_, operation)| operation.text_bytes()).sum()
     }
 
-    /// The schema with the present profiles and synonyms.
+    /// The schema with the present profiles, synonyms and sibling stores.
     pub(super) fn present_schema(&self) -> Schema {
         Schema {
             profiles: (*self.profiles.load_full()).clone(),
             synonyms: self.synonyms.load().source().clone(),
+            siblings: self.siblings.lock().clone(),
             ..(*self.schema).clone()
         }
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::schema::{Schema, check_name};
 
 /// Folder of a collection's directory that holds its named snapshots.
-const SNAPSHOT_FOLDER: &str = "snapshots";
+pub(super) const SNAPSHOT_FOLDER: &str = "snapshots";
 
 /// A snapshot: a directory that is a collection and can be opened for reading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,24 +104,29 @@ impl Snapshot {
     /// # Errors
     /// When the folder of snapshots cannot be listed.
     pub fn list(path: impl AsRef<Path>) -> Result<SnapshotList> {
-        let folder = path.as_ref().join(SNAPSHOT_FOLDER);
         let mut found = SnapshotList::default();
-        if !folder.is_dir() {
-            return Ok(found);
-        }
-        for name in disk::subdirectories(&folder)? {
-            let opened = DiskVfs::open_root(&folder.join(&name))
-                .and_then(|vfs| Directory::open_read_only(Arc::new(vfs)));
+        for (name, path) in Self::directories(path.as_ref())? {
+            let opened =
+                DiskVfs::open_root(&path).and_then(|vfs| Directory::open_read_only(Arc::new(vfs)));
             match opened {
                 Ok(directory) => found.snapshots.push(Self::of(&name, directory.manifest())),
-                // A folder that is not a collection.
-                Err(StorageError::NotFound { .. }) => {}
                 Err(error) => {
                     found.damaged.push(DamagedSnapshot { name, reason: error.to_string() });
                 }
             }
         }
         Ok(found)
+    }
+
+    /// Name and directory of everything in a collection's folder of snapshots that is neither an unfinished copy nor an
+    /// empty folder.
+    pub(super) fn directories(path: &Path) -> Result<Vec<(String, PathBuf)>> {
+        let folder = path.join(SNAPSHOT_FOLDER);
+        if !folder.is_dir() {
+            return Ok(Vec::new());
+        }
+        let names = disk::names(&folder)?.into_iter();
+        Ok(names.map(|name| (name.clone(), folder.join(name))).collect())
     }
 
     /// Creates a collection from a snapshot, in a directory that does not exist or is empty. It gets
@@ -182,7 +187,7 @@ impl Collection {
         let manifest = shared.directory.lock().manifest().clone();
         let siblings = |target: &Path| {
             for sibling in self.siblings.iter() {
-                if let Some(store) = sibling.store_if_exists()? {
+                if let Some(store) = self.existing_store(sibling.folder)? {
                     store.snapshot_to(&target.join(sibling.folder))?;
                 }
             }

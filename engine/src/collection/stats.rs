@@ -30,6 +30,9 @@ pub struct Stats {
     /// leaves it; that write was never acknowledged as durable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub torn: Option<(String, u64)>,
+    /// Damage that searches go on without: [`Collection::damage`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damage: Option<String>,
     /// Last error of the background threads.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -90,6 +93,7 @@ impl Collection {
             seq: generation.seq,
             recent_rows: generation.recent_rows() as u64,
             torn: self.shared.torn.clone(),
+            damage: self.damage(),
             failure: self.shared.wake_up.state.lock().failure.clone(),
             name: self.schema().name.clone(),
             generation: generation.number,

@@ -1,12 +1,14 @@
 //! Verification of a collection: every byte of every file, and the consistency of its parts.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use lexivec_storage::{Directory, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log};
 use serde::{Deserialize, Serialize};
 
-use super::siblings::stores_in;
+use super::siblings::{check_named, stores_in};
+use super::snapshot::{SNAPSHOT_FOLDER, Snapshot};
 use super::{Collection, read_after};
 use crate::error::{Error, Result, corrupt};
 use crate::generation::Operation;
@@ -75,28 +77,40 @@ impl VerifyReport {
         self.problems.is_empty()
     }
 
+    /// Adds the report of a collection in a folder of the directory.
+    fn add_part(&mut self, folder: &str, part: Result<Self>) {
+        let part = match part {
+            Ok(part) => part,
+            Err(error) => return self.add(folder, error),
+        };
+        self.files += part.files;
+        self.log_writes += part.log_writes;
+        self.problems.extend(part.problems.into_iter().map(|problem| {
+            let file = format!("{folder}/{}", problem.file);
+            Problem { file, ..problem }
+        }));
+    }
+
     fn add(&mut self, file: &str, detail: impl ToString) {
         self.problems.push(Problem { file: file.to_owned(), detail: detail.to_string() });
     }
 }
 
 impl Collection {
-    /// Checks a collection without opening it for writing, as far as `level` says; the sibling stores of its
-    /// directory, too.
+    /// Checks a collection without opening it for writing, as far as `level` says; the sibling stores and the
+    /// snapshots in its directory, too.
     ///
     /// # Errors
     /// When nothing can be checked at all; what is wrong with the files is in the report.
     pub fn verify(location: impl Into<Location>, level: VerifyLevel) -> Result<VerifyReport> {
         let location = location.into();
         let mut report = verify_files(location.clone().open()?, level)?;
-        for (folder, store) in location.path().into_iter().flat_map(stores_in) {
-            let sibling = Self::verify(&store, level)?;
-            report.files += sibling.files;
-            report.log_writes += sibling.log_writes;
-            report.problems.extend(sibling.problems.into_iter().map(|problem| {
-                let file = format!("{folder}/{}", problem.file);
-                Problem { file, ..problem }
-            }));
+        let Some(root) = location.path() else { return Ok(report) };
+        for (folder, store) in stores_in(root) {
+            report.add_part(folder, Self::verify(&store, level));
+        }
+        for (name, path) in Snapshot::directories(root)? {
+            report.add_part(&format!("{SNAPSHOT_FOLDER}/{name}"), Self::verify(&path, level));
         }
         Ok(report)
     }
@@ -173,7 +187,10 @@ fn check(
         }
         Err(error) => report.add("log", error),
     }
-    check_fallback(directory, &mut report);
+    check_fallback(directory, level, &mut report);
+    if let Some(root) = directory.vfs().root() {
+        check_siblings(root, &schema, &mut report);
+    }
     let mut ids = HashSet::new();
     for (entry, segment) in opened {
         report.rows += u64::from(entry.rows);
@@ -195,15 +212,45 @@ fn check(
     Ok(report)
 }
 
-/// Checks the manifest that an open falls back to if the newest one is damaged.
-fn check_fallback(directory: &Directory, report: &mut VerifyReport) {
-    let Some(previous) = directory.previous() else { return };
+/// Checks what an open falls back to if the newest manifest is damaged: the manifest before it, the segments that only
+/// this one names, and the log after it.
+fn check_fallback(directory: &Directory, level: VerifyLevel, report: &mut VerifyReport) {
+    // A copy has one generation alone, and a concurrent commit removes older files.
+    let vanished = |error: &Error| matches!(error, Error::Storage(StorageError::NotFound { .. }));
+    let previous = match directory.previous() {
+        Ok(Some(previous)) => previous,
+        Ok(None) => return,
+        Err(error) => return report.add("MANIFEST before the newest", error),
+    };
     let (first, file) = (previous.first_write(), previous.log_file);
-    let log = read_log(directory.vfs().as_ref(), previous.collection, first, file);
-    match log {
-        // A concurrent commit removes them.
+    match read_log(directory.vfs().as_ref(), previous.collection, first, file) {
         Ok(_) | Err(StorageError::NotFound { .. }) => {}
         Err(error) => report.add(&previous.file_name(), format!("the log after it: {error}")),
+    }
+    let newest = &directory.manifest().segments;
+    let only_there = |entry: &&SegmentEntry| newest.iter().all(|other| other.file != entry.file);
+    for entry in previous.segments.iter().filter(only_there) {
+        let checked = Schema::of(&previous).and_then(|schema| {
+            let segment = Segment::open(directory.vfs().as_ref(), &schema, entry)?;
+            match level {
+                VerifyLevel::Quick => Ok(()),
+                VerifyLevel::Full | VerifyLevel::Deep => segment.verify(&schema),
+            }
+        });
+        match checked {
+            Ok(()) => {}
+            Err(error) if vanished(&error) && directory.is_behind().unwrap_or(false) => {}
+            Err(error) => report.add(&entry.file.name, error),
+        }
+    }
+}
+
+/// Checks that the sibling stores which the manifest names are there.
+fn check_siblings(root: &Path, schema: &Schema, report: &mut VerifyReport) {
+    for (folder, named) in &schema.siblings {
+        if let Err(error) = check_named(folder, &root.join(folder), named) {
+            report.add(folder, error);
+        }
     }
 }
 

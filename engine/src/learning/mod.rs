@@ -104,7 +104,7 @@ impl Collection {
             let id = format!("{FEEDBACK}-{:032x}", xxh3_128(&json));
             rows.insert(id.clone(), record(id, FEEDBACK, &kept)?);
         }
-        let store = self.sibling(LEARNING)?.store()?;
+        let store = self.sibling_store(LEARNING)?;
         let before = store.count(&of_kind(FEEDBACK)?)?;
         store.upsert(rows.into_values())?;
         let total = store.count(&of_kind(FEEDBACK)?)?;
@@ -187,7 +187,7 @@ impl Collection {
 
     /// Feedback grouped by query, each with a vector; and the number of entries that could not be used.
     fn questions(&self, field: &VectorField) -> Result<(Vec<Question>, u64)> {
-        let kept: Vec<KeptFeedback> = match self.sibling(LEARNING)?.store_if_exists()? {
+        let kept: Vec<KeptFeedback> = match self.existing_store(LEARNING)? {
             Some(store) => read_all(&store, FEEDBACK)?,
             None => Vec::new(),
         };

@@ -8,7 +8,7 @@ use lexivec_query::request::AdapterChoice;
 use serde::{Deserialize, Serialize};
 
 use super::adapter::Adapter;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, corrupt};
 use crate::schema::Schema;
 use crate::vector::distance::normalize;
 
@@ -74,6 +74,8 @@ impl StoredAdapter {
 pub(crate) struct Adapters {
     active: Option<u32>,
     stored: BTreeMap<u32, StoredAdapter>,
+    /// The reason that they cannot be read, if so; there are none then.
+    fault: Option<String>,
 }
 
 impl Adapters {
@@ -83,7 +85,25 @@ impl Adapters {
         let stored: BTreeMap<u32, StoredAdapter> =
             fitting.map(|stored| (stored.info.version, stored)).collect();
         let active = active.filter(|version| stored.contains_key(version));
-        Self { active, stored }
+        Self { active, stored, fault: None }
+    }
+
+    /// Adapters that cannot be read, for this reason.
+    pub(crate) fn unreadable(reason: String) -> Self {
+        Self { fault: Some(reason), ..Self::default() }
+    }
+
+    /// The reason that they cannot be read, if so.
+    pub(crate) fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// Fails if they cannot be read.
+    fn readable(&self) -> Result<()> {
+        match &self.fault {
+            Some(fault) => Err(corrupt("learning", "", fault.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Changes a query's vector as the request asks; returns the version.
@@ -96,7 +116,10 @@ impl Adapters {
         let (version, named) = match request.adapter {
             AdapterChoice::Off => return Ok(None),
             AdapterChoice::Active => (self.active, false),
-            AdapterChoice::Version(version) => (Some(version), true),
+            AdapterChoice::Version(version) => {
+                self.readable()?;
+                (Some(version), true)
+            }
         };
         let Some(version) = version else { return Ok(None) };
         let fits = |stored: &&StoredAdapter| {
@@ -123,6 +146,7 @@ impl Adapters {
 
     /// Refuses a version that does not exist.
     pub(crate) fn known(&self, version: u32) -> Result<()> {
+        self.readable()?;
         if self.stored.contains_key(&version) {
             return Ok(());
         }
@@ -131,11 +155,12 @@ impl Adapters {
     }
 
     /// All of them, by version.
-    pub(crate) fn list(&self) -> Vec<AdapterInfo> {
+    pub(crate) fn list(&self) -> Result<Vec<AdapterInfo>> {
+        self.readable()?;
         let info = |stored: &StoredAdapter| {
             let active = self.active == Some(stored.info.version);
             AdapterInfo { active, ..stored.info.clone() }
         };
-        self.stored.values().map(info).collect()
+        Ok(self.stored.values().map(info).collect())
     }
 }

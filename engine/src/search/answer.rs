@@ -19,6 +19,9 @@ use crate::generation::DocAddress;
 use crate::rows::RowSet;
 use crate::text::TextQuery;
 
+/// Notice of an answer whose query vector was used as it is.
+const WITHOUT_ADAPTER: &str = "the query adapters cannot be read, so that none was applied; `lexivec verify` names the damage";
+
 impl Searcher {
     /// Reads the documents of a request's page.
     pub(super) fn answer(
@@ -46,6 +49,7 @@ impl Searcher {
         if answer.matching == 0 {
             answer.notices = self.unlike_bounds(&request.filter, prepared.time)?;
         }
+        answer.notices.extend(prepared.without_adapter.then(|| WITHOUT_ADAPTER.to_owned()));
         answer.did_you_mean = instead;
         Ok(answer)
     }

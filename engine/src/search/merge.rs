@@ -1,25 +1,50 @@
 //! Merging the hits of segments under the one tie rule: score, then id.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 
 use lexivec_query::topk::descending;
 
+use crate::error::{Error, Result};
 use crate::generation::{DocAddress, Generation};
 
-/// Orders two rows by id; rows of a single-segment generation by the rank of their ids, which is
-/// cheaper. A row whose id cannot be read, as its block is damaged, comes after all others, by its
-/// number; the error is reported when its document is loaded. All rows of a generation are ordered in
-/// one way: a mixture would not be a total order, and a sort may panic on it.
-pub(super) fn by_id(generation: &Generation, a: DocAddress, b: DocAddress) -> Ordering {
-    if let [live] = generation.segments.as_slice() {
-        let rank = |address: DocAddress| live.rank(address.row).ok();
-        return known_first(rank(a), rank(b)).then(a.cmp(&b));
+/// The order of rows with equal scores: by id.
+///
+/// An id in a damaged block cannot be read. Such a row comes after all others, so that a sort has a total order to the
+/// end; [`check`](Self::check) then fails, as the order is not that of the ids.
+pub(super) struct Ties<'a> {
+    generation: &'a Generation,
+    fault: RefCell<Option<Error>>,
+}
+
+impl<'a> Ties<'a> {
+    pub(super) fn new(generation: &'a Generation) -> Self {
+        Self { generation, fault: RefCell::new(None) }
     }
-    let id = |address: DocAddress| {
-        let live = generation.segments.get(address.segment as usize)?;
-        live.id(address.row).ok()
-    };
-    known_first(id(a), id(b)).then(a.cmp(&b))
+
+    /// Orders two rows by id; rows of a single-segment generation by the rank of their ids, which is cheaper. All rows
+    /// of a generation are ordered in one way: a mixture would not be a total order, and a sort may panic on it.
+    pub(super) fn order(&self, a: DocAddress, b: DocAddress) -> Ordering {
+        if let [live] = self.generation.segments.as_slice() {
+            let rank = |address: DocAddress| self.read(live.rank(address.row));
+            return known_first(rank(a), rank(b)).then(a.cmp(&b));
+        }
+        let id = |address: DocAddress| {
+            self.read(
+                self.generation.segment(address.segment).and_then(|live| live.id(address.row)),
+            )
+        };
+        known_first(id(a), id(b)).then(a.cmp(&b))
+    }
+
+    fn read<T>(&self, read: Result<T>) -> Option<T> {
+        read.map_err(|error| self.fault.borrow_mut().get_or_insert(error).kind()).ok()
+    }
+
+    /// Fails with the first error of a read if rows were ordered without their ids.
+    pub(super) fn check(self) -> Result<()> {
+        self.fault.into_inner().map_or(Ok(()), Err)
+    }
 }
 
 fn known_first<T: Ord>(a: Option<T>, b: Option<T>) -> Ordering {
@@ -27,9 +52,16 @@ fn known_first<T: Ord>(a: Option<T>, b: Option<T>) -> Ordering {
 }
 
 /// Keeps the `window` best of all segments' hits, best first.
-pub(super) fn merge(generation: &Generation, hits: &mut Vec<(DocAddress, f64)>, window: usize) {
+pub(super) fn merge(
+    generation: &Generation,
+    hits: &mut Vec<(DocAddress, f64)>,
+    window: usize,
+) -> Result<()> {
     if generation.segments.len() > 1 {
-        hits.sort_by(|a, b| descending(a.1, b.1).then_with(|| by_id(generation, a.0, b.0)));
+        let ties = Ties::new(generation);
+        hits.sort_by(|a, b| descending(a.1, b.1).then_with(|| ties.order(a.0, b.0)));
+        ties.check()?;
     }
     hits.truncate(window);
+    Ok(())
 }

@@ -11,8 +11,9 @@ use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::rerank::Ranked;
 
 use super::leg::LegFound;
+use super::merge::Ties;
 use super::prepare::Prepared;
-use super::{Searcher, leg_table, merge};
+use super::{Searcher, leg_table};
 use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
@@ -105,7 +106,9 @@ impl Searcher {
             Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
         });
         time.check()?;
-        let fused = fuse(&legs, &bound.fusion, |a, b| merge::by_id(&self.generation, *a, *b));
+        let ties = Ties::new(&self.generation);
+        let fused = fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b));
+        ties.check()?;
         time.check()?;
         let start = Instant::now();
         let (list, rerank) = self.rerank(prepared, fused)?;

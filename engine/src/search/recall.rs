@@ -8,8 +8,9 @@ use lexivec_query::limits::{DEFAULT_LIMIT, MAX_WINDOW};
 use lexivec_query::request::Params;
 use serde::Serialize;
 
+use super::Searcher;
+use super::merge::merge;
 use super::vector::{VectorQueries, search_segment};
-use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::fields::check_vector;
@@ -226,12 +227,12 @@ impl Measure<'_> {
                 for (each, (right, found)) in each.iter_mut().zip(right.iter().zip(found)) {
                     each.extend(share_found(right, found));
                 }
-                let together = |lists: &Vec<Hits>| {
+                let together = |lists: &Vec<Hits>| -> Result<Hits> {
                     let mut hits = lists.concat();
-                    merge::merge(self.generation, &mut hits, k);
-                    hits
+                    merge(self.generation, &mut hits, k)?;
+                    Ok(hits)
                 };
-                all.extend(share_found(&together(right), &together(found)));
+                all.extend(share_found(&together(right)?, &together(found)?));
             }
         }
         let segments = self.generation.segments.iter().zip(wanted).zip(each);

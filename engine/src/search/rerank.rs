@@ -6,8 +6,9 @@ use lexivec_query::bind::BoundRequest;
 use lexivec_query::fusion::Fused;
 use lexivec_query::rerank::{Ranked, Rerank, RerankMethod, mmr, reorder};
 
+use super::Searcher;
+use super::merge::Ties;
 use super::prepare::Prepared;
-use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::fields::Vectors;
@@ -59,7 +60,10 @@ impl Searcher {
         let list = match stage.scores(candidates)? {
             Ok(scores) => {
                 report.scored = scores.iter().flatten().count();
-                reorder(fused, report.kind, &scores, |a, b| merge::by_id(&self.generation, *a, *b))
+                let ties = Ties::new(&self.generation);
+                let list = reorder(fused, report.kind, &scores, |a, b| ties.order(*a, *b));
+                ties.check()?;
+                list
             }
             Err(reason) => {
                 (report.applied, report.reason) = (false, Some(reason));
@@ -127,7 +131,7 @@ impl Stage<'_> {
 
     /// The vectors of a row's segment in the field; `None` if the row has no vector there.
     fn vectors(&self, address: DocAddress) -> Option<&Vectors> {
-        let live = self.searcher.generation.segment(address.segment).ok()?;
+        let live = self.searcher.generation.segments.get(address.segment as usize)?;
         let vectors = live.segment.vectors(self.field())?;
         vectors.store.present.contains(address.row).then_some(vectors)
     }
@@ -200,11 +204,11 @@ impl Stage<'_> {
             cosine(a.vector, b.vector, a.unit * b.unit)
         };
         let key = |i: usize| candidates[stored[i].index].key;
-        let by_id = |a: usize, b: usize| merge::by_id(&self.searcher.generation, key(a), key(b));
-        let Some(picked) = mmr(&relevance, lambda, between, by_id, || self.deadline.passed())
-        else {
-            return Ok(None);
-        };
+        let ties = Ties::new(&self.searcher.generation);
+        let by_id = |a: usize, b: usize| ties.order(key(a), key(b));
+        let picked = mmr(&relevance, lambda, between, by_id, || self.deadline.passed());
+        ties.check()?;
+        let Some(picked) = picked else { return Ok(None) };
         let mut scores = vec![None; candidates.len()];
         for (stored, score) in stored.iter().zip(picked) {
             scores[stored.index] = Some(score);

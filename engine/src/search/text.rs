@@ -8,9 +8,10 @@ use lexivec_query::answer::Passage;
 use lexivec_query::bind::BoundLeg;
 use lexivec_query::request::{Highlight, Leg, Syntax};
 
+use super::Searcher;
 use super::leg::{LegFound, LegSearch, RowTrace};
+use super::merge::merge;
 use super::prepare::Prepared;
-use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
@@ -94,7 +95,7 @@ pub(super) fn search(
         let found = query.search(live.segment.text(), rows, window, rank, time)?;
         hits.extend(found.into_iter().map(|(row, score)| (DocAddress::new(segment, row), score)));
     }
-    merge::merge(generation, &mut hits, window);
+    merge(generation, &mut hits, window)?;
     Ok(hits)
 }
 

@@ -19,8 +19,9 @@ use serde::Serialize;
 
 use super::complete::of_others;
 use super::leg::LegFound;
+use super::merge::Ties;
 use super::prepare::Prepared;
-use super::{Searcher, leg_table, merge};
+use super::{Searcher, leg_table};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::DocAddress;
@@ -175,7 +176,9 @@ impl Trial<'_> {
             if bound.fusion.is_complete() && legs.len() > 1 {
                 self.complete(&mut lists, &indices, &mut legs, &prepared)?;
             }
-            let fused = fuse(&legs, &bound.fusion, |a, b| merge::by_id(generation, *a, *b));
+            let ties = Ties::new(generation);
+            let fused = fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b));
+            ties.check()?;
             let vector = prepared.vector.clone();
             let tried = Prepared::new(&request, bound, vector, Deadline::NEVER);
             let (list, rerank) = self.searcher.rerank(&tried, fused)?;

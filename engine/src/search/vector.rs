@@ -12,9 +12,10 @@ use lexivec_query::planner::{costs_of, plan_vector};
 use lexivec_query::request::{Leg, Params};
 use lexivec_query::topk::descending;
 
+use super::Searcher;
 use super::leg::{LegFound, LegSearch, RowTrace};
+use super::merge::{Ties, merge};
 use super::prepare::Prepared;
-use super::{Searcher, merge};
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::fields::Vectors;
@@ -100,18 +101,18 @@ impl LegSearch for VectorLeg {
         let Some((_, store, _)) = own else { return Ok(None) };
         let query = store.query(vector);
         let own = f64::from(query.similarity(&query.stored(address.row)?));
-        let mut rank = 1;
+        let (mut rank, ties) = (1, Ties::new(generation));
         for (segment, store, rows) in stores {
             trace.prepared.time.check()?;
             let query = store.query(vector);
             for row in rows.iter().filter(|&row| store.present.contains(row)) {
                 let score = f64::from(query.similarity(&query.stored(row)?));
                 let other = DocAddress::new(segment, row);
-                let order =
-                    descending(score, own).then_with(|| merge::by_id(generation, other, address));
+                let order = descending(score, own).then_with(|| ties.order(other, address));
                 rank += usize::from(order.is_lt());
             }
         }
+        ties.check()?;
         Ok(Some((rank, own)))
     }
 
@@ -146,7 +147,7 @@ pub(super) fn search(
         }
     }
     for found in &mut all {
-        merge::merge(generation, &mut found.hits, asked.window);
+        merge(generation, &mut found.hits, asked.window)?;
     }
     Ok(all)
 }

@@ -26,7 +26,7 @@ pub(super) async fn list(
     Shared(state): App,
     Path(name): Path<String>,
 ) -> ApiResult<Json<Vec<AdapterInfo>>> {
-    Ok(Json(state.collection(&name)?.adapters()))
+    Ok(Json(state.collection(&name)?.adapters()?))
 }
 
 pub(super) async fn train(
@@ -50,7 +50,7 @@ pub(super) async fn activate(
     let version = read_json::<ActiveJson>(&state, &headers, body).await?.version;
     let work = move || {
         collection.activate_adapter(version)?;
-        Ok(collection.adapters())
+        Ok(collection.adapters()?)
     };
     Ok(Json(state.write(work).await?))
 }
@@ -62,7 +62,7 @@ pub(super) async fn delete(
     let collection = state.collection(&name)?;
     let work = move || {
         collection.delete_adapter(version)?;
-        Ok(collection.adapters())
+        Ok(collection.adapters()?)
     };
     Ok(Json(state.write(work).await?))
 }

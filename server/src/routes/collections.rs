@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::body::read_json;
-use super::health::add_unopened;
+use super::health::add_faults;
 use crate::error::ApiResult;
 use crate::state::blocking;
 use crate::wire::CreateJson;
@@ -25,7 +25,7 @@ pub(super) async fn list(Shared(state): App) -> ApiResult<Json<Value>> {
         };
         let collections = state.database().list().iter().map(one).collect::<ApiResult<Vec<_>>>()?;
         let mut answer = json!({ "collections": collections });
-        add_unopened(&state, &mut answer);
+        add_faults(&state, &mut answer);
         Ok(answer)
     });
     Ok(Json(stats.await?))

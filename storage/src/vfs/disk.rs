@@ -327,11 +327,24 @@ pub fn is_empty(path: &Path) -> Result<bool> {
 
 /// Names of the directories in a directory, sorted; those being filled or removed are left out.
 pub fn subdirectories(path: &Path) -> Result<Vec<String>> {
+    entries(path, fs::FileType::is_dir)
+}
+
+/// Names of everything in a directory, whatever it is, in order; without directories that are empty, being filled or
+/// being removed.
+pub fn names(path: &Path) -> Result<Vec<String>> {
+    let mut names = entries(path, |_| true)?;
+    // What cannot be listed is not known to be empty.
+    names.retain(|name| !is_empty(&path.join(name)).unwrap_or(false));
+    Ok(names)
+}
+
+fn entries(path: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Result<Vec<String>> {
     let listed = fs::read_dir(path).and_then(|entries| {
         let mut names = Vec::new();
         for entry in entries {
             let entry = entry?;
-            if let (true, Ok(name)) = (entry.file_type()?.is_dir(), entry.file_name().into_string())
+            if let (true, Ok(name)) = (wanted(&entry.file_type()?), entry.file_name().into_string())
                 && !name.ends_with(REMOVED_ENDING)
                 && !name.ends_with(STAGING_ENDING)
             {

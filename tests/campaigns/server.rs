@@ -1,0 +1,96 @@
+//! A server of the real command as a child process, and a connection to it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Longest time that one answer may take.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// A server that is killed, whatever happens.
+pub(super) struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Starts a server of a directory; returns once it listens.
+    pub(super) fn start(dir: &Path) -> Result<Self, String> {
+        let mut child = Command::new(crate::command())
+            .args(["serve", &dir.to_string_lossy(), "--bind", "127.0.0.1:0", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| e.to_string())?;
+        let stdout = child.stdout.take();
+        let mut server = Self { child, address: String::new() };
+        let mut ready = String::new();
+        BufReader::new(stdout.ok_or("no output")?)
+            .read_line(&mut ready)
+            .map_err(|e| e.to_string())?;
+        let ready: Value =
+            serde_json::from_str(&ready).map_err(|_| "the server did not start".to_owned())?;
+        server.address = ready["address"].as_str().unwrap_or_default().to_owned();
+        Ok(server)
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its exit status, if it has ended.
+    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    pub(super) fn connect(&self) -> Option<Stream> {
+        let stream = TcpStream::connect(&self.address).ok()?;
+        stream.set_read_timeout(Some(LONGEST)).ok()?;
+        Some(Stream(BufReader::new(stream)))
+    }
+}
+
+/// One connection to a server, over which one request after another goes.
+pub(super) struct Stream(BufReader<TcpStream>);
+
+impl Stream {
+    /// Sends a request; returns status and body, `None` if the server has stopped or does not answer in time.
+    pub(super) fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<(u16, String)> {
+        let body = body.to_string();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.0.get_mut().write_all(request.as_bytes()).ok()?;
+        let mut line = String::new();
+        self.0.read_line(&mut line).ok().filter(|&n| n > 0)?;
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            self.0.read_line(&mut header).ok().filter(|&n| n > 0)?;
+            let header = header.trim().to_ascii_lowercase();
+            if let Some(n) = header.strip_prefix("content-length:") {
+                length = n.trim().parse().ok()?;
+            }
+            if header.is_empty() {
+                break;
+            }
+        }
+        let mut answer = vec![0; length];
+        self.0.read_exact(&mut answer).ok()?;
+        Some((status, String::from_utf8_lossy(&answer).into_owned()))
+    }
+}
