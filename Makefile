@@ -15,8 +15,8 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops cycles threads soak fuzz fuzz-control fuzz-seeds \
-	fuzz-keep neon
+.PHONY: demo model test lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops cycles threads soak \
+	abuse abuse-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
 demo:
@@ -84,6 +84,15 @@ threads:
 
 soak:
 	$(CAMPAIGN) soak --seconds $(SECONDS) --seed $(SEED)
+
+## Requests that cost as much as the limits allow, and attacks on connections: what they cost the server.
+abuse:
+	$(CARGO) build --quiet --release -p lexivec-cli
+	$(PYTHON) tests/campaigns/abuse.py $(LEXIVEC)
+
+## Shows that each of them is found on a server that refuses nothing.
+abuse-control:
+	$(PYTHON) tests/campaigns/abuse.py --control
 
 ## Every fuzz target for SECONDS of processor time, up to the first finding; needs a nightly toolchain
 ## and cargo-fuzz.

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The search did not end within its deadline.
     DeadlineExceeded,
+    /// The answers take more memory than the reader was given.
+    OverBudget,
 }
 
 impl ErrorKind {
@@ -217,6 +219,15 @@ pub enum Error {
          fewer candidates, a lower target_recall"
     )]
     DeadlineExceeded,
+    /// The answers of a reader would take more memory than its budget; it returned none.
+    #[error(
+        "the answer would take more than {limit} bytes of memory; ask for fewer hits, rows or queries at once, or \
+         without texts, payloads and explanations"
+    )]
+    OverBudget {
+        /// The budget, in bytes.
+        limit: u64,
+    },
     /// Files, durability, corruption.
     #[error(transparent)]
     Storage(#[from] storage::Error),
@@ -295,6 +306,7 @@ impl Error {
             Self::TextIndex { .. } => ErrorKind::Corrupt,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::DeadlineExceeded => ErrorKind::DeadlineExceeded,
+            Self::OverBudget { .. } => ErrorKind::OverBudget,
             Self::NoCollection { .. } => ErrorKind::NotFound,
             Self::CollectionExists { .. } | Self::DuplicateName { .. } => ErrorKind::AlreadyExists,
             Self::HasSnapshots { .. } | Self::SingleCollection { .. } => ErrorKind::Conflict,

@@ -63,6 +63,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("mapped sections are little-endian tables; see FORMAT.md in storage/");
 
+mod budget;
 pub mod chunk;
 mod collection;
 mod database;
@@ -89,6 +90,7 @@ mod segment;
 mod text;
 mod vector;
 
+pub use budget::Budget;
 pub use collection::{
     Collection, CompactOptions, CompactReport, CopyOptions, DamagedSnapshot, Inspection,
     MergeReport, Problem, Receipt, ReembedReport, ReindexReport, RepairReport, RewriteOptions,

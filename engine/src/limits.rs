@@ -9,6 +9,9 @@ pub const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 pub const MAX_BATCH_DOCUMENTS: usize = 1_000_000;
 /// Largest vector dimension, in components.
 pub const MAX_DIMENSION: usize = 65_536;
+/// Most components of all vector fields of a new collection together: a row takes their space, 256 KiB, in a segment even
+/// where it has no vectors.
+pub const MAX_ROW_COMPONENTS: usize = MAX_DIMENSION;
 /// Most token vectors of a row in one field: the longest passage that late-interaction models read has
 /// 512 tokens, and each is compared with each token of a query.
 pub const MAX_ROW_TOKENS: usize = 1_024;
@@ -47,6 +50,9 @@ pub const ABSORB_MAX_ROWS: u32 = 10_000;
 /// Rows outside segment files from which a flush is due: this many are scanned in well under a
 /// millisecond and replayed in a second.
 pub const DEFAULT_FLUSH_ROWS: usize = 10_000;
+/// Bytes of the vectors of rows outside segment files from which a flush is due, counted as if each row had them: a
+/// segment in memory has space for the vectors of all of its rows.
+pub const FLUSH_VECTOR_BYTES: usize = 32 << 20;
 /// Bytes in the log from which a flush is due.
 pub const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
 /// Bytes of a batch from which it becomes a segment file at once instead of a frame in the log.

@@ -341,6 +341,7 @@ impl Options {
         }
         let schema = Schema { text, embedder: record, fusion, ..self.schema };
         schema.validate()?;
+        schema.check_row_components()?;
         Ok((schema, self.embedder))
     }
 }

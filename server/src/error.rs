@@ -62,6 +62,10 @@ impl Problem {
         (detail != self.detail).then(|| Self { detail, ..self.clone() })
     }
 
+    pub(crate) fn over_budget(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "over_budget", "The request costs too much", detail)
+    }
+
     pub(crate) fn overloaded(detail: impl Into<String>) -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -129,6 +133,9 @@ fn answer_of(error: &lexivec::Error) -> (StatusCode, &'static str, &'static str)
         }
         ErrorKind::DeadlineExceeded => {
             (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded", "The time of the request is over")
+        }
+        ErrorKind::OverBudget => {
+            (StatusCode::BAD_REQUEST, "over_budget", "The request costs too much")
         }
         ErrorKind::OutOfSpace => {
             (StatusCode::INSUFFICIENT_STORAGE, "out_of_space", "The disk is full")

@@ -2,11 +2,16 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod answer;
 mod config;
+mod connection;
 mod cursors;
 mod error;
 pub mod limits;
+mod memory;
 mod metrics;
+mod places;
+mod queue;
 mod routes;
 mod state;
 mod wire;
@@ -83,7 +88,11 @@ impl Server {
         config: Config,
         ready: impl FnOnce(&Self) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        accept::raise_descriptors();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .max_blocking_threads(limits::MAX_BLOCKING_THREADS)
+            .enable_all()
+            .build()?;
         let ended = runtime.block_on(async {
             let server = Self::start(config).await?;
             ready(&server)?;

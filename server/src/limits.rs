@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
-/// Connections open at once; one more waits in the kernel's queue.
+/// Connections open at once, and half of the process's descriptors at most. If one more comes, one goes whose client is
+/// waited for, or it waits in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 1_024;
+/// Time that a connection has for itself before it may have to go for another one.
+pub const LEAST_STAY: Duration = Duration::from_secs(1);
+/// Time until connections are accepted again after the system had no descriptor for one, unless one ends before.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of a request's head.
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Time a client has to send the head of a request: a slow one must not hold a connection.
@@ -17,17 +22,50 @@ pub const BODY_IDLE_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of each body that are its own, 64 MiB for all connections: small requests are served when large ones fill the
 /// memory for bodies.
 pub const OWN_BODY_BYTES: usize = 64 << 10;
-/// Bytes of all bodies held at once beyond their own, over all connections. They are taken as they arrive.
-pub const MAX_BODIES_BYTES: usize = 256 << 20;
+/// Memory of all requests together: what bodies take beyond their own as they arrive, the JSON that is read from them, and
+/// answers until they are sent. A quarter of the address space if that is limited and less.
+pub const MAX_MEMORY_BYTES: usize = 512 << 20;
+/// Memory of the JSON that is read from one body, estimated before it is read. Small values take many times their length.
+pub const MAX_JSON_BYTES: usize = 256 << 20;
+/// Length from which a body is read off the event loop, and its JSON is estimated: one core reads so much in a
+/// millisecond, and no JSON of this length takes more than 64 MiB.
+pub const LARGE_BODY_BYTES: usize = 64 << 10;
+/// Memory of the hits, rows or rankings that one request finds. A quarter of the address space that is left if that is less.
+pub const MAX_FOUND_BYTES: u64 = 192 << 20;
+/// Bytes of one answer as JSON.
+pub const MAX_ANSWER_BYTES: u64 = 128 << 20;
+/// Time in which a client has to read [`LEAST_READ_BYTES`] of an answer that waits for it.
+pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes to read in that time: slower clients would hold large answers for longer than anyone waits for them.
+pub const LEAST_READ_BYTES: usize = 64 << 10;
+/// Memory that the vectors of one write's rows may take in a segment, with space for those that rows do not have.
+pub const MAX_ROWS_BYTES: usize = lexivec::limits::FLUSH_VECTOR_BYTES;
 /// Time a search may wait for a permit and run; after it the answer is 503.
 pub const SEARCH_DEADLINE: Duration = Duration::from_secs(10);
-/// Searches that may wait for a permit; one more is answered 503 at once.
-pub const MAX_WAITING_SEARCHES: usize = 64;
+/// Time within which as many searches are done as may wait for a permit; one more is answered 503 at once.
+pub const MAX_WAIT: Duration = Duration::from_secs(1);
+/// Searches that may wait however slow they are.
+pub const MIN_WAITING_SEARCHES: usize = 64;
+/// Calls that may wait for one sort of work however quick it is: one of each connection.
+pub const MAX_WAITING: usize = MAX_CONNECTIONS;
+/// Searches of a batch that is answered like a search; a larger one is done in the background.
+pub const MAX_QUICK_BATCH: usize = 16;
+/// Hits or rows of a search or a page that is answered like others; more are found in the background.
+pub const MAX_QUICK_ROWS: usize = 1_000;
+/// Time for which an evaluation, a tuning, a training or a measurement of recall runs.
+pub const MEASURE_DEADLINE: Duration = Duration::from_secs(600);
+/// Time for which a call waits for a permit for work in the background.
+pub const BACKGROUND_WAIT: Duration = Duration::from_secs(30);
+/// Calls that wait for one sort of work in the background; one more is answered 503 at once.
+pub const MAX_WAITING_BACKGROUND: usize = 16;
+/// Steps by which work in the background comes after other work on a processor: it gets about a tenth of what a search
+/// gets.
+pub const BACKGROUND_NICE: i32 = 10;
 /// Writes that run or wait for their turn; one more is answered 503 at once.
 pub const MAX_WAITING_WRITES: usize = 16;
-/// Evaluations, tunings and comparisons at once; one more is answered 503. Each runs many searches on all
-/// threads, without a deadline.
-pub const MAX_MEASUREMENTS: usize = 1;
+/// Threads that block, at most: more than there are permits for searches, writes and work in the background. Each has a
+/// stack of 2 MiB of address space.
+pub const MAX_BLOCKING_THREADS: usize = 64;
 /// Calls of /v1/embeddings and /v2/rerank that wait for a permit; one more is answered 503 at once.
 pub const MAX_WAITING_MODEL_CALLS: usize = 64;
 /// Time such a call may wait and run; after it the answer is 503. A search's is too short for them:

@@ -4,30 +4,39 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use lexivec::{Collection, Database, DatabaseOptions, Unopened};
+use axum::response::Response;
+use lexivec::model::Deadline;
+use lexivec::{Budget, Collection, Database, DatabaseOptions, Unopened};
+use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use crate::answer;
 use crate::config::Config;
 use crate::cursors::Cursors;
 use crate::error::{ApiResult, Problem, StartError};
 use crate::limits::{
-    MAX_BODIES_BYTES, MAX_MEASUREMENTS, MAX_WAITING_MODEL_CALLS, MAX_WAITING_SEARCHES,
-    MAX_WAITING_WRITES, MODEL_DEADLINE, SEARCH_DEADLINE,
+    BACKGROUND_WAIT, MAX_QUICK_ROWS, MAX_WAITING_BACKGROUND, MAX_WAITING_MODEL_CALLS,
+    MAX_WAITING_WRITES, MIN_WAITING_SEARCHES, MODEL_DEADLINE, SEARCH_DEADLINE,
 };
+use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::queue::Queue;
+pub(crate) use crate::queue::blocking;
 
 /// Shared by all requests of one server.
 pub(crate) struct State {
     config: Config,
     database: Database,
     searches: Queue,
+    /// Permits for work that takes long, by its kind: none of one kind waits for another kind.
+    batches: Queue,
+    measurements: Queue,
+    maintenance: Queue,
     /// Permits for texts that are embedded or reranked without a collection. Many texts take seconds, so with the permits
     /// of searches they would keep searches waiting.
     models: Queue,
     writes: Arc<Semaphore>,
-    /// Permits for evaluations.
-    measurements: Arc<Semaphore>,
-    pub(crate) bodies: Arc<Semaphore>,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) cursors: Arc<Cursors>,
     pub(crate) metrics: Metrics,
 }
@@ -45,16 +54,19 @@ impl State {
         }
         // Absolute, as in the messages of what is below it, so that no client is shown the path.
         let database = options.open(std::path::absolute(&config.directory)?)?;
+        let background = |what| Queue::new(what, 1, MAX_WAITING_BACKGROUND, BACKGROUND_WAIT);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             cursors: Arc::new(Cursors::new(config.cursor_idle)),
             config,
             database,
-            searches: Queue::new(2 * cores, MAX_WAITING_SEARCHES, SEARCH_DEADLINE),
-            models: Queue::new(cores, MAX_WAITING_MODEL_CALLS, MODEL_DEADLINE),
+            searches: Queue::new("search", 2 * cores, MIN_WAITING_SEARCHES, SEARCH_DEADLINE),
+            batches: background("batch"),
+            measurements: background("measurement"),
+            maintenance: background("compaction or verification"),
+            models: Queue::new("call of a model", cores, MAX_WAITING_MODEL_CALLS, MODEL_DEADLINE),
             writes: Arc::new(Semaphore::new(MAX_WAITING_WRITES)),
-            measurements: Arc::new(Semaphore::new(MAX_MEASUREMENTS)),
-            bodies: Arc::new(Semaphore::new(MAX_BODIES_BYTES)),
+            memory: Arc::new(Memory::new()),
             metrics: Metrics::new(),
         })
     }
@@ -96,12 +108,35 @@ impl State {
         Ok(())
     }
 
-    /// Runs a search off the event loop, once there is a permit for it.
-    pub(crate) async fn search<T: Send + 'static>(
+    /// Answers with what a search finds, once there is a permit for it.
+    pub(crate) async fn search<T: Serialize + 'static>(
         &self,
+        collection: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
-    ) -> ApiResult<T> {
-        self.searches.run("search", work).await
+    ) -> ApiResult<Response> {
+        self.searches.run(collection, self.as_json(work)).await
+    }
+
+    /// Answers with up to `rows` hits or rows, as a search or as a batch of them.
+    pub(crate) async fn find<T: Serialize + 'static>(
+        &self,
+        collection: &str,
+        rows: usize,
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<Response> {
+        match rows > MAX_QUICK_ROWS {
+            true => self.batch(collection, work).await,
+            false => self.search(collection, work).await,
+        }
+    }
+
+    /// Answers with what many searches find, once there is a permit for it, in the background.
+    pub(crate) async fn batch<T: Serialize + 'static>(
+        &self,
+        collection: &str,
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<Response> {
+        self.batches.run_in_background(collection, self.as_json(work)).await
     }
 
     /// Runs a model on a caller's texts off the event loop, once there is a permit for it.
@@ -109,18 +144,25 @@ impl State {
         &self,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        self.models.run("call of a model", work).await
+        self.models.run("", work).await
     }
 
-    /// Runs many searches off the event loop, unless others run already.
-    pub(crate) async fn measure<T: Send + 'static>(
+    /// Answers with a measurement by many searches, once there is a permit for it, in the background.
+    pub(crate) async fn measure<T: Serialize + 'static>(
         &self,
+        collection: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
-    ) -> ApiResult<T> {
-        let Ok(permit) = self.measurements.clone().try_acquire_owned() else {
-            return Err(Problem::overloaded("another evaluation is running"));
-        };
-        blocking(holding(permit, work)).await
+    ) -> ApiResult<Response> {
+        self.measurements.run_in_background(collection, self.as_json(work)).await
+    }
+
+    /// Answers with the outcome of a compaction or a verification, once there is a permit for it, in the background.
+    pub(crate) async fn maintain<T: Serialize + 'static>(
+        &self,
+        collection: &str,
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<Response> {
+        self.maintenance.run_in_background(collection, self.as_json(work)).await
     }
 
     /// Runs a write off the event loop, unless too many wait already.
@@ -131,70 +173,25 @@ impl State {
         let Ok(permit) = self.writes.clone().try_acquire_owned() else {
             return Err(Problem::overloaded("too many writes are waiting"));
         };
-        blocking(holding(permit, work)).await
-    }
-}
-
-/// Permits for one sort of work, and for calls that wait for one.
-///
-/// The limits of `tower` do not fit: they release a permit when the future is dropped, as after a timeout, while the
-/// blocking work goes on; here the work holds its permit until it ends.
-struct Queue {
-    permits: Arc<Semaphore>,
-    waiting: Semaphore,
-    deadline: Duration,
-}
-
-impl Queue {
-    fn new(permits: usize, waiting: usize, deadline: Duration) -> Self {
-        let permits = Arc::new(Semaphore::new(permits));
-        Self { permits, waiting: Semaphore::new(waiting), deadline }
+        let work = move || {
+            let answer = work();
+            drop(permit);
+            answer
+        };
+        blocking(work).await
     }
 
-    async fn run<T: Send + 'static>(
+    /// The limit on memory and time of one request's answers.
+    pub(crate) fn budget(&self, time: Duration) -> Budget {
+        Budget::new().bytes(self.memory.for_found()).until(Deadline::after(time))
+    }
+
+    /// Work whose outcome is written as JSON where it is done.
+    fn as_json<T: Serialize, W: FnOnce() -> ApiResult<T>>(
         &self,
-        what: &str,
-        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
-    ) -> ApiResult<T> {
-        let Ok(waiting) = self.waiting.try_acquire() else {
-            return Err(Problem::overloaded(format!(
-                "too many requests wait until another {what} ends; try again later"
-            )));
-        };
-        let run = async {
-            let permit = self.permits.clone().acquire_owned().await;
-            drop(waiting);
-            blocking(holding(permit, work)).await
-        };
-        match tokio::time::timeout(self.deadline, run).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                Err(Problem::overloaded(format!("the {what} did not end within its deadline")))
-            }
-        }
-    }
-}
-
-/// Work that keeps a permit until it ends, even if its caller no longer waits.
-fn holding<P, T>(permit: P, work: impl FnOnce() -> T) -> impl FnOnce() -> T {
-    move || {
-        let answer = work();
-        drop(permit);
-        answer
-    }
-}
-
-/// Runs blocking work on a thread where it may block.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> ApiResult<T> + Send + 'static,
-) -> ApiResult<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(answer) => answer,
-        Err(_) => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
-            "The request failed",
-            "the work on this request ended abnormally",
-        )),
+        work: W,
+    ) -> impl FnOnce() -> ApiResult<Response> + use<T, W> {
+        let memory = self.memory.clone();
+        move || answer::json(&memory, &work()?)
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use lexivec_server::limits::{MAX_BODIES_BYTES, MAX_BODY_BYTES};
+use lexivec_server::limits::{MAX_BODY_BYTES, MAX_MEMORY_BYTES};
 use serde_json::json;
 
 use crate::http::Running;
@@ -18,7 +18,7 @@ fn bodies_that_are_announced_and_not_sent_keep_nothing_from_others() {
     for announced in
         [format!("content-length: {MAX_BODY_BYTES}"), "transfer-encoding: chunked".to_owned()]
     {
-        for _ in 0..=MAX_BODIES_BYTES / MAX_BODY_BYTES {
+        for _ in 0..=MAX_MEMORY_BYTES / MAX_BODY_BYTES {
             let mut stream = TcpStream::connect(server.address).expect("connected");
             let head = format!(
                 "POST {search} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\

@@ -11,7 +11,7 @@ const ENGINE: [&[&str]; 14] = [
     &["generation", "embed"],
     &["segment"],
     &["options", "location"],
-    &["fields"],
+    &["fields", "budget"],
     &["document", "chunk"],
     &["model"],
     &["text", "vector"],

@@ -336,6 +336,7 @@ fn faulty_writes(many: &str) -> Vec<Fault<'_>> {
         ("PATCH", DOCUMENT, JSON, r#"{"text":"no"}"#, 400, "invalid_request"),
         ("PATCH", DOCUMENT, JSON, r#"{"payload":{"a":1}}"#, 404, "document_not_found"),
         ("PUT", SNAPSHOT, JSON, "", 400, "invalid_request"),
+        ("DELETE", "/v1/collections/c/profiles/none", "", "", 404, "profile_not_found"),
     ]
 }
 

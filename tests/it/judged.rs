@@ -64,7 +64,7 @@ fn evaluation_over_http_equals_the_library() {
         let listed = server.json("GET", &format!("{ROUTE}/profiles"), &Value::Null).1;
         assert_eq!(listed["best"], tuned["profile"]);
         assert_eq!(server.json("DELETE", &profile, &Value::Null).0, 200);
-        assert_eq!(server.json("DELETE", &profile, &Value::Null).0, 400);
+        assert_eq!(server.json("DELETE", &profile, &Value::Null).0, 404);
         for (verb, body, expected) in [
             ("evaluate", json!({"queries": [queries[0], queries[0]]}), "two queries have the id"),
             ("evaluate", json!({"queries": queries, "profile": "none"}), "none"),

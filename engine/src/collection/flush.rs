@@ -38,7 +38,9 @@ impl Shared {
     pub(super) fn flush_due(&self, times: u64) -> bool {
         let writes = self.writes.lock();
         writes.bytes >= self.options.flush_bytes.saturating_mul(times)
-            || writes.rows as u64 >= (self.options.flush_rows as u64).saturating_mul(times)
+            || writes.rows as u64
+                >= (self.schema.rows_in_memory(self.options.flush_rows) as u64)
+                    .saturating_mul(times)
     }
 
     pub(super) fn flush(&self) -> Result<u64> {

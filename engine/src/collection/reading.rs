@@ -7,6 +7,7 @@ use lexivec_query::why_not::WhyNot;
 use lexivec_query::{SearchRequest, SearchResponse};
 
 use super::Collection;
+use crate::budget::Budget;
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::Result;
@@ -21,6 +22,14 @@ impl Collection {
         self.searcher_until(Deadline::NEVER)
     }
 
+    /// The read view of this moment, whose answers take no more than a budget; see [`Searcher::within`].
+    ///
+    /// # Errors
+    /// When pending writes cannot be applied, or not within the time of the budget.
+    pub fn searcher_within(&self, budget: Budget) -> Result<Searcher> {
+        Ok(self.searcher_until(budget.time())?.within(budget))
+    }
+
     /// The read view of this moment, if it can be had in time.
     fn searcher_until(&self, time: Deadline) -> Result<Searcher> {
         Ok(Searcher {
@@ -33,6 +42,7 @@ impl Collection {
             adapters: self.adapters.current.load_full(),
             scope: Filter::All,
             statistics: None,
+            budget: Budget::new(),
         })
     }
 

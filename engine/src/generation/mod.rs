@@ -208,7 +208,7 @@ impl Generation {
         let new: Vec<&Document> =
             ids.iter().filter_map(|id| last.get(id).copied().flatten()).collect();
         if !new.is_empty() {
-            let absorbed = absorbable(&segments, new.len());
+            let absorbed = absorbable(schema, &segments, new.len());
             let mut older = Vec::new();
             for live in absorbed.iter().filter_map(|&index| segments.get(index)) {
                 for row in live.alive.iter() {
@@ -269,7 +269,8 @@ fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
 /// Indices of the segments in memory that a new one absorbs: smallest first, as long as each has at
 /// most twice the rows gathered so far. So a row is rewritten a logarithmic number of times, and a
 /// logarithmic number of small segments remains.
-fn absorbable(segments: &[LiveSegment], written: usize) -> Vec<usize> {
+fn absorbable(schema: &Schema, segments: &[LiveSegment], written: usize) -> Vec<usize> {
+    let most = schema.rows_in_memory(ABSORB_MAX_ROWS as usize) as u64;
     let mut small: Vec<(u32, usize)> = segments
         .iter()
         .enumerate()
@@ -281,7 +282,7 @@ fn absorbable(segments: &[LiveSegment], written: usize) -> Vec<usize> {
     let mut indices = Vec::new();
     for (count, index) in small {
         let count = u64::from(count);
-        if count > gathered * 2 || gathered + count > u64::from(ABSORB_MAX_ROWS) {
+        if count > gathered * 2 || gathered + count > most {
             break;
         }
         gathered += count;

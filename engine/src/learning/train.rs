@@ -14,6 +14,7 @@ use lexivec_query::request::{AdapterChoice, Mode};
 use lexivec_query::{SearchRequest, SearchResponse};
 use rayon::prelude::*;
 
+use crate::budget::Budget;
 use crate::error::{Error, Result};
 use crate::generation::{DocAddress, LiveSegment};
 use crate::limits::{MAX_FOLDS, MAX_QUERY_TRIPLETS, MAX_TRIPLETS};
@@ -56,11 +57,13 @@ pub struct AdapterOptions {
     pub folds: usize,
     /// Seed of the splits, of the random rows and of the test.
     pub seed: u64,
+    /// Bytes of memory that the vectors it is trained on may take.
+    pub memory: u64,
 }
 
 impl Default for AdapterOptions {
     fn default() -> Self {
-        Self { training: Training::default(), folds: DEFAULT_FOLDS, seed: 1 }
+        Self { training: Training::default(), folds: DEFAULT_FOLDS, seed: 1, memory: u64::MAX }
     }
 }
 
@@ -73,7 +76,7 @@ pub(crate) fn validate_and_train(
 ) -> Result<(AdapterValidation, Adapter)> {
     let dim = questions.first().map_or(0, |q| q.vector.len());
     check(options, dim)?;
-    let rows = Rows::new(searcher, field, options.seed);
+    let rows = Rows::new(searcher, field, options);
     let triplets = questions.par_iter().enumerate().map(|(index, q)| rows.triplets(q, index));
     let triplets = triplets.collect::<Result<Vec<Vec<Triplet>>>>()?;
     let count = triplets.iter().map(Vec::len).sum::<usize>();
@@ -91,7 +94,7 @@ pub(crate) fn validate_and_train(
     }
     let train = |inside: &dyn Fn(usize) -> bool| {
         let of = triplets.iter().enumerate().filter(|(index, _)| inside(*index));
-        let of: Vec<Triplet> = of.flat_map(|(_, triplets)| triplets.iter().cloned()).collect();
+        let of: Vec<&Triplet> = of.flat_map(|(_, triplets)| triplets).collect();
         Adapter::train(dim, &of, &options.training)
     };
     let plain = |q: &Question| q.vector.clone();
@@ -179,17 +182,19 @@ struct Rows<'a> {
     /// Number of rows up to the end of each segment.
     ends: Vec<u64>,
     seed: u64,
+    budget: Budget,
 }
 
 impl<'a> Rows<'a> {
-    fn new(searcher: &'a Searcher, field: &'a str, seed: u64) -> Self {
+    fn new(searcher: &'a Searcher, field: &'a str, options: &AdapterOptions) -> Self {
         let mut end = 0;
         let count = |live: &LiveSegment| {
             end += u64::from(live.segment.rows);
             end
         };
         let ends = searcher.generation.segments.iter().map(count).collect();
-        Self { searcher, field, ends, seed }
+        let budget = Budget::new().bytes(options.memory);
+        Self { searcher, field, ends, seed: options.seed, budget }
     }
 
     /// A triplet for each relevant row that exists.
@@ -209,6 +214,8 @@ impl<'a> Rows<'a> {
                 others.push(vector);
             }
         }
+        let bytes = |vectors: usize| vectors * question.vector.len() * size_of::<f32>();
+        self.budget.charge(bytes(others.len()))?;
         let others = Arc::new(others);
         let mut triplets = Vec::new();
         for id in &question.relevant {
@@ -216,6 +223,7 @@ impl<'a> Rows<'a> {
                 break;
             }
             if let Some(answer) = self.vector_of(id)? {
+                self.budget.charge(bytes(2))?;
                 let (query, others) = (question.vector.clone(), others.clone());
                 triplets.push(Triplet { query, positive: answer, negatives: others });
             }

@@ -139,7 +139,7 @@ impl Adapter {
     }
 
     /// Trains an adapter; the same triplets and options give the same adapter.
-    pub fn train(dim: usize, triplets: &[Triplet], training: &Training) -> Self {
+    pub fn train(dim: usize, triplets: &[&Triplet], training: &Training) -> Self {
         let mut random = SplitMix::new(training.seed);
         let mut adapter = Self::new(dim, training, &mut random);
         let mut moments = [Moments::new(adapter.down.len()), Moments::new(adapter.up.len())];
@@ -148,7 +148,8 @@ impl Adapter {
         for _ in 0..training.epochs {
             random.shuffle(&mut order);
             for batch in order.chunks(BATCH) {
-                let batch: Vec<&Triplet> = batch.iter().filter_map(|&i| triplets.get(i)).collect();
+                let batch: Vec<&Triplet> =
+                    batch.iter().filter_map(|&i| triplets.get(i).copied()).collect();
                 let (down, up) = adapter.gradient(&batch);
                 step += 1;
                 moments[0].step(&mut adapter.down, &down, training.rate, step);
@@ -276,6 +277,7 @@ mod tests {
     #[test]
     fn a_new_adapter_changes_nothing_and_a_trained_one_helps_queries_it_has_not_seen() {
         let (known, unknown) = (triplets(1, 200), triplets(2, 100));
+        let known: Vec<&Triplet> = known.iter().collect();
         let idle = Training { epochs: 0, ..Training::default() };
         let before = Adapter::train(DIM, &known, &idle);
         let query = &unknown[0].query;
@@ -297,7 +299,7 @@ mod tests {
         let known = triplets(4, 5);
         let batch: Vec<&Triplet> = known.iter().collect();
         let training = Training { rank: 3, epochs: 5, rate: 0.02, ..Training::default() };
-        let adapter = Adapter::train(DIM, &known, &training);
+        let adapter = Adapter::train(DIM, &batch, &training);
         let (down, up) = adapter.gradient(&batch);
         let step = 2e-3;
         for index in 0..down.len() {

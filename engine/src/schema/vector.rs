@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Field, Schema, within};
 use crate::error::{Error, Result};
-use crate::limits::{CODES_MIN_ROWS, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_GRAPH_ROWS, MAX_M};
+use crate::limits::{
+    CODES_MIN_ROWS, FLUSH_VECTOR_BYTES, MAX_DIMENSION, MAX_EF_CONSTRUCTION, MAX_GRAPH_ROWS, MAX_M,
+    MAX_ROW_COMPONENTS,
+};
 
 /// Default out-degree of a graph; most engines use it.
 const DEFAULT_M: usize = 16;
@@ -167,6 +170,29 @@ impl Field for VectorField {
 }
 
 impl Schema {
+    /// Bytes that the vectors of a row take in a segment.
+    pub fn row_vector_bytes(&self) -> usize {
+        self.vectors.iter().map(|field| field.dim.saturating_mul(size_of::<f32>())).sum()
+    }
+
+    /// Refuses fields whose vectors would make rows too large; collections that were made before have them still.
+    pub(crate) fn check_row_components(&self) -> Result<()> {
+        let components: usize = self.vectors.iter().map(|field| field.dim).sum();
+        if components <= MAX_ROW_COMPONENTS {
+            return Ok(());
+        }
+        let detail = format!(
+            "the vectors of a row would have {components} components together; the limit is {MAX_ROW_COMPONENTS}"
+        );
+        Err(Error::invalid("vector fields", detail))
+    }
+
+    /// Rows that a segment in memory may have, or from which a flush is due: fewer than `rows` where their vectors would
+    /// take more than [`FLUSH_VECTOR_BYTES`].
+    pub(crate) fn rows_in_memory(&self, rows: usize) -> usize {
+        rows.min(FLUSH_VECTOR_BYTES / self.row_vector_bytes().max(1)).max(1)
+    }
+
     /// True if a segment with this many vectors of a field has a graph over them.
     pub(crate) fn wants_graph(&self, vectors: u32) -> bool {
         vectors as usize >= self.graph_min_rows.max(1) && vectors <= MAX_GRAPH_ROWS

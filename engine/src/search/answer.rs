@@ -87,6 +87,7 @@ impl Searcher {
         if let (true, true, Some(query)) = (request.explain, from_text, text_query) {
             ledger.terms = query.explain(live.segment.text(), row, time)?;
         }
+        let budget = &self.budget;
         let documents = &live.segment.documents;
         let highlight = request.highlight.as_ref().filter(|_| from_text).zip(text_query);
         let (id, text, payload) =
@@ -100,6 +101,10 @@ impl Searcher {
             .map(|(how, query)| text::passages(&self.schema, query, &text, how, time))
             .transpose()?;
         let text = Some(text).filter(|_| request.with_text);
+        budget.charge_hit(&id, &ledger)?;
+        budget.charge_texts(text.iter().flat_map(BTreeMap::values))?;
+        budget.charge_texts(highlight.iter().flatten().flat_map(|(_, p)| p).map(|p| &p.text))?;
+        payload.as_ref().map_or(Ok(()), |payload| budget.charge_payload(payload))?;
         let mut hit = Hit::new(id, ledger);
         (hit.text, hit.highlight, hit.payload) = (text, highlight, payload);
         Ok(hit)

@@ -69,8 +69,9 @@ impl Cursor {
         if request.facets.is_empty() {
             request.filter = Filter::All;
         }
-        // Pages ask no model.
-        let searcher = Searcher { embedder: None, reranker: None, ..searcher.clone() };
+        // Pages ask no model, and each has its own time.
+        let budget = searcher.budget.clone().until(Deadline::NEVER);
+        let searcher = Searcher { embedder: None, reranker: None, budget, ..searcher.clone() };
         Ok(Self { searcher, request, list, by_words, head, next: 0 })
     }
 
@@ -91,7 +92,8 @@ impl Cursor {
     /// # Errors
     /// Those of [`next`](Self::next).
     pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
-        let (searcher, request) = (&self.searcher, &self.request);
+        let (searcher, request) =
+            (&self.searcher.within(self.searcher.budget.renewed()), &self.request);
         let time = Deadline::of(request);
         // The query is parsed again: the terms that a prefix stands for are unbounded, so they are not kept.
         let reads = self.by_words && (request.explain || request.highlight.is_some());

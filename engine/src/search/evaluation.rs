@@ -1,6 +1,7 @@
 //! Batches of judged queries: their rankings, and tuning by judgments.
 
 use lexivec_eval::trec::Run;
+use lexivec_query::answer::Hit;
 use lexivec_query::request::SearchRequest;
 use rayon::prelude::*;
 
@@ -29,11 +30,19 @@ impl Searcher {
                     }
                 }
                 (request.with_payload, request.with_text) = (false, false);
-                let answer = self.search_until(&request, Deadline::of(&request))?;
+                // Its hits are in memory for a moment; the ranking stays.
+                let one = self.within(self.budget.renewed());
+                let answer = one.search_until(&request, Deadline::of(&request))?;
                 if let Some(reason) = answer.rerank.and_then(|rerank| rerank.reason) {
                     return Err(Error::invalid("rerank", reason));
                 }
-                Ok(answer.hits.into_iter().map(|hit| (hit.id, hit.score)).collect())
+                // Collected from the hits, the list would keep their memory.
+                let mut ranking = Vec::with_capacity(answer.hits.len());
+                for Hit { id, score, .. } in answer.hits {
+                    self.budget.charge_ranked(&id)?;
+                    ranking.push((id, score));
+                }
+                Ok(ranking)
             };
             Ok((id.clone(), ranked().map_err(|e| e.of_query(index))?))
         };

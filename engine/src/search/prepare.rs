@@ -61,6 +61,11 @@ impl<'a> Prepared<'a> {
         self.bound.legs.iter().find(|leg| leg.kind == kind)
     }
 
+    /// Rows that its legs bring, at most.
+    pub(super) fn rows(&self) -> usize {
+        self.bound.legs.iter().map(|leg| leg.window).sum()
+    }
+
     /// True if both differ only in words and vectors.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let asks = |p: &Self| p.vector_leg().map(|(leg, _)| (leg.vector_field.clone(), leg.window));
@@ -76,6 +81,7 @@ impl Searcher {
         request: &'r SearchRequest,
         time: Deadline,
     ) -> Result<Prepared<'r>> {
+        let time = time.earlier(self.budget.time());
         time.check()?;
         let bound = bind(request, &self.schema.catalog())?;
         self.handed(request)?;

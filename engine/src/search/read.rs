@@ -5,7 +5,6 @@ use lexivec_query::filter::Filter;
 use serde::Serialize;
 
 use super::Searcher;
-use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::limits::MAX_SCROLL_ROWS;
@@ -31,7 +30,7 @@ impl Searcher {
 
     /// Exact number of rows that a filter admits.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
-        Ok(RowSet::total(&self.matching(filter, Deadline::NEVER)?))
+        Ok(RowSet::total(&self.matching(filter, self.budget.time())?))
     }
 
     /// Counts the values at a dotted payload path over the rows that a filter admits, exactly: the `limit`
@@ -43,7 +42,8 @@ impl Searcher {
     pub fn facet(&self, field: &str, filter: &Filter, limit: usize) -> Result<FacetCounts> {
         let facet = Facet::new(field, limit);
         facet.check()?;
-        self.facet_of(&facet, &self.matching(filter, Deadline::NEVER)?, Deadline::NEVER)
+        let time = self.budget.time();
+        self.facet_of(&facet, &self.matching(filter, time)?, time)
     }
 
     /// Up to `limit` rows that a filter admits, ordered by id, after the id `after` if one is given. A
@@ -58,7 +58,8 @@ impl Searcher {
             return Err(Error::invalid("limit", detail));
         }
         let mut rows = Vec::new();
-        let matching = self.matching(filter, Deadline::NEVER)?;
+        let time = self.budget.time();
+        let matching = self.matching(filter, time)?;
         for (live, wanted) in self.generation.segments.iter().zip(matching) {
             let documents = &live.segment.documents;
             let first = match after {
@@ -82,7 +83,12 @@ impl Searcher {
         rows.truncate(limit);
         let documents = rows
             .iter()
-            .map(|(_, live, row)| live.segment.document(&self.schema, *row))
+            .map(|(_, live, row)| {
+                time.check()?;
+                let document = live.segment.document(&self.schema, *row)?;
+                self.budget.charge_document(&document)?;
+                Ok(document)
+            })
             .collect::<Result<Vec<_>>>()?;
         let next = documents.last().filter(|_| more).map(|d| d.id.clone());
         Ok(ScrollPage { documents, next })

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Searcher;
 use super::merge::merge;
+use super::searcher::TASK_ROWS;
 use super::vector::{VectorQueries, search_segment};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -135,7 +136,7 @@ impl Searcher {
             let detail = format!("{} is not from 1 to {}", options.k, MAX_WINDOW - 1);
             return Err(Error::invalid("k", detail));
         }
-        let wanted = self.matching(&options.filter, Deadline::NEVER)?;
+        let wanted = self.matching(&options.filter, self.budget.time())?;
         let queries = match &options.queries {
             RecallQueries::Given(vectors) => {
                 for (index, vector) in vectors.iter().enumerate() {
@@ -157,6 +158,7 @@ impl Searcher {
             field: &field.name,
             queries: &queries,
             options,
+            time: self.budget.time(),
         };
         let (recall, segments) = measure.among(&wanted)?;
         let mut selectivity = Vec::new();
@@ -184,7 +186,7 @@ impl Searcher {
     /// Vectors of live rows of the scope, spread evenly.
     fn sampled(&self, field: &str, count: usize, seed: u64) -> Result<Vec<Query>> {
         let generation = &*self.generation;
-        let inside = self.matching(&Filter::All, Deadline::NEVER)?;
+        let inside = self.matching(&Filter::All, self.budget.time())?;
         let mut rows = Vec::new();
         for ((segment, live), inside) in (0u32..).zip(&generation.segments).zip(inside) {
             if let Some(vectors) = live.segment.vectors(field) {
@@ -211,6 +213,7 @@ struct Measure<'a> {
     field: &'a str,
     queries: &'a [Query],
     options: &'a RecallOptions,
+    time: Deadline,
 }
 
 impl Measure<'_> {
@@ -220,7 +223,8 @@ impl Measure<'_> {
         let exact = Params { exact: true, ..Params::default() };
         let mut all = Vec::with_capacity(self.queries.len());
         let mut each = vec![Vec::new(); self.generation.segments.len()];
-        for batch in self.queries.chunks(BATCH) {
+        for batch in self.queries.chunks(BATCH.min(TASK_ROWS / k.max(1)).max(1)) {
+            self.time.check()?;
             let right = self.lists(batch, wanted, &exact)?;
             let found = self.lists(batch, wanted, &self.options.params)?;
             for (right, found) in right.iter().zip(&found) {
@@ -256,7 +260,7 @@ impl Measure<'_> {
         let vectors: Vec<&[f32]> = batch.iter().map(|(_, vector)| vector.as_slice()).collect();
         let own = batch.iter().any(|(own, _)| own.is_some());
         let window = k + usize::from(own);
-        let time = Deadline::NEVER;
+        let time = self.time;
         let asked = VectorQueries { field: self.field, vectors: &vectors, window, params, time };
         let mut lists = vec![Vec::new(); batch.len()];
         for ((segment, live), rows) in (0u32..).zip(&self.generation.segments).zip(wanted) {

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::leg_table;
 use super::prepare::Prepared;
+use crate::budget::Budget;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::{DocAddress, Generation, LiveSegment, admits};
@@ -24,6 +25,8 @@ use crate::text::SynonymTable;
 
 /// Most requests of a batch that one task answers together.
 const TASK_REQUESTS: usize = 32;
+/// Most rows that the legs of these requests bring together: 20 MB in each thread.
+pub(super) const TASK_ROWS: usize = 1 << 16;
 
 /// A read view of a collection: one generation, which never changes, with the profiles, synonyms, models and query adapters
 /// of the moment it was made.
@@ -45,6 +48,8 @@ pub struct Searcher {
     pub(crate) scope: Filter,
     /// Term statistics to score with; those of the generation if not given.
     pub(crate) statistics: Option<Arc<TermStatistics>>,
+    /// The limit on memory and time of its answers.
+    pub(crate) budget: Budget,
 }
 
 impl std::fmt::Debug for Searcher {
@@ -127,10 +132,13 @@ impl Searcher {
         let share = requests.len().div_ceil(rayon::current_num_threads());
         let tasks: Vec<&[Prepared<'_>]> = prepared
             .chunk_by(|a, b| a.is_like(b))
-            .flat_map(|like| like.chunks(share.clamp(1, TASK_REQUESTS)))
+            .flat_map(|like| {
+                let rows = like.iter().map(Prepared::rows).max().unwrap_or(0).max(1);
+                like.chunks(share.min(TASK_REQUESTS).min(TASK_ROWS / rows).max(1))
+            })
             .collect();
         let answers = tasks.into_par_iter().map(|task| self.answer_task(task));
-        Ok(answers.collect::<Result<Vec<_>>>()?.concat())
+        Ok(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
     /// Answers requests that differ only in words and vectors.
@@ -156,6 +164,13 @@ impl Searcher {
     #[must_use]
     pub fn scoped(&self, filter: Filter) -> Self {
         Self { scope: self.within_scope(&filter).into_owned(), ..self.clone() }
+    }
+
+    /// A view whose answers, all together, take no more than a budget: those that would are refused while they are made.
+    /// Clones share it; a cursor has as much for each page.
+    #[must_use]
+    pub fn within(&self, budget: Budget) -> Self {
+        Self { budget, ..self.clone() }
     }
 
     /// A filter within the scope.

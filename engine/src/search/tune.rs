@@ -22,7 +22,6 @@ use super::leg::LegFound;
 use super::merge::Ties;
 use super::prepare::Prepared;
 use super::{Searcher, leg_table};
-use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::generation::DocAddress;
 use crate::limits::MAX_TUNE_QUERIES;
@@ -154,8 +153,9 @@ impl Trial<'_> {
         // compares settings, not graph walks.
         wide.params = Params { exact: true, ..Params::default() };
         let generation = &*self.searcher.generation;
-        let prepared = self.searcher.prepare(&wide, Deadline::NEVER)?;
-        let wanted = self.searcher.matching(&wide.filter, Deadline::NEVER)?;
+        let time = self.searcher.budget.time();
+        let prepared = self.searcher.prepare(&wide, time)?;
+        let wanted = self.searcher.matching(&wide.filter, time)?;
         let mut lists: Vec<List> = Vec::new();
         let mut scores = Vec::with_capacity(self.settings.len());
         for setting in self.settings {
@@ -180,7 +180,7 @@ impl Trial<'_> {
             let fused = fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b));
             ties.check()?;
             let vector = prepared.vector.clone();
-            let tried = Prepared::new(&request, bound, vector, Deadline::NEVER);
+            let tried = Prepared::new(&request, bound, vector, time);
             let (list, rerank) = self.searcher.rerank(&tried, fused)?;
             // A search would report this and answer in fused order; a tuning has to fail, as it would
             // measure another order than the setting's.

@@ -4,7 +4,8 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
-use lexivec::{AdapterInfo, FeedbackReceipt, TrainReport};
+use axum::response::Response;
+use lexivec::{AdapterInfo, FeedbackReceipt};
 
 use super::App;
 use super::body::read_json;
@@ -34,10 +35,15 @@ pub(super) async fn train(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<TrainReport>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
-    let options = read_json::<TrainJson>(&state, &headers, body).await?.into_options();
-    Ok(Json(state.measure(move || Ok(collection.train_adapter(&options)?)).await?))
+    let mut options = read_json::<TrainJson>(&state, &headers, body).await?.into_options();
+    let memory = state.memory.clone();
+    let work = move || {
+        options.memory = memory.for_found();
+        Ok(collection.train_adapter(&options)?)
+    };
+    state.measure(&name, work).await
 }
 
 pub(super) async fn activate(

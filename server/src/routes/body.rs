@@ -1,19 +1,22 @@
 //! Reading of request bodies, within limits of size and time and within the memory that all bodies share.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::error::{ApiResult, Problem};
-use crate::limits::{BODY_DEADLINE, BODY_IDLE_DEADLINE, MAX_BODY_BYTES, OWN_BODY_BYTES};
-use crate::state::State;
+use crate::limits::{
+    BODY_DEADLINE, BODY_IDLE_DEADLINE, LARGE_BODY_BYTES, MAX_BODY_BYTES, MAX_JSON_BYTES,
+    OWN_BODY_BYTES,
+};
+use crate::memory::{Memory, Share};
+use crate::state::{State, blocking};
 use crate::wire::body::json;
+use crate::wire::weight::weight;
 
 /// Form of a body of documents.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,7 @@ pub(super) fn body_kind(headers: &HeaderMap) -> ApiResult<BodyKind> {
 /// A body, and its share of the memory for bodies, which it has as long as it is held.
 pub(super) struct Held {
     pub(super) bytes: Vec<u8>,
-    memory: Option<OwnedSemaphorePermit>,
+    memory: Option<Share>,
 }
 
 /// Reads a body.
@@ -60,17 +63,36 @@ pub(super) async fn read_body(state: &State, headers: &HeaderMap, body: Body) ->
     if most > MAX_BODY_BYTES {
         return Err(too_large());
     }
-    let read = Held::receive(body, most, &state.bodies, BODY_IDLE_DEADLINE);
+    let read = Held::receive(body, most, &state.memory, BODY_IDLE_DEADLINE);
     timeout(BODY_DEADLINE, read).await.unwrap_or_else(|_| Err(too_slow("whole", BODY_DEADLINE)))
 }
 
 /// Reads a JSON body.
-pub(super) async fn read_json<T: DeserializeOwned>(
+pub(super) async fn read_json<T: DeserializeOwned + Send + 'static>(
     state: &State,
     headers: &HeaderMap,
     body: Body,
 ) -> ApiResult<T> {
-    json(&read_one(state, headers, body).await?.bytes)
+    read_as(state, headers, body, json).await
+}
+
+/// Reads a body of one JSON document by `read`, off the event loop if it is large.
+pub(super) async fn read_as<T: Send + 'static>(
+    state: &State,
+    headers: &HeaderMap,
+    body: Body,
+    read: impl FnOnce(&[u8]) -> ApiResult<T> + Send + 'static,
+) -> ApiResult<T> {
+    let held = read_one(state, headers, body).await?;
+    if held.bytes.len() < LARGE_BODY_BYTES {
+        return read(&held.bytes);
+    }
+    let memory = state.memory.clone();
+    blocking(move || {
+        let _tree = held.tree(&memory)?;
+        read(&held.bytes)
+    })
+    .await
 }
 
 /// Reads a body of one JSON document.
@@ -82,12 +104,27 @@ pub(super) async fn read_one(state: &State, headers: &HeaderMap, body: Body) -> 
 }
 
 impl Held {
+    /// Takes the memory that the JSON of the body needs while it is read.
+    pub(super) fn tree(&self, memory: &Memory) -> ApiResult<Option<Share>> {
+        if self.bytes.len() < LARGE_BODY_BYTES {
+            return Ok(None);
+        }
+        let bytes = weight(&self.bytes);
+        if bytes > MAX_JSON_BYTES {
+            return Err(Problem::over_budget(format!(
+                "the values of the body would take about {bytes} bytes of memory; the limit is {MAX_JSON_BYTES}; \
+                 send it in parts"
+            )));
+        }
+        memory.take(bytes).map(Some)
+    }
+
     /// Receives a body of `most` bytes at most. It takes its memory as bytes arrive, so that one that is announced and
     /// not sent takes none.
     async fn receive(
         mut body: Body,
         most: usize,
-        bodies: &Arc<Semaphore>,
+        memory: &Memory,
         idle: Duration,
     ) -> ApiResult<Self> {
         let mut held = Self { bytes: Vec::new(), memory: None };
@@ -101,7 +138,7 @@ impl Held {
                 Some(Ok(frame)) => {
                     // Trailers say nothing to us.
                     if let Ok(data) = frame.into_data() {
-                        held.add(&data, most, bodies)?;
+                        held.add(&data, most, memory)?;
                     }
                 }
             }
@@ -109,7 +146,7 @@ impl Held {
     }
 
     /// Adds bytes. The space grows twofold, and up to [`OWN_BODY_BYTES`] it is each body's own.
-    fn add(&mut self, data: &[u8], most: usize, bodies: &Arc<Semaphore>) -> ApiResult<()> {
+    fn add(&mut self, data: &[u8], most: usize, memory: &Memory) -> ApiResult<()> {
         let length = self.bytes.len() + data.len();
         if length > most {
             return Err(too_large());
@@ -117,10 +154,7 @@ impl Held {
         if length > self.bytes.capacity() {
             let space = length.max(2 * self.bytes.capacity()).min(most);
             let has = OWN_BODY_BYTES + self.memory.as_ref().map_or(0, |m| m.num_permits());
-            let more = u32::try_from(space.saturating_sub(has)).unwrap_or(u32::MAX);
-            let more = bodies.clone().try_acquire_many_owned(more).map_err(|_| {
-                Problem::overloaded("the bodies of other requests fill the memory for them")
-            })?;
+            let more = memory.take(space.saturating_sub(has))?;
             match &mut self.memory {
                 Some(memory) => memory.merge(more),
                 memory => *memory = Some(more),
@@ -194,12 +228,12 @@ mod tests {
         shared: usize,
     ) -> Result<(usize, usize), u16> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let (bodies, pieces) = (Arc::new(Semaphore::new(shared)), pieces.iter().copied().collect());
+        let (memory, pieces) = (Memory::of(shared), pieces.iter().copied().collect());
         let body = Body::new(Pieces { pieces, ends });
-        let read = Held::receive(body, most, &bodies, Duration::ZERO);
+        let read = Held::receive(body, most, &memory, Duration::ZERO);
         let held = runtime.expect("a runtime").block_on(read);
         let held = held.map_err(|problem| problem.into_response().status().as_u16())?;
-        Ok((held.bytes.len(), shared - bodies.available_permits()))
+        Ok((held.bytes.len(), shared - memory.left()))
     }
 
     #[test]

@@ -6,16 +6,14 @@ use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lexivec::query::ids;
-use lexivec::{
-    Document, DocumentFault, Durability, Error, Filter, Receipt, ScrollPage, WriteOptions,
-};
+use lexivec::{Document, DocumentFault, Durability, Error, Filter, Receipt, WriteOptions};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::App;
 use super::body::{BodyKind, body_kind, read_body, read_json};
 use crate::error::{ApiResult, Problem};
-use crate::limits::MAX_DOCUMENTS;
+use crate::limits::{MAX_DOCUMENTS, MAX_ROWS_BYTES, SEARCH_DEADLINE};
 use crate::state::blocking;
 use crate::wire::body::{from_value, json, parse as parse_json, without_mark};
 
@@ -54,21 +52,21 @@ pub(super) struct Ids(#[serde(deserialize_with = "ids::list")] Vec<String>);
 #[serde(deny_unknown_fields)]
 pub(super) struct DeleteJson {
     ids: Option<Ids>,
-    filter: Option<Value>,
+    filter: Option<Filter>,
 }
 
 /// Body of a count.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CountJson {
-    filter: Option<Value>,
+    filter: Option<Filter>,
 }
 
 /// Body of a scroll.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScrollJson {
-    filter: Option<Value>,
+    filter: Option<Filter>,
     #[serde(default, deserialize_with = "ids::optional")]
     after: Option<String>,
     #[serde(default = "page")]
@@ -77,13 +75,6 @@ pub(super) struct ScrollJson {
 
 fn page() -> usize {
     100
-}
-
-fn filter(json: Option<Value>) -> ApiResult<Filter> {
-    match json {
-        None => Ok(Filter::All),
-        Some(json) => Filter::from_json(&json).map_err(|e| Problem::bad_request(e.to_string())),
-    }
 }
 
 /// Deletes by ids or by filter, all of them in one write.
@@ -98,9 +89,7 @@ pub(super) async fn delete(
     let asked: DeleteJson = read_json(&state, &headers, body).await?;
     let work = move || match (asked.ids, asked.filter) {
         (Some(Ids(ids)), None) => Ok(collection.writer(query.options()).delete(&ids)?),
-        (None, json @ Some(_)) => {
-            Ok(collection.writer(query.options()).delete_where(&filter(json)?)?)
-        }
+        (None, Some(filter)) => Ok(collection.writer(query.options()).delete_where(&filter)?),
         _ => {
             Err(Problem::bad_request("give either \"ids\" or \"filter\"; {} admits every document"))
         }
@@ -138,12 +127,15 @@ pub(super) async fn count(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<Value>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
-    let asked: CountJson = read_json(&state, &headers, body).await?;
-    let filter = filter(asked.filter)?;
-    let count = state.search(move || Ok(collection.count(&filter)?)).await?;
-    Ok(Json(serde_json::json!({ "count": count })))
+    let CountJson { filter } = read_json(&state, &headers, body).await?;
+    let (filter, budget) = (filter.unwrap_or_default(), state.budget(SEARCH_DEADLINE));
+    let count = move || {
+        let count = collection.searcher_within(budget)?.count(&filter)?;
+        Ok(serde_json::json!({ "count": count }))
+    };
+    state.search(&name, count).await
 }
 
 /// A page of documents by id.
@@ -152,12 +144,13 @@ pub(super) async fn scroll(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<ScrollPage>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
-    let asked: ScrollJson = read_json(&state, &headers, body).await?;
-    let filter = filter(asked.filter)?;
-    let page = move || Ok(collection.scroll(&filter, asked.after.as_deref(), asked.limit)?);
-    Ok(Json(state.search(page).await?))
+    let ScrollJson { filter, after, limit } = read_json(&state, &headers, body).await?;
+    let (filter, budget) = (filter.unwrap_or_default(), state.budget(SEARCH_DEADLINE));
+    let page =
+        move || Ok(collection.searcher_within(budget)?.scroll(&filter, after.as_deref(), limit)?);
+    state.find(&name, limit, page).await
 }
 
 fn no_document(id: &str) -> Problem {
@@ -180,7 +173,9 @@ pub(super) async fn write(
     let collection = state.collection(&name)?;
     let kind = body_kind(&headers)?;
     let held = read_body(&state, &headers, body).await?;
+    let memory = state.memory.clone();
     let work = move || {
+        let _tree = held.tree(&memory)?;
         let numbered = match kind {
             BodyKind::Json => from_json(&held.bytes)?,
             BodyKind::Lines => from_lines(&held.bytes)?,
@@ -188,6 +183,14 @@ pub(super) async fn write(
         if numbered.len() > MAX_DOCUMENTS {
             return Err(Problem::bad_request(format!(
                 "{} documents; the limit of one request is {MAX_DOCUMENTS}",
+                numbered.len()
+            )));
+        }
+        let rows = collection.schema().row_vector_bytes().saturating_mul(numbered.len());
+        if rows > MAX_ROWS_BYTES {
+            return Err(Problem::over_budget(format!(
+                "{} rows take {rows} bytes for their vectors; the limit of one request is {MAX_ROWS_BYTES}; send \
+                 fewer at once",
                 numbered.len()
             )));
         }

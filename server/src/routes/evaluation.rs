@@ -1,18 +1,17 @@
 //! Evaluating, tuning and comparing by many queries at once.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
+use axum::response::Response;
 use lexivec::TuneReport;
-use lexivec::eval::diff::Changes;
-use lexivec::eval::{Evaluation, Report};
-use lexivec_platform::rag::RagReport;
+use lexivec::eval::Evaluation;
 use serde::Serialize;
 
 use super::App;
 use super::body::read_json;
 use crate::error::ApiResult;
+use crate::limits::MEASURE_DEADLINE;
 use crate::wire::evaluation::{AnswersJson, DiffJson, TuneJson, check_evaluation};
 
 pub(super) async fn evaluate(
@@ -20,11 +19,15 @@ pub(super) async fn evaluate(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<Report>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let asked = check_evaluation(read_json::<Evaluation>(&state, &headers, body).await?)?;
-    let work = move || Ok(asked.run(|queries| collection.searcher()?.rank(queries))?);
-    Ok(Json(state.measure(work).await?))
+    let own = state.clone();
+    let work = move || {
+        let budget = own.budget(MEASURE_DEADLINE);
+        Ok(asked.run(|queries| collection.searcher_within(budget.clone())?.rank(queries))?)
+    };
+    state.measure(&name, work).await
 }
 
 /// The result of tuning, and the name of the profile it was saved as.
@@ -40,18 +43,20 @@ pub(super) async fn tune(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<Tuned>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let asked = read_json::<TuneJson>(&state, &headers, body).await?.into_asked()?;
+    let own = state.clone();
     let work = move || {
-        let report = collection.searcher()?.tune(&asked.queries, &asked.options)?;
+        let view = collection.searcher_within(own.budget(MEASURE_DEADLINE))?;
+        let report = view.tune(&asked.queries, &asked.options)?;
         let saved = asked.save.filter(|_| report.validation.significant || asked.save_anyway);
         if let Some(name) = &saved {
             collection.set_profile(name, report.profile.clone())?;
         }
         Ok(Tuned { report, saved })
     };
-    Ok(Json(state.measure(work).await?))
+    state.measure(&name, work).await
 }
 
 pub(super) async fn diff(
@@ -59,27 +64,29 @@ pub(super) async fn diff(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<Changes>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let (diff, other) = read_json::<DiffJson>(&state, &headers, body).await?.into_diff()?;
     let other = match &other {
         Some(name) => state.collection(name)?,
         None => collection.clone(),
     };
+    let own = state.clone();
     let work = move || {
+        let budget = own.budget(MEASURE_DEADLINE);
         Ok(diff.run(
-            |queries| collection.searcher()?.rank(queries),
-            |queries| other.searcher()?.rank(queries),
+            |queries| collection.searcher_within(budget.clone())?.rank(queries),
+            |queries| other.searcher_within(budget.clone())?.rank(queries),
         )?)
     };
-    Ok(Json(state.measure(work).await?))
+    state.measure(&name, work).await
 }
 
 pub(super) async fn answers(
     Shared(state): App,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<RagReport>> {
+) -> ApiResult<Response> {
     let asked = read_json::<AnswersJson>(&state, &headers, body).await?.check()?;
-    Ok(Json(state.measure(move || asked.report()).await?))
+    state.measure("", move || asked.report()).await
 }

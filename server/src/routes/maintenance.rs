@@ -2,18 +2,23 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::StatusCode;
-use lexivec::{
-    Collection, CompactOptions, CompactReport, Snapshot, SnapshotList, VerifyLevel, VerifyReport,
-};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use lexivec::{Collection, CompactOptions, Snapshot, SnapshotList, VerifyLevel};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
+use super::head::of_no_form;
 use crate::error::ApiResult;
 use crate::state::blocking;
 
-pub(super) async fn flush(Shared(state): App, Path(name): Path<String>) -> ApiResult<Json<Value>> {
+pub(super) async fn flush(
+    Shared(state): App,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> ApiResult<Json<Value>> {
+    of_no_form(&headers)?;
     let collection = state.collection(&name)?;
     let generation = state.write(move || Ok(collection.flush()?)).await?;
     Ok(Json(json!({ "generation": generation })))
@@ -31,14 +36,16 @@ pub(super) async fn compact(
     Shared(state): App,
     Path(name): Path<String>,
     Query(query): Query<CompactQuery>,
-) -> ApiResult<Json<CompactReport>> {
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    of_no_form(&headers)?;
     let collection = state.collection(&name)?;
     let work = move || {
         let options = CompactOptions::new();
         let options = query.memory.map_or(options, |bytes| options.memory(bytes));
         Ok(collection.compact(options)?)
     };
-    Ok(Json(state.write(work).await?))
+    state.maintain(&name, work).await
 }
 
 /// Ends a compaction under way; what it has committed stays.
@@ -60,9 +67,11 @@ pub(super) async fn verify(
     Shared(state): App,
     Path(name): Path<String>,
     Query(query): Query<VerifyQuery>,
-) -> ApiResult<Json<VerifyReport>> {
+    headers: HeaderMap,
+) -> ApiResult<Response> {
+    of_no_form(&headers)?;
     let path = state.database().path_of(&name)?;
-    Ok(Json(state.write(move || Ok(Collection::verify(path, query.level)?)).await?))
+    state.maintain(&name, move || Ok(Collection::verify(path, query.level)?)).await
 }
 
 pub(super) async fn snapshots(

@@ -5,6 +5,7 @@ mod body;
 mod collections;
 mod documents;
 mod evaluation;
+mod head;
 mod health;
 mod maintenance;
 mod models;
@@ -41,7 +42,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .fold(Router::new(), |router, row| router.route(row.route.path, row.handlers))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
-        .layer(from_fn_with_state(state.clone(), check_host))
+        .layer(from_fn_with_state(state.clone(), head::check))
         .layer(from_fn_with_state(state.clone(), count))
         .with_state(state)
 }
@@ -105,34 +106,4 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
 fn is_described(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE);
     kind.is_some_and(|k| k == "application/problem+json" || k == "application/json")
-}
-
-/// Refuses requests for other hosts: a page in the user's browser may have had its own name
-/// pointed at this machine.
-async fn check_host(Shared(state): App, request: Request, next: Next) -> Response {
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|h| h.to_str().ok())
-        .map(without_port)
-        .unwrap_or_default();
-    let loopback = ["localhost", "127.0.0.1", "[::1]"].contains(&host.as_str());
-    if loopback || state.config().hosts.contains(&host) {
-        return next.run(request).await;
-    }
-    Problem::new(
-        StatusCode::FORBIDDEN,
-        "host_refused",
-        "Host refused",
-        format!("host {host:?} is not served; start the server with --host-name to allow it"),
-    )
-    .into_response()
-}
-
-fn without_port(host: &str) -> String {
-    let bare = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name,
-        _ => host,
-    };
-    bare.to_ascii_lowercase()
 }

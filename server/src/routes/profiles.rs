@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use lexivec::Profile;
 use serde_json::{Value, json};
 
 use super::App;
 use super::body::read_json;
-use crate::error::ApiResult;
+use crate::error::{ApiResult, Problem};
 
 pub(super) async fn list(
     Shared(state): App,
@@ -36,6 +36,14 @@ pub(super) async fn remove(
     Path((name, profile)): Path<(String, String)>,
 ) -> ApiResult<Json<Value>> {
     let collection = state.collection(&name)?;
+    if !collection.profiles().contains_key(&profile) {
+        return Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            "profile_not_found",
+            "No such profile",
+            format!("there is no profile {profile:?}"),
+        ));
+    }
     change(&state, move || collection.remove_profile(&profile)).await
 }
 

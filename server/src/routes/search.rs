@@ -2,21 +2,25 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
-use lexivec::query::facets::FacetCounts;
+use axum::response::Response;
 use lexivec::query::limits::MAX_DEADLINE_MS;
-use lexivec::{RecallReport, SearchRequest, SearchResponse};
+use lexivec::query::why_not::WhyNot;
+use lexivec::{Collection, SearchRequest, SearchResponse, Searcher};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::App;
-use super::body::{read_json, read_one};
+use super::body::{read_as, read_json};
 use crate::error::ApiResult;
-use crate::limits::{MAX_REQUESTS, SEARCH_DEADLINE};
-use crate::wire::{BatchJson, ExplainJson, FacetJson, NextJson, RecallJson, SearchBody, within};
+use crate::limits::{MAX_QUICK_BATCH, MAX_REQUESTS, MEASURE_DEADLINE, SEARCH_DEADLINE};
+use crate::state::State;
+use crate::wire::body::json;
+use crate::wire::{
+    BatchJson, ExplainJson, FacetJson, NextJson, PageJson, RecallJson, SearchBody, within,
+};
 
 /// The shorter of a request's time and the server's, less the time it has waited for its turn, in milliseconds. So a
 /// search ends when the server has given up its answer.
@@ -38,6 +42,21 @@ fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
     request
 }
 
+/// The view by which a request is answered: its time is over when that of the request is.
+fn view(state: &State, collection: &Collection, request: &SearchRequest) -> ApiResult<Searcher> {
+    let most = u64::try_from(SEARCH_DEADLINE.as_millis()).unwrap_or(u64::MAX);
+    let time = Duration::from_millis(request.deadline_ms.unwrap_or(most).min(most));
+    Ok(collection.searcher_within(state.budget(time))?)
+}
+
+/// The answer to a search, or a page of a cursor.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found {
+    Answer(SearchResponse),
+    Page(PageJson),
+}
+
 pub(super) async fn search(
     Shared(state): App,
     Path(name): Path<String>,
@@ -45,25 +64,34 @@ pub(super) async fn search(
     body: Body,
 ) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
-    let asked = SearchBody::read(&read_one(&state, &headers, body).await?.bytes)?;
-    let (cursors, since) = (state.cursors.clone(), Instant::now());
-    let answer = state.search(move || {
+    let asked = read_as(&state, &headers, body, SearchBody::read).await?;
+    let rows = asked.rows();
+    let (own, since) = (state.clone(), Instant::now());
+    let answer = state.find(&name, rows, move || {
         Ok(match asked {
             SearchBody::Search(request) => {
-                Json(collection.search(&late(request, since))?).into_response()
+                let request = late(request, since);
+                Found::Answer(view(&own, &collection, &request)?.search(&request)?)
             }
             SearchBody::Open(request, reach) => {
                 let request = late(request, since);
-                let cursor = collection.cursor(&request, reach)?;
-                let page = cursors.open(&collection, cursor, request.limit, Instant::now())?;
-                Json(page).into_response()
+                let cursor = view(&own, &collection, &request)?.cursor(&request, reach)?;
+                Found::Page(own.cursors.open(&collection, cursor, request.limit, Instant::now())?)
             }
             SearchBody::Next(NextJson { cursor, limit }) => {
-                Json(cursors.page(&collection, &cursor, limit, Instant::now())?).into_response()
+                Found::Page(own.cursors.page(&collection, &cursor, limit, Instant::now())?)
             }
         })
     });
     answer.await
+}
+
+/// The answer to a search, or why it does not return a row.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Explained {
+    Answer(SearchResponse),
+    WhyNot(WhyNot),
 }
 
 pub(super) async fn explain(
@@ -73,14 +101,16 @@ pub(super) async fn explain(
     body: Body,
 ) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
-    let body = read_json::<Map<String, Value>>(&state, &headers, body).await?;
-    let ExplainJson { request, why_not } = ExplainJson::read(body)?;
-    let since = Instant::now();
-    let answer = state.search(move || {
+    let read = |bytes: &[u8]| ExplainJson::read(json::<Map<String, Value>>(bytes)?);
+    let ExplainJson { request, why_not } = read_as(&state, &headers, body, read).await?;
+    let rows = request.limit;
+    let (own, since) = (state.clone(), Instant::now());
+    let answer = state.find(&name, rows, move || {
         let request = late(request, since);
+        let view = view(&own, &collection, &request)?;
         Ok(match why_not {
-            Some(id) => Json(collection.why_not(&request, &id)?).into_response(),
-            None => Json(collection.search(&request)?).into_response(),
+            Some(id) => Explained::WhyNot(view.why_not(&request, &id)?),
+            None => Explained::Answer(view.search(&request)?),
         })
     });
     answer.await
@@ -91,16 +121,25 @@ pub(super) async fn batch(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<Vec<SearchResponse>>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let requests = read_json::<BatchJson>(&state, &headers, body).await?.requests;
     within("requests", requests.len(), MAX_REQUESTS)?;
-    let since = Instant::now();
+    let rows = requests.iter().map(|request| request.limit).fold(0, usize::saturating_add);
+    let quick = requests.len() <= MAX_QUICK_BATCH;
+    let (own, since) = (state.clone(), Instant::now());
     let work = move || {
+        // A large one has waited for others, and its time begins now.
+        let since = if quick { since } else { Instant::now() };
         let late = requests.into_iter().map(|request| late(request, since));
-        Ok(collection.search_many(&late.collect::<Vec<_>>())?)
+        let late: Vec<SearchRequest> = late.collect();
+        let view = collection.searcher_within(own.budget(SEARCH_DEADLINE))?;
+        Ok(view.search_many(&late)?)
     };
-    Ok(Json(state.search(work).await?))
+    match quick {
+        true => state.find(&name, rows, work).await,
+        false => state.batch(&name, work).await,
+    }
 }
 
 pub(super) async fn facet(
@@ -108,11 +147,14 @@ pub(super) async fn facet(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<FacetCounts>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let (filter, facet) = read_json::<FacetJson>(&state, &headers, body).await?.into_facet();
-    let count = move || Ok(collection.facet(&facet.field, &filter, facet.limit)?);
-    Ok(Json(state.search(count).await?))
+    let budget = state.budget(SEARCH_DEADLINE);
+    let count = move || {
+        Ok(collection.searcher_within(budget)?.facet(&facet.field, &filter, facet.limit)?)
+    };
+    state.search(&name, count).await
 }
 
 pub(super) async fn recall(
@@ -120,8 +162,11 @@ pub(super) async fn recall(
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<RecallReport>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
     let options = read_json::<RecallJson>(&state, &headers, body).await?.into_options()?;
-    Ok(Json(state.search(move || Ok(collection.searcher()?.recall(&options)?)).await?))
+    let own = state.clone();
+    let work =
+        move || Ok(collection.searcher_within(own.budget(MEASURE_DEADLINE))?.recall(&options)?);
+    state.measure(&name, work).await
 }

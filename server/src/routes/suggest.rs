@@ -2,18 +2,19 @@
 
 use std::time::Instant;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::HeaderMap;
+use axum::response::Response;
 use lexivec::query::limits::DEFAULT_SUGGESTIONS;
-use lexivec::{Filter, SuggestRequest, Suggestions};
+use lexivec::{Filter, SuggestRequest};
 use serde::Deserialize;
 
 use super::App;
 use super::body::read_json;
 use super::search::time_left;
 use crate::error::ApiResult;
+use crate::limits::SEARCH_DEADLINE;
 
 /// Query parameters of a request without a body.
 #[derive(Deserialize)]
@@ -33,7 +34,7 @@ pub(super) async fn get(
     app: App,
     path: Path<String>,
     Query(query): Query<SuggestQuery>,
-) -> ApiResult<Json<Suggestions>> {
+) -> ApiResult<Response> {
     let mut request = SuggestRequest::new(query.text);
     request.limit = query.limit.unwrap_or(DEFAULT_SUGGESTIONS);
     request.deadline_ms = query.deadline_ms;
@@ -48,7 +49,7 @@ pub(super) async fn post(
     path: Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<Suggestions>> {
+) -> ApiResult<Response> {
     let request = read_json(&app.0, &headers, body).await?;
     answer(app, path, request).await
 }
@@ -57,11 +58,12 @@ async fn answer(
     Shared(state): App,
     Path(name): Path<String>,
     mut request: SuggestRequest,
-) -> ApiResult<Json<Suggestions>> {
+) -> ApiResult<Response> {
     let (collection, since) = (state.collection(&name)?, Instant::now());
+    let budget = state.budget(SEARCH_DEADLINE);
     let work = move || {
         request.deadline_ms = Some(time_left(request.deadline_ms, since));
-        Ok(collection.suggest(&request)?)
+        Ok(collection.searcher_within(budget)?.suggest(&request)?)
     };
-    Ok(Json(state.search(work).await?))
+    state.search(&name, work).await
 }

@@ -3,11 +3,12 @@
 pub(crate) mod body;
 pub(crate) mod evaluation;
 pub(crate) mod models;
+pub(crate) mod weight;
 
 use lexivec::limits::DEFAULT_REACH;
 use lexivec::query::facets::Facet;
 use lexivec::query::ids;
-use lexivec::query::limits::DEFAULT_FACET_LIMIT;
+use lexivec::query::limits::{DEFAULT_FACET_LIMIT, DEFAULT_LIMIT};
 use lexivec::query::request::{Bm25, Fusion, Params};
 use lexivec::schema::{TextField, TokenField, VectorField};
 use lexivec::{
@@ -77,6 +78,14 @@ pub(crate) struct NextJson {
 }
 
 impl SearchBody {
+    /// Hits of the answer, at most.
+    pub(crate) fn rows(&self) -> usize {
+        match self {
+            Self::Search(request) | Self::Open(request, _) => request.limit,
+            Self::Next(next) => next.limit.unwrap_or(DEFAULT_LIMIT),
+        }
+    }
+
     /// Reads a body: first its envelope, then the request in it.
     pub(crate) fn read(bytes: &[u8]) -> ApiResult<Self> {
         let request = || -> ApiResult<SearchRequest> {

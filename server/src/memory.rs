@@ -1,0 +1,67 @@
+//! The account of memory: what the bodies, the JSON read from them and the answers of all requests take together.
+
+use std::sync::Arc;
+
+use rustix::process::{Resource, getrlimit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{ApiResult, Problem};
+use crate::limits::{MAX_FOUND_BYTES, MAX_MEMORY_BYTES};
+
+/// Share of the address space that is left (one in this many) which one answer may take, if it is limited.
+const ADDRESS_SHARE: u64 = 4;
+/// Bytes of a page, in which the kernel counts.
+const PAGE_BYTES: u64 = 4_096;
+
+/// The account of one server.
+pub(crate) struct Memory {
+    left: Arc<Semaphore>,
+    /// Bytes of address space that the process may have, if they are limited (`ulimit -v`).
+    address_space: Option<u64>,
+}
+
+/// Memory taken off the account, and given back when it is dropped.
+pub(crate) type Share = OwnedSemaphorePermit;
+
+impl Memory {
+    /// The whole account.
+    pub(crate) fn new() -> Self {
+        let address_space = getrlimit(Resource::As).current;
+        let most = address_space.map_or(MAX_MEMORY_BYTES as u64, |bytes| bytes / ADDRESS_SHARE);
+        let most = usize::try_from(most).unwrap_or(usize::MAX).min(MAX_MEMORY_BYTES);
+        Self { left: Arc::new(Semaphore::new(most)), address_space }
+    }
+
+    /// An account of this many bytes.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self { left: Arc::new(Semaphore::new(bytes)), address_space: None }
+    }
+
+    /// Takes bytes for as long as the share is held.
+    pub(crate) fn take(&self, bytes: usize) -> ApiResult<Share> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.left.clone().try_acquire_many_owned(bytes).map_err(|_| {
+            Problem::overloaded("other requests fill the memory for bodies and answers")
+        })
+    }
+
+    /// Bytes that no request has.
+    #[cfg(test)]
+    pub(crate) fn left(&self) -> usize {
+        self.left.available_permits()
+    }
+
+    /// Bytes that what one request finds may take: less where the process has little address space left.
+    pub(crate) fn for_found(&self) -> u64 {
+        let left = self.address_space.map(|all| all.saturating_sub(address_space_used()));
+        left.map_or(MAX_FOUND_BYTES, |left| MAX_FOUND_BYTES.min(left / ADDRESS_SHARE))
+    }
+}
+
+/// Bytes of address space that the process has; 0 if the system does not say.
+fn address_space_used() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').next().and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or(0) * PAGE_BYTES
+}

@@ -1,0 +1,602 @@
+"""Requests and attacks that cost as much as the limits of the server allow, and what they cost it.
+
+    abuse.py LEXIVEC            runs them against `LEXIVEC serve`
+    abuse.py --control          runs them against a server that refuses nothing: each has to be found
+
+It needs Linux and Python 3 alone. Each row of its table is one kind: what was sent, the statuses that came back, the most
+memory over that of the idle server, the seconds it took, and the 99th percentile of searches of another collection
+at the same time. A row that breaks a bound ends with the word for it; the last line has the totals, and the exit code is 1 if
+there is one.
+"""
+
+import concurrent.futures
+import http.client
+import json
+import multiprocessing
+import os
+import random
+import re
+import resource
+import selectors
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+MIB = 1 << 20
+# Bounds of a row: memory over the idle server, what may be held 60 s after it, and the bystander's time.
+MOST_MEMORY = 512 * MIB
+MOST_HELD = 64 * MIB
+HELD_AFTER = 60
+SLOWER = 2.0
+# Seconds for which an attack is repeated.
+LEAST_SECONDS = 5
+# Times below are those of the clock and of Python, not of the server.
+LEAST_MILLIS = 25.0
+# Goodput of many connections as a share of that of few.
+LEAST_GOODPUT = 0.9
+JSON = "application/json"
+
+
+class Server:
+    """A server in a new directory, or the one that refuses nothing."""
+
+    def __init__(self, command, limits=()):
+        self.directory = tempfile.mkdtemp(prefix="abuse-")
+
+        def limit():
+            for what, most in limits:
+                resource.setrlimit(what, (most, most))
+
+        if command is None:
+            command = [sys.executable, os.path.abspath(__file__), "--refuses-nothing"]
+        else:
+            command = [command, "serve", self.directory, "--create", "--bind", "127.0.0.1:0"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=limit
+        )
+        for line in self.process.stdout:
+            found = re.search(r"on http://127\.0\.0\.1:(\d+)", line)
+            if found:
+                self.port = int(found.group(1))
+                break
+        else:
+            raise SystemExit(f"the server did not start: {self.process.wait()}")
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+
+    def memory(self):
+        """Bytes that are resident and of no file."""
+        try:
+            with open(f"/proc/{self.process.pid}/status") as status:
+                text = status.read()
+            return sum(int(k) for k in re.findall(r"^Rss(?:Anon|Shmem):\s+(\d+)", text, re.M)) * 1024
+        except OSError:
+            return 0
+
+    def seconds(self):
+        """Seconds of processors that it has used."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def lives(self):
+        return self.process.poll() is None
+
+    def call(self, method, path, body=None, kind=JSON, wait=120, headers=()):
+        """The status of an answer, with its length; 0 if there is none."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait)
+        try:
+            text = body if body is None or isinstance(body, (str, bytes)) else json.dumps(body)
+            connection.request(method, path, text, {"content-type": kind, **dict(headers)})
+            answer = connection.getresponse()
+            length = 0
+            while piece := answer.read(1 << 20):
+                length += len(piece)
+            return answer.status, length
+        except (OSError, http.client.HTTPException):
+            return 0, 0
+        finally:
+            connection.close()
+
+    def raw(self, text, wait=15):
+        """The status of an answer to bytes as they are; 0 if there is none."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=wait) as stream:
+                stream.sendall(text.encode())
+                answer = b""
+                while b"\r\n" not in answer:
+                    piece = stream.recv(4096)
+                    if not piece:
+                        break
+                    answer += piece
+            found = re.match(rb"HTTP/1\.1 (\d+)", answer)
+            return int(found.group(1)) if found else 0
+        except OSError:
+            return 0
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def refuses_nothing():
+    """The control's server: it refuses nothing, takes 600 MiB for each request of an attack, and refuses searches of the
+    bystander while many are open."""
+    begun, open_now, lock, memory = threading.Event(), [0], threading.Lock(), threading.Lock()
+
+    def serve(stream):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            piece = stream.recv(65536)
+            if not piece:
+                return
+            data += piece
+        head, body = data.split(b"\r\n\r\n", 1)
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        left = int(length.group(1)) - len(body) if length else 0
+        while left > 0 and (piece := stream.recv(min(left, 1 << 20))):
+            left -= len(piece)
+        target, status = head.split(b"\r\n")[0], b"200 OK"
+        if target.startswith(b"GET /begin"):
+            begun.set()
+        elif b"/others/" in target:
+            if open_now[0] > 48:
+                time.sleep(0.05)
+                status = b"503 Busy"
+        elif begun.is_set() and target.startswith(b"POST"):
+            # One at a time: the machine is to survive it.
+            if memory.acquire(blocking=False):
+                taken = bytearray(1) * (600 * MIB)
+                time.sleep(1)
+                del taken
+                memory.release()
+        stream.sendall(b"HTTP/1.1 %s\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}" % status)
+
+    def one(stream):
+        with lock:
+            open_now[0] += 1
+        with stream:
+            quiet(serve, stream)
+        with lock:
+            open_now[0] -= 1
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
+    print(f"on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+    while True:
+        stream, _ = listener.accept()
+        threading.Thread(target=one, args=(stream,), daemon=True).start()
+
+
+def quiet(work, *arguments):
+    try:
+        work(*arguments)
+    except OSError:
+        pass
+
+
+def bystander(port, stop, out):
+    """Searches another collection until it is stopped; gives the milliseconds of each search."""
+    times, body = [], json.dumps({"text": "wing flow", "limit": 10})
+    connection = None
+    while not stop.is_set():
+        start = time.monotonic()
+        try:
+            if connection is None:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request("POST", "/v1/collections/others/search", body, {"content-type": JSON})
+            answer = connection.getresponse()
+            answer.read()
+            good = answer.status == 200
+            if answer.will_close:
+                connection = None
+        except (OSError, http.client.HTTPException):
+            good, connection = False, None
+        took = (time.monotonic() - start) * 1000
+        times.append(took if good else max(took, 30_000.0))
+        time.sleep(0.005)
+    out.put(times)
+
+
+class Watch:
+    """What an attack costs: the peak of memory and the bystander's searches from its beginning to its end."""
+
+    def __init__(self, server):
+        self.server, self.idle, self.peak, self.done = server, server.memory(), 0, threading.Event()
+        self.start = time.monotonic()
+
+    def __enter__(self):
+        context = multiprocessing.get_context("fork")
+        self.stop, self.out = context.Event(), context.Queue()
+        self.searcher = context.Process(
+            target=bystander, args=(self.server.port, self.stop, self.out), daemon=True
+        )
+        self.searcher.start()
+        self.sampler = threading.Thread(target=self.sample, daemon=True)
+        self.sampler.start()
+        return self
+
+    def sample(self):
+        while not self.done.is_set():
+            self.peak = max(self.peak, self.server.memory() - self.idle)
+            time.sleep(0.01)
+
+    def __exit__(self, *_):
+        self.took = time.monotonic() - self.start
+        self.stop.set()
+        times = sorted(self.out.get(timeout=60))
+        self.searcher.join()
+        self.done.set()
+        self.sampler.join()
+        self.p99 = times[max(0, int(len(times) * 0.99) - 1)] if times else 30_000.0
+
+
+def at_once(count, work):
+    """The results of calls that are made together."""
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: work(), range(count)))
+
+
+def filled(server):
+    """The collections that the attacks need."""
+    words = "wing flow heat layer shock plate jet tube cone lift drag stream body".split()
+    chance = random.Random(1)
+    text = lambda: " ".join(chance.choice(words) for _ in range(30))
+    vector = lambda: [round(chance.uniform(-1, 1), 3) for _ in range(64)]
+    fields = {"vectors": [{"name": "vector", "dim": 64}], "durability": "bulk"}
+
+    def fill(name, rows, options):
+        server.call("PUT", f"/v1/collections/{name}", options)
+        for start in range(0, len(rows), 1000):
+            server.call("POST", f"/v1/collections/{name}/documents", rows[start : start + 1000])
+
+    fill("others", [{"id": str(i), "text": text()} for i in range(2000)], {})
+    rows = [{"id": str(i), "text": text(), "vector": vector(), "payload": {"n": i}} for i in range(5000)]
+    fill("target", rows, fields)
+    fill("large", [{"id": str(i), "text": text() * 150} for i in range(2000)], {})
+    for name in ["others", "large", "target"]:
+        server.call("POST", f"/v1/collections/{name}/flush", "")
+        server.call("POST", f"/v1/collections/{name}/search", {"text": "wing"})
+
+
+def path(rest, name="target"):
+    return f"/v1/collections/{name}/{rest}"
+
+
+# Attacks: each gives the statuses it got, and the words of what it found wrong.
+
+
+def batch(count, limit, **more):
+    body = {"requests": [{"text": "wing", "limit": limit, **more}] * count}
+    return lambda server: ([server.call("POST", path("search/batch"), body)[0]], [])
+
+
+def evaluation(server):
+    queries = [{"id": str(i), "request": {"text": "wing flow"}} for i in range(1000)]
+    body = {"queries": queries, "depth": 10_000}
+    return [server.call("POST", path("evaluate"), body)[0]], []
+
+
+def objects(length):
+    return "[" + "{}," * (length // 3) + "{}]"
+
+
+def post(rest, body, name="target"):
+    return lambda server: ([server.call("POST", path(rest, name), body)[0]], [])
+
+
+def wide(server):
+    """The widest fields that are allowed, and documents without vectors."""
+    fields = [{"name": f"v{i}", "dim": 65_536} for i in range(64)]
+    statuses = [server.call("PUT", "/v1/collections/wide", {"vectors": fields})[0]]
+    wrong = ["accepted"] if statuses == [201] or statuses == [200] else []
+    statuses.append(server.call("PUT", "/v1/collections/wide", {"vectors": fields[:1]})[0])
+    for start in range(0, 2000, 500):
+        rows = [{"id": str(i)} for i in range(start, start + 500)]
+        statuses.append(server.call("POST", path("documents", "wide"), rows)[0])
+        statuses.append(server.call("POST", path("search", "wide"), {"text": "wing"})[0])
+    statuses.append(server.call("DELETE", "/v1/collections/wide")[0])
+    return statuses, wrong
+
+
+def many(count, rest, body):
+    def attack(server):
+        return [status for status, _ in at_once(count, lambda: server.call("POST", path(rest), body))], []
+
+    return attack
+
+
+def wire(server):
+    """Requests that can be read in two ways, and those of foreign pages; each has to be refused."""
+    target, chunked = path("count"), "transfer-encoding: chunked\r\n"
+    sent = [
+        (target, "host: localhost\r\ncontent-length: 5\r\n" + chunked),
+        (target, "host: localhost\r\n" + chunked + "content-length: 5\r\n"),
+        (target, "host: localhost\r\nhost: other\r\n" + chunked),
+        ("http://other" + target, "host: localhost\r\n" + chunked),
+        (target, "host: localhost\r\ntransfer-encoding: gzip, chunked\r\n"),
+        (target, "host: localhost\r\norigin: http://other\r\n" + chunked),
+    ]
+    text = "POST {} HTTP/1.1\r\ncontent-type: application/json\r\nconnection: close\r\n{}\r\n2\r\n{{}}\r\n0\r\n\r\n"
+    statuses = [server.raw(text.format(*one)) for one in sent]
+    for rest in ["flush", "compact", "verify"]:
+        statuses.append(server.call("POST", path(rest), "x", kind="text/plain")[0])
+    statuses.append(server.call("DELETE", path("profiles/none"))[0])
+    return statuses, [f"accepted {i}" for i, status in enumerate(statuses) if not 400 <= status < 600]
+
+
+def opened(server, count, sent, each=b"", seconds=0.0):
+    """Opens connections that send `sent`, and then `each` now and then."""
+    streams = []
+    for _ in range(count):
+        try:
+            stream = socket.create_connection(("127.0.0.1", server.port), timeout=2)
+            stream.sendall(sent)
+            streams.append(stream)
+        except OSError:
+            pass
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for stream in streams:
+            quiet(stream.sendall, each)
+        time.sleep(1)
+    return streams
+
+
+def crowd(sent, each, seconds):
+    """More connections than there are places, which send slowly; a write and a flush at the same time have to be done."""
+
+    def attack(server):
+        streams = opened(server, 1100, sent, each, seconds)
+        row = [{"id": "crowd", "text": "wing"}]
+        statuses = [server.call("POST", path("documents?durability=sync"), row, wait=5)[0]]
+        statuses.append(server.call("POST", path("flush"), "", wait=10)[0])
+        statuses.append(server.call("POST", path("search"), {"text": "wing"}, wait=5)[0])
+        for stream in streams:
+            stream.close()
+        return statuses, ["shut out"] if statuses != [200] * 3 else []
+
+    return attack
+
+
+def slow_readers(server):
+    """Readers that ask for long answers and do not read them; after a while none may be held."""
+    body = json.dumps({"limit": 2000})
+    head = f"POST {path('scroll', 'large')} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {JSON}\r\n"
+    request = f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+    before = server.memory()
+    streams = opened(server, 300, request)
+    time.sleep(25)
+    held = server.memory() - before
+    ended = 0
+    for stream in streams:
+        try:
+            stream.settimeout(2)
+            while piece := stream.recv(1 << 20):
+                pass
+            ended += 1
+        except OSError:
+            ended += 1
+        stream.close()
+    return [ended], ["held by readers"] if held > MOST_HELD else []
+
+
+def load(server, connections, seconds):
+    """Good answers a second of a number of connections, each of which asks again as soon as it has an answer."""
+    body = json.dumps({"text": "wing flow", "limit": 10})
+    head = f"POST {path('search', 'others')} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {JSON}\r\n"
+    request = f"{head}content-length: {len(body)}\r\n\r\n{body}".encode()
+    events, good = selectors.DefaultSelector(), 0
+
+    def connect():
+        stream = socket.socket()
+        stream.setblocking(False)
+        stream.connect_ex(("127.0.0.1", server.port))
+        events.register(stream, selectors.EVENT_WRITE, bytearray())
+
+    def again(stream, data):
+        quiet(events.unregister, stream)
+        stream.close()
+        connect()
+
+    for _ in range(connections):
+        connect()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for key, event in events.select(0.1):
+            stream, data = key.fileobj, key.data
+            try:
+                if event & selectors.EVENT_WRITE:
+                    stream.send(request)
+                    events.modify(stream, selectors.EVENT_READ, data)
+                    continue
+                piece = stream.recv(65536)
+                data += piece
+                if not piece:
+                    again(stream, data)
+                    continue
+                split = data.find(b"\r\n\r\n")
+                length = re.search(rb"content-length: (\d+)", data[:split]) if split > 0 else None
+                if length and len(data) >= split + 4 + int(length.group(1)):
+                    good += data.startswith(b"HTTP/1.1 200")
+                    if b"connection: close" in data[:split]:
+                        again(stream, data)
+                    else:
+                        data.clear()
+                        events.modify(stream, selectors.EVENT_WRITE, data)
+            except OSError:
+                again(stream, data)
+    for key in list(events.get_map().values()):
+        key.fileobj.close()
+    return good / seconds
+
+
+def overload(server):
+    """Goodput at 16 connections, and at 4 and 16 times and 50 times as many."""
+    rates = [load(server, count, 5) for count in (16, 64, 256, 800)]
+    wrong = [f"{rate:.0f} of {rates[0]:.0f}/s" for rate in rates[1:] if rate < LEAST_GOODPUT * rates[0]]
+    return [round(rate) for rate in rates], wrong
+
+
+def descriptors(command):
+    """A server that may have 256 descriptors, and more connections than that: it rests, writes and answers."""
+    server = Server(command, [(resource.RLIMIT_NOFILE, 256)])
+    try:
+        server.call("PUT", "/v1/collections/target", {})
+        streams = opened(server, 400, b"POST")
+        before = server.seconds()
+        time.sleep(5)
+        busy = (server.seconds() - before) / 5
+        row = [{"id": "a", "text": "wing"}]
+        statuses = [server.call("POST", path("documents"), row, wait=5)[0]]
+        statuses.append(server.call("POST", path("flush"), "", wait=5)[0])
+        statuses.append(server.call("POST", path("search"), {"text": "wing"}, wait=5)[0])
+        for stream in streams:
+            stream.close()
+        wrong = ["spins"] if busy > 0.3 else []
+        return statuses, wrong + (["shut out"] if statuses != [200] * 3 else [])
+    finally:
+        server.stop()
+
+
+def feedback(server):
+    """A training on much feedback."""
+    chance = random.Random(2)
+    vector = lambda: [chance.uniform(-1, 1) for _ in range(64)]
+    given = lambda i: {"vector": vector(), "relevant": [str((i * 50 + j) % 5000) for j in range(50)]}
+    statuses = [server.call("POST", path("learn"), {"feedback": [given(i) for i in range(500)]})[0]]
+    statuses.append(server.call("POST", path("adapters"), {}, wait=300)[0])
+    return statuses, []
+
+
+COSTLY = [
+    ("batch of 1,000 x 10,000", batch(1000, 10_000)),
+    ("batch of 100 x 10,000, payloads and texts", batch(100, 10_000, with_text=True)),
+    ("evaluate 1,000 x 10,000", evaluation),
+    ("search of 10,000, explained", post("explain", {"text": "wing flow heat", "limit": 10_000})),
+    ("scroll of 2,000 long rows", post("scroll", {"limit": 10_000}, "large")),
+    ("search of 2,000 long rows", post("search", {"text": "wing", "limit": 10_000, "with_text": True}, "large")),
+    ("filter of 31 MB of objects", post("count", '{"filter":{"$and":' + objects(31 * MIB) + "}}")),
+    ("filter of 31 MB of arrays", post("search", '{"text":"a","filter":{"a":{"$in":' + objects(31 * MIB).replace("{}", "[]") + "}}}")),
+    ("documents of 31 MB of objects", post("documents", objects(31 * MIB))),
+    ("payload of 31 MB of objects", post("documents", '{"id":"a","payload":{"a":' + objects(31 * MIB) + "}}")),
+    ("64 fields of 65,536 components", wide),
+    ("training on feedback", feedback),
+]
+CROWDED = [
+    ("recall, 4 at once", many(4, "recall", {"samples": 1000, "k": 1000})),
+    ("batches, 8 at once", many(8, "search/batch", {"requests": [{"text": "wing flow", "limit": 100}] * 1000})),
+    ("deep verifications, 16 at once", many(16, "verify?level=deep", "")),
+    ("filters of 31 MB, 8 at once", many(8, "count", '{"filter":{"$and":' + objects(31 * MIB) + "}}")),
+    ("requests read in two ways, foreign pages", wire),
+    ("1,100 connections, half of a head", crowd(b"POST /v1", b"", 3)),
+    (
+        "1,100 senders of slow bodies",
+        crowd(
+            f"POST {path('search')} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {JSON}\r\n"
+            "content-length: 1000\r\n\r\n{".encode(),
+            b" ",
+            6,
+        ),
+    ),
+    ("300 readers that do not read", slow_readers),
+    ("overload: good answers/s at 16, 64, 256, 800", overload),
+]
+
+
+class Table:
+    """The rows so far."""
+
+    def __init__(self):
+        self.rows, self.broken, self.kinds = 0, 0, []
+        print(f"{'what':48} {'statuses':28} {'MiB':>6} {'s':>6} {'p99 ms':>7}  broken", flush=True)
+
+    def row(self, what, statuses, wrong, peak=None, took=0.0, p99=None):
+        counts = {}
+        for status in statuses:
+            counts[status] = counts.get(status, 0) + 1
+        shown = " ".join(f"{s}x{n}" if n > 1 else str(s) for s, n in counts.items())
+        memory = "-" if peak is None else f"{peak / MIB:.0f}"
+        slow = "-" if p99 is None else f"{p99:.1f}"
+        print(f"{what:48} {shown:28} {memory:>6} {took:6.1f} {slow:>7}  {', '.join(wrong)}", flush=True)
+        self.rows += 1
+        self.broken += bool(wrong)
+        if not wrong:
+            self.kinds.append(what)
+
+
+def attack(table, server, what, work, usual):
+    """Runs one attack on a server and adds its row; `usual` is the bystander's time without it, if it counts."""
+    with Watch(server) as watch:
+        statuses, wrong = work(server)
+        # Few searches have no 99th percentile.
+        while server.lives() and time.monotonic() - watch.start < LEAST_SECONDS:
+            more, found = work(server)
+            statuses, wrong = statuses + more, wrong + [one for one in found if one not in wrong]
+    if not server.lives():
+        wrong = wrong + [f"ended by {server.process.returncode}"]
+    if watch.peak > MOST_MEMORY:
+        wrong = wrong + ["memory"]
+    if usual is not None and watch.p99 > max(SLOWER * usual, LEAST_MILLIS):
+        wrong = wrong + ["delay"]
+    end = time.monotonic() + HELD_AFTER
+    while server.lives() and server.memory() - watch.idle > MOST_HELD and time.monotonic() < end:
+        time.sleep(1)
+    if server.memory() - watch.idle > MOST_HELD:
+        wrong = wrong + ["held"]
+    table.row(what, statuses, wrong, watch.peak, watch.took, watch.p99)
+
+
+def run(command):
+    table = Table()
+    server = Server(command)
+    try:
+        filled(server)
+        with Watch(server) as watch:
+            time.sleep(10)
+        table.row("nothing, for comparison", [], [], watch.peak, watch.took, watch.p99)
+        usual = watch.p99
+        server.call("GET", "/begin")
+        for what, work in COSTLY + CROWDED:
+            # The load of an overload is the bystander's own.
+            attack(table, server, what, work, None if "overload" in what else usual)
+    finally:
+        server.stop()
+    if command is None:
+        return table
+    statuses, wrong = descriptors(command)
+    table.row("256 descriptors, 400 connections", statuses, wrong)
+    for megabytes in (2048, 600, 400, 200):
+        server = Server(command, [(resource.RLIMIT_AS, megabytes * MIB)])
+        try:
+            filled(server)
+            for what, work in COSTLY:
+                attack(table, server, f"{megabytes} MB: {what}"[:48], work, None)
+                if not server.lives():
+                    break
+        finally:
+            server.stop()
+    return table
+
+
+def main():
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    if sys.argv[1:] == ["--refuses-nothing"]:
+        return refuses_nothing()
+    if sys.argv[1:] == ["--control"]:
+        global HELD_AFTER, LEAST_SECONDS
+        HELD_AFTER, LEAST_SECONDS = 1, 1
+        table = run(None)
+        missed = table.kinds[1:]
+        print(f"control: {table.rows - 1} attacks on a server that refuses nothing, {table.broken} found, missed {missed}")
+        return sys.exit(bool(missed))
+    table = run(os.path.abspath(sys.argv[1]))
+    print(f"{table.rows} rows, {table.broken} over a bound")
+    sys.exit(table.broken > 0)
+
+
+if __name__ == "__main__":
+    main()
