@@ -1,7 +1,8 @@
 //! Budgets of memory and time that refuse a request, in the library and over HTTP.
 
 use lexivec::{
-    Budget, Collection, Document, Error, ErrorKind, Filter, Metric, Options, SearchRequest,
+    AdapterOptions, Budget, Collection, Document, Error, ErrorKind, Feedback, Filter, Metric,
+    Options, SearchRequest,
 };
 use lexivec_server::Config;
 use serde_json::{Value, json};
@@ -71,6 +72,24 @@ fn the_time_of_a_budget_ends_reads_without_a_deadline() {
     ] {
         assert_eq!(error.map(|e| e.kind()), Some(ErrorKind::DeadlineExceeded));
     }
+}
+
+#[test]
+fn a_training_takes_no_more_memory_than_it_may() {
+    let options = Options::new().vector(2, Metric::Cosine);
+    let collection = Collection::in_memory(options).expect("made");
+    let row = |n: u16| Document::new(n.to_string()).vector([f32::from(n), 1.0]);
+    collection.upsert((0..10).map(row)).expect("written");
+    let mut feedback = Feedback::default();
+    (feedback.vector, feedback.relevant) = (Some(vec![1.0, 0.0]), vec!["1".to_owned()]);
+    collection.add_feedback(&[feedback]).expect("stored");
+    let mut options = AdapterOptions::default();
+    // The vectors of a query, of its answer and of up to 32 random rows.
+    options.memory = 34 * 8;
+    let error = collection.train_adapter(&options).expect_err("too little feedback");
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    options.memory = 2 * 8 - 1;
+    refused(collection.train_adapter(&options));
 }
 
 #[test]
