@@ -24,7 +24,7 @@ pub const BODY_IDLE_DEADLINE: Duration = Duration::from_secs(10);
 pub const OWN_BODY_BYTES: usize = 64 << 10;
 /// Memory of all requests together: what bodies take beyond their own as they arrive, the JSON that is read from them, and
 /// answers until they are sent. A quarter of the address space if that is limited and less.
-pub const MAX_MEMORY_BYTES: usize = 512 << 20;
+pub const MAX_MEMORY_BYTES: usize = 384 << 20;
 /// Memory of the JSON that is read from one body, estimated before it is read. Small values take many times their length.
 pub const MAX_JSON_BYTES: usize = 256 << 20;
 /// Length from which a body is read off the event loop, and its JSON is estimated: one core reads so much in a

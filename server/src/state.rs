@@ -32,6 +32,7 @@ pub(crate) struct State {
     batches: Queue,
     measurements: Queue,
     maintenance: Queue,
+    large_bodies: Queue,
     /// Permits for texts that are embedded or reranked without a collection. Many texts take seconds, so with the permits
     /// of searches they would keep searches waiting.
     models: Queue,
@@ -64,6 +65,7 @@ impl State {
             batches: background("batch"),
             measurements: background("measurement"),
             maintenance: background("compaction or verification"),
+            large_bodies: background("large body"),
             models: Queue::new("call of a model", cores, MAX_WAITING_MODEL_CALLS, MODEL_DEADLINE),
             writes: Arc::new(Semaphore::new(MAX_WAITING_WRITES)),
             memory: Arc::new(Memory::new()),
@@ -145,6 +147,14 @@ impl State {
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         self.models.run("", work).await
+    }
+
+    /// Reads a large body, once there is a permit for it, in the background.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        self.large_bodies.run_in_background("", work).await
     }
 
     /// Answers with a measurement by many searches, once there is a permit for it, in the background.

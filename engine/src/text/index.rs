@@ -42,8 +42,9 @@ const IMPACTS_MIN_POSTINGS: u32 = 128;
 const MAX_CACHED_IMPACTS: usize = 1 << 15;
 /// Most terms that are looked at as near one: far more than count, and few enough to be read in a moment.
 const MAX_NEAR_TERMS: usize = 4_096;
-/// Rows analyzed at once while a segment is built; bounds the tokens held in memory.
-const ANALYZE_BATCH: usize = 4_096;
+/// Rows analyzed at once while a segment is built; bounds the tokens held in memory, which take sixteen times the bytes of
+/// a text: 256 MiB of the largest rows.
+const ANALYZE_BATCH: usize = 16;
 
 fn tantivy_schema(fields: &[TextField]) -> TantivySchema {
     let mut schema = TantivySchema::builder();

@@ -14,7 +14,7 @@ use crate::limits::{
     OWN_BODY_BYTES,
 };
 use crate::memory::{Memory, Share};
-use crate::state::{State, blocking};
+use crate::state::State;
 use crate::wire::body::json;
 use crate::wire::weight::weight;
 
@@ -88,11 +88,11 @@ pub(super) async fn read_as<T: Send + 'static>(
         return read(&held.bytes);
     }
     let memory = state.memory.clone();
-    blocking(move || {
+    let work = move || {
         let _tree = held.tree(&memory)?;
         read(&held.bytes)
-    })
-    .await
+    };
+    state.read(work).await
 }
 
 /// Reads a body of one JSON document.
