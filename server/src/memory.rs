@@ -10,6 +10,9 @@ use crate::limits::{MAX_FOUND_BYTES, MAX_MEMORY_BYTES};
 
 /// Share of the address space that is left (one in this many) which one answer may take, if it is limited.
 const ADDRESS_SHARE: u64 = 4;
+/// Multiple of the bytes of a body or an answer that has to be left of a limited address space: words of a text take
+/// sixteen times their bytes while they are indexed, and a body grows twofold.
+const WORK_SHARE: u64 = 32;
 /// Bytes of a page, in which the kernel counts.
 const PAGE_BYTES: u64 = 4_096;
 
@@ -41,6 +44,10 @@ impl Memory {
     /// Takes bytes for as long as the share is held.
     pub(crate) fn take(&self, bytes: usize) -> ApiResult<Share> {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let wanted = u64::from(bytes).saturating_mul(WORK_SHARE);
+        if bytes > 0 && self.address_space_left().is_some_and(|left| wanted > left) {
+            return Err(Problem::overloaded("the process has too little memory left for it"));
+        }
         self.left.clone().try_acquire_many_owned(bytes).map_err(|_| {
             Problem::overloaded("other requests fill the memory for bodies and answers")
         })
@@ -54,8 +61,13 @@ impl Memory {
 
     /// Bytes that what one request finds may take: less where the process has little address space left.
     pub(crate) fn for_found(&self) -> u64 {
-        let left = self.address_space.map(|all| all.saturating_sub(address_space_used()));
-        left.map_or(MAX_FOUND_BYTES, |left| MAX_FOUND_BYTES.min(left / ADDRESS_SHARE))
+        self.address_space_left()
+            .map_or(MAX_FOUND_BYTES, |left| MAX_FOUND_BYTES.min(left / ADDRESS_SHARE))
+    }
+
+    /// Bytes of address space that the process may still take, if they are limited.
+    fn address_space_left(&self) -> Option<u64> {
+        self.address_space.map(|all| all.saturating_sub(address_space_used()))
     }
 }
 
@@ -64,4 +76,23 @@ fn address_space_used() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm.split(' ').next().and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or(0) * PAGE_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_address_space_leaves_little_for_requests() {
+        let limited = |left: u64| {
+            let address_space = Some(address_space_used() + left);
+            Memory { address_space, ..Memory::of(1 << 30) }
+        };
+        let (little, much) = (limited(64 << 20), limited(1 << 40));
+        assert!(little.take(0).is_ok() && little.take(1 << 20).is_ok());
+        assert!(little.take(3 << 20).is_err() && much.take(3 << 20).is_ok());
+        assert!(little.for_found() <= 16 << 20);
+        assert_eq!(much.for_found(), MAX_FOUND_BYTES);
+        assert_eq!(Memory::of(0).for_found(), MAX_FOUND_BYTES, "no limit");
+    }
 }
