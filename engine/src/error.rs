@@ -31,8 +31,8 @@ pub enum ErrorKind {
     Locked,
     /// The handle was opened for reading.
     ReadOnly,
-    /// Writes are refused since an earlier one failed in a way that leaves unknown what reached the disk. Reads go on;
-    /// opening the collection again shows what is there.
+    /// Writes are refused since an earlier one failed in a way that leaves unknown what reached the disk, or since the
+    /// directory is no longer the one that was opened. Reads go on; opening the collection again shows what is there.
     Poisoned,
     /// A sync failed under this write, so it may or may not survive; opening the collection again shows it.
     DurabilityUnknown,
@@ -46,6 +46,9 @@ pub enum ErrorKind {
     NewerFormat,
     /// The directory is on a file system that does not keep the promises durability rests on.
     UnsafeFilesystem,
+    /// The process, or the system, has no file descriptor left. Nothing was written; the call may be repeated once there
+    /// is one.
+    NoDescriptors,
     /// The operating system refused an operation.
     Io,
     /// The work was cancelled; the collection is as it was.
@@ -345,17 +348,20 @@ impl Error {
 fn kind_of_storage(error: &storage::Error) -> ErrorKind {
     use storage::Error;
     match error {
-        Error::Corrupt { .. } | Error::BadExport { .. } => ErrorKind::Corrupt,
+        Error::Corrupt { .. } | Error::NotAFile { .. } | Error::BadExport { .. } => {
+            ErrorKind::Corrupt
+        }
         Error::NewerFormat { .. } => ErrorKind::NewerFormat,
         Error::NotFound { .. } => ErrorKind::NotFound,
         Error::AlreadyExists { .. } => ErrorKind::AlreadyExists,
         Error::Locked { .. } => ErrorKind::Locked,
         Error::Invalid { .. } => ErrorKind::InvalidArgument,
         Error::ReadOnly => ErrorKind::ReadOnly,
-        Error::Poisoned { .. } => ErrorKind::Poisoned,
+        Error::Poisoned { .. } | Error::Displaced { .. } => ErrorKind::Poisoned,
         Error::DurabilityUnknown { .. } => ErrorKind::DurabilityUnknown,
         Error::Forked { .. } => ErrorKind::Forked,
         Error::OutOfSpace { .. } => ErrorKind::OutOfSpace,
+        Error::NoDescriptors { .. } => ErrorKind::NoDescriptors,
         Error::UnsafeFilesystem { .. } => ErrorKind::UnsafeFilesystem,
         // `Io`, and what storage adds later.
         _ => ErrorKind::Io,
@@ -385,6 +391,9 @@ mod tests {
             (storage::Error::DurabilityUnknown { reason: reason() }, ErrorKind::DurabilityUnknown),
             (storage::Error::Forked { opener: 1 }, ErrorKind::Forked),
             (storage::Error::OutOfSpace { path: path() }, ErrorKind::OutOfSpace),
+            (storage::Error::NoDescriptors { path: path() }, ErrorKind::NoDescriptors),
+            (storage::Error::NotAFile { path: path(), kind: "a FIFO" }, ErrorKind::Corrupt),
+            (storage::Error::Displaced { path: path(), change: reason() }, ErrorKind::Poisoned),
             (
                 storage::Error::UnsafeFilesystem { path: path(), kind: "NFS" },
                 ErrorKind::UnsafeFilesystem,

@@ -140,6 +140,9 @@ fn answer_of(error: &lexivec::Error) -> (StatusCode, &'static str, &'static str)
         ErrorKind::OutOfSpace => {
             (StatusCode::INSUFFICIENT_STORAGE, "out_of_space", "The disk is full")
         }
+        ErrorKind::NoDescriptors => {
+            (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "No file descriptor is left")
+        }
         ErrorKind::DurabilityUnknown => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "durability_unknown",

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry};
 use crate::names::{
-    LOCK, RESERVE, TEMPORARY_ENDING, generation_of, log_number, manifest_name, segment_name,
-    segment_number,
+    LOCK, LOG_END, PROBE, RESERVE, TEMPORARY_ENDING, generation_of, log_number, manifest_name,
+    segment_name, segment_number,
 };
 use crate::poison::Poison;
-use crate::vfs::probe::{PROBE, probe};
+use crate::vfs::probe::probe;
 use crate::vfs::{LockGuard, Vfs};
 
 #[cfg(test)]
@@ -110,6 +110,7 @@ impl Directory {
         // Not even a lock file is made where there is no collection.
         newest(vfs.as_ref(), FALLBACK)?;
         let lock = vfs.lock(LOCK)?;
+        vfs.check_place()?;
         let mut found = newest(vfs.as_ref(), FALLBACK)?;
         // Files of a generation that cannot be read keep their numbers.
         let taken = vfs.list()?.iter().filter_map(|f| segment_number(&f.name)).max();
@@ -200,6 +201,7 @@ impl Directory {
         if !self.read_only() {
             return Ok(false);
         }
+        self.vfs.check_place()?;
         let found = newest(self.vfs.as_ref(), FALLBACK)?;
         let newer = found.manifest.generation > self.manifest.generation;
         if newer {
@@ -249,7 +251,9 @@ impl Directory {
     /// [`Error::Invalid`] if the generation is beyond the limits of a manifest; nothing was written.
     /// After any other failure it is unknown whether the generation is durable; the handle then
     /// refuses writes ([`Error::Poisoned`]) until the collection is opened again. A disk too full for
-    /// the manifest is reported as [`Error::OutOfSpace`] and does not poison, as nothing was renamed.
+    /// the manifest is reported as [`Error::OutOfSpace`], a process without descriptors as
+    /// [`Error::NoDescriptors`]; neither poisons, as nothing was renamed. [`Error::Displaced`] if the directory is no
+    /// longer the one that was opened.
     pub fn commit(&mut self, next: NextManifest) -> Result<()> {
         if self.read_only() {
             return Err(Error::ReadOnly);
@@ -265,10 +269,15 @@ impl Directory {
             segments: next.segments,
         };
         manifest.check()?;
+        self.poison.guard(self.vfs.check_place())?;
         match publish(self.vfs.as_ref(), &manifest) {
-            Err(full @ Error::OutOfSpace { .. }) => return Err(full),
+            Err(clean @ (Error::OutOfSpace { .. } | Error::NoDescriptors { .. })) => {
+                return Err(clean);
+            }
             published => self.poison.guard(published)?,
         }
+        // Before anything is reported as done or removed.
+        self.poison.guard(self.vfs.check_place())?;
 
         let before = std::mem::replace(&mut self.previous, live_files(&self.manifest));
         let log_file = std::mem::replace(&mut self.previous_log_file, self.manifest.log_file);
@@ -311,7 +320,7 @@ impl Directory {
                 self.previous = live_files(&manifest);
                 self.previous_log_file = manifest.log_file;
             }
-            Err(Error::NotFound { .. } | Error::Corrupt { .. }) => {}
+            Err(Error::NotFound { .. } | Error::Corrupt { .. } | Error::NotAFile { .. }) => {}
             Err(error) => return Err(error),
         }
         Ok(())
@@ -330,8 +339,14 @@ impl Directory {
             let name = file.name.as_str();
             let ours = is_ours(name, self.previous_log_file);
             if ours && !live.contains(name) && !self.previous.contains(name) {
-                self.vfs.remove(name)?;
-                removed = true;
+                match self.vfs.remove(name) {
+                    // A directory: this handle did not make it, and it is in no file's way.
+                    Err(Error::NotAFile { .. }) => {}
+                    done => {
+                        done?;
+                        removed = true;
+                    }
+                }
             }
         }
         if removed { self.vfs.sync_dir() } else { Ok(()) }
@@ -347,9 +362,13 @@ fn is_ours(name: &str, log_file: u64) -> bool {
         || segment_number(name).is_some()
 }
 
-/// True for the name of an unfinished manifest, log file or test of the file system.
+/// True for the name of an unfinished manifest, log file, record of the log's end or test of the file system.
 fn is_unfinished(name: &str) -> bool {
-    let begun = |name| name == PROBE || generation_of(name).is_some() || log_number(name).is_some();
+    let begun = |name| {
+        [PROBE, LOG_END].contains(&name)
+            || generation_of(name).is_some()
+            || log_number(name).is_some()
+    };
     name == PROBE || name.strip_suffix(TEMPORARY_ENDING).is_some_and(begun)
 }
 
@@ -381,7 +400,9 @@ fn newest(vfs: &dyn Vfs, fallback: u64) -> Result<Newest> {
                 Ok(manifest) => return Ok(Newest { manifest, highest, damage }),
                 // Two commits happened since the listing; there is a newer one.
                 Err(Error::NotFound { .. }) => continue 'again,
-                Err(corrupt @ Error::Corrupt { .. }) => damage = damage.or(Some(corrupt)),
+                Err(fault @ (Error::Corrupt { .. } | Error::NotAFile { .. })) => {
+                    damage = damage.or(Some(fault));
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 /// Result of every storage call.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -116,6 +118,35 @@ pub enum Error {
         /// Kind of its file system.
         kind: &'static str,
     },
+    /// The name of a collection's file belongs to something that is not a plain file; it was not touched.
+    #[error(
+        "{path} is {kind}, and the files of a collection are plain files; put the file back, or remove what is \
+         there if no file of the collection had this name"
+    )]
+    NotAFile {
+        /// Its path.
+        path: String,
+        /// Kind of what is there.
+        kind: &'static str,
+    },
+    /// The directory is no longer the one that was opened, or its lock was taken away. Nothing was removed.
+    #[error(
+        "{path}: {change} since it was opened; put it back as it was, and open the collection again"
+    )]
+    Displaced {
+        /// The path by which the directory was opened.
+        path: String,
+        /// The change that was found.
+        change: String,
+    },
+    /// The process, or the system, has no file descriptor left. Nothing was written.
+    #[error(
+        "no file descriptor is left to open {path}; close other files or raise the limit (`ulimit -n`), and try again"
+    )]
+    NoDescriptors {
+        /// The file.
+        path: String,
+    },
     /// The handle was opened for reading.
     #[error("the collection is open for reading only")]
     ReadOnly,
@@ -131,6 +162,10 @@ impl Error {
     /// Wraps an operating system error, telling apart those a caller can act on.
     pub(crate) fn io(op: &'static str, path: impl Into<String>, source: io::Error) -> Self {
         let path = path.into();
+        let errno = Errno::from_io_error(&source);
+        if matches!(errno, Some(Errno::MFILE | Errno::NFILE)) {
+            return Self::NoDescriptors { path };
+        }
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotFound { path },
             io::ErrorKind::AlreadyExists => Self::AlreadyExists { path },

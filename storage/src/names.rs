@@ -4,6 +4,11 @@
 pub(crate) const LOCK: &str = "LOCK";
 /// A file that holds space, removed when the disk is full so that deletes have some.
 pub(crate) const RESERVE: &str = "RESERVE";
+/// The record of how far the log goes.
+pub(crate) const LOG_END: &str = "LOG-END";
+/// Name of the file that the test of a file system makes. One that an interrupted test left is swept like any
+/// unfinished file.
+pub(crate) const PROBE: &str = "PROBE";
 /// Ending of a file that is written under this name and renamed once it is whole.
 pub(crate) const TEMPORARY_ENDING: &str = ".tmp";
 
@@ -39,6 +44,15 @@ pub(crate) fn log_name(number: u64) -> String {
 /// The number of the log file with this name.
 pub(crate) fn log_number(name: &str) -> Option<u64> {
     number(LOG, name)
+}
+
+/// True for a name that a collection gives to its files, finished or not.
+pub(crate) fn is_file_name(name: &str) -> bool {
+    let name = name.strip_suffix(TEMPORARY_ENDING).unwrap_or(name);
+    [LOCK, RESERVE, PROBE, LOG_END].contains(&name)
+        || generation_of(name).is_some()
+        || segment_number(name).is_some()
+        || log_number(name).is_some()
 }
 
 fn name((prefix, ending): (&str, &str), number: u64) -> String {

@@ -11,6 +11,9 @@ use super::steps::{self, Step};
 use crate::Random;
 use crate::model::Model;
 
+/// The faults.
+const FAULTS: [Fault; 6] =
+    [Fault::Eio, Fault::Enospc, Fault::ShortWrite, Fault::SyncEio, Fault::Eintr, Fault::Emfile];
 /// Steps of the workload.
 const STEPS: usize = 14;
 
@@ -28,7 +31,7 @@ pub fn run(seed: u64, lost: Option<usize>) -> Outcome {
     attempt(&clean, seed).map_err(|e| format!("seed {seed}, without a fault: {e}"))?;
     let operations = clean.tried();
     let (mut runs, mut met) = (0, 0);
-    for fault in [Fault::Eio, Fault::Enospc, Fault::ShortWrite, Fault::SyncEio, Fault::Eintr] {
+    for fault in FAULTS {
         for persistent in [false, true] {
             for at in 0..operations {
                 let disk = new_disk();
@@ -41,7 +44,7 @@ pub fn run(seed: u64, lost: Option<usize>) -> Outcome {
             }
         }
     }
-    let every = format!("{operations} operations, 5 faults each, once and for good");
+    let every = format!("{operations} operations, {} faults each, once and for good", FAULTS.len());
     Ok(format!("{runs} runs ({every}) from seed {seed}, {met} with an error, no violation"))
 }
 
@@ -155,6 +158,7 @@ fn check_kind(error: &lexivec::Error) -> Result<(), String> {
     match error.kind() {
         ErrorKind::Io
         | ErrorKind::OutOfSpace
+        | ErrorKind::NoDescriptors
         | ErrorKind::Poisoned
         | ErrorKind::DurabilityUnknown => Ok(()),
         kind => Err(format!("reported as {kind:?}: {error}")),

@@ -11,11 +11,11 @@ use lexivec::{
 };
 
 /// A model of little use: a vector is the length of the text.
-struct Lengths;
+struct Lengths(String);
 
 impl Embedder for Lengths {
     fn name(&self) -> &str {
-        "lengths"
+        &self.0
     }
 
     fn hash(&self) -> &str {
@@ -174,15 +174,13 @@ fn a_dropped_collection_serves_its_open_handles() {
 #[test]
 fn a_failed_creation_leaves_nothing_behind() {
     let scratch = tempfile::tempdir().expect("a directory");
-    // In a directory of 4,086 bytes there is room for `LOCK`, and for no name of more bytes.
-    let mut path = scratch.path().to_owned();
-    while path.as_os_str().len() < 4_086 - 33 {
-        let left = 4_086 - 33 - path.as_os_str().len() - 1;
-        path.push("d".repeat(if left > 200 { 100 } else { left }));
-    }
-    let database = open(&path);
-    database.create("papers", Options::new()).expect_err("its path is too long");
-    assert_eq!((folders(&path), database.names().len()), (NONE.to_vec(), 0));
+    let database = open(scratch.path());
+    // The first manifest is refused, when the directory and its lock are there.
+    let model = Arc::new(Lengths("x".repeat(2 << 20)));
+    let options = Options::new().vector(2, Metric::Cosine).embedder(model);
+    let error = database.create("papers", options).expect_err("its schema is too long");
+    assert!(error.to_string().contains("a schema of"), "{error}");
+    assert_eq!((folders(scratch.path()), database.names().len()), (NONE.to_vec(), 0));
 }
 
 #[test]
@@ -301,7 +299,7 @@ fn a_second_database_is_refused_and_sweeps_nothing() {
 #[test]
 fn the_model_of_the_options_goes_to_collections_made_with_it() {
     let scratch = tempfile::tempdir().expect("a directory");
-    let model: Arc<dyn Embedder> = Arc::new(Lengths);
+    let model: Arc<dyn Embedder> = Arc::new(Lengths("lengths".to_owned()));
     let database = open(scratch.path());
     database.create("with", Options::new().embedder(model.clone())).expect("made");
     database.create("without", Options::new()).expect("made");

@@ -4,6 +4,7 @@
 mod advice;
 mod answers;
 mod architecture;
+mod attacked;
 mod bad_input;
 mod bench;
 mod bodies;

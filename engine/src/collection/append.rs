@@ -101,11 +101,7 @@ impl Shared {
         let committed = self.commit_directly(documents, deleted, batch, scope);
         match committed {
             Err(error) => {
-                let poisoned = self.poison.check().is_err();
-                if !poisoned {
-                    // No generation names it; the next open would sweep it as well.
-                    let _ = self.vfs.remove(&file);
-                }
+                self.discard(&file);
                 Err(error)
             }
             committed => {

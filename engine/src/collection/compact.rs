@@ -313,7 +313,7 @@ impl Shared {
                 new = Some(made);
                 break;
             }
-            let _ = self.vfs.remove(&made.segment.name);
+            self.discard(&made.segment.name);
             passed?;
         }
         let rows = inputs.into_iter().map(|i| Arc::new(i.alive)).collect();
@@ -337,7 +337,7 @@ impl Shared {
             new.alive = Arc::new(committed);
             new.entry = new.current_entry();
             if new.alive.count() == 0 {
-                let _ = self.vfs.remove(&new.segment.name);
+                self.discard(&new.segment.name);
                 merged.new = None;
             }
         }

@@ -144,11 +144,20 @@ impl Shared {
             let segment = Arc::new(segment);
             Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
         });
-        if opened.is_err() {
-            // The file belongs to no generation; if it cannot be removed now, the next open sweeps it.
-            let _ = self.vfs.remove(&name);
+        match &opened {
+            // The name was taken: the file is another's.
+            Err(Error::Storage(StorageError::AlreadyExists { .. })) | Ok(_) => {}
+            Err(_) => self.discard(&name),
         }
         opened
+    }
+
+    /// Removes a segment file that this handle made and no manifest names. One that cannot be removed now is swept by
+    /// the next open. A handle that may not write removes nothing: its directory may be another's by now.
+    pub(super) fn discard(&self, name: &str) {
+        if self.poison.check().is_ok() && self.vfs.check_place().is_ok() {
+            let _ = self.vfs.remove(name);
+        }
     }
 
     fn commit_flush(
@@ -226,7 +235,7 @@ impl Shared {
             && let Some(entry) = new.as_ref().and_then(|s| s.entry.as_ref())
         {
             // The commit failed before its rename, so no manifest names the new file.
-            let _ = self.vfs.remove(&entry.file.name);
+            self.discard(&entry.file.name);
         }
         committed
     }

@@ -53,11 +53,8 @@ impl Shared {
             self.note(self.commit_with(None, written.clone(), None, &None).map(drop));
             Ok(self.directory.lock().manifest().generation)
         });
-        if committed.is_err() && self.poison.check().is_ok() {
-            for entry in &written {
-                // No manifest names them; files that cannot be removed now are swept by the next open.
-                let _ = self.vfs.remove(&entry.file.name);
-            }
+        if committed.is_err() {
+            written.iter().for_each(|entry| self.discard(&entry.file.name));
         }
         committed
     }

@@ -131,7 +131,15 @@ fn refuse_if_dropped(path: &Path) -> Result<()> {
 }
 
 impl Collection {
+    /// The sibling store of a folder of [`FOLDERS`].
+    ///
+    /// # Errors
+    /// When the collection's directory is no longer the one that was opened: the store would be another collection's.
     fn sibling(&self, folder: &str) -> Result<&Sibling> {
+        if let Err(displaced) = self.shared.vfs.check_place() {
+            self.shared.vfs.root().map_or(Ok(()), |root| refuse_if_dropped(&root.join(folder)))?;
+            return Err(displaced.into());
+        }
         let found = self.siblings.iter().find(|sibling| sibling.folder == folder);
         found.ok_or_else(|| Error::invalid(folder, "no sibling store has this name"))
     }

@@ -182,6 +182,8 @@ impl Collection {
     pub fn snapshot_to(&self, path: &Path) -> Result<Snapshot> {
         let shared = &self.shared;
         let _maintenance = shared.maintenance.lock();
+        // The snapshot is kept at the path, and so in another collection's directory if one is there by now.
+        shared.vfs.check_place()?;
         shared.flush_held()?;
         // No commit can come while this is held, so no file is removed.
         let manifest = shared.directory.lock().manifest().clone();

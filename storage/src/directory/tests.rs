@@ -333,6 +333,18 @@ fn a_full_disk_is_reported_and_writing_resumes() {
 }
 
 #[test]
+fn without_descriptors_a_commit_is_refused_and_committing_goes_on() {
+    let disk = FaultyVfs::new();
+    let mut directory = Directory::create(Arc::new(disk.clone()), Vec::new()).expect("created");
+    disk.fail_at(disk.tried(), Fault::Emfile, true);
+    let refused = directory.commit(NextManifest::default());
+    assert!(matches!(refused, Err(Error::NoDescriptors { .. })), "{refused:?}");
+    disk.heal();
+    directory.commit(NextManifest::default()).expect("it goes on");
+    assert_eq!(directory.manifest().generation, 2);
+}
+
+#[test]
 fn one_writer_at_a_time() {
     let root = tempfile::tempdir().expect("a directory");
     let disk = || Arc::new(DiskVfs::open_root(root.path()).expect("opened")) as Arc<dyn Vfs>;
@@ -382,6 +394,9 @@ impl Vfs for Raced {
     }
     fn create(&self, name: &str) -> Result<Box<dyn crate::vfs::VfsFile>> {
         self.0.create(name)
+    }
+    fn open_log(&self, name: &str) -> Result<Box<dyn crate::vfs::LogFile>> {
+        self.0.open_log(name)
     }
     fn map(&self, name: &str, expected_len: u64) -> Result<crate::mapped::Bytes> {
         self.0.map(name, expected_len)

@@ -1,25 +1,31 @@
-//! The real file system; with `mapped`, the only place that knows `std::fs`.
+//! The real file system; with `place` and `mapped`, the only place that knows `std::fs`.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{
-    CWD, FallocateFlags, FlockOperation, RenameFlags, fallocate, flock, renameat_with, statfs,
-    statvfs,
+    AtFlags, Dir, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, flock,
+    fstatfs, fstatvfs, fsync, linkat, renameat_with, statat, unlinkat,
 };
+use rustix::io::Errno;
 
+use super::place::{Identity, Place, other_kind, utf8};
 use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
-use crate::names::{LOCK, generation_of};
+use crate::names::{LOCK, generation_of, is_file_name};
 
 /// Mode of directories: only the owner may read a collection.
 const DIRECTORY_MODE: u32 = 0o700;
 /// Mode of sealed files, which cannot be opened for writing; the handle that creates one can still write.
 const SEALED_MODE: u32 = 0o444;
 const LOCK_MODE: u32 = 0o600;
+/// Longest stamp of a lock file, in bytes: the number of a process and a line feed, and some.
+const STAMP_BYTES: u64 = 32;
 /// Logs are written in place by their owner.
 const LOG_MODE: u32 = 0o600;
 
@@ -40,10 +46,10 @@ const UNSAFE_FILESYSTEMS: [(u32, &str); 12] = [
     (0x786f_4256, "a VirtualBox folder"),
 ];
 
-/// A directory on disk.
+/// A directory on disk, held by its descriptor.
 #[derive(Debug)]
 pub struct DiskVfs {
-    root: PathBuf,
+    place: Arc<Place>,
 }
 
 impl DiskVfs {
@@ -55,28 +61,36 @@ impl DiskVfs {
 
     /// Opens a directory that is there.
     pub fn open_root(path: &Path) -> Result<Self> {
-        let meta = fs::metadata(path).map_err(|e| fail("open", path, e))?;
-        if !meta.is_dir() {
-            return Err(fail("open", path, io::Error::from(io::ErrorKind::NotADirectory)));
-        }
-        Ok(Self { root: path.to_owned() })
+        Ok(Self { place: Arc::new(Place::open(path)?) })
     }
 
     /// Refuses a network or user-space file system: what durability rests on may not hold there.
     pub fn check_filesystem(&self) -> Result<()> {
-        let found = statfs(&self.root).map_err(|e| fail("inspect", &self.root, e.into()))?;
+        let found =
+            fstatfs(&self.place).map_err(|e| fail("inspect", self.place.path(), e.into()))?;
         let magic = found.f_type as u32;
         match UNSAFE_FILESYSTEMS.iter().find(|(known, _)| *known == magic) {
             None => Ok(()),
-            Some((_, kind)) => {
-                Err(Error::UnsafeFilesystem { path: self.root.display().to_string(), kind })
-            }
+            Some((_, kind)) => Err(Error::UnsafeFilesystem { path: self.describe(), kind }),
         }
     }
 
-    fn path(&self, name: &str) -> Result<PathBuf> {
-        check_name(name)?;
-        Ok(self.root.join(name))
+    fn entries(&self) -> std::result::Result<Vec<FileInfo>, Errno> {
+        let mut files = Vec::new();
+        for entry in Dir::read_from(&self.place)? {
+            let entry = entry?;
+            // A file may be removed between the listing and the call for its length.
+            let found = match statat(&self.place, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW) {
+                Err(Errno::NOENT) => continue,
+                found => found?,
+            };
+            let Some(name) = utf8(entry.file_name()) else { continue };
+            if other_kind(&found).is_none() || is_file_name(&name) {
+                files.push(FileInfo { name, len: found.st_size as u64 });
+            }
+        }
+        files.sort();
+        Ok(files)
     }
 }
 
@@ -106,6 +120,8 @@ impl VfsFile for DiskFile {
 struct DiskLog {
     file: File,
     path: PathBuf,
+    place: Arc<Place>,
+    identity: Identity,
 }
 
 impl LogFile for DiskLog {
@@ -117,11 +133,18 @@ impl LogFile for DiskLog {
         // The length was made durable with the file; only bytes change.
         self.file.sync_data().map_err(|e| fail("sync", &self.path, e))
     }
+
+    fn check_name(&self, name: &str) -> Result<()> {
+        self.place.check_file(name, self.identity)
+    }
 }
 
 /// The lock of a directory, released on drop.
 struct DiskLock {
     file: File,
+    /// The directory itself, locked together with `LOCK`, so that removing that file lets no second writer in.
+    directory: Option<OwnedFd>,
+    place: Arc<Place>,
     /// The process that took the lock.
     owner: u32,
 }
@@ -132,66 +155,108 @@ impl Drop for DiskLock {
     fn drop(&mut self) {
         // A child process that another thread is starting has a copy of the descriptor until its program runs, and a
         // lock ends only with the last copy; so it is released by name. A fork must not release its parent's lock.
-        if std::process::id() == self.owner {
-            let _ = flock(&self.file, FlockOperation::Unlock);
+        if std::process::id() != self.owner {
+            return;
+        }
+        let _ = flock(&self.file, FlockOperation::Unlock);
+        if let Some(directory) = &self.directory {
+            self.place.remember_lock(None);
+            let _ = flock(directory, FlockOperation::Unlock);
         }
     }
 }
 
 impl DiskVfs {
     fn take_lock(&self, name: &str) -> Result<DiskLock> {
-        let path = self.path(name)?;
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(LOCK_MODE)
-            .open(&path);
-        let mut file = opened.map_err(|e| fail("open", &path, e))?;
-        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            if error != rustix::io::Errno::WOULDBLOCK {
-                return Err(fail("lock", &path, error.into()));
-            }
-            let mut holder = String::new();
-            // The stamp only makes the message better; the lock holds without it.
-            let _ = (&file).take(32).read_to_string(&mut holder);
-            let path = self.root.display().to_string();
-            return Err(Error::Locked { path, pid: holder.trim().parse().ok() });
+        let path = self.place.path_of(name);
+        let directory = (name == LOCK).then(|| self.place.again()).transpose()?;
+        if let Some(directory) = &directory {
+            self.exclude(directory, name, self.place.path())?;
         }
-        let owner = std::process::id();
-        let stamp = format!("{owner}\n");
-        let stamped = file.set_len(0).and_then(|()| file.write_all(stamp.as_bytes()));
-        stamped.map_err(|e| fail("write", &path, e))?;
-        Ok(DiskLock { file, owner })
+        let file = self.place.file(name, OFlags::RDWR | OFlags::CREATE, mode(LOCK_MODE))?;
+        self.exclude(&file, name, &path)?;
+        stamp(&file);
+        if directory.is_some() {
+            let identity =
+                Identity::of_file(&file).map_err(|e| fail("inspect", &path, e.into()))?;
+            self.place.remember_lock(Some(identity));
+        }
+        Ok(DiskLock { file, directory, place: self.place.clone(), owner: std::process::id() })
     }
+
+    /// Locks a file or the directory without waiting.
+    fn exclude(&self, file: impl AsFd, name: &str, path: &Path) -> Result<()> {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(()),
+            Err(Errno::WOULDBLOCK) => {
+                // The stamp only makes the message better; the lock holds without it.
+                let pid = self.place.file(name, OFlags::RDONLY, Mode::empty()).ok();
+                Err(Error::Locked { path: self.describe(), pid: pid.and_then(|f| holder(&f)) })
+            }
+            Err(e) => Err(fail("lock", path, e.into())),
+        }
+    }
+
+    fn opened_log(&self, name: &str, file: File) -> Result<Box<dyn LogFile>> {
+        let path = self.place.path_of(name);
+        let identity = Identity::of_file(&file).map_err(|e| fail("inspect", &path, e.into()))?;
+        Ok(Box::new(DiskLog { file, path, place: self.place.clone(), identity }))
+    }
+}
+
+/// The process whose number stands in a lock file.
+fn holder(file: &File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(STAMP_BYTES).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+/// Writes the number of this process into a lock file, which only serves messages: so it needs no space on a full disk,
+/// and a file that is not a lock file, or that has a second name elsewhere, stays as it is.
+fn stamp(file: &File) {
+    let Ok(meta) = file.metadata() else { return };
+    let ours = meta.len() == 0 || (meta.len() <= STAMP_BYTES && holder(file).is_some());
+    if ours && meta.nlink() == 1 {
+        let stamp = format!("{}\n", std::process::id());
+        // In place: a file that was cut first would need a new block.
+        let _ =
+            file.write_all_at(stamp.as_bytes(), 0).and_then(|()| file.set_len(stamp.len() as u64));
+    }
+}
+
+fn mode(bits: u32) -> Mode {
+    Mode::from_raw_mode(bits)
 }
 
 impl Vfs for DiskVfs {
     fn create(&self, name: &str) -> Result<Box<dyn VfsFile>> {
-        let path = self.path(name)?;
-        let opened = OpenOptions::new().write(true).create_new(true).mode(SEALED_MODE).open(&path);
-        let file = opened.map_err(|e| fail("create", &path, e))?;
-        Ok(Box::new(DiskFile { file, path }))
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let file = self.place.file(name, flags, mode(SEALED_MODE))?;
+        Ok(Box::new(DiskFile { file, path: self.place.path_of(name) }))
     }
 
     fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
-        let path = self.path(name)?;
-        let opened = OpenOptions::new().write(true).create_new(true).mode(LOG_MODE).open(&path);
-        let file = opened.map_err(|e| fail("create", &path, e))?;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let file = self.place.file(name, flags, mode(LOG_MODE))?;
         let reserved = match fallocate(&file, FallocateFlags::empty(), 0, len) {
             // File systems that cannot reserve: the length alone, then.
-            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => file.set_len(len),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(len),
             reserved => reserved.map_err(io::Error::from),
         };
         // The length is synced here, as writes are followed by a sync of bytes alone.
-        reserved.and_then(|()| file.sync_all()).map_err(|e| fail("reserve", &path, e))?;
-        Ok(Box::new(DiskLog { file, path }))
+        let reserved = reserved.and_then(|()| file.sync_all());
+        reserved.map_err(|e| fail("reserve", &self.place.path_of(name), e))?;
+        self.opened_log(name, file)
+    }
+
+    fn open_log(&self, name: &str) -> Result<Box<dyn LogFile>> {
+        let file = self.place.file(name, OFlags::WRONLY, Mode::empty())?;
+        self.opened_log(name, file)
     }
 
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
-        let path = self.path(name)?;
-        let file = File::open(&path).map_err(|e| fail("open", &path, e))?;
+        let file = self.place.file(name, OFlags::RDONLY, Mode::empty())?;
+        let path = self.place.path_of(name);
         let len = file.metadata().map_err(|e| fail("inspect", &path, e))?.len();
         if len != expected_len {
             return Err(wrong_length(name, len, expected_len));
@@ -200,11 +265,10 @@ impl Vfs for DiskVfs {
     }
 
     fn read(&self, name: &str, max_len: u64) -> Result<Vec<u8>> {
-        let path = self.path(name)?;
-        let file = File::open(&path).map_err(|e| fail("open", &path, e))?;
+        let file = self.place.file(name, OFlags::RDONLY, Mode::empty())?;
         let mut bytes = Vec::new();
         let read = file.take(max_len.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|e| fail("read", &path, e))?;
+        read.map_err(|e| fail("read", &self.place.path_of(name), e))?;
         if bytes.len() as u64 > max_len {
             let detail = format!("it is longer than the {max_len} bytes such a file may have");
             return Err(Error::corrupt(name, max_len as usize, detail));
@@ -213,67 +277,72 @@ impl Vfs for DiskVfs {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let (source, target) = (self.path(from)?, self.path(to)?);
-        match renameat_with(CWD, &source, CWD, &target, RenameFlags::NOREPLACE) {
+        check_name(from)?;
+        check_name(to)?;
+        let place = &self.place;
+        let failed = |op, name| move |e: Errno| fail(op, &place.path_of(name), e.into());
+        match renameat_with(place, from, place, to, RenameFlags::NOREPLACE) {
             Ok(()) => Ok(()),
             // File systems without that flag: a link never takes an existing name either.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                fs::hard_link(&source, &target).map_err(|e| fail("rename to", &target, e))?;
-                fs::remove_file(&source).map_err(|e| fail("remove", &source, e))
+            Err(Errno::INVAL | Errno::NOSYS) => {
+                linkat(place, from, place, to, AtFlags::empty())
+                    .map_err(failed("rename to", to))?;
+                unlinkat(place, from, AtFlags::empty()).map_err(failed("remove", from))
             }
-            Err(e) => Err(fail("rename to", &target, e.into())),
+            Err(e) => Err(failed("rename to", to)(e)),
         }
     }
 
     fn remove(&self, name: &str) -> Result<()> {
-        let path = self.path(name)?;
-        fs::remove_file(&path).map_err(|e| fail("remove", &path, e))
+        check_name(name)?;
+        match unlinkat(&self.place, name, AtFlags::empty()) {
+            Ok(()) => Ok(()),
+            Err(Errno::ISDIR) => Err(self.place.not_a_file(name)),
+            Err(e) => Err(fail("remove", &self.place.path_of(name), e.into())),
+        }
     }
 
     fn list(&self) -> Result<Vec<FileInfo>> {
-        let listed = fs::read_dir(&self.root).and_then(|entries| {
-            let mut files = Vec::new();
-            for entry in entries {
-                let entry = entry?;
-                // A file may be removed between the listing and the call for its length.
-                let Ok(meta) = entry.metadata() else { continue };
-                if let (true, Ok(name)) = (meta.is_file(), entry.file_name().into_string()) {
-                    files.push(FileInfo { name, len: meta.len() });
-                }
-            }
-            files.sort();
-            Ok(files)
-        });
-        listed.map_err(|e| fail("list", &self.root, e))
+        self.entries().map_err(|e| fail("list", self.place.path(), e.into()))
     }
 
     fn sync_dir(&self) -> Result<()> {
-        sync_directory(&self.root)
+        fsync(&self.place).map_err(|e| fail("sync", self.place.path(), e.into()))
     }
 
     fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>> {
         Ok(Box::new(self.take_lock(name)?))
     }
 
+    fn check_place(&self) -> Result<()> {
+        self.place.check()
+    }
+
     fn describe(&self) -> String {
-        self.root.display().to_string()
+        self.place.path().display().to_string()
     }
 
     fn free_bytes(&self) -> Result<Option<u64>> {
-        let found = statvfs(&self.root).map_err(|e| fail("inspect", &self.root, e.into()))?;
+        let found = fstatvfs(&self.place);
+        let found = found.map_err(|e| fail("inspect", self.place.path(), e.into()))?;
         Ok(Some(found.f_bavail.saturating_mul(found.f_frsize)))
     }
 
     fn root(&self) -> Option<&Path> {
-        Some(&self.root)
+        Some(self.place.path())
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.place.as_fd())
     }
 
     fn adopt(&self, source: &dyn Vfs, file: &FileInfo) -> Result<()> {
-        let target = self.path(&file.name)?;
-        if let Some(root) = source.root()
-            && fs::hard_link(root.join(&file.name), &target).is_ok()
+        check_name(&file.name)?;
+        if let Some(origin) = source.descriptor()
+            && linkat(origin, &file.name, &self.place, &file.name, AtFlags::empty()).is_ok()
         {
-            return Ok(());
+            // The link may be one to something that is no file, or another file than the one that was opened.
+            return self.map(&file.name, file.len).map(drop);
         }
         // Another file system, or one without links.
         let bytes = source.map(&file.name, file.len)?;

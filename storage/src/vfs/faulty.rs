@@ -48,6 +48,8 @@ pub enum Fault {
     SyncEio,
     /// The call was interrupted before it did anything.
     Eintr,
+    /// There is no file descriptor left for an operation that needs one.
+    Emfile,
 }
 
 /// Syncs to be ignored, so that a test can show that it notices a missing one.
@@ -83,6 +85,8 @@ struct Trace {
     /// The durable state before the first operation.
     base: BTreeMap<String, Vec<u8>>,
     ops: Vec<Op>,
+    /// The files by their present names.
+    names: BTreeMap<String, FileId>,
     files: FileId,
     /// Operations tried, failed ones too.
     tried: usize,
@@ -113,7 +117,8 @@ impl FaultyVfs {
     /// A disk that holds these files durably: what is left by a crash, to crash again.
     pub fn over(files: &MemoryVfs) -> Self {
         let base = files.contents();
-        let trace = Trace { base: base.clone(), ..Trace::default() };
+        let names = numbered(&base).map(|(name, id)| (name.clone(), id)).collect();
+        let trace = Trace { base: base.clone(), names, ..Trace::default() };
         Self { live: MemoryVfs::with_files(base), trace: Arc::new(Mutex::new(trace)) }
     }
 
@@ -186,7 +191,12 @@ impl FaultyVfs {
         trace.tried += 1;
         let (at, fault, persistent) = trace.fault?;
         let met = number == at || (persistent && number > at);
-        (met && (fault != Fault::SyncEio || op == SYNC)).then_some(fault)
+        let possible = match fault {
+            Fault::SyncEio => op == SYNC,
+            Fault::Emfile => ["create", "open", "map", "read", "list"].contains(&op),
+            _ => true,
+        };
+        (met && possible).then_some(fault)
     }
 
     fn pass(&self, op: &'static str, name: &str) -> Result<()> {
@@ -212,6 +222,7 @@ impl FaultyVfs {
         trace.files += 1;
         let id = trace.files;
         trace.ops.push(Op::Create(name.to_owned(), id));
+        trace.names.insert(name.to_owned(), id);
         id
     }
 
@@ -224,6 +235,7 @@ fn injected(fault: Fault, op: &'static str, name: &str) -> Error {
     let source = match fault {
         Fault::Enospc => io::Error::from(io::ErrorKind::StorageFull),
         Fault::Eintr => io::Error::from(io::ErrorKind::Interrupted),
+        Fault::Emfile => io::Error::from(rustix::io::Errno::MFILE),
         Fault::Eio | Fault::ShortWrite | Fault::SyncEio => io::Error::other("injected fault"),
     };
     Error::io(op, name, source)
@@ -321,6 +333,15 @@ impl Vfs for FaultyVfs {
         Ok(Box::new(log))
     }
 
+    fn open_log(&self, name: &str) -> Result<Box<dyn LogFile>> {
+        self.pass("open", name)?;
+        let inner = self.live.open_log(name)?;
+        let Some(id) = self.trace.lock().names.get(name).copied() else {
+            return Err(Error::NotFound { path: name.to_owned() });
+        };
+        Ok(Box::new(FaultyLog { inner, disk: self.clone(), id, name: name.to_owned() }))
+    }
+
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
         self.pass("map", name)?;
         self.live.map(name, expected_len)
@@ -334,6 +355,11 @@ impl Vfs for FaultyVfs {
     fn rename(&self, from: &str, to: &str) -> Result<()> {
         self.pass("rename", from)?;
         self.live.rename(from, to)?;
+        {
+            let names = &mut self.trace.lock().names;
+            let id = names.remove(from);
+            names.extend(id.map(|id| (to.to_owned(), id)));
+        }
         self.record(Op::Rename(from.to_owned(), to.to_owned()));
         Ok(())
     }
@@ -382,11 +408,9 @@ struct Image {
 impl Image {
     fn of(base: &BTreeMap<String, Vec<u8>>, seed: u64) -> Self {
         let mut image = Self { random: seed, ..Self::default() };
-        // Files of the trace are numbered from 1 up, these from the other end.
-        for (i, (name, bytes)) in base.iter().enumerate() {
-            let id = FileId::MAX - i;
+        for (name, id) in numbered(base) {
             image.names.insert(name.clone(), id);
-            image.files.insert(id, (bytes.clone(), Vec::new()));
+            image.files.insert(id, (base[name].clone(), Vec::new()));
         }
         image
     }
@@ -491,6 +515,11 @@ impl Image {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
+}
+
+/// The names of a disk's first files and their numbers: from the last number down, as those of the trace go up from 1.
+fn numbered(base: &BTreeMap<String, Vec<u8>>) -> impl Iterator<Item = (&String, FileId)> {
+    base.keys().enumerate().map(|(i, name)| (name, FileId::MAX - i))
 }
 
 /// Writes into a file, longer afterwards if need be.

@@ -110,6 +110,10 @@ impl Vfs for MemoryVfs {
         Ok(Box::new(MemoryFile(content)))
     }
 
+    fn open_log(&self, name: &str) -> Result<Box<dyn LogFile>> {
+        Ok(Box::new(MemoryFile(self.file(name)?)))
+    }
+
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
         let content = self.file(name)?;
         let bytes = content.lock();

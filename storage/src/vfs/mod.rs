@@ -1,10 +1,12 @@
 //! The seam to the file system: everything durable goes through [`Vfs`].
 
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 
 pub mod disk;
 pub(crate) mod faulty;
 pub(crate) mod memory;
+mod place;
 pub(crate) mod probe;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,9 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
     /// space is taken at once where the file system can, so that a later write finds room.
     fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>>;
 
+    /// Opens a file that [`create_log`](Self::create_log) made, to be written at any place.
+    fn open_log(&self, name: &str) -> Result<Box<dyn LogFile>>;
+
     /// Maps a sealed file read-only; its length must be the expected one.
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes>;
 
@@ -40,7 +45,8 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
     /// Removes a file. Existing maps of it stay readable.
     fn remove(&self, name: &str) -> Result<()>;
 
-    /// The files there are, by name.
+    /// The files there are, by name; and whatever has the name of a collection's file without being one, so that it
+    /// is met and not passed over.
     fn list(&self) -> Result<Vec<FileInfo>>;
 
     /// Makes creations, renames and removals so far durable.
@@ -49,6 +55,15 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
     /// Takes the lock of this name without waiting; it is released when the guard is dropped, and
     /// by the system when the process ends.
     fn lock(&self, name: &str) -> Result<Box<dyn LockGuard>>;
+
+    /// Refuses once the place is no longer the one that was opened: its path leads to another directory or to none, or
+    /// the file that was locked has lost its name. What is written then would be lost, or be another's.
+    ///
+    /// # Errors
+    /// [`Error::Displaced`].
+    fn check_place(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// The place, for messages.
     fn describe(&self) -> String;
@@ -60,6 +75,11 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
 
     /// The directory on disk, where there is one.
     fn root(&self) -> Option<&Path> {
+        None
+    }
+
+    /// The open directory on disk, where there is one.
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
     }
 
@@ -89,6 +109,14 @@ pub trait LogFile: Send + Sync {
 
     /// Makes everything written so far durable.
     fn sync(&self) -> Result<()>;
+
+    /// Refuses once the file no longer has this name.
+    ///
+    /// # Errors
+    /// [`Error::Displaced`].
+    fn check_name(&self, _name: &str) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Holds a lock until dropped.

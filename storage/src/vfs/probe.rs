@@ -2,9 +2,8 @@
 
 use super::Vfs;
 use crate::error::{Error, Result};
+use crate::names::PROBE;
 
-/// Name of the file that the test makes. One that an interrupted test left is swept like any unfinished file.
-pub(crate) const PROBE: &str = "PROBE";
 const TEMPORARY: &str = "PROBE.tmp";
 const BYTES: u64 = 4096;
 

@@ -54,6 +54,9 @@ impl Vfs for Careless {
     fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
         self.inner.create_log(name, len)
     }
+    fn open_log(&self, name: &str) -> Result<Box<dyn LogFile>> {
+        self.inner.open_log(name)
+    }
     fn map(&self, name: &str, expected_len: u64) -> Result<Bytes> {
         self.inner.map(name, expected_len)
     }

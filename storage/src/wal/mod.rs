@@ -5,6 +5,7 @@
 //! acknowledged as durable) from damage: every frame carries the last number known durable when it was
 //! written, and a frame at or below any such number must be readable.
 
+mod end;
 mod frame;
 mod replay;
 #[cfg(test)]

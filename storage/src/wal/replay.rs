@@ -1,11 +1,12 @@
 //! Reading the log: the frames from a number on, and whether its end is torn or damaged.
 
 use super::MAX_LOG_FILE_BYTES;
+use super::end::LogEnd;
 use super::frame::{
     FIRST_FRAME, FRAME_ALIGNMENT, Frame, Header, Home, Kind, MARK_AT, claimed_bytes, frame_at,
 };
 use crate::error::{Error, Result};
-use crate::names::{log_name, log_number};
+use crate::names::{LOG_END, log_name, log_number};
 use crate::vfs::Vfs;
 
 /// The writes of the log from a number on.
@@ -34,7 +35,7 @@ pub struct Torn {
 ///
 /// # Errors
 /// [`Error::Corrupt`] with file and place where a frame that was durable cannot be read, or files
-/// are missing between others; [`Error::NotFound`] if a file went while it was being read, which
+/// are missing, also the last ones; [`Error::NotFound`] if a file went while it was being read, which
 /// happens to a reader that holds no lock.
 pub fn read_log(
     vfs: &dyn Vfs,
@@ -55,6 +56,14 @@ pub fn salvage_log(
     first_lsn: u64,
     first_file: u64,
 ) -> Result<(LogContent, Option<Error>)> {
+    // Before the listing: a file that is made between the two is then listed and not required, and not the other way round.
+    let (end, unknown) = match LogEnd::read(vfs, collection) {
+        Ok(end) => (end.unwrap_or_default(), None),
+        Err(fault @ (Error::Corrupt { .. } | Error::NotAFile { .. })) => {
+            (LogEnd::default(), Some(fault))
+        }
+        Err(error) => return Err(error),
+    };
     let listed = vfs.list()?;
     // Names sort as numbers do, and a listing is sorted.
     let files = listed.iter().filter_map(|f| log_number(&f.name)).filter(|&n| n >= first_file);
@@ -71,14 +80,26 @@ pub fn salvage_log(
             break;
         }
     }
-    let mut chain = Chain { content, durable: first_lsn.saturating_sub(1), bad: None };
+    let durable = end.durable.max(first_lsn.saturating_sub(1));
+    let mut chain = Chain { content, durable, bad: None };
     for file in wanted.iter().rev() {
         if let Err(damage) = chain.read(file) {
             return Ok((chain.content, Some(damage)));
         }
     }
-    let damage = chain.finish().err();
-    Ok((chain.content, damage))
+    let last = chain.content.files.last().copied();
+    let there = last.map_or(first_file, |last| last + 1);
+    let lost = (end.next_file > there).then(|| end.next_file - 1);
+    let damage = chain.finish(lost).err();
+    Ok((chain.content, unknown.or(damage)))
+}
+
+/// The way out of a log whose end is missing.
+fn missing_file(next: u64) -> String {
+    format!(
+        "the log file with the acknowledged writes from {next} on is missing; put it back, or keep what is left by \
+         `lexivec repair DIR NEW`"
+    )
 }
 
 /// A log file, its header read.
@@ -168,8 +189,14 @@ impl Chain {
         }
     }
 
-    fn finish(&mut self) -> Result<()> {
+    /// Checks that nothing is missing at the end; `lost` is a log file that was made and is not there.
+    fn finish(&mut self, lost: Option<u64>) -> Result<()> {
+        let next = self.content.next_lsn;
+        if let Some(lost) = lost {
+            return Err(Error::corrupt(&log_name(lost), 0, missing_file(next)));
+        }
         match self.bad.take() {
+            None if self.durable >= next => Err(Error::corrupt(LOG_END, 0, missing_file(next))),
             Some((place, _)) if self.durable >= self.content.next_lsn => {
                 let detail =
                     format!("write {} was acknowledged and cannot be read", self.content.next_lsn);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::error::{Error, Result};
-use crate::names::log_name;
+use crate::names::{LOG_END, log_name};
 use crate::poison::Poison;
 use crate::vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 use crate::vfs::memory::MemoryVfs;
@@ -123,7 +123,8 @@ fn damage_to_a_closed_log_is_reported_with_its_place() {
                 Err(error) => panic!("bit {at} of {name}: {error}"),
                 Ok(content) => {
                     assert_eq!(content.frames.len(), 9, "bit {at} of {name}");
-                    harmless += 1;
+                    // Most of the record of the end is never read.
+                    harmless += usize::from(name != LOG_END);
                 }
             }
         }
@@ -150,22 +151,72 @@ fn a_log_of_another_place_is_refused() {
     let first = log_name(0);
     assert!(files.remove(&first).is_some());
     let missing = read_log(&MemoryVfs::with_files(files), COLLECTION, 1, 0);
-    assert!(missing.is_ok_and(|c| c.frames.is_empty()), "nothing was left of one file");
+    assert!(matches!(missing, Err(Error::Corrupt { .. })), "the only file is missing: {missing:?}");
 }
 
 #[test]
-fn a_gap_between_files_is_damage() {
+fn a_missing_file_is_damage_also_the_last_one() {
     let disk = FaultyVfs::new();
     let log = write(&disk, 9, &mut Vec::new()).expect("written");
     log.close().expect("closed");
     let files = disk.crash_image(disk.ops(), CrashPolicy::KeepAll, 0).contents();
-    let names: Vec<String> = files.keys().cloned().collect();
-    for removed in &names[..names.len() - 1] {
-        let mut left = files.clone();
-        left.remove(removed);
-        let error = read_log(&MemoryVfs::with_files(left), COLLECTION, 1, 0);
-        assert!(matches!(error, Err(Error::Corrupt { .. })), "without {removed}: {error:?}");
+    let names: Vec<&String> = files.keys().filter(|name| *name != LOG_END).collect();
+    assert!(names.len() > 2, "{names:?}");
+    for first in 0..names.len() {
+        // One, and all from one on.
+        for removed in [&names[first..=first], &names[first..]] {
+            let mut left = files.clone();
+            left.retain(|name, _| !removed.contains(&name));
+            let read = |left| read_log(&MemoryVfs::with_files(left), COLLECTION, 1, 0);
+            let error = read(left.clone()).expect_err("files are missing");
+            assert!(matches!(error, Error::Corrupt { .. }), "without {removed:?}: {error}");
+            // The record alone says so where the last file is missing.
+            left.remove(LOG_END);
+            let silent = first + removed.len() == names.len();
+            assert_eq!(read(left).is_ok(), silent, "without {removed:?} and the record");
+        }
     }
+}
+
+#[test]
+fn an_older_version_of_the_last_file_is_damage_once_the_log_was_closed_or_went_on() {
+    let read = |files| read_log(&MemoryVfs::with_files(files), COLLECTION, 1, 0);
+    let disk = FaultyVfs::new();
+    let vfs = Arc::new(disk.clone());
+    let files = || disk.crash_image(disk.ops(), CrashPolicy::KeepAll, 0).contents();
+    let log = open(vfs.clone()).expect("opened");
+    let mut last = 0;
+    for write in 1..=40 {
+        last = log.append(&[9; 60]).expect("written");
+        log.sync(last).expect("synced");
+        if write == 10 {
+            assert_eq!(read(files()).expect("read").next_lsn, 11);
+        }
+    }
+    drop(log);
+    // Killed: the record is that of the last new file, the writes since are in no record.
+    let killed = files();
+    let newest = killed.keys().rfind(|n| n.starts_with("log-")).expect("there").clone();
+    let mut log = open(vfs).expect("opened");
+    for round in 0..2 {
+        // A recovery makes a file that is full.
+        log.append(&[8; 6]).expect("written");
+        let older = files();
+        let newest = older.keys().rfind(|n| n.starts_with("log-")).cloned();
+        let newest = newest.expect("there");
+        last = log.append(&[7; 6]).expect("written");
+        log.sync(last).expect("synced");
+        log.close().expect("closed");
+        let mut stale = files();
+        stale.insert(newest.clone(), older[&newest].clone());
+        let error = read(stale).expect_err("an acknowledged write is missing");
+        let text = error.to_string();
+        assert!(text.contains(&format!("write {last} was acknowledged")), "{round}: {text}");
+        drop(log);
+        log = open(Arc::new(disk.clone())).expect("opened");
+    }
+    assert_eq!(log.last(), last);
+    assert!(!files().contains_key(&newest), "a recovery goes on in a new file");
 }
 
 #[test]
@@ -210,7 +261,8 @@ fn a_failed_sync_ends_writing_and_says_that_it_is_unknown() {
 fn a_full_disk_is_reported_and_writing_goes_on_when_there_is_space() {
     let disk = FaultyVfs::new();
     let log = open(Arc::new(disk.clone())).expect("opened");
-    disk.limit(Some(FILE_BYTES));
+    // The record of the log's end takes two blocks.
+    disk.limit(Some(FILE_BYTES + 8_192));
     let mut written = 0;
     let full = loop {
         match log.append(&[7; 100]) {
@@ -227,6 +279,28 @@ fn a_full_disk_is_reported_and_writing_goes_on_when_there_is_space() {
     log.sync(written + 1).expect("synced");
     let content = read_log(&disk, COLLECTION, 1, 0).expect("read");
     assert_eq!(content.next_lsn, written + 2);
+}
+
+#[test]
+fn without_descriptors_a_write_that_needs_a_file_is_refused_and_writing_goes_on() {
+    let disk = FaultyVfs::new();
+    let log = open(Arc::new(disk.clone())).expect("opened");
+    for expected in 1..=6 {
+        // Each frame needs a new file; of the first one also the record of the end.
+        disk.fail_at(disk.tried(), Fault::Emfile, true);
+        for _ in 0..2 {
+            let refused = log.append(&[5; 1_500]).expect_err("no descriptor is left");
+            assert!(matches!(refused, Error::NoDescriptors { .. }), "{refused}");
+        }
+        disk.heal();
+        assert_eq!(log.append(&[5; 1_500]).expect("it goes on"), expected);
+        // A sync needs none.
+        disk.fail_at(disk.tried(), Fault::Emfile, true);
+        log.sync(expected).expect("synced");
+        disk.heal();
+    }
+    drop(log);
+    assert_eq!(read_log(&disk, COLLECTION, 1, 0).expect("read").next_lsn, 7);
 }
 
 /// A disk whose next sync of a log waits until it is released, and then fails. Like a real one, it
@@ -273,6 +347,9 @@ impl Vfs for Gated {
     fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
         let (inner, gate) = (self.live.create_log(name, len)?, self.gate.clone());
         Ok(Box::new(GatedLog { inner, gate }))
+    }
+    fn open_log(&self, name: &str) -> Result<Box<dyn LogFile>> {
+        self.live.open_log(name)
     }
     fn map(&self, name: &str, expected_len: u64) -> Result<crate::mapped::Bytes> {
         self.live.map(name, expected_len)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::MAX_LOG_FILE_BYTES;
+use super::end::EndFile;
 use super::frame::{FIRST_FRAME, FRAME_BYTES, HEADER_BYTES, Header, Home, MARK_AT, Prepared};
 use super::replay::LogContent;
 use crate::error::{Error, Result};
@@ -25,6 +26,8 @@ pub struct Log {
 struct Inner {
     /// The file frames go to; made when the first one comes.
     file: Option<Open>,
+    /// The record of the log's end; made with the first file.
+    end: Option<EndFile>,
     /// Number of the next file.
     next_file: u64,
     next_lsn: u64,
@@ -67,8 +70,9 @@ impl Log {
         let taken = vfs.list()?.iter().filter_map(|f| number(&f.name)).max();
         let next_file = taken.map_or(first_file, |number| first_file.max(number + 1));
         let durable = content.next_lsn - 1;
-        let inner =
-            Inner { file: None, next_file, next_lsn: content.next_lsn, durable, syncing: false };
+        let end = EndFile::open(vfs.as_ref(), collection)?;
+        let next_lsn = content.next_lsn;
+        let inner = Inner { file: None, end, next_file, next_lsn, durable, syncing: false };
         let log = Self {
             vfs,
             collection,
@@ -97,6 +101,9 @@ impl Log {
             };
             let open = self.create(&mut inner, first.lsn, size, make)?;
             inner.file = Some(open);
+        } else if let (Some(end), false) = (&mut inner.end, content.files.is_empty()) {
+            // The files that go now were made and held nothing.
+            self.poison.guard(end.record(0, content.next_lsn - 1))?;
         }
         for &number in &content.files {
             self.vfs.remove(&log_name(number))?;
@@ -108,8 +115,8 @@ impl Log {
     ///
     /// # Errors
     /// [`Error::Invalid`] for one that no file holds; nothing was written.
-    /// [`Error::OutOfSpace`] when no file can be made for it: nothing was written, and writing may go
-    /// on when there is space. After any other failure all writes are refused.
+    /// [`Error::OutOfSpace`] and [`Error::NoDescriptors`] when no file can be made for it: nothing was written, and
+    /// writing may go on when there is space, or a descriptor. After any other failure all writes are refused.
     pub fn append(&self, payload: &[u8]) -> Result<u64> {
         if payload.len() as u64 > MAX_LOG_FILE_BYTES / 2 {
             let detail = format!("a write of {} bytes is too long for the log", payload.len());
@@ -148,9 +155,12 @@ impl Log {
                 continue;
             }
             let Some(open) = &inner.file else { break };
-            let (file, upto) = (open.file.clone(), inner.next_lsn - 1);
+            let (file, name) = (open.file.clone(), log_name(open.home.number));
+            let upto = inner.next_lsn - 1;
             inner.syncing = true;
-            let synced = MutexGuard::unlocked(&mut inner, || file.sync());
+            // What is synced into a file without a name, or in a directory that is elsewhere, is not kept.
+            let kept = || file.sync().and_then(|()| self.check_kept(&*file, &name));
+            let synced = MutexGuard::unlocked(&mut inner, kept);
             inner.syncing = false;
             match synced {
                 Ok(()) => inner.durable = inner.durable.max(upto),
@@ -159,6 +169,12 @@ impl Log {
             self.synced.notify_all();
         }
         Ok(())
+    }
+
+    /// Refuses once the log file no longer has its name in the directory that was opened, or the directory its lock.
+    fn check_kept(&self, file: &dyn LogFile, name: &str) -> Result<()> {
+        file.check_name(name)?;
+        self.vfs.check_place()
     }
 
     /// Number of the last write.
@@ -205,10 +221,34 @@ impl Log {
         self.await_sync(&mut inner);
         self.poison.check()?;
         self.sync_open(&mut inner)?;
-        if let Some(open) = &inner.file {
-            self.poison.guard(open.mark(inner.durable))?;
+        let Some(open) = &inner.file else { return Ok(()) };
+        self.poison.guard(open.mark(inner.durable))?;
+        let number = open.home.number;
+        self.sync_file(&inner)?;
+        self.record_end(&mut inner, number)
+    }
+
+    /// Records durably that this file was made, and what is durable.
+    fn record_end(&self, inner: &mut Inner, number: u64) -> Result<()> {
+        let durable = inner.durable;
+        match &mut inner.end {
+            Some(end) => self.poison.guard(end.record(number + 1, durable)),
+            None => Ok(()),
         }
-        self.sync_file(&inner)
+    }
+
+    /// Makes the record of the log's end, if there is none. Its name is made durable with that of the log file.
+    fn ensure_end(&self, inner: &mut Inner) -> Result<()> {
+        if inner.end.is_some() {
+            return Ok(());
+        }
+        match EndFile::create(self.vfs.as_ref(), self.collection, inner.durable) {
+            Err(clean @ (Error::OutOfSpace { .. } | Error::NoDescriptors { .. })) => Err(clean),
+            made => {
+                inner.end = Some(self.poison.guard(made)?);
+                Ok(())
+            }
+        }
     }
 
     /// Waits for a running sync. The system reports a failed sync once: of two concurrent ones, one
@@ -237,10 +277,10 @@ impl Log {
     }
 
     fn sync_file(&self, inner: &Inner) -> Result<()> {
-        match &inner.file {
-            None => Ok(()),
-            Some(open) => self.poison.guard(open.file.sync()),
-        }
+        let Some(open) = &inner.file else { return Ok(()) };
+        let name = log_name(open.home.number);
+        let synced = open.file.sync().and_then(|()| self.check_kept(&*open.file, &name));
+        self.poison.guard(synced)
     }
 
     /// Writes a frame behind the last one.
@@ -270,6 +310,7 @@ impl Log {
         size: u64,
         fill: impl FnOnce(&mut Open) -> Result<()>,
     ) -> Result<Open> {
+        self.ensure_end(inner)?;
         let home = Home { collection: self.collection, number: inner.next_file };
         inner.next_file += 1;
         let name = log_name(home.number);
@@ -295,15 +336,16 @@ impl Log {
             Ok(open)
         };
         let open = match made() {
-            Err(full @ Error::OutOfSpace { .. }) => {
+            Err(clean @ (Error::OutOfSpace { .. } | Error::NoDescriptors { .. })) => {
                 // It has no name yet; if it cannot go now, the next open sweeps it.
                 let _ = self.vfs.remove(&temporary);
-                return Err(full);
+                return Err(clean);
             }
             made => self.poison.guard(made)?,
         };
         let named = self.vfs.rename(&temporary, &name).and_then(|()| self.vfs.sync_dir());
-        self.poison.guard(named)?;
+        self.poison.guard(named.and_then(|()| self.check_kept(&*open.file, &name)))?;
+        self.record_end(inner, home.number)?;
         Ok(open)
     }
 }
