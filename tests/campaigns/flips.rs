@@ -96,7 +96,8 @@ fn outcome(files: Files, sound: &str) -> &'static str {
         Ok(Err(error)) => {
             let text = error.to_string();
             // The error for damage names the file; NotFound is for a manifest that no name leads to.
-            let named = ["segment-", "MANIFEST-", "log-"].iter().any(|n| text.contains(n));
+            let named =
+                ["segment-", "MANIFEST-", "log-", "LOG-END"].iter().any(|n| text.contains(n));
             match error.kind() {
                 ErrorKind::Corrupt | ErrorKind::NewerFormat if named => "reported",
                 ErrorKind::NotFound => "reported",
