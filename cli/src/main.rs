@@ -22,6 +22,8 @@ use clap::Parser;
 fn main() -> ExitCode {
     // A PDF, Parquet or long file is read by a second process of this command.
     lexivec_ingest::serve_if_asked();
+    // Without it a segment file that is cut short while it is open ends the process; nothing else depends on it.
+    let _ = lexivec::storage::survive_lost_pages();
     let cli = commands::Cli::parse();
     match commands::run(cli) {
         Ok(code) => code,

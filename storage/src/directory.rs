@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry};
 use crate::names::{
-    LOCK, LOG_END, PROBE, RESERVE, TEMPORARY_ENDING, generation_of, log_number, manifest_name,
-    segment_name, segment_number,
+    COMMIT_RESERVE, LOCK, LOG_END, PROBE, RESERVE, TEMPORARY_ENDING, generation_of, log_number,
+    manifest_name, segment_name, segment_number,
 };
 use crate::poison::Poison;
 use crate::vfs::probe::probe;
@@ -26,6 +26,9 @@ mod tests;
 const NEWEST_ATTEMPTS: usize = 64;
 /// Generations before the newest one that an open falls back to: the log goes back no further.
 const FALLBACK: u64 = 1;
+
+/// Parts of the reserve, of which one is for commits alone.
+const COMMIT_SHARE: u64 = 4;
 
 /// Contents of the next generation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -222,20 +225,53 @@ impl Directory {
         self.damage.as_ref()
     }
 
-    /// Sees to it that there is a reserve of `bytes`. Without space for one there is none; the next
-    /// call tries again.
-    pub fn keep_reserve(&self, bytes: u64) {
-        if bytes > 0
-            && let Err(Error::OutOfSpace { .. }) = self.vfs.create_log(RESERVE, bytes)
-        {
-            // A partly written file would be taken for a reserve.
-            let _ = self.vfs.remove(RESERVE);
-        }
+    /// Makes a reserve of `bytes`, a quarter of it for commits alone; true if it is whole afterwards.
+    pub fn keep_reserve(&self, bytes: u64) -> bool {
+        let commits = bytes / COMMIT_SHARE;
+        self.keep_commit_reserve(bytes) && self.keep_file(RESERVE, bytes - commits)
     }
 
-    /// Gives the reserve up, so that the next small write finds space; true if there was one.
+    /// Makes the part of a reserve of `bytes` that is for commits, as large as the disk allows; true if it is whole.
+    pub fn keep_commit_reserve(&self, bytes: u64) -> bool {
+        let whole = bytes / COMMIT_SHARE;
+        let mut wanted = whole;
+        while !self.keep_file(COMMIT_RESERVE, wanted) {
+            wanted /= 2;
+        }
+        wanted == whole
+    }
+
+    /// Makes a file of reserved space if there is none of this length; true if there is one afterwards.
+    fn keep_file(&self, name: &str, bytes: u64) -> bool {
+        if bytes == 0 {
+            return true;
+        }
+        let made = match self.vfs.create_log(name, bytes) {
+            Err(Error::AlreadyExists { .. }) => {
+                let files = self.vfs.list().unwrap_or_default();
+                if files.iter().any(|f| f.name == name && f.len == bytes) {
+                    return true;
+                }
+                // Of another length, or left by a process that was killed while it made one.
+                self.vfs.remove(name).and_then(|()| self.vfs.create_log(name, bytes))
+            }
+            made => made,
+        };
+        if made.is_err() {
+            // A partly written file would be taken for a reserve.
+            let _ = self.vfs.remove(name);
+        }
+        made.is_ok()
+    }
+
+    /// Gives the reserve up, but for the part of commits, so that the next small write finds space; true if there was one.
     pub fn release_reserve(&self) -> bool {
         self.vfs.remove(RESERVE).is_ok()
+    }
+
+    /// Gives the reserve of commits up; true if there was one.
+    pub fn release_commit_reserve(&self) -> bool {
+        self.vfs.remove(COMMIT_RESERVE).is_ok()
     }
 
     /// A name for a new segment file.

@@ -130,9 +130,7 @@ pub enum Error {
         kind: &'static str,
     },
     /// The directory is no longer the one that was opened, or its lock was taken away. Nothing was removed.
-    #[error(
-        "{path}: {change} since it was opened; put it back as it was, and open the collection again"
-    )]
+    #[error("{path}: {change} since it was opened; open the collection again where it is now")]
     Displaced {
         /// The path by which the directory was opened.
         path: String,

@@ -11,6 +11,7 @@ mod mapped;
 mod names;
 mod poison;
 mod segment;
+mod sigbus;
 mod vfs;
 mod wal;
 
@@ -21,6 +22,7 @@ pub use manifest::{Manifest, SegmentEntry};
 pub use mapped::{Bytes, Scratch};
 pub use poison::Poison;
 pub use segment::{Section, SegmentFile, SegmentReader, SegmentWriter};
+pub use sigbus::survive_lost_pages;
 pub use vfs::disk::{self, DiskVfs};
 pub use vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 pub use vfs::memory::MemoryVfs;

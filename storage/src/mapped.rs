@@ -1,6 +1,6 @@
 //! Read-only regions of bytes: a mapped file or a heap buffer, shared and cheap to clone.
 //!
-//! The one room for `unsafe` in this crate.
+//! With `sigbus` the only room for `unsafe` in this crate.
 #![allow(unsafe_code)]
 
 use std::fs::File;
@@ -12,6 +12,7 @@ use memmap2::{Mmap, MmapMut};
 use stable_deref_trait::StableDeref;
 
 use crate::error::{Error, Result};
+use crate::sigbus::Watched;
 
 /// A read-only region, aligned to 64 bytes at its owner's start.
 #[derive(Clone)]
@@ -25,8 +26,14 @@ pub struct Bytes {
 #[derive(Clone)]
 #[allow(dead_code)] // held for its lifetime only
 enum Owner {
-    Mapped(Arc<Mmap>),
+    Mapped(Arc<Mapping>),
     Heap(Arc<Vec<Line>>),
+}
+
+/// A mapped file. The fields are dropped in this order: the entry for the signal handler before the memory.
+struct Mapping {
+    watched: Watched,
+    map: Mmap,
 }
 
 /// A cache line: what sections of a file are aligned to, so that it holds in memory as well.
@@ -65,14 +72,22 @@ impl Bytes {
     pub(crate) fn map(file: &File) -> io::Result<Self> {
         // SAFETY: the file is sealed (see above); that no other program rewrites it is part of
         // what a collection's directory is documented to need.
-        let map = Arc::new(unsafe { Mmap::map(file) }?);
-        Ok(Self { start: map.as_ptr(), len: map.len(), _owner: Owner::Mapped(map) })
+        let map = unsafe { Mmap::map(file) }?;
+        let (start, len) = (map.as_ptr(), map.len());
+        let mapping = Mapping { watched: Watched::new(&map), map };
+        Ok(Self { start, len, _owner: Owner::Mapped(Arc::new(mapping)) })
+    }
+
+    /// True once a page of the mapped file could not be read, so that zeros stand in its place.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(&self._owner, Owner::Mapped(mapping) if mapping.watched.is_lost())
     }
 
     /// Hints to the system that a part of a mapped file is read soon, so that it is read in the background.
     pub(crate) fn will_need(&self, range: Range<usize>) {
         #[cfg(unix)]
-        if let Owner::Mapped(map) = &self._owner {
+        if let Owner::Mapped(mapping) = &self._owner {
+            let map = &mapping.map;
             let before = self.start as usize - map.as_ptr() as usize;
             let advice = memmap2::Advice::WillNeed;
             let _ = map.advise_range(advice, before + range.start, range.len());

@@ -4,6 +4,8 @@
 pub(crate) const LOCK: &str = "LOCK";
 /// A file that holds space, removed when the disk is full so that deletes have some.
 pub(crate) const RESERVE: &str = "RESERVE";
+/// A file that holds space for commits alone, so that what a full disk holds for nothing can be given up in any case.
+pub(crate) const COMMIT_RESERVE: &str = "RESERVE-COMMIT";
 /// The record of how far the log goes.
 pub(crate) const LOG_END: &str = "LOG-END";
 /// Name of the file that the test of a file system makes. One that an interrupted test left is swept like any
@@ -49,7 +51,7 @@ pub(crate) fn log_number(name: &str) -> Option<u64> {
 /// True for a name that a collection gives to its files, finished or not.
 pub(crate) fn is_file_name(name: &str) -> bool {
     let name = name.strip_suffix(TEMPORARY_ENDING).unwrap_or(name);
-    [LOCK, RESERVE, PROBE, LOG_END].contains(&name)
+    [LOCK, RESERVE, COMMIT_RESERVE, PROBE, LOG_END].contains(&name)
         || generation_of(name).is_some()
         || segment_number(name).is_some()
         || log_number(name).is_some()

@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, rename};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lexivec::storage::Error as StorageError;
-use lexivec::{Collection, Document, Error, ErrorKind, Filter, OpenOptions, Options, VerifyLevel};
+use lexivec::{
+    Collection, Document, Error, ErrorKind, Filter, OpenOptions, Options, SearchRequest,
+    VerifyLevel,
+};
+use serde_json::json;
 
 fn rows(from: u32, to: u32) -> Vec<Document> {
-    (from..to).map(|i| Document::new(format!("d{i}")).text(format!("wing number {i}"))).collect()
+    let row = |i| Document::new(format!("d{i}")).text(format!("wing number {i}")).payload("n", i);
+    (from..to).map(row).collect()
 }
 
 /// A collection of two segments and a log, closed.
@@ -121,6 +126,82 @@ fn a_lock_file_with_other_contents_or_a_second_name_is_not_overwritten() {
     fs::write(dir.join("LOCK"), "a letter to a friend").expect("written");
     assert_eq!(ids(&Collection::open(&dir).expect("opened")).len(), 25);
     assert_eq!(fs::read_to_string(dir.join("LOCK")).expect("read"), "a letter to a friend");
+}
+
+/// Opens a sealed file for writing, as another program might.
+fn unsealed(path: &Path) -> fs::File {
+    let mut permissions = fs::metadata(path).expect("there").permissions();
+    permissions.set_mode(0o644);
+    fs::set_permissions(path, permissions).expect("set");
+    fs::OpenOptions::new().write(true).open(path).expect("opened")
+}
+
+/// A read that may meet damage.
+type Read = (&'static str, fn(&Collection) -> lexivec::Result<()>);
+
+const READS: [Read; 6] = [
+    ("search", |c| c.search(&SearchRequest::text("wing")).map(drop)),
+    ("search many", |c| c.search_many(&[SearchRequest::text("number")]).map(drop)),
+    ("scroll", |c| c.scroll(&Filter::All, None, 100).map(drop)),
+    ("get", |c| c.get("d15").map(drop)),
+    ("facet", |c| c.facet("n", &Filter::All, 5).map(drop)),
+    ("count", |c| c.count(&Filter::from_json(&json!({"n": {"$gte": 3}}))?).map(drop)),
+];
+
+#[test]
+fn a_segment_that_is_cut_under_an_open_collection_fails_its_reads_and_nothing_else() {
+    lexivec::storage::survive_lost_pages().expect("installed");
+    let scratch = tempfile::tempdir().expect("a directory");
+    for length in [0, 64, 4_096] {
+        for (name, read) in READS {
+            for touched in [false, true] {
+                let what = format!("{name} of a file cut to {length}, touched before: {touched}");
+                let dir = scratch.path().join("index");
+                closed(&dir);
+                let open = OpenOptions::new().background(false).open(dir.as_path());
+                let open = open.expect("opened");
+                if touched {
+                    read(&open).expect("read");
+                }
+                let segment = file_like(&dir, "segment-");
+                let whole = fs::read(&segment).expect("read");
+                unsealed(&segment).set_len(length).expect("cut");
+                // The first reads may come before the next look at the files, and meet lost pages or none.
+                let error = (0..1_000_000).find_map(|_| read(&open).err()).expect(&what);
+                assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
+                assert!(error.to_string().contains("segment-"), "{what}: {error}");
+                // Writes go on, and the damage gets into no new file.
+                open.upsert(rows(30, 31)).expect("written");
+                open.compact(Default::default()).expect_err("a merge would keep the damage");
+                drop(open);
+                fs::write(&segment, whole).expect("written");
+                let again = Collection::open(&dir).expect("opened");
+                assert_eq!(ids(&again).len(), 26, "{what}");
+                drop(again);
+                fs::remove_dir_all(&dir).expect("removed");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_segment_that_is_written_to_under_an_open_collection_is_refused() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let dir = scratch.path().join("index");
+    closed(&dir);
+    let open = OpenOptions::new().background(false).open(dir.as_path()).expect("opened");
+    assert_eq!(ids(&open).len(), 25);
+    let segment = file_like(&dir, "segment-");
+    let whole = fs::read(&segment).expect("read");
+    let at = whole.windows(4).position(|w| w == b"wing").expect("a text");
+    unsealed(&segment).write_all_at(b"WING", at as u64).expect("written");
+    let read = || open.scroll(&Filter::All, None, 100);
+    let error = (0..1_000_000).find_map(|_| read().err()).expect("refused");
+    assert!(error.to_string().contains("was written to while it was open"), "{error}");
+    // It is a state of the file and not of a read.
+    for (name, read) in READS {
+        read(&open).expect_err(name);
+    }
 }
 
 /// A way to take a directory from an open collection.

@@ -186,6 +186,7 @@ fn every_name_in_a_directory_is_in_the_table_and_the_other_way_round() {
     for (name, file) in [
         ("LOCK", "storage/src/names.rs"),
         ("RESERVE", "storage/src/names.rs"),
+        ("RESERVE-COMMIT", "storage/src/names.rs"),
         ("LOG-END", "storage/src/names.rs"),
         ("PROBE", "storage/src/names.rs"),
         ("PROBE.tmp", "storage/src/vfs/probe.rs"),

@@ -1,14 +1,15 @@
 //! The write path as a program meets it: what is acknowledged is seen, replaced rows never show
 //! twice, small writes leave few segments, and a full disk is survived.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use lexivec::storage::FaultyVfs;
+use lexivec::storage::{FaultyVfs, Vfs};
 use lexivec::{
-    Collection, Document, Durability, Filter, Metric, OpenOptions, Options, SearchRequest,
-    WriteOptions,
+    Collection, Document, Durability, ErrorKind, Filter, Metric, OpenOptions, Options,
+    SearchRequest, WriteOptions,
 };
 use lexivec_tests::campaigns::fixture::answers;
 use serde_json::{Value, json};
@@ -176,6 +177,80 @@ fn a_full_disk_lets_deletes_through_and_writing_resumes() {
         collection.upsert(vec![row]).expect("writing resumes by itself");
         assert_eq!(collection.count(&Filter::All).expect("counted"), 1);
     }
+}
+
+#[test]
+fn a_full_disk_never_ends_in_a_dead_end() {
+    let open = || foreground().log_file_bytes(64 << 10).reserve_bytes(48 << 10);
+    for capacity in [160 << 10, 400 << 10, 1 << 20] {
+        let disk = FaultyVfs::new();
+        let options = Options::new().vector(2, Metric::L2).open(open());
+        let mut collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
+        disk.limit(Some(capacity));
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        let mut next = 0;
+        for cycle in 0..12_usize {
+            let what = format!("{capacity} bytes, cycle {cycle}");
+            let full = loop {
+                let id = format!("d{next:06}");
+                match collection.upsert(vec![row(&id, "wing in a slipstream", next)]) {
+                    Ok(_) => drop(kept.insert(id)),
+                    Err(error) => break error,
+                }
+                next += 1;
+                if next % 200 == 0 {
+                    let _ = collection.flush();
+                }
+                assert!(next < 1_000_000, "the disk never was full");
+            };
+            assert_eq!(full.kind(), ErrorKind::OutOfSpace, "{what}: {full}");
+            // The oldest two thirds, one by one: their rows are in segments, those in the log stay.
+            let doomed: Vec<String> = kept.iter().take(kept.len() * 2 / 3).cloned().collect();
+            for id in &doomed {
+                let deleted = collection.delete(&[id]).map_err(|e| format!("{what}: delete: {e}"));
+                assert_eq!(deleted.expect("deletes go through").deleted, 1);
+                kept.remove(id);
+            }
+            if cycle % 3 == 2 {
+                // Opened again on the full disk, it is read and written as before.
+                drop(collection);
+                let again = open().open(Arc::new(disk.clone()) as Arc<dyn Vfs>);
+                collection = again.map_err(|e| format!("{what}: open: {e}")).expect("opened");
+            }
+            collection.flush().map_err(|e| format!("{what}: flush: {e}")).expect("flushed");
+            let compacted = collection.compact(lexivec::CompactOptions::new());
+            compacted.map_err(|e| format!("{what}: compact: {e}")).expect("compacted");
+            let page = collection.scroll(&Filter::All, None, 10_000).expect("read");
+            let found: BTreeSet<String> = page.documents.into_iter().map(|d| d.id).collect();
+            assert_eq!(found, kept, "{what}");
+        }
+        assert!(next > 500, "{capacity}: {next} rows in all cycles");
+    }
+}
+
+#[test]
+fn a_collection_is_opened_on_a_full_disk_and_its_log_is_copied_once_there_is_space() {
+    let disk = FaultyVfs::new();
+    let open = || foreground().log_file_bytes(64 << 10).reserve_bytes(48 << 10);
+    let options = Options::new().vector(2, Metric::L2).open(open());
+    let collection = Collection::create(Arc::new(disk.clone()), options).expect("created");
+    let rows = |from: u64, to: u64| (from..to).map(|i| row(&format!("d{i}"), "wing", i));
+    collection.upsert(rows(0, 100).collect::<Vec<_>>()).expect("written");
+    drop(collection);
+    disk.limit(Some(0));
+    let vfs = || Arc::new(disk.clone()) as Arc<dyn Vfs>;
+    let collection = open().open(vfs()).expect("opened without a byte of space");
+    assert_eq!(collection.count(&Filter::All).expect("read"), 100);
+    let failure = collection.stats().expect("counted").failure.expect("reported");
+    assert!(failure.contains("no space left"), "{failure}");
+    let full = collection.upsert(rows(100, 101).collect::<Vec<_>>()).expect_err("full");
+    assert_eq!(full.kind(), ErrorKind::OutOfSpace, "{full}");
+    assert_eq!(collection.count(&Filter::All).expect("read"), 100);
+    disk.limit(None);
+    collection.upsert(rows(100, 101).collect::<Vec<_>>()).expect("there is space");
+    drop(collection);
+    let collection = open().open(vfs()).expect("opened");
+    assert_eq!(collection.count(&Filter::All).expect("read"), 101);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use lexivec_storage::{Error as StorageError, Log};
 
 use super::flush::LogStart;
 use super::scope::WriteScope;
-use super::shared::{Shared, Writes};
+use super::shared::{Shared, Writes, is_full};
 use super::{Receipt, WriteOptions};
 use crate::document::Document;
 use crate::error::Result;
@@ -26,6 +26,14 @@ impl Shared {
     ) -> Result<Receipt> {
         let log = self.writable()?;
         let payload = operation.encode()?;
+        let lacks_room = {
+            let mut writes = self.writes.lock();
+            is_full(&self.check_room(&mut writes, payload.len())) && writes.bytes > 0
+        };
+        if lacks_room {
+            // The rows before these go to a segment file as long as there is space for it.
+            self.flush()?;
+        }
         let lsn = self.append(log, &mut self.writes.lock(), operation, &payload)?;
         self.acknowledge(log, lsn, durability)
     }
@@ -53,7 +61,11 @@ impl Shared {
         }
         let append = || Ok(log.append(payload)?);
         let lsn = match operation {
-            Operation::Upsert(_) => append(),
+            Operation::Upsert(_) => {
+                self.retake_reserve()?;
+                self.check_room(writes, payload.len())?;
+                append()
+            }
             Operation::Delete(_) => self.with_reserve(append),
         }?;
         writes.push(lsn, operation, payload.len());
@@ -91,6 +103,7 @@ impl Shared {
         options: WriteOptions<'_>,
         scope: Option<&WriteScope>,
     ) -> Result<Receipt> {
+        self.retake_reserve()?;
         let rows: Vec<&Document> = documents.iter().collect();
         let progress = options.as_progress();
         let batch = self.write_segment(rows.len() as u32, |name, id| {
@@ -155,7 +168,7 @@ impl Shared {
             }
             let entries = segments.iter().filter_map(|s| s.entry.clone()).collect();
             let number = self.commit(entries, Some(LogStart { lsn, file }), &recent)?;
-            (writes.bytes, writes.rows) = (0, 0);
+            (writes.bytes, writes.rows, writes.admitted) = (0, 0, 0);
             let next = Generation::of(number, seq, &self.schema, segments);
             self.current.store(Arc::new(next));
             self.visible.fetch_max(seq, Ordering::AcqRel);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Collection;
 use super::flush::kept_segments;
-use super::shared::Shared;
+use super::shared::{Shared, is_full, is_out_of_space};
 use crate::error::{Error, Result};
 use crate::fields::{GraphSource, MergeInput, largest_graph};
 use crate::generation::{Generation, LiveSegment, Renumbering};
@@ -129,7 +129,12 @@ impl Shared {
         // Waits for a running compaction, whose segments need no second merge.
         let _compacting = self.compacting.lock();
         self.cancelled.store(false, Ordering::Relaxed);
-        self.flush()?;
+        // On a full disk a merge may free the space that the flush needs.
+        let flushed = self.flush();
+        let full = is_full(&flushed);
+        if !full {
+            flushed?;
+        }
         let before = self.disk_entries();
         let mut report = CompactReport {
             segments: (before.len(), before.len()),
@@ -141,12 +146,23 @@ impl Shared {
             let (groups, over) = self.groups(before, options.memory)?;
             report.over_budget = over;
             for group in groups {
-                let merged = self.merge(group, options.progress)?;
-                report.merges.push(merged);
+                match self.merge(group.clone(), options.progress).map(|merged| vec![merged]) {
+                    Err(error) if is_out_of_space(&error) => {
+                        let singly = self.merge_singly(group, options.progress)?;
+                        if singly.is_empty() {
+                            return Err(error);
+                        }
+                        report.merges.extend(singly);
+                    }
+                    merged => report.merges.extend(merged?),
+                }
             }
             // The merged files are removed now, not with the next commit.
             let _maintenance = self.maintenance.lock();
             self.commit_again()?;
+        }
+        if full {
+            self.flush()?;
         }
         let after = self.disk_entries();
         report.generation = self.current.load().number;
@@ -177,6 +193,27 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    /// Rewrites the segments with dead rows one by one, the smallest first, as each frees the space for the next. Those
+    /// that find no space are left.
+    fn merge_singly(
+        &self,
+        mut group: Vec<SegmentEntry>,
+        progress: &(dyn Fn(Stage, usize, usize) + Sync),
+    ) -> Result<Vec<MergeReport>> {
+        group.retain(|e| live_rows(e) < e.rows);
+        group.sort_by_key(live_bytes);
+        let mut merges = Vec::new();
+        for entry in group {
+            match self.merge(vec![entry], progress) {
+                Err(error) if is_out_of_space(&error) => break,
+                merged => merges.push(merged?),
+            }
+            let _maintenance = self.maintenance.lock();
+            self.commit_again()?;
+        }
+        Ok(merges)
     }
 
     fn disk_entries(&self) -> Vec<SegmentEntry> {
@@ -256,15 +293,12 @@ impl Shared {
 
     /// Refuses a merge without enough free disk space; a small merge may use the reserve.
     fn check_space(&self, inputs: &[SegmentEntry]) -> Result<()> {
-        let share = |e: &SegmentEntry| {
-            e.file.len.saturating_mul(u64::from(live_rows(e))) / u64::from(e.rows.max(1))
-        };
-        let needed: u64 = inputs.iter().map(share).sum::<u64>() * 11 / 10;
+        let needed: u64 = inputs.iter().map(live_bytes).sum::<u64>() * 11 / 10;
         let free = || self.vfs.free_bytes();
         if free()?.is_none_or(|bytes| bytes >= needed) {
             return Ok(());
         }
-        if self.directory.lock().release_reserve() && free()?.is_none_or(|bytes| bytes >= needed) {
+        if self.release_reserve() && free()?.is_none_or(|bytes| bytes >= needed) {
             return Ok(());
         }
         let path = format!("a merged segment of about {needed} bytes in {}", self.vfs.describe());
@@ -315,6 +349,13 @@ impl Shared {
             }
             self.discard(&made.segment.name);
             passed?;
+        }
+        for Input { segment, .. } in &inputs {
+            segment.notice_change(self.vfs.as_ref())?;
+            if let Err(error) = segment.check_whole() {
+                new.iter().for_each(|new: &LiveSegment| self.discard(&new.segment.name));
+                return Err(error);
+            }
         }
         let rows = inputs.into_iter().map(|i| Arc::new(i.alive)).collect();
         Ok(Merged { inputs: entries, renumbering: Renumbering::new(rows), new, report })
@@ -386,6 +427,11 @@ fn attempts(inputs: &[Input], schema: &crate::schema::Schema) -> Vec<GraphSource
         attempts.push(GraphSource::None);
     }
     attempts
+}
+
+/// About the bytes of a segment that its live rows take.
+fn live_bytes(entry: &SegmentEntry) -> u64 {
+    entry.file.len.saturating_mul(u64::from(live_rows(entry))) / u64::from(entry.rows.max(1))
 }
 
 /// Live rows of a segment, by its entry.

@@ -1,12 +1,13 @@
 //! Flushing: recent rows become a segment file, and one manifest swap releases the log before it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use lexivec_storage::{Error as StorageError, NextManifest, SegmentEntry, SegmentFile};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Collection;
-use super::shared::Shared;
+use super::shared::{Shared, is_full};
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::generation::{Generation, LiveSegment, Renumbering};
@@ -45,7 +46,45 @@ impl Shared {
 
     pub(super) fn flush(&self) -> Result<u64> {
         let _maintenance = self.maintenance.lock();
+        let flushed = self.flush_held();
+        if !is_full(&flushed) {
+            return flushed;
+        }
+        // Rows that were deleted since the last flush free the space for those that are to be written.
+        self.commit_deletes()?;
         self.flush_held()
+    }
+
+    /// Commits which rows of segment files are live, and leaves the log as it is, which repeats the deletes: so segments
+    /// whose rows are all dead go, and others can be rewritten, where there is no space to write the rows of the log.
+    /// Called with `maintenance` held.
+    fn commit_deletes(&self) -> Result<()> {
+        let log = self.writable()?;
+        let view = {
+            let _building = self.building.lock();
+            self.latest(log, &mut self.writes.lock())?
+        };
+        let live = view.segments.iter().filter(|s| !s.in_memory() && s.alive.count() > 0);
+        let entries: Vec<SegmentEntry> = live.filter_map(LiveSegment::current_entry).collect();
+        let number = self.commit(entries.clone(), None, &None)?;
+        {
+            let _building = self.building.lock();
+            let current = self.current.load_full();
+            let mut segments = kept_segments(&current, &entries);
+            segments.extend(current.segments.iter().filter(|s| s.in_memory()).cloned());
+            let next = Generation::of(number, current.seq, &self.schema, segments);
+            self.current.store(Arc::new(next));
+        }
+        self.commit_again().map(drop)
+    }
+
+    /// After a flush on a full disk: commits once more, so that the log and the segments that only the generation before
+    /// the newest needs go, and takes the reserve back. What does not succeed is tried again by the next flush.
+    fn free_space(&self) {
+        if self.short.load(Ordering::Acquire) {
+            let _ = self.commit_again();
+            let _ = self.retake_reserve();
+        }
     }
 
     /// [`flush`](Self::flush) for a caller that holds `maintenance`.
@@ -58,11 +97,14 @@ impl Shared {
             let view = self.latest(log, &mut writes)?;
             let committed = self.directory.lock().manifest().first_write();
             if log.last() + 1 == committed && view.recent_rows() == 0 {
-                return Ok(view.number);
+                drop(writes);
+                drop(_building);
+                self.free_space();
+                return Ok(self.current.load().number);
             }
             let (lsn, file) = log.seal()?;
             let counted = (writes.bytes, writes.rows);
-            (writes.bytes, writes.rows) = (0, 0);
+            (writes.bytes, writes.rows, writes.admitted) = (0, 0, 0);
             // From here on these segments do not change, except for rows that are deleted.
             let frozen = self.freeze(&view, true);
             self.current.store(frozen.clone());
@@ -70,7 +112,9 @@ impl Shared {
         };
         let written = self.with_reserve(|| self.write_recent(&view));
         let flushed = written.and_then(|new| self.commit_flush(&view, new, start));
-        if flushed.is_err() {
+        if flushed.is_ok() {
+            self.free_space();
+        } else {
             let _building = self.building.lock();
             // The flush is due as before.
             let mut writes = self.writes.lock();
@@ -216,7 +260,7 @@ impl Shared {
         start: Option<LogStart>,
         new: &Option<LiveSegment>,
     ) -> Result<u64> {
-        let committed = self.with_reserve(|| {
+        let commit = || {
             let mut directory = self.directory.lock();
             let manifest = directory.manifest();
             let next = NextManifest {
@@ -227,9 +271,18 @@ impl Shared {
             };
             directory.commit(next)?;
             *self.damage.lock() = directory.damage().map(ToString::to_string);
-            directory.keep_reserve(self.options.reserve_bytes);
+            if self.short.load(Ordering::Acquire) {
+                directory.keep_commit_reserve(self.options.reserve_bytes);
+            }
             Ok(directory.manifest().generation)
-        });
+        };
+        let mut committed = self.with_reserve(commit);
+        if is_full(&committed) && self.directory.lock().release_commit_reserve() {
+            committed = commit();
+        }
+        if let (Ok(_), Some(start), Some(log)) = (&committed, start, &self.log) {
+            log.forget_before(start.lsn);
+        }
         if let Err(Error::Storage(StorageError::OutOfSpace { .. } | StorageError::Invalid { .. })) =
             committed
             && let Some(entry) = new.as_ref().and_then(|s| s.entry.as_ref())

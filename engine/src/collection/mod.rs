@@ -231,18 +231,11 @@ impl Collection {
             false => {
                 let (file, bytes) = (manifest.log_file, options.log_file_bytes);
                 let collection = manifest.collection;
-                let log =
-                    || Log::open(vfs.clone(), collection, poison.clone(), bytes, &content, file);
-                // On a full disk the log still has to be copied.
-                Some(match log() {
-                    Err(StorageError::OutOfSpace { .. }) if directory.release_reserve() => log()?,
-                    opened => opened?,
-                })
+                let (vfs, poison) = (vfs.clone(), poison.clone());
+                Some(Log::open(vfs, collection, poison, bytes, &content, file)?)
             }
         };
-        if !directory.read_only() {
-            directory.keep_reserve(options.reserve_bytes);
-        }
+        let short = !directory.read_only() && !directory.keep_reserve(options.reserve_bytes);
         let writes = waiting(&content)?;
         let shared = Arc::new(Shared {
             profiles: ArcSwap::from_pointee(schema.profiles.clone()),
@@ -261,6 +254,8 @@ impl Collection {
             maintenance: Mutex::new(()),
             compacting: Mutex::new(()),
             refused: Mutex::new(None),
+            short: AtomicBool::new(short),
+            looked: Mutex::new(None),
             cancelled: AtomicBool::new(false),
             wake_up: WakeUp::default(),
             torn: content.torn.map(|torn| (torn.file, torn.offset)),
@@ -268,6 +263,13 @@ impl Collection {
             opener: std::process::id(),
             directory: Mutex::new(directory),
         });
+        if shared.log.as_ref().is_some_and(Log::is_waiting) {
+            let path = format!(
+                "the log in {}, which is read; deletes and flushes free some",
+                shared.vfs.describe()
+            );
+            shared.note(Err(StorageError::OutOfSpace { path }.into()));
+        }
         let writes = shared.options.background && !shared.read_only();
         let background = match writes {
             true => Some(Background::start(&shared)?),

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use lexivec_query::Profile;
@@ -17,6 +18,7 @@ use super::indexing::Indexing;
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::generation::Operation;
+use crate::limits::{FILES_PAUSE, FLUSH_SPACE, MAX_ADMITTED_BYTES};
 use crate::options::OpenOptions;
 use crate::schema::Schema;
 use crate::text::SynonymTable;
@@ -51,6 +53,10 @@ pub(super) struct Shared {
     pub(super) compacting: Mutex<()>,
     /// Segments whose merge the gate refused.
     pub(super) refused: Mutex<Option<Vec<String>>>,
+    /// True while the reserve is not whole: it was given up on a full disk, or could not be made.
+    pub(super) short: AtomicBool,
+    /// The last time that the files were looked at.
+    pub(super) looked: Mutex<Option<Instant>>,
     /// Cancels a running compaction.
     pub(super) cancelled: AtomicBool,
     /// Wakes the background thread.
@@ -68,6 +74,8 @@ pub(super) struct Writes {
     /// Bytes and rows logged since the last flush began.
     pub(super) bytes: u64,
     pub(super) rows: usize,
+    /// Bytes up to which the log may grow before the free space is looked at again.
+    pub(super) admitted: u64,
 }
 
 impl Writes {
@@ -132,6 +140,20 @@ impl Shared {
             siblings: self.siblings.lock().clone(),
             ..(*self.schema).clone()
         }
+    }
+
+    /// Looks at the files of the current generation, at most once in [`FILES_PAUSE`], so that one that was written to is
+    /// refused by the reads after it.
+    pub(super) fn notice_changes(&self) -> Result<()> {
+        {
+            let Some(mut looked) = self.looked.try_lock() else { return Ok(()) };
+            if looked.is_some_and(|at| at.elapsed() < FILES_PAUSE) {
+                return Ok(());
+            }
+            *looked = Some(Instant::now());
+        }
+        let current = self.current.load();
+        current.segments.iter().try_for_each(|live| live.segment.notice_change(&*self.vfs))
     }
 
     /// The generation with every visible write. Writes are applied by the first search after them, so
@@ -206,13 +228,54 @@ impl Shared {
     /// Runs `work`; if the disk is full, releases the reserve and runs it again.
     pub(super) fn with_reserve<T>(&self, work: impl Fn() -> Result<T>) -> Result<T> {
         match work() {
-            Err(Error::Storage(StorageError::OutOfSpace { .. }))
-                if self.directory.lock().release_reserve() =>
-            {
+            Err(Error::Storage(StorageError::OutOfSpace { .. })) if self.release_reserve() => {
                 work()
             }
             done => done,
         }
+    }
+
+    /// Gives the reserve up; true if there was one.
+    pub(super) fn release_reserve(&self) -> bool {
+        self.short.store(true, Ordering::Release);
+        self.directory.lock().release_reserve()
+    }
+
+    /// Refuses rows of `more` bytes if a flush might find no space for them and for what only the log has.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfSpace`].
+    pub(super) fn check_room(&self, writes: &mut Writes, more: usize) -> Result<()> {
+        let bytes = writes.bytes + more as u64;
+        if bytes <= writes.admitted {
+            return Ok(());
+        }
+        let Some(free) = self.vfs.free_bytes()? else { return Ok(()) };
+        let needed = bytes.saturating_mul(FLUSH_SPACE);
+        if free < needed {
+            let path = format!("rows and their segment file in {}", self.vfs.describe());
+            return Err(StorageError::OutOfSpace { path }.into());
+        }
+        // Each byte of the log takes one of the free ones, and needs more of them.
+        writes.admitted = bytes + ((free - needed) / (2 * FLUSH_SPACE)).min(MAX_ADMITTED_BYTES);
+        Ok(())
+    }
+
+    /// Takes the reserve back, if it was given up.
+    ///
+    /// # Errors
+    /// [`StorageError::OutOfSpace`] without space for it: a write of rows would take the space that deletes, flushes and
+    /// compactions need to free some.
+    pub(super) fn retake_reserve(&self) -> Result<()> {
+        if !self.short.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        if self.directory.lock().keep_reserve(self.options.reserve_bytes) {
+            self.short.store(false, Ordering::Release);
+            return Ok(());
+        }
+        let path = format!("rows and the reserve for deletes in {}", self.vfs.describe());
+        Err(StorageError::OutOfSpace { path }.into())
     }
 
     /// Records the last error of background work, which `stats` reports until the work succeeds.
@@ -229,6 +292,16 @@ impl Shared {
         self.wake_up.changed.notify_all();
         false
     }
+}
+
+/// True for work that the disk was too full for.
+pub(super) fn is_full<T>(done: &Result<T>) -> bool {
+    done.as_ref().is_err_and(is_out_of_space)
+}
+
+/// True for the error of a full disk.
+pub(super) fn is_out_of_space(error: &Error) -> bool {
+    matches!(error, Error::Storage(StorageError::OutOfSpace { .. }))
 }
 
 /// Refuses a handle in a fork of the process that opened it: both processes would write to one log.

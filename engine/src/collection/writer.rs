@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Collection;
 use super::scope::WriteScope;
+use super::shared::is_full;
 use crate::document::{Document, IntoDocuments};
 use crate::embed::embed;
 use crate::error::Result;
@@ -336,15 +337,22 @@ impl Writer<'_> {
 
     fn delete_found(
         &self,
-        find: impl FnOnce(&Generation, &Schema) -> Result<Vec<String>>,
+        find: impl Fn(&Generation, &Schema) -> Result<Vec<String>>,
     ) -> Result<Receipt> {
         let mut deleted = 0;
-        let receipt = self.change(|view, schema| {
-            let ids = find(view, schema)?;
-            deleted = ids.len();
-            Ok((deleted > 0).then_some(Operation::Delete(ids)))
-        })?;
+        let mut delete = || {
+            self.change(|view, schema| {
+                let ids = find(view, schema)?;
+                deleted = ids.len();
+                Ok((deleted > 0).then_some(Operation::Delete(ids)))
+            })
+        };
         let shared = &self.collection.shared;
+        let receipt = match delete() {
+            // The deletes in the log are brought into a manifest, which frees the log for this one.
+            full if is_full(&full) => shared.flush().and_then(|_| delete()),
+            done => done,
+        }?;
         let receipt = match receipt {
             Some(receipt) => receipt,
             None => shared.receipt(shared.writable()?),

@@ -130,6 +130,11 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
+    /// Refuses files that have changed, or could not be read in part, since they were opened.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        self.segments.iter().try_for_each(|live| live.segment.check_whole())
+    }
+
     /// Opens the segments of the directory's manifest, reusing those that `known` has open.
     pub(crate) fn load(
         directory: &Directory,

@@ -69,6 +69,7 @@ impl Cursor {
         if request.facets.is_empty() {
             request.filter = Filter::All;
         }
+        searcher.whole(())?;
         // Pages ask no model, and each has its own time.
         let budget = searcher.budget.clone().until(Deadline::NEVER);
         let searcher = Searcher { embedder: None, reranker: None, budget, ..searcher.clone() };
@@ -109,7 +110,7 @@ impl Cursor {
         let hits = searcher.read(request, query.as_ref(), rows, time)?;
         let mut answer = self.head.clone();
         (answer.hits, answer.facets) = (hits, facets);
-        Ok(answer)
+        searcher.whole(answer)
     }
 
     /// Number of hits of all pages together.

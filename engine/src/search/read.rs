@@ -25,12 +25,14 @@ impl Searcher {
     /// The whole row with this id; `None` if there is no such row.
     pub fn get(&self, id: &str) -> Result<Option<Document>> {
         let address = self.find(id)?;
-        address.map(|address| self.generation.document(&self.schema, address)).transpose()
+        let document =
+            address.map(|address| self.generation.document(&self.schema, address)).transpose()?;
+        self.whole(document)
     }
 
     /// Exact number of rows that a filter admits.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
-        Ok(RowSet::total(&self.matching(filter, self.budget.time())?))
+        self.whole(RowSet::total(&self.matching(filter, self.budget.time())?))
     }
 
     /// Counts the values at a dotted payload path over the rows that a filter admits, exactly: the `limit`
@@ -43,7 +45,7 @@ impl Searcher {
         let facet = Facet::new(field, limit);
         facet.check()?;
         let time = self.budget.time();
-        self.facet_of(&facet, &self.matching(filter, time)?, time)
+        self.whole(self.facet_of(&facet, &self.matching(filter, time)?, time)?)
     }
 
     /// Up to `limit` rows that a filter admits, ordered by id, after the id `after` if one is given. A
@@ -91,6 +93,6 @@ impl Searcher {
             })
             .collect::<Result<Vec<_>>>()?;
         let next = documents.last().filter(|_| more).map(|d| d.id.clone());
-        Ok(ScrollPage { documents, next })
+        self.whole(ScrollPage { documents, next })
     }
 }

@@ -94,7 +94,7 @@ impl Searcher {
         let prepared = self.prepare(request, time)?;
         let matching = self.matching(&request.filter, time)?;
         let ranking = self.rank_rows(&prepared, &matching)?;
-        self.answer(&prepared, ranking, &matching)
+        self.whole(self.answer(&prepared, ranking, &matching)?)
     }
 
     /// Answers a request, with the terms of every score and the plan of every segment.
@@ -138,7 +138,14 @@ impl Searcher {
             })
             .collect();
         let answers = tasks.into_par_iter().map(|task| self.answer_task(task));
-        Ok(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        self.whole(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Passes an answer on, unless a part of a file that it was read from could not be read or has changed: then zeros or
+    /// other bytes may be in it.
+    pub(super) fn whole<T>(&self, answer: T) -> Result<T> {
+        self.generation.check_whole()?;
+        Ok(answer)
     }
 
     /// Answers requests that differ only in words and vectors.

@@ -66,7 +66,7 @@ impl Searcher {
         suggestions.completions = dictionary.completions(text, typed, request.limit)?;
         let end = if suggestions.completions.is_empty() { text.len() } else { typed };
         suggestions.did_you_mean = dictionary.correction(text, end)?;
-        Ok(suggestions)
+        self.whole(suggestions)
     }
 
     /// A text of plain words without those that no matching row has; `None` if there is none.

@@ -21,7 +21,7 @@ impl Searcher {
     pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
         let request = &*self.resolve(request)?;
         let report = |verdict, legs| {
-            Ok(WhyNot { id: id.to_owned(), verdict, legs, text_cut: request.text_cut() })
+            self.whole(WhyNot { id: id.to_owned(), verdict, legs, text_cut: request.text_cut() })
         };
         if request.group_by.is_some() {
             return Err(Error::invalid(

@@ -13,7 +13,7 @@ use crate::checksum::{crc, hash};
 use crate::codec::Decoder;
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
-use crate::vfs::Vfs;
+use crate::vfs::{FileStamp, Vfs};
 
 /// An open segment file.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub struct SegmentReader {
     file: SegmentFile,
     bytes: Bytes,
     sections: Vec<Section>,
+    /// The file as it was when it was opened, where it is one on disk.
+    stamp: Option<FileStamp>,
+    /// True once it was seen to be another.
+    changed: AtomicBool,
 }
 
 impl SegmentReader {
@@ -30,6 +34,7 @@ impl SegmentReader {
     /// [`Error::Corrupt`] when any of them is not what was written, [`Error::NewerFormat`] when a
     /// newer release wrote them.
     pub fn open(vfs: &dyn Vfs, file: &SegmentFile) -> Result<Self> {
+        let stamp = vfs.stamp(&file.name)?;
         let bytes = vfs.map(&file.name, file.len)?;
         let name = file.name.as_str();
         let segment = check_header(name, &bytes)?;
@@ -39,7 +44,40 @@ impl SegmentReader {
             return Err(Error::corrupt(name, footer.table, detail));
         }
         let sections = read_tables(name, &bytes, tail, &footer)?;
-        Ok(Self { file: file.clone(), bytes, sections })
+        Ok(Self { file: file.clone(), bytes, sections, stamp, changed: AtomicBool::new(false) })
+    }
+
+    /// Refuses a file of which a page could not be read since it was opened, as zeros may have been read in its place; and
+    /// one that [`notice_change`](Self::notice_change) has seen to be changed, as blocks are verified once.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub fn check_whole(&self) -> Result<()> {
+        let detail = if self.bytes.is_lost() {
+            "a part of it could not be read: it was cut short, or its disk failed, while it was open"
+        } else if self.changed.load(Ordering::Acquire) {
+            "it was written to while it was open; a segment file is never changed"
+        } else {
+            return Ok(());
+        };
+        Err(Error::corrupt(&self.file.name, 0, detail))
+    }
+
+    /// Looks at the file's length and time of modification. A file that has lost its name is not looked at: it is read
+    /// as it was mapped.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn notice_change(&self, vfs: &dyn Vfs) -> Result<()> {
+        let Some(before) = &self.stamp else { return Ok(()) };
+        let now = match vfs.stamp(&self.file.name) {
+            Err(Error::NotFound { .. }) => return Ok(()),
+            now => now?,
+        };
+        if now.is_some_and(|now| now.is_same_file(before) && now != *before) {
+            self.changed.store(true, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// A section by name.

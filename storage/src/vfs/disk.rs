@@ -14,7 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::place::{Identity, Place, other_kind, utf8};
-use super::{FileInfo, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
+use super::{FileInfo, FileStamp, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
 use crate::names::{LOCK, generation_of, is_file_name};
@@ -135,7 +135,7 @@ impl LogFile for DiskLog {
     }
 
     fn check_name(&self, name: &str) -> Result<()> {
-        self.place.check_file(name, self.identity)
+        self.place.check_by_path(name, self.identity)
     }
 }
 
@@ -316,6 +316,17 @@ impl Vfs for DiskVfs {
 
     fn check_place(&self) -> Result<()> {
         self.place.check()
+    }
+
+    fn stamp(&self, name: &str) -> Result<Option<FileStamp>> {
+        check_name(name)?;
+        let found = statat(&self.place, name, AtFlags::SYMLINK_NOFOLLOW);
+        let found = found.map_err(|e| fail("inspect", &self.place.path_of(name), e.into()))?;
+        Ok(Some(FileStamp {
+            file: (found.st_dev, found.st_ino),
+            len: found.st_size as u64,
+            modified: (found.st_mtime, found.st_mtime_nsec as i64),
+        }))
     }
 
     fn describe(&self) -> String {

@@ -389,6 +389,12 @@ impl Vfs for FaultyVfs {
     fn describe(&self) -> String {
         "a simulated disk".to_owned()
     }
+
+    fn free_bytes(&self) -> Result<Option<u64>> {
+        let Some(capacity) = self.trace.lock().capacity else { return Ok(None) };
+        let used: u64 = self.live.list()?.iter().map(|f| f.len).sum();
+        Ok(Some(capacity.saturating_sub(used)))
+    }
 }
 
 /// A write that was not synced: where, and what.

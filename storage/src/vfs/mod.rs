@@ -78,6 +78,14 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// The state of a file by its name, where the place keeps one.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    fn stamp(&self, _name: &str) -> Result<Option<FileStamp>> {
+        Ok(None)
+    }
+
     /// The open directory on disk, where there is one.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         None
@@ -110,7 +118,7 @@ pub trait LogFile: Send + Sync {
     /// Makes everything written so far durable.
     fn sync(&self) -> Result<()>;
 
-    /// Refuses once the file no longer has this name.
+    /// Refuses once the path of the directory no longer leads to the file by this name, or to the directory's lock.
     ///
     /// # Errors
     /// [`Error::Displaced`].
@@ -121,6 +129,24 @@ pub trait LogFile: Send + Sync {
 
 /// Holds a lock until dropped.
 pub trait LockGuard: Send + Sync {}
+
+/// The state of a file: two that differ show that it was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStamp {
+    /// Device and inode.
+    file: (u64, u64),
+    /// Length in bytes.
+    len: u64,
+    /// Seconds and nanoseconds of the last modification.
+    modified: (i64, i64),
+}
+
+impl FileStamp {
+    /// True for two states of one file.
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
+        self.file == other.file
+    }
+}
 
 /// A file of a directory.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, Stat, fcntl_getfl, fcntl_setfl, fstat, open, openat, stat,
-    statat,
+    AtFlags, CWD, FileType, Mode, OFlags, Stat, StatxFlags, fcntl_getfl, fcntl_setfl, fstat,
+    makedev, open, openat, statat, statx,
 };
 use rustix::io::Errno;
 
@@ -38,6 +38,22 @@ impl Identity {
     /// The identity of an open file.
     pub(super) fn of_file(file: impl AsFd) -> std::result::Result<Self, Errno> {
         fstat(file).map(|found| Self::of(&found))
+    }
+
+    /// The identity of what a path names. The times of a log file are not asked for: the system would then note a new one
+    /// with every write, which costs each sync a write of the file's inode.
+    fn at(directory: impl AsFd, path: &Path, flags: AtFlags) -> std::result::Result<Self, Errno> {
+        match statx(&directory, path, flags, StatxFlags::TYPE | StatxFlags::INO) {
+            Ok(found) => Ok(Self {
+                device: makedev(found.stx_dev_major, found.stx_dev_minor),
+                inode: found.stx_ino,
+            }),
+            // A system, or a sandbox, without this call.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                statat(directory, path, flags).map(|found| Self::of(&found))
+            }
+            Err(e) => Err(e),
+        }
     }
 }
 
@@ -131,8 +147,8 @@ impl Place {
 
     /// Refuses once the path names another directory, or `LOCK` another file than the one this handle has locked.
     pub(super) fn check(&self) -> Result<()> {
-        match stat(&self.absolute) {
-            Ok(found) if Identity::of(&found) == self.identity => {}
+        match Identity::at(CWD, &self.absolute, AtFlags::empty()) {
+            Ok(found) if found == self.identity => {}
             Ok(_) => return Err(self.displaced("another directory is at its path")),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
                 return Err(self.displaced("the directory was moved or removed"));
@@ -145,10 +161,26 @@ impl Place {
         }
     }
 
+    /// Refuses once the path no longer leads to the file of this identity by this name, or to `LOCK`. It asks for two files
+    /// and not for the directory, which [`check`](Self::check) does: a sync of the log waits for it.
+    pub(super) fn check_by_path(&self, name: &str, identity: Identity) -> Result<()> {
+        let is = |name: &str, identity: Identity| {
+            let path = self.absolute.join(name);
+            Identity::at(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) == Ok(identity)
+        };
+        let lock = *self.lock.lock();
+        if is(name, identity) && lock.is_none_or(|lock| is(LOCK, lock)) {
+            return Ok(());
+        }
+        // The reason.
+        self.check()?;
+        self.check_file(name, identity)
+    }
+
     /// Refuses once this name no longer belongs to the file of this identity.
     pub(super) fn check_file(&self, name: &str, identity: Identity) -> Result<()> {
-        match statat(self, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) if Identity::of(&found) == identity => Ok(()),
+        match Identity::at(self, Path::new(name), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) if found == identity => Ok(()),
             Ok(_) => Err(self.displaced(format!("its file {name} was replaced"))),
             Err(Errno::NOENT) => Err(self.displaced(format!("its file {name} was removed"))),
             Err(e) => Err(fail("inspect", &self.path_of(name), e)),

@@ -13,6 +13,13 @@ use crate::names::{TEMPORARY_ENDING, log_name, log_number};
 use crate::poison::Poison;
 use crate::vfs::{LogFile, Vfs};
 
+/// Parts of a log file, of which a short one has the length: 256 KiB of the usual 16 MiB, which is room for thousands of
+/// deletes, and a third of the space that is kept for them.
+const SHORT_PARTS: u64 = 64;
+/// Whole log files that the disk must have room for before one is made: less space is left to what brings the rows of the
+/// log into segment files.
+const FREE_FILES: u64 = 16;
+
 /// The log of a collection that is open for writing.
 pub struct Log {
     vfs: Arc<dyn Vfs>,
@@ -35,6 +42,8 @@ struct Inner {
     durable: u64,
     /// A sync is under way, for all that was written before it began.
     syncing: bool,
+    /// The log as it was found, if there was no space to copy it; it is copied before the next write.
+    waiting: Option<LogContent>,
 }
 
 struct Open {
@@ -55,7 +64,8 @@ impl Open {
 
 impl Log {
     /// Goes on after what [`read_log`](super::read_log) found. Its frames are copied to a new file
-    /// and synced: after a failed sync the pages that were read back may never have been on disk.
+    /// and synced: after a failed sync the pages that were read back may never have been on disk. Without space for the
+    /// copy it is made before the next write.
     pub fn open(
         vfs: Arc<dyn Vfs>,
         collection: u128,
@@ -72,7 +82,8 @@ impl Log {
         let durable = content.next_lsn - 1;
         let end = EndFile::open(vfs.as_ref(), collection)?;
         let next_lsn = content.next_lsn;
-        let inner = Inner { file: None, end, next_file, next_lsn, durable, syncing: false };
+        let (file, waiting, syncing) = (None, None, false);
+        let inner = Inner { file, end, next_file, next_lsn, durable, syncing, waiting };
         let log = Self {
             vfs,
             collection,
@@ -81,12 +92,29 @@ impl Log {
             inner: Mutex::new(inner),
             synced: Condvar::new(),
         };
-        log.copy(content)?;
+        let mut inner = log.inner.lock();
+        match log.copy(&mut inner, content) {
+            Err(Error::OutOfSpace { .. }) => inner.waiting = Some(content.clone()),
+            copied => copied?,
+        }
+        drop(inner);
         Ok(log)
     }
 
-    fn copy(&self, content: &LogContent) -> Result<()> {
+    /// True if the disk is too full for the copy of the log that writing begins with. The next write tries it again.
+    pub fn is_waiting(&self) -> bool {
+        self.inner.lock().waiting.is_some()
+    }
+
+    /// Forgets a log that waits to be copied, once everything before this number is in segments.
+    pub fn forget_before(&self, lsn: u64) {
         let mut inner = self.inner.lock();
+        if inner.waiting.as_ref().is_some_and(|content| content.next_lsn <= lsn) {
+            inner.waiting = None;
+        }
+    }
+
+    fn copy(&self, inner: &mut Inner, content: &LogContent) -> Result<()> {
         if let Some(first) = content.frames.first() {
             let mut frames: Vec<(u64, Prepared)> =
                 content.frames.iter().map(|f| (f.lsn, Prepared::write(&f.payload))).collect();
@@ -99,7 +127,7 @@ impl Log {
                 }
                 open.mark(durable)
             };
-            let open = self.create(&mut inner, first.lsn, size, make)?;
+            let open = self.create(inner, first.lsn, size, make)?;
             inner.file = Some(open);
         } else if let (Some(end), false) = (&mut inner.end, content.files.is_empty()) {
             // The files that go now were made and held nothing.
@@ -131,6 +159,13 @@ impl Log {
             self.await_sync(&mut inner);
         }
         self.poison.check()?;
+        if let Some(content) = inner.waiting.take() {
+            let copied = self.copy(&mut inner, &content);
+            if copied.is_err() {
+                inner.waiting = Some(content);
+            }
+            copied?;
+        }
         if !fits(&inner) {
             self.make_room(&mut inner, frame.size())?;
         }
@@ -159,7 +194,7 @@ impl Log {
             let upto = inner.next_lsn - 1;
             inner.syncing = true;
             // What is synced into a file without a name, or in a directory that is elsewhere, is not kept.
-            let kept = || file.sync().and_then(|()| self.check_kept(&*file, &name));
+            let kept = || file.sync().and_then(|()| file.check_name(&name));
             let synced = MutexGuard::unlocked(&mut inner, kept);
             inner.syncing = false;
             match synced {
@@ -301,6 +336,23 @@ impl Log {
         }
     }
 
+    /// Makes an unfinished log file: a whole one on a disk with much space, else a short one, else one of `least` bytes.
+    fn take_space(&self, name: &str, least: u64) -> Result<(Arc<dyn LogFile>, u64)> {
+        let whole = self.file_bytes.max(least);
+        let plenty = |free: u64| free / FREE_FILES >= whole;
+        let short = (self.file_bytes / SHORT_PARTS).max(least);
+        let first = if self.vfs.free_bytes()?.is_none_or(plenty) { whole } else { short };
+        for len in [first, short, least] {
+            match self.vfs.create_log(name, len) {
+                Err(Error::OutOfSpace { .. }) if len > least => {
+                    let _ = self.vfs.remove(name);
+                }
+                created => return Ok((Arc::from(created?), len)),
+            }
+        }
+        Err(Error::OutOfSpace { path: name.to_owned() })
+    }
+
     /// Makes a log file. It gets its name once its length, its header and what `fill` puts in are
     /// durable: a file with a name that cannot be read is damage, never a torn write.
     fn create(
@@ -318,16 +370,7 @@ impl Log {
         let needed = FIRST_FRAME as u64 + size;
         let least = needed.next_multiple_of(HEADER_BYTES as u64);
         let made = || {
-            let wanted = self.file_bytes.max(least);
-            // On a full disk, one for this frame alone.
-            let (file, len) = match self.vfs.create_log(&temporary, wanted) {
-                Err(Error::OutOfSpace { .. }) if least < wanted => {
-                    let _ = self.vfs.remove(&temporary);
-                    (self.vfs.create_log(&temporary, least)?, least)
-                }
-                created => (created?, wanted),
-            };
-            let file: Arc<dyn LogFile> = Arc::from(file);
+            let (file, len) = self.take_space(&temporary, least)?;
             let header = Header { home, first_lsn, len };
             file.write_at(0, &header.encode())?;
             let mut open = Open { file, home, at: FIRST_FRAME as u64, len, marked: 0 };
