@@ -8,7 +8,9 @@ use std::process::Command;
 
 use lexivec::storage::IgnoredSync;
 use lexivec_tests::campaigns::crash::Planted;
-use lexivec_tests::campaigns::{crash, cycles, faults, flips, kill, operations, soak, threads};
+use lexivec_tests::campaigns::{
+    crash, cycles, damage, faults, flips, kill, operations, soak, threads,
+};
 use lexivec_tests::command;
 
 /// Crash states of one run, unless `LEXIVEC_STATES` says otherwise.
@@ -63,6 +65,12 @@ fn damage_is_reported_or_has_no_effect() {
     println!("{}", flips::run(40).expect("no violation"));
     let wrong = flips::wrong_without_checksums().expect("resealed");
     assert!(wrong > 20, "only {wrong} changes were seen without checksums");
+}
+
+#[test]
+fn damaged_files_are_reported_or_have_no_effect() {
+    println!("{}", damage::run(2, seed(), false).expect("no violation"));
+    damage::run(0, seed(), true).expect_err("an earlier state must be seen");
 }
 
 #[test]
