@@ -163,7 +163,7 @@ mod tests {
         let payload = |json: &str| serde_json::from_str::<Map<String, Value>>(json).expect("JSON");
         let nested = payload(r#"{"a":[{"b":1},{"b":1},{}]}"#);
         let flat = payload(r#"{"a":"{b:1},{b:1},{}  "}"#);
-        assert_eq!(bytes_of(&nested) - bytes_of(&flat), 2 * (640 + 65) + 3 * 32 - 19);
+        assert_eq!(bytes_of(&nested) - bytes_of(&flat), 2 * (640 + 65) + 3 * 32 - 16);
         assert_eq!(bytes_of(&payload("{}")), 0);
     }
 }

@@ -101,7 +101,7 @@ mod tests {
             ("Investigaton", "investigaton", "investig", Some(1)),
             ("investigatxyn", "investigatxyn", "investig", None),
             ("flow", "flow", "flaw", Some(1)),
-            ("lining", "line", "wing", None),
+            ("lining", "line", "winter", None),
         ] {
             let word = Mistyped::new(0, &field, term, Some(typed), 2);
             assert_eq!(word.edits_to(meant), expected, "{typed} {meant}");
