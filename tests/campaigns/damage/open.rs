@@ -13,7 +13,7 @@ use crate::campaigns::server::{Server, Stream};
 
 /// Violations that are shown.
 const SHOWN: usize = 30;
-const COLLECTION: &str = "/v1/collections/default";
+const COLLECTION: &str = "/v1/collections/damaged";
 
 /// Tries damages to every file under a server, each put in the place of the file and written over it.
 pub fn run(places: usize, seed: u64) -> Outcome {
@@ -34,6 +34,10 @@ pub fn run(places: usize, seed: u64) -> Outcome {
             // Half of the collection is read before the damage.
             let before = answers(&mut server.connect().ok_or("no connection")?, &requests()[..3]);
             before.ok_or("the sound server does not answer")?;
+            // An opened log goes on in a new file.
+            if !root.join(&damage.file).exists() {
+                continue;
+            }
             let outside = root.with_extension("outside");
             let changed = damage.apply(&world, &root, &outside, in_place);
             if !changed.map_err(|e| format!("{damage}: {e}"))? {

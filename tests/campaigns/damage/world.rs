@@ -116,7 +116,8 @@ fn fill(dir: &Path, seed: u64) -> Result<Tree, String> {
 
 fn write(dir: &Path, seed: u64) -> lexivec::Result<Result<Tree, String>> {
     let open = OpenOptions::new().background(false).log_file_bytes(4_096).reserve_bytes(4_096);
-    let options = Options::new().vector(DIM, Metric::Cosine).tokens(3).graph_min_rows(50);
+    let options = Options::new().name("damaged").vector(DIM, Metric::Cosine);
+    let options = options.tokens(3).graph_min_rows(50);
     let collection = Collection::create(dir, options.open(open))?;
     let mut random = Random(seed);
     let vectors: Vec<Vec<f32>> = (0..ROWS).map(|_| random.vector(DIM)).collect();
