@@ -6,6 +6,7 @@ pub mod model;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 
 use lexivec::Metric;
 
@@ -35,6 +36,16 @@ impl Random {
     /// A vector of such numbers.
     pub fn vector(&mut self, dim: usize) -> Vec<f32> {
         (0..dim).map(|_| self.unit()).collect()
+    }
+}
+
+/// A child process that is killed when it is dropped.
+pub struct Killed(pub Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -3,38 +3,33 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::Killed;
 
 /// Longest time that one answer may take.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// A server that is killed, whatever happens.
 pub(super) struct Server {
-    child: Child,
+    child: Killed,
     address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Server {
     /// Starts a server of a directory; returns once it listens.
     pub(super) fn start(dir: &Path) -> Result<Self, String> {
-        let mut child = Command::new(crate::command())
+        let child = Command::new(crate::command())
             .args(["serve", &dir.to_string_lossy(), "--bind", "127.0.0.1:0", "--json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .map_err(|e| e.to_string())?;
-        let stdout = child.stdout.take();
-        let mut server = Self { child, address: String::new() };
+        let mut server = Self { child: Killed(child), address: String::new() };
+        let stdout = server.child.0.stdout.take();
         let mut ready = String::new();
         BufReader::new(stdout.ok_or("no output")?)
             .read_line(&mut ready)
@@ -46,12 +41,12 @@ impl Server {
     }
 
     pub(super) fn id(&self) -> u32 {
-        self.child.id()
+        self.child.0.id()
     }
 
     /// Its exit status, if it has ended.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.child.0.try_wait().ok().flatten()
     }
 
     pub(super) fn connect(&self) -> Option<Stream> {

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use super::Collection;
 use super::records::{read_all, record};
 use super::siblings::LEARNING;
@@ -18,12 +16,6 @@ const ADAPTER: &str = "adapter";
 const ACTIVE: &str = "active";
 /// Kind and id of the record that has the last assigned version, so that no version is assigned twice.
 const LAST: &str = "last";
-
-/// The adapters of a handle, read when it is opened and when one of them changes.
-#[derive(Default)]
-pub(super) struct LoadedAdapters {
-    pub(super) current: ArcSwap<Adapters>,
-}
 
 fn id_of(version: u32) -> String {
     format!("{ADAPTER}-{version:010}")
@@ -41,13 +33,13 @@ impl Collection {
     pub(super) fn load_adapters(&self) {
         if let Err(error) = self.reload_adapters() {
             let reason = format!("the learning store: {error}");
-            self.adapters.current.store(Arc::new(Adapters::unreadable(reason)));
+            self.adapters.store(Arc::new(Adapters::unreadable(reason)));
         }
     }
 
     fn reload_adapters(&self) -> Result<()> {
         let read = self.read_sibling(LEARNING, |store| read_adapters(store, self.schema()))?;
-        self.adapters.current.store(Arc::new(read.unwrap_or_default()));
+        self.adapters.store(Arc::new(read.unwrap_or_default()));
         Ok(())
     }
 
@@ -76,7 +68,7 @@ impl Collection {
     /// # Errors
     /// [`Corrupt`](lexivec_storage::Error::Corrupt) when their store is damaged, missing or another collection's.
     pub fn adapters(&self) -> Result<Vec<AdapterInfo>> {
-        self.adapters.current.load().list()
+        self.adapters.load().list()
     }
 
     /// Applies an adapter to all queries that name none, from the next search on; `None` applies no adapter.

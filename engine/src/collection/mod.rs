@@ -37,7 +37,6 @@ use lexivec_storage::{
 };
 use parking_lot::Mutex;
 
-use adapters::LoadedAdapters;
 use background::Background;
 pub use compact::{CompactOptions, CompactReport, MergeReport};
 use indexing::Indexing;
@@ -59,6 +58,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::generation::{Generation, Operation};
 use crate::limits::{DAMAGE_READS, MEMORY_LOG_FILE_BYTES, OPEN_RETRIES};
 use crate::location::Location;
+use crate::model::adapters::Adapters;
 use crate::model::rerank::RerankerHandle;
 use crate::model::{Embedder, Reranker};
 use crate::options::{OpenOptions, Options};
@@ -78,7 +78,8 @@ use crate::text::SynonymTable;
 pub struct Collection {
     shared: Arc<Shared>,
     siblings: Arc<Siblings>,
-    adapters: Arc<LoadedAdapters>,
+    /// Read when the handle is opened, and when one of them changes.
+    adapters: Arc<ArcSwap<Adapters>>,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<RerankerHandle>,
     _closer: Arc<Closer>,
@@ -353,7 +354,7 @@ impl Collection {
     /// query adapters, if the learning store cannot be read.
     pub fn damage(&self) -> Option<String> {
         let damage = self.shared.damage.lock().clone();
-        damage.or_else(|| self.adapters.current.load().fault().map(str::to_owned))
+        damage.or_else(|| self.adapters.load().fault().map(str::to_owned))
     }
 
     /// Moves a read-only handle to the newest writes; true if there were newer ones.

@@ -40,7 +40,7 @@ impl Collection {
             synonyms: self.shared.synonyms.load_full(),
             embedder: self.embedder.clone(),
             reranker: self.reranker.clone(),
-            adapters: self.adapters.current.load_full(),
+            adapters: self.adapters.load_full(),
             scope: Filter::All,
             statistics: None,
             budget: Budget::new(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use lexivec_query::SearchRequest;
 use lexivec_query::answer::{Hit, SearchResponse};
 use lexivec_query::explain::Ledger;
-use lexivec_query::request::Leg;
+use lexivec_query::request::{AdapterChoice, Leg};
 use lexivec_query::rerank::Ranked;
 
 use super::prepare::Prepared;
@@ -49,7 +49,10 @@ impl Searcher {
         if answer.matching == 0 {
             answer.notices = self.unlike_bounds(&request.filter, prepared.time)?;
         }
-        answer.notices.extend(prepared.without_adapter.then(|| WITHOUT_ADAPTER.to_owned()));
+        let wants_adapter = prepared.vector.is_some() && request.adapter == AdapterChoice::Active;
+        if wants_adapter && self.adapters.fault().is_some() {
+            answer.notices.push(WITHOUT_ADAPTER.to_owned());
+        }
         answer.did_you_mean = instead;
         Ok(answer)
     }

@@ -8,20 +8,26 @@ use lexivec_query::topk::descending;
 use crate::error::{Error, Result};
 use crate::generation::{DocAddress, Generation};
 
-/// The order of rows with equal scores: by id.
+/// Runs a sort that orders rows with equal scores by id.
 ///
-/// An id in a damaged block cannot be read. Such a row comes after all others, so that a sort has a total order to the
-/// end; [`check`](Self::check) then fails, as the order is not that of the ids.
+/// An id in a damaged block cannot be read. Such a row comes after all others, so that the sort has a total order to the
+/// end.
+///
+/// # Errors
+/// The first error of reading an id, as the order is not that of the ids then.
+pub(super) fn by_id<T>(generation: &Generation, sort: impl FnOnce(&Ties<'_>) -> T) -> Result<T> {
+    let ties = Ties { generation, fault: RefCell::new(None) };
+    let sorted = sort(&ties);
+    ties.fault.into_inner().map_or(Ok(sorted), Err)
+}
+
+/// The order of rows with equal scores.
 pub(super) struct Ties<'a> {
     generation: &'a Generation,
     fault: RefCell<Option<Error>>,
 }
 
-impl<'a> Ties<'a> {
-    pub(super) fn new(generation: &'a Generation) -> Self {
-        Self { generation, fault: RefCell::new(None) }
-    }
-
+impl Ties<'_> {
     /// Orders two rows by id; rows of a single-segment generation by the rank of their ids, which is cheaper. All rows
     /// of a generation are ordered in one way: a mixture would not be a total order, and a sort may panic on it.
     pub(super) fn order(&self, a: DocAddress, b: DocAddress) -> Ordering {
@@ -40,11 +46,6 @@ impl<'a> Ties<'a> {
     fn read<T>(&self, read: Result<T>) -> Option<T> {
         read.map_err(|error| self.fault.borrow_mut().get_or_insert(error).kind()).ok()
     }
-
-    /// Fails with the first error of a read if rows were ordered without their ids.
-    pub(super) fn check(self) -> Result<()> {
-        self.fault.into_inner().map_or(Ok(()), Err)
-    }
 }
 
 fn known_first<T: Ord>(a: Option<T>, b: Option<T>) -> Ordering {
@@ -58,9 +59,9 @@ pub(super) fn merge(
     window: usize,
 ) -> Result<()> {
     if generation.segments.len() > 1 {
-        let ties = Ties::new(generation);
-        hits.sort_by(|a, b| descending(a.1, b.1).then_with(|| ties.order(a.0, b.0)));
-        ties.check()?;
+        by_id(generation, |ties| {
+            hits.sort_by(|a, b| descending(a.1, b.1).then_with(|| ties.order(a.0, b.0)));
+        })?;
     }
     hits.truncate(window);
     Ok(())

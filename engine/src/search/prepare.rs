@@ -5,7 +5,7 @@ use std::time::Duration;
 use lexivec_query::SearchRequest;
 use lexivec_query::bind::{BoundLeg, BoundRequest, bind};
 use lexivec_query::limits::MAX_QUERY_TOKENS;
-use lexivec_query::request::{AdapterChoice, Leg};
+use lexivec_query::request::Leg;
 
 use super::Searcher;
 use crate::deadline::Deadline;
@@ -24,8 +24,6 @@ pub(super) struct Prepared<'a> {
     pub(super) time: Deadline,
     /// Version of the query adapter that was applied.
     pub(super) adapter: Option<u32>,
-    /// True if the active adapter, should there be one, was left out, as the adapters cannot be read.
-    pub(super) without_adapter: bool,
     /// Time budget of the rerank, or the rest of it.
     pub(super) rerank_budget: Duration,
 }
@@ -39,16 +37,7 @@ impl<'a> Prepared<'a> {
     ) -> Self {
         let millis = request.rerank.as_ref().map_or(0, |rerank| rerank.budget_ms);
         let rerank_budget = Duration::from_millis(millis);
-        Self {
-            request,
-            bound,
-            vector,
-            tokens: None,
-            time,
-            adapter: None,
-            without_adapter: false,
-            rerank_budget,
-        }
+        Self { request, bound, vector, tokens: None, time, adapter: None, rerank_budget }
     }
 
     /// The key by which vector legs are shared.
@@ -86,16 +75,14 @@ impl Searcher {
         let bound = bind(request, &self.schema.catalog())?;
         self.handed(request)?;
         let mut vector = self.query_vector(request, &bound)?;
-        let (mut adapter, mut without_adapter) = (None, false);
+        let mut adapter = None;
         if let Some(vector) = &mut vector {
             let field = bound.query_field.as_deref().unwrap_or_default();
             adapter = self.adapters.apply(request, field, vector)?;
-            without_adapter =
-                self.adapters.fault().is_some() && request.adapter == AdapterChoice::Active;
         }
         let tokens = self.query_tokens(request, &bound)?;
         let prepared = Prepared::new(request, bound, vector, time);
-        Ok(Prepared { adapter, without_adapter, tokens, ..prepared })
+        Ok(Prepared { adapter, tokens, ..prepared })
     }
 
     /// The query vector: given, or embedded from the text. `None` if the model has no embedding for the

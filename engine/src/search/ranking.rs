@@ -11,7 +11,7 @@ use lexivec_query::request::{Leg, Syntax};
 use lexivec_query::rerank::Ranked;
 
 use super::leg::LegFound;
-use super::merge::Ties;
+use super::merge::by_id;
 use super::prepare::Prepared;
 use super::{Searcher, leg_table};
 use crate::error::Result;
@@ -106,9 +106,8 @@ impl Searcher {
             Some(leg.hits.first().is_some_and(|(_, score)| *score >= floor.score))
         });
         time.check()?;
-        let ties = Ties::new(&self.generation);
-        let fused = fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b));
-        ties.check()?;
+        let fused =
+            by_id(&self.generation, |ties| fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b)))?;
         time.check()?;
         let start = Instant::now();
         let (list, rerank) = self.rerank(prepared, fused)?;

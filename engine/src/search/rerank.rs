@@ -7,7 +7,7 @@ use lexivec_query::fusion::Fused;
 use lexivec_query::rerank::{Ranked, Rerank, RerankMethod, mmr, reorder};
 
 use super::Searcher;
-use super::merge::Ties;
+use super::merge::by_id;
 use super::prepare::Prepared;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -60,10 +60,9 @@ impl Searcher {
         let list = match stage.scores(candidates)? {
             Ok(scores) => {
                 report.scored = scores.iter().flatten().count();
-                let ties = Ties::new(&self.generation);
-                let list = reorder(fused, report.kind, &scores, |a, b| ties.order(*a, *b));
-                ties.check()?;
-                list
+                by_id(&self.generation, |ties| {
+                    reorder(fused, report.kind, &scores, |a, b| ties.order(*a, *b))
+                })?
             }
             Err(reason) => {
                 (report.applied, report.reason) = (false, Some(reason));
@@ -204,10 +203,10 @@ impl Stage<'_> {
             cosine(a.vector, b.vector, a.unit * b.unit)
         };
         let key = |i: usize| candidates[stored[i].index].key;
-        let ties = Ties::new(&self.searcher.generation);
-        let by_id = |a: usize, b: usize| ties.order(key(a), key(b));
-        let picked = mmr(&relevance, lambda, between, by_id, || self.deadline.passed());
-        ties.check()?;
+        let picked = by_id(&self.searcher.generation, |ties| {
+            let order = |a: usize, b: usize| ties.order(key(a), key(b));
+            mmr(&relevance, lambda, between, order, || self.deadline.passed())
+        })?;
         let Some(picked) = picked else { return Ok(None) };
         let mut scores = vec![None; candidates.len()];
         for (stored, score) in stored.iter().zip(picked) {

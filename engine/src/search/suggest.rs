@@ -125,8 +125,7 @@ impl<'a> Dictionary<'a> {
 
     fn read_terms(&self) -> Result<Option<Vec<BTreeMap<String, u64>>>> {
         let rows = RowSet::total(self.matching);
-        let segments = self.searcher.generation.segments.iter();
-        let live: u64 = segments.map(|live| u64::from(live.alive.count())).sum();
+        let live = self.searcher.generation.statistics.live;
         if rows > MAX_READ_ROWS || rows.saturating_mul(LIVE_ROWS_PER_READ_ROW) > live {
             return Ok(None);
         }

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use super::complete::of_others;
 use super::leg::LegFound;
-use super::merge::Ties;
+use super::merge::by_id;
 use super::prepare::Prepared;
 use super::{Searcher, leg_table};
 use crate::error::{Error, Result};
@@ -176,9 +176,8 @@ impl Trial<'_> {
             if bound.fusion.is_complete() && legs.len() > 1 {
                 self.complete(&mut lists, &indices, &mut legs, &prepared)?;
             }
-            let ties = Ties::new(generation);
-            let fused = fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b));
-            ties.check()?;
+            let fused =
+                by_id(generation, |ties| fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b)))?;
             let vector = prepared.vector.clone();
             let tried = Prepared::new(&request, bound, vector, time);
             let (list, rerank) = self.searcher.rerank(&tried, fused)?;

@@ -14,7 +14,7 @@ use lexivec_query::topk::descending;
 
 use super::Searcher;
 use super::leg::{LegFound, LegSearch, RowTrace};
-use super::merge::{Ties, merge};
+use super::merge::{by_id, merge};
 use super::prepare::Prepared;
 use crate::deadline::Deadline;
 use crate::error::Result;
@@ -101,19 +101,21 @@ impl LegSearch for VectorLeg {
         let Some((_, store, _)) = own else { return Ok(None) };
         let query = store.query(vector);
         let own = f64::from(query.similarity(&query.stored(address.row)?));
-        let (mut rank, ties) = (1, Ties::new(generation));
-        for (segment, store, rows) in stores {
-            trace.prepared.time.check()?;
-            let query = store.query(vector);
-            for row in rows.iter().filter(|&row| store.present.contains(row)) {
-                let score = f64::from(query.similarity(&query.stored(row)?));
-                let other = DocAddress::new(segment, row);
-                let order = descending(score, own).then_with(|| ties.order(other, address));
-                rank += usize::from(order.is_lt());
+        let rank = by_id(generation, |ties| -> Result<usize> {
+            let mut rank = 1;
+            for (segment, store, rows) in stores {
+                trace.prepared.time.check()?;
+                let query = store.query(vector);
+                for row in rows.iter().filter(|&row| store.present.contains(row)) {
+                    let score = f64::from(query.similarity(&query.stored(row)?));
+                    let other = DocAddress::new(segment, row);
+                    let order = descending(score, own).then_with(|| ties.order(other, address));
+                    rank += usize::from(order.is_lt());
+                }
             }
-        }
-        ties.check()?;
-        Ok(Some((rank, own)))
+            Ok(rank)
+        })?;
+        Ok(Some((rank?, own)))
     }
 
     fn absent(&self, trace: &RowTrace<'_>, leg: &BoundLeg) -> String {

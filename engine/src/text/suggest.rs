@@ -1,9 +1,9 @@
 //! Reads of an inverted index for suggestions: terms that begin in some way, and the words of texts that are terms.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use lexivec_query::topk::TopK;
 use tantivy::DocSet;
 
 use super::analyzer::{Analysis, prefix, range_of};
@@ -71,8 +71,7 @@ impl TextIndex {
         let inverted = self.inverted(field)?;
         let stream = inverted.terms().range().ge(start).into_stream();
         let mut terms = stream.map_err(|e| tantivy_error(self.file(), e))?;
-        // The least of the best is on top.
-        let mut best: BinaryHeap<(Reverse<u64>, Vec<u8>)> = BinaryHeap::new();
+        let mut best = TopK::new(most);
         let (mut visited, mut watch) = (0, Watch::new(time));
         while visited < MAX_VISITED_TERMS
             && terms.advance()
@@ -80,18 +79,15 @@ impl TextIndex {
         {
             visited += 1;
             watch.steps(1)?;
-            let rows = u64::from(terms.value().doc_freq);
-            if best.len() == most {
-                if best.peek().is_some_and(|(Reverse(least), _)| *least >= rows) {
-                    continue;
-                }
-                best.pop();
+            let rows = terms.value().doc_freq;
+            // Most terms of a large dictionary are passed over without a copy.
+            if best.threshold().is_none_or(|least| f64::from(rows) > least) {
+                best.push(f64::from(rows), (terms.key().to_vec(), rows));
             }
-            best.push((Reverse(rows), terms.key().to_vec()));
         }
-        let found = best.into_iter();
+        let found = best.into_sorted().into_iter();
         Ok(found
-            .map(|(Reverse(rows), t)| (String::from_utf8_lossy(&t).into_owned(), rows))
+            .map(|(_, (t, rows))| (String::from_utf8_lossy(&t).into_owned(), u64::from(rows)))
             .collect())
     }
 

@@ -3,7 +3,9 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
+
+use lexivec_tests::Killed;
 
 /// Address that pages name; the server under test has another port.
 const SHOWN: &str = "127.0.0.1:8009";
@@ -18,15 +20,9 @@ pub(super) struct Session {
 }
 
 struct Server {
-    child: Child,
+    /// Held for its end.
+    _child: Killed,
     address: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Session {
@@ -89,7 +85,7 @@ impl Session {
         // The rest is read so that the server never waits for a reader.
         std::thread::spawn(move || lines.for_each(drop));
         let address = line.split("http://").nth(1).map(|a| a.trim_end_matches('/').to_owned());
-        let server = Server { child, address: address.unwrap_or_default() };
+        let server = Server { _child: Killed(child), address: address.unwrap_or_default() };
         assert!(!server.address.is_empty(), "{command} printed {line:?}");
         let shown = line.replace(&server.address, SHOWN) + "\n";
         self.server = Some(server);
