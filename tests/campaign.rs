@@ -10,6 +10,19 @@ use lexivec_tests::campaigns::{
     Outcome, crash, cycles, damage, faults, fixture, flips, kill, operations, soak, threads,
 };
 
+/// Options, each with a number.
+const VALUES: [&str; 9] = [
+    "--seed",
+    "--states",
+    "--kills",
+    "--stride",
+    "--places",
+    "--ops",
+    "--cycles",
+    "--rows",
+    "--seconds",
+];
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |name: &str, default: u64| {
@@ -17,7 +30,9 @@ fn main() -> ExitCode {
         place.and_then(|i| args.get(i + 1)).and_then(|v| v.parse().ok()).unwrap_or(default)
     };
     let seed = number("--seed", 1);
-    let outcome: Outcome = match args.first().map(String::as_str) {
+    let known = |arg: &String| !arg.starts_with('-') || VALUES.contains(&arg.as_str());
+    let command = args.first().filter(|_| args.iter().all(known));
+    let outcome: Outcome = match command.map(String::as_str) {
         Some("crash-states") => {
             crash::run(number("--states", 200_000) as usize, seed, crash::Planted::Nothing)
         }

@@ -21,6 +21,17 @@ pub enum StartError {
         /// Why.
         detail: String,
     },
+    /// The process may take too little address space.
+    #[error(
+        "the process may take {limit} bytes of address space, and a server needs {least}; raise the limit \
+         (`ulimit -v`)"
+    )]
+    AddressSpace {
+        /// Bytes that it may take.
+        limit: u64,
+        /// Bytes that it needs at least.
+        least: u64,
+    },
     /// The directory, or a collection in it, cannot be opened.
     #[error(transparent)]
     Database(#[from] lexivec::Error),

@@ -83,11 +83,13 @@ impl Server {
     /// Answers requests until the process gets SIGINT or SIGTERM, on an event loop made for it.
     ///
     /// # Errors
-    /// The errors of [`start`](Self::start). `ready` gets the server once it listens.
+    /// The errors of [`start`](Self::start), and [`StartError::AddressSpace`] under a limit that is too low for it.
+    /// `ready` gets the server once it listens.
     pub fn run_blocking(
         config: Config,
         ready: impl FnOnce(&Self) -> Result<(), StartError>,
     ) -> Result<(), StartError> {
+        memory::check_address_space()?;
         accept::raise_descriptors();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .max_blocking_threads(limits::MAX_BLOCKING_THREADS)

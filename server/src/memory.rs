@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::{ApiResult, Problem};
-use crate::limits::{MAX_FOUND_BYTES, MAX_MEMORY_BYTES};
+use crate::error::{ApiResult, Problem, StartError};
+use crate::limits::{LEAST_ADDRESS_SPACE, MAX_FOUND_BYTES, MAX_MEMORY_BYTES};
 
 /// Share of the address space that is left (one in this many) which one answer may take, if it is limited.
 const ADDRESS_SHARE: u64 = 4;
@@ -68,6 +68,16 @@ impl Memory {
     /// Bytes of address space that the process may still take, if they are limited.
     fn address_space_left(&self) -> Option<u64> {
         self.address_space.map(|all| all.saturating_sub(address_space_used()))
+    }
+}
+
+/// Refuses to serve in a process whose address space is limited to less than serving takes.
+pub(crate) fn check_address_space() -> Result<(), StartError> {
+    match getrlimit(Resource::As).current {
+        Some(limit) if limit < LEAST_ADDRESS_SPACE => {
+            Err(StartError::AddressSpace { limit, least: LEAST_ADDRESS_SPACE })
+        }
+        _ => Ok(()),
     }
 }
 

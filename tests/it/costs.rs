@@ -157,3 +157,19 @@ fn requests_over_their_budget_are_refused() {
     }
     assert_eq!(server.json("GET", "/v1/collections/rows", &Value::Null).1["documents"], 5_000);
 }
+
+#[test]
+fn a_server_does_not_start_with_too_little_address_space() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let least = lexivec_server::limits::LEAST_ADDRESS_SPACE >> 10;
+    let script = format!("ulimit -v {}; exec \"$0\" serve \"$1\" --create --port 0", least - 1);
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .arg(lexivec_tests::command())
+        .arg(scratch.path())
+        .output()
+        .expect("run");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("ulimit -v"), "{error}");
+}
