@@ -16,7 +16,7 @@ SEED ?= 1
 SECONDS ?= 600
 
 .PHONY: demo model test lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops cycles threads soak \
-	abuse abuse-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
+	abuse abuse-control attacks attacks-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
 demo:
@@ -93,6 +93,16 @@ abuse:
 ## Shows that each of them is found on a server that refuses nothing.
 abuse-control:
 	$(PYTHON) tests/campaigns/abuse.py --control
+
+## Attacks on the directory, disk, descriptors, memory and clock of a server under load; as root it also mounts disks.
+attacks:
+	$(CARGO) build --quiet --release -p lexivec-cli
+	$(PYTHON) tests/campaigns/attacks $(LEXIVEC)
+
+## Shows that a lost document and a wrong answer are found in the record of a run.
+attacks-control:
+	$(CARGO) build --quiet --release -p lexivec-cli
+	$(PYTHON) tests/campaigns/attacks $(LEXIVEC) --control
 
 ## Every fuzz target for SECONDS of processor time, up to the first finding; needs a nightly toolchain
 ## and cargo-fuzz.

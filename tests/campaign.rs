@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Some("io-faults") => faults::run(seed, None),
         Some("bit-flips") => flips::run(number("--stride", 1) as usize),
         Some("damage") => damage::run(number("--places", 150) as usize, seed, false),
-        Some("damage-open") => damage::run_open(number("--places", 2) as usize, seed),
+        Some("damage-open") => damage::run_open(number("--places", 2) as usize, seed, false),
         Some("model-ops") => operations::run(number("--ops", 200_000) as usize, seed, None),
         Some("cycles") => {
             let rows = number("--rows", 10_000) as usize;

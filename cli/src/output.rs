@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -139,6 +139,24 @@ pub(crate) fn new_file<T>(
     Ok(written)
 }
 
+/// Beginning of the name of a file that is being written.
+const UNNAMED: &str = ".lexivec-";
+
+/// Removes the files that killed processes were writing in a folder; those that are being written are locked. One that
+/// cannot be removed disturbs no other.
+fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(UNNAMED);
+        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let path = entry.path();
+        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
 /// A complete file in the directory of `path`, which is removed unless it gets a name.
 fn unnamed<T>(
     path: &Path,
@@ -146,9 +164,11 @@ fn unnamed<T>(
 ) -> Outcome<(NamedTempFile, T)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    sweep(&folder);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".lexivec-").permissions(Permissions::from_mode(FILE_MODE));
+    builder.prefix(UNNAMED).permissions(Permissions::from_mode(FILE_MODE));
     let mut made = builder.tempfile_in(folder).map_err(|e| unwritten(path, &e))?;
+    made.as_file().lock().map_err(|e| unwritten(path, &e))?;
     let mut out = BufWriter::new(made.as_file_mut());
     let written = write(&mut out)?;
     out.flush().map_err(|e| unwritten(path, &e))?;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lexivec_storage::{LockGuard, disk};
+use lexivec_storage::{Directory, DiskVfs, LockGuard, Vfs, disk};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_COLLECTIONS;
 use crate::model::{Embedder, Reranker};
 use crate::options::{OpenOptions, Options};
-use crate::schema::check_name;
+use crate::schema::{Schema, check_name};
 
 /// Options of a [`Database`]; they hold for all of its collections, and every one has a default that works.
 #[derive(Clone)]
@@ -139,9 +139,15 @@ pub struct Database {
     changing: Mutex<()>,
     collections: RwLock<BTreeMap<String, Entry>>,
     unopened: Vec<Unopened>,
-    /// The lock of the directory, so that no other database creates, drops or sweeps there; `None` if `path` is the
-    /// directory of one collection, which has its own.
-    lock: Option<Box<dyn LockGuard>>,
+    /// `None` if `path` is the directory of one collection, which has its own.
+    root: Option<Root>,
+}
+
+/// The directory of a database, held by its descriptor, and its lock, so that no other database creates, drops or sweeps
+/// there.
+struct Root {
+    directory: DiskVfs,
+    _lock: Box<dyn LockGuard>,
 }
 
 #[derive(Clone)]
@@ -164,8 +170,8 @@ impl Database {
     }
 
     fn with_options(path: &Path, options: DatabaseOptions) -> Result<Self> {
-        let lock = lock(path).map_err(|e| at(path, e))?;
-        let paths = match lock {
+        let root = root(path).map_err(|e| at(path, e))?;
+        let paths = match root {
             None => vec![path.to_owned()],
             Some(_) => collection_paths(path).map_err(|e| at(path, e))?,
         };
@@ -173,7 +179,7 @@ impl Database {
         let (mut unopened, mut fault) = (Vec::new(), None);
         for path in paths {
             if let Err(error) = add(&mut collections, &path, &options) {
-                if !options.leave_out || lock.is_none() {
+                if !options.leave_out || root.is_none() {
                     return Err(error);
                 }
                 unopened.push(Unopened::new(&path, &error));
@@ -189,7 +195,7 @@ impl Database {
             changing: Mutex::new(()),
             collections: RwLock::new(collections),
             unopened,
-            lock,
+            root,
         })
     }
 
@@ -202,10 +208,12 @@ impl Database {
     /// and gets its embedder from `options`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name or an option is refused, or the database has as many collections as it may;
-    /// [`Error::CollectionExists`]; [`Error::SingleCollection`]; and the errors of [`Collection::create`].
+    /// [`Error::Invalid`] if the name or an option is refused, if the database has as many collections as it may, or if
+    /// one that was left out has a name that cannot be read;
+    /// [`Error::CollectionExists`]; [`Error::SingleCollection`]; the errors of [`Collection::create`]; and
+    /// [`Displaced`](lexivec_storage::Error::Displaced) if another directory is at the path of the database.
     pub fn create(&self, name: &str, options: Options) -> Result<Arc<Collection>> {
-        self.refuse_if_single()?;
+        let root = self.root()?;
         check_name("collection name", name)?;
         let _changing = self.changing.lock();
         let count = {
@@ -216,15 +224,28 @@ impl Database {
             }
             collections.len()
         };
+        if let Some(Unopened { directory, .. }) = self.unopened.iter().find(|u| u.name.is_none()) {
+            let detail = format!(
+                "the collection in {directory} cannot be opened and its name not be read, so that {name:?} may be its \
+                 name; repair it, or move its directory away, and open the database again"
+            );
+            return Err(Error::invalid("collection name", detail));
+        }
         if count >= self.options.max_collections {
             return Err(Error::invalid(
                 "collections",
                 format!("there are {count}, which is the limit; drop one first"),
             ));
         }
+        root.directory.check_place()?;
         let path = self.path.join(disk::fresh_name());
         let options = options.name(name).open(self.options.open.clone());
-        let created = Collection::create(&path, options).inspect_err(|_| {
+        let created = Collection::create(&path, options).and_then(|created| {
+            // It was made by its path, which may lead into another directory since the check before.
+            root.directory.check_place()?;
+            Ok(created)
+        });
+        let created = created.inspect_err(|_| {
             // The name is new, so that whatever has it is of this creation.
             let _ = disk::remove_tree(&path);
         });
@@ -245,9 +266,11 @@ impl Database {
     /// The directory of the collection of this name, for verification, repair and snapshots.
     ///
     /// # Errors
-    /// [`Error::NoCollection`].
+    /// [`Error::NoCollection`]; [`Displaced`](lexivec_storage::Error::Displaced) if another directory is at its path.
     pub fn path_of(&self, name: &str) -> Result<PathBuf> {
-        Ok(self.entry(name)?.path)
+        let entry = self.entry(name)?;
+        entry.collection.vfs().check_place()?;
+        Ok(entry.path)
     }
 
     /// The names of all collections, in order.
@@ -272,8 +295,9 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::NoCollection`]; [`Error::HasSnapshots`], as snapshots are inside the collection's directory;
-    /// [`Error::SingleCollection`]; and those of the file system. If the directory still has its name, no file was
-    /// removed and the collection remains.
+    /// [`Error::SingleCollection`]; [`Displaced`](lexivec_storage::Error::Displaced) if the directory of the collection, or
+    /// of the database, is no longer the one that was opened; and those of the file system. If the directory still has
+    /// its name, no file was removed and the collection remains.
     pub fn drop_collection(&self, name: &str) -> Result<()> {
         self.remove(name, |path| {
             let found = Snapshot::list(path)?;
@@ -298,11 +322,10 @@ impl Database {
     /// # Errors
     /// Those of the file system.
     pub fn sweep(&self) -> Result<()> {
-        if self.lock.is_none() {
-            return Ok(());
-        }
+        let Some(root) = &self.root else { return Ok(()) };
         let _changing = self.changing.lock();
-        Ok(disk::sweep_removed(&self.path)?)
+        root.directory.check_place()?;
+        Ok(disk::sweep(&self.path)?)
     }
 
     fn entry(&self, name: &str) -> Result<Entry> {
@@ -312,24 +335,25 @@ impl Database {
 
     /// Removes a collection unless `check` refuses its directory.
     fn remove(&self, name: &str, check: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-        self.refuse_if_single()?;
+        let root = self.root()?;
         let _changing = self.changing.lock();
         let entry = self.entry(name)?;
+        entry.collection.vfs().check_place()?;
         check(&entry.path)?;
         // The name is free before the files are removed, which takes time.
         self.collections.write().remove(name);
-        let removed = disk::remove_tree(&entry.path);
+        let directory = entry.path.file_name().unwrap_or_default().to_string_lossy();
+        let removed = root.directory.remove_child(&directory, entry.collection.vfs());
         if removed.is_err() && disk::is_collection(&entry.path) {
             self.collections.write().insert(name.to_owned(), entry);
         }
         Ok(removed?)
     }
 
-    fn refuse_if_single(&self) -> Result<()> {
-        match self.lock {
-            None => Err(Error::SingleCollection { path: self.path.display().to_string() }),
-            Some(_) => Ok(()),
-        }
+    /// The directory of collections.
+    fn root(&self) -> Result<&Root> {
+        let single = || Error::SingleCollection { path: self.path.display().to_string() };
+        self.root.as_ref().ok_or_else(single)
     }
 }
 
@@ -351,20 +375,20 @@ impl DatabaseOptions {
 
 /// Makes a directory of collections if it is not there, and takes its lock; `None` if it is the directory of one
 /// collection, which takes the same lock itself.
-fn lock(path: &Path) -> Result<Option<Box<dyn LockGuard>>> {
+fn root(path: &Path) -> Result<Option<Root>> {
     if disk::is_collection(path) {
         return Ok(None);
     }
-    disk::ensure_directory(path)?;
-    let lock = disk::lock_directory(path)?;
+    let directory = DiskVfs::create_root(path)?;
+    let lock = directory.lock_directory()?;
     // A collection may have been created there before the lock was taken.
-    Ok(if disk::is_collection(path) { None } else { Some(lock) })
+    Ok(if disk::is_collection(path) { None } else { Some(Root { directory, _lock: lock }) })
 }
 
 /// The directories of collections below a directory, which is swept.
 fn collection_paths(path: &Path) -> Result<Vec<PathBuf>> {
-    disk::sweep_removed(path)?;
-    let paths = disk::subdirectories(path)?.into_iter().map(|name| path.join(name));
+    disk::sweep(path)?;
+    let paths = disk::names(path)?.into_iter().map(|name| path.join(name));
     Ok(paths.filter(|path| disk::is_collection(path)).collect())
 }
 
@@ -388,8 +412,13 @@ fn add(
 impl Unopened {
     fn new(path: &Path, error: &Error) -> Self {
         let directory = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let name = Collection::inspect(path).ok().map(|found| found.schema.name);
-        Self { name, directory, reason: error.to_string() }
+        // Of the files the manifest alone is needed for it.
+        let named = || {
+            let vfs = Arc::new(DiskVfs::open_root(path)?);
+            Ok(Schema::of(Directory::open_damaged(vfs)?.manifest())?.name)
+        };
+        let name: Result<String> = named();
+        Self { name: name.ok(), directory, reason: error.to_string() }
     }
 }
 

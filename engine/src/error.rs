@@ -372,7 +372,7 @@ fn kind_of_storage(error: &storage::Error) -> ErrorKind {
 pub(crate) fn corrupt(file: &str, section: &str, detail: impl Into<String>) -> Error {
     Error::Storage(storage::Error::Corrupt {
         file: file.to_owned(),
-        section: Some(section.to_owned()),
+        section: Some(section).filter(|name| !name.is_empty()).map(str::to_owned),
         offset: 0,
         detail: detail.into(),
     })

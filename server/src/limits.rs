@@ -31,8 +31,8 @@ pub const MAX_JSON_BYTES: usize = 256 << 20;
 /// millisecond, and no JSON of this length takes more than 64 MiB.
 pub const LARGE_BODY_BYTES: usize = 64 << 10;
 /// Address space that a process needs to serve (`ulimit -v`): its threads and allocator take 350 MiB before a request
-/// comes, and an allocation that fails ends the process.
-pub const LEAST_ADDRESS_SPACE: u64 = 400 << 20;
+/// comes, a request 192 MiB of hits, a flush or a merge its segment, and an allocation that fails ends the process.
+pub const LEAST_ADDRESS_SPACE: u64 = 1 << 30;
 /// Memory of the hits, rows or rankings that one request finds. A quarter of the address space that is left if that is less.
 pub const MAX_FOUND_BYTES: u64 = 192 << 20;
 /// Bytes of one answer as JSON.

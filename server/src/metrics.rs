@@ -47,10 +47,11 @@ impl Metrics {
         }
     }
 
-    /// The counters, and the documents, segments and bytes of each collection as they are now.
-    pub(crate) fn render(&self, collections: &[lexivec::Stats]) -> String {
+    /// The counters, and the documents, segments and bytes of each collection as they are now. Of one that cannot be
+    /// counted, `failed` has the name.
+    pub(crate) fn render(&self, collections: &[lexivec::Stats], failed: &[String]) -> String {
         let mut families = self.registry.gather();
-        families.extend(gauges(collections).gather());
+        families.extend(gauges(collections, failed).gather());
         let mut out = Vec::new();
         // Writing to memory does not fail; a metric that cannot be encoded is left out.
         let _ = TextEncoder::new().encode(&families, &mut out);
@@ -59,13 +60,13 @@ impl Metrics {
 }
 
 /// A registry of gauges, made for one answer, so that a dropped collection leaves none behind.
-fn gauges(collections: &[lexivec::Stats]) -> Registry {
+fn gauges(collections: &[lexivec::Stats], failed: &[String]) -> Registry {
     let registry = Registry::new();
     for (name, help, value) in [
         ("documents", "Documents that searches can return.", (|s| s.documents) as Gauge),
         ("segments", "Segments searched.", |s| s.segments.len() as u64),
         ("bytes", "Bytes of segment files.", |s| s.bytes),
-        ("damaged", "1 if searches go on without something that is damaged, else 0.", |s| {
+        (DAMAGED, "1 if something of the collection is damaged or refuses writes, else 0.", |s| {
             u64::from(s.damage.is_some())
         }),
     ] {
@@ -75,11 +76,17 @@ fn gauges(collections: &[lexivec::Stats]) -> Registry {
             let value = i64::try_from(value(stats)).unwrap_or(i64::MAX);
             gauge.with_label_values(&[&stats.name]).set(value);
         }
+        for collection in failed.iter().filter(|_| name == DAMAGED) {
+            gauge.with_label_values(&[collection]).set(1);
+        }
         // The names differ, so none is refused.
         let _ = registry.register(Box::new(gauge));
     }
     registry
 }
+
+/// The gauge of collections that are not whole.
+const DAMAGED: &str = "damaged";
 
 type Gauge = fn(&lexivec::Stats) -> u64;
 
@@ -94,16 +101,21 @@ mod tests {
         let metrics = Metrics::new();
         let collection = Collection::in_memory(Options::new().name("papers")).expect("made");
         collection.upsert(vec![Document::new("a").text("wing")]).expect("written");
-        let text = metrics.render(&[collection.stats().expect("counted")]);
+        let text = metrics.render(&[collection.stats().expect("counted")], &["lost".to_owned()]);
         for line in [
             "# HELP lexivec_collection_documents Documents that searches can return.",
             "# TYPE lexivec_collection_documents gauge",
             "lexivec_collection_documents{collection=\"papers\"} 1",
             "# TYPE lexivec_collection_segments gauge",
             "# TYPE lexivec_collection_bytes gauge",
+            "lexivec_collection_damaged{collection=\"papers\"} 0",
+            "lexivec_collection_damaged{collection=\"lost\"} 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line:?} is not in\n{text}");
         }
-        assert!(!metrics.render(&[]).contains("papers"), "a dropped collection leaves nothing");
+        assert!(
+            !metrics.render(&[], &[]).contains("papers"),
+            "a dropped collection leaves nothing"
+        );
     }
 }

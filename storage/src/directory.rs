@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest, SegmentEntry};
 use crate::names::{
-    COMMIT_RESERVE, LOCK, LOG_END, PROBE, RESERVE, TEMPORARY_ENDING, generation_of, log_number,
-    manifest_name, segment_name, segment_number,
+    COMMIT_RESERVE, LOCK, LOG_END, PROBE, RESERVE, TEMPORARY_ENDING, generation_of,
+    is_of_a_generation, log_number, manifest_name, segment_name, segment_number,
 };
 use crate::poison::Poison;
 use crate::vfs::probe::probe;
@@ -418,14 +418,17 @@ struct Newest {
 /// The newest manifest that can be read, no further back than `fallback` generations from the
 /// highest number there is. One of a newer format is never passed over.
 fn newest(vfs: &dyn Vfs, fallback: u64) -> Result<Newest> {
+    let mut without = None;
     'again: for _ in 0..NEWEST_ATTEMPTS {
         let files = vfs.list()?;
+        without = None;
         let mut there: Vec<u64> = files.iter().filter_map(|f| generation_of(&f.name)).collect();
         there.sort_unstable();
         let Some(&highest) = there.last() else {
             // A listing is no snapshot: made while a writer commits, it may miss the manifest that
             // went and the one that came.
             if files.iter().any(|f| f.name == RESERVE || is_ours(&f.name, u64::MAX)) {
+                without = files.into_iter().map(|f| f.name).find(|name| is_of_a_generation(name));
                 continue;
             }
             return Err(Error::NotFound { path: format!("a collection in {}", vfs.describe()) });
@@ -446,7 +449,16 @@ fn newest(vfs: &dyn Vfs, fallback: u64) -> Result<Newest> {
             return Err(damage);
         }
     }
-    Err(Error::NotFound { path: format!("a manifest that stays in {}", vfs.describe()) })
+    let place = vfs.describe();
+    Err(match without {
+        Some(name) => {
+            let detail = format!(
+                "{place} holds {name} and no manifest; put the newest MANIFEST file back, or restore a snapshot or an export"
+            );
+            Error::corrupt("MANIFEST", 0, detail)
+        }
+        None => Error::NotFound { path: format!("a collection in {place}") },
+    })
 }
 
 /// Files of an interrupted creation in a directory without other files.

@@ -87,7 +87,7 @@ pub enum Error {
         pid: Option<u32>,
     },
     /// An earlier write failed in a way that leaves unknown what reached the disk.
-    #[error("writes are refused since {reason}; reopen the collection. Reads go on")]
+    #[error("writes are refused, and reads go on, until the collection is opened again: {reason}")]
     Poisoned {
         /// The reason.
         reason: String,
@@ -120,8 +120,8 @@ pub enum Error {
     },
     /// The name of a collection's file belongs to something that is not a plain file; it was not touched.
     #[error(
-        "{path} is {kind}, and the files of a collection are plain files; put the file back, or remove what is \
-         there if no file of the collection had this name"
+        "{path} is {kind}, and a collection has plain files and folders; put back what was there, or remove what is \
+         there if the collection had nothing of this name"
     )]
     NotAFile {
         /// Its path.

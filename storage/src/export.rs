@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use crate::codec::{Decoder, Encoder};
 use crate::error::{Error, Result};
 use crate::manifest::{MAX_MANIFEST_BYTES, Manifest};
-use crate::mapped::Bytes;
+use crate::segment::SegmentReader;
 use crate::vfs::Vfs;
 
 const MAGIC: &[u8; 8] = b"LXVEXPT\0";
@@ -37,7 +37,7 @@ pub struct Export {
 /// One collection of an export.
 struct Part {
     manifest: Vec<u8>,
-    files: Vec<Bytes>,
+    files: Vec<SegmentReader>,
 }
 
 impl Part {
@@ -48,14 +48,18 @@ impl Part {
 
     fn write(&self, out: &mut Hashed<'_>) -> Result<()> {
         out.entry(&self.manifest)?;
-        self.files.iter().try_for_each(|bytes| out.entry(bytes))
+        self.files.iter().try_for_each(|file| {
+            file.verify()?;
+            out.entry(file.bytes())?;
+            file.check_whole()
+        })
     }
 }
 
 impl Export {
     /// Opens a generation's files.
     pub fn open(vfs: &dyn Vfs, manifest: &Manifest) -> Result<Self> {
-        let files = manifest.segments.iter().map(|s| vfs.map(&s.file.name, s.file.len));
+        let files = manifest.segments.iter().map(|s| SegmentReader::open(vfs, &s.file));
         let files = files.collect::<Result<_>>()?;
         Ok(Self { own: Part { manifest: manifest.encode(), files }, siblings: Vec::new() })
     }
@@ -81,7 +85,10 @@ impl Export {
         Ok(())
     }
 
-    /// Writes it; gives the bytes written.
+    /// Writes it, each file after all of its blocks were verified; gives the bytes written.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if a file is damaged: what was written is no whole export then.
     pub fn write(&self, out: &mut dyn Write) -> Result<u64> {
         let mut out = Hashed { inner: out, whole: blake3::Hasher::new(), bytes: 0 };
         let version = if self.siblings.is_empty() { VERSION_WITHOUT_SIBLINGS } else { VERSION };

@@ -57,6 +57,14 @@ pub(crate) fn is_file_name(name: &str) -> bool {
         || log_number(name).is_some()
 }
 
+/// True for a name that is in the directory of a collection only, from its first generation on.
+pub(crate) fn is_of_a_generation(name: &str) -> bool {
+    name == LOG_END
+        || generation_of(name).is_some()
+        || segment_number(name).is_some()
+        || log_number(name).is_some()
+}
+
 fn name((prefix, ending): (&str, &str), number: u64) -> String {
     format!("{prefix}{number:016x}{ending}")
 }

@@ -33,8 +33,13 @@ impl Poison {
 
     /// Passes a result on, and remembers a failure.
     pub(crate) fn guard<T>(&self, result: Result<T>) -> Result<T> {
-        if let Err(error) = &result {
-            self.fail(error.to_string());
+        match &result {
+            Ok(_) => {}
+            // The way out stands in the error of later writes.
+            Err(Error::Displaced { path, change }) => {
+                self.fail(format!("{path}: {change} since it was opened"));
+            }
+            Err(error) => self.fail(error.to_string()),
         }
         result
     }

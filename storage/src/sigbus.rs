@@ -109,8 +109,8 @@ static PAGE: AtomicUsize = AtomicUsize::new(0);
 /// The action that was there before ours.
 static BEFORE: OnceLock<libc::sigaction> = OnceLock::new();
 
-/// Installs the handler of SIGBUS, once for the process. A signal that concerns no map of a segment goes to the handler
-/// that was there before.
+/// Installs the handler of SIGBUS, once for the process, for good. With a signal that concerns no map of a segment it does
+/// what the action did that was there before.
 ///
 /// # Errors
 /// When the system refuses it.
@@ -137,7 +137,7 @@ pub fn survive_lost_pages() -> std::io::Result<()> {
 }
 
 /// Handles the signal. It takes no lock and no memory: it reads atomics and makes one system call.
-extern "C" fn on_lost_page(_signal: c_int, info: *mut libc::siginfo_t, _context: *mut c_void) {
+extern "C" fn on_lost_page(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
     // SAFETY: with `SA_SIGINFO` the system gives a valid `siginfo_t`, and of SIGBUS it has an address.
     let address = unsafe { (*info).si_addr() } as usize;
     if let Some(slot) = slot_of(address) {
@@ -152,10 +152,48 @@ extern "C" fn on_lost_page(_signal: c_int, info: *mut libc::siginfo_t, _context:
             return;
         }
     }
-    // Not ours: with the earlier action in place the access is repeated, and faults again.
+    // SAFETY: `info` is the one that the system gave.
+    let sent = unsafe { (*info).si_code } <= 0;
     if let Some(before) = BEFORE.get() {
-        // SAFETY: `before` is the action that the system gave when ours was installed.
-        let _ = unsafe { libc::sigaction(libc::SIGBUS, before, std::ptr::null_mut()) };
+        hand_on(before, sent, signal, info, context);
+    }
+}
+
+/// Does what the earlier action does with a signal that concerns no map.
+fn hand_on(
+    before: &libc::sigaction,
+    sent: bool,
+    signal: c_int,
+    info: *mut libc::siginfo_t,
+    context: *mut c_void,
+) {
+    // SAFETY: zero is a value of this structure, and with `SIG_DFL`, which is 0, it is the default action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    match before.sa_sigaction {
+        libc::SIG_IGN if sent => return,
+        libc::SIG_IGN | libc::SIG_DFL => {
+            // SAFETY: `action` is a whole action.
+            let _ = unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+        }
+        handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
+            // SAFETY: an action with `SA_SIGINFO` that is neither of the two above holds a function of this type.
+            let handler: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
+                unsafe { std::mem::transmute(handler) };
+            handler(signal, info, context);
+        }
+        handler => {
+            // SAFETY: an action without `SA_SIGINFO` that is neither of the two above holds a function of this type.
+            let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
+            handler(signal);
+        }
+    }
+    // A fault comes again once this returns; a signal that a process sent does not, so where the default action is to
+    // decide now, as after the handler of Rust's library, it is sent again.
+    // SAFETY: with no new action this only writes the present one into `action`, which is valid for it.
+    let read = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    if sent && read == 0 && action.sa_sigaction == libc::SIG_DFL {
+        // SAFETY: this call may be made in a handler.
+        let _ = unsafe { libc::raise(signal) };
     }
 }
 

@@ -170,6 +170,8 @@ fn a_segment_that_is_cut_under_an_open_collection_fails_its_reads_and_nothing_el
                 let error = (0..1_000_000).find_map(|_| read(&open).err()).expect(&what);
                 assert_eq!(error.kind(), ErrorKind::Corrupt, "{what}: {error}");
                 assert!(error.to_string().contains("segment-"), "{what}: {error}");
+                let damage = open.damage().unwrap_or_else(|| panic!("{what}: {error}"));
+                assert!(damage.contains("segment-"), "{what}: {damage}");
                 // Writes go on, and the damage gets into no new file.
                 open.upsert(rows(30, 31)).expect("written");
                 open.compact(Default::default()).expect_err("a merge would keep the damage");

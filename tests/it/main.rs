@@ -51,6 +51,7 @@ mod searcher;
 mod sharded;
 mod stable;
 mod suggest;
+mod taken;
 mod text;
 mod tidy;
 mod tidy_words;

@@ -71,6 +71,7 @@ fn damage_is_reported_or_has_no_effect() {
 fn damaged_files_are_reported_or_have_no_effect() {
     println!("{}", damage::run(2, seed(), false).expect("no violation"));
     damage::run(0, seed(), true).expect_err("an earlier state must be seen");
+    damage::run_open(0, seed(), true).expect_err("a row that was lost must be seen");
 }
 
 #[test]

@@ -46,6 +46,9 @@ pub(super) fn run(target: &Target) -> Outcome<ExitCode> {
     if let Some(model) = &stats.schema.embedder {
         output::line(&format!("model       {} ({})", model.name, model.hash))?;
     }
+    if let Some(damage) = &stats.damage {
+        output::line(&format!("damage      {damage}"))?;
+    }
     for segment in &stats.segments {
         output::line(&format!(
             "segment     {}: {}, {} live, {} bytes, graphs {:?}",

@@ -66,7 +66,11 @@ impl Shared {
                 self.check_room(writes, payload.len())?;
                 append()
             }
-            Operation::Delete(_) => self.with_reserve(append),
+            Operation::Delete(_) => {
+                let deleted = self.with_reserve(append);
+                self.retake_reserve_if_free();
+                deleted
+            }
         }?;
         writes.push(lsn, operation, payload.len());
         Ok(lsn)

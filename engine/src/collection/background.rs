@@ -101,6 +101,9 @@ fn merge(shared: &Shared) {
             }
             std::mem::take(&mut state.due)
         };
+        if shared.writable().is_ok() {
+            shared.retake_reserve_if_free();
+        }
         // A failed flush is retried: the disk may have space by now.
         let flush = shared.flush_due(1);
         if (due || flush) && shared.writable().is_ok() {

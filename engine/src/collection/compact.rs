@@ -164,6 +164,7 @@ impl Shared {
         if full {
             self.flush()?;
         }
+        self.retake_reserve_if_free();
         let after = self.disk_entries();
         report.generation = self.current.load().number;
         (report.segments.1, report.bytes.1) = (after.len(), total(&after));

@@ -18,7 +18,7 @@ impl Collection {
     /// Returns the bytes written.
     ///
     /// # Errors
-    /// When a file cannot be read, or the stream cannot be written.
+    /// When a file cannot be read or is damaged, or the stream cannot be written.
     pub fn export(&self, out: &mut dyn Write) -> Result<u64> {
         Ok(self.open_export()?.write(out)?)
     }

@@ -189,8 +189,11 @@ impl Shared {
             Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
         });
         match &opened {
-            // The name was taken: the file is another's.
-            Err(Error::Storage(StorageError::AlreadyExists { .. })) | Ok(_) => {}
+            // The name was taken, or no file was made: the file is another's.
+            Err(Error::Storage(
+                StorageError::AlreadyExists { .. } | StorageError::NoDescriptors { .. },
+            ))
+            | Ok(_) => {}
             Err(_) => self.discard(&name),
         }
         opened

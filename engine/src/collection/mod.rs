@@ -349,12 +349,29 @@ impl Collection {
         self.shared.writable().map(drop)
     }
 
-    /// The reason that the newest manifest was passed over when the collection was opened, if so: it is
-    /// damaged, and the one before it and the log hold every write. Or the reason that there are no
-    /// query adapters, if the learning store cannot be read.
+    /// A fault of the collection that does not keep it from being open, if there is one:
+    ///
+    /// - writes are refused since a failure, or the directory is no longer the one that was opened;
+    /// - a file of a segment was cut short or written to, so that reads of it fail;
+    /// - the newest manifest was passed over, as it is damaged; the one before it and the log hold every write;
+    /// - the learning store cannot be read, so that there are no query adapters.
     pub fn damage(&self) -> Option<String> {
-        let damage = self.shared.damage.lock().clone();
-        damage.or_else(|| self.adapters.load().fault().map(str::to_owned))
+        let shared = &self.shared;
+        let refused = shared.poison.check().and_then(|()| shared.vfs.check_place());
+        let whole = || {
+            let generation = shared.current.load();
+            generation.notice_changes(self.vfs())?;
+            generation.check_whole()
+        };
+        let refused = refused.map_err(Error::from).and_then(|()| whole());
+        let passed = || shared.damage.lock().clone();
+        let adapters = || self.adapters.load().fault().map(str::to_owned);
+        refused.err().map(|error| error.to_string()).or_else(passed).or_else(adapters)
+    }
+
+    /// The files of the collection's directory.
+    pub(crate) fn vfs(&self) -> &dyn Vfs {
+        self.shared.vfs.as_ref()
     }
 
     /// Moves a read-only handle to the newest writes; true if there were newer ones.

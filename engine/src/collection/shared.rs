@@ -152,8 +152,7 @@ impl Shared {
             }
             *looked = Some(Instant::now());
         }
-        let current = self.current.load();
-        current.segments.iter().try_for_each(|live| live.segment.notice_change(&*self.vfs))
+        self.current.load().notice_changes(&*self.vfs)
     }
 
     /// The generation with every visible write. Writes are applied by the first search after them, so
@@ -276,6 +275,18 @@ impl Shared {
         }
         let path = format!("rows and the reserve for deletes in {}", self.vfs.describe());
         Err(StorageError::OutOfSpace { path }.into())
+    }
+
+    /// Takes the reserve back if it was given up and there is space for it again: whatever freed the space, the next
+    /// program that fills the disk finds the reserve.
+    pub(super) fn retake_reserve_if_free(&self) {
+        let free = || self.vfs.free_bytes().ok().flatten();
+        if self.short.load(Ordering::Acquire)
+            && free().is_none_or(|bytes| bytes > self.options.reserve_bytes)
+        {
+            // What does not succeed is tried again.
+            let _ = self.retake_reserve();
+        }
     }
 
     /// Records the last error of background work, which `stats` reports until the work succeeds.

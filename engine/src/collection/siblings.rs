@@ -146,6 +146,7 @@ impl Collection {
 
     /// Refuses a store on disk that is not the one which the manifest names.
     fn check_sibling(&self, sibling: &Sibling) -> Result<()> {
+        sibling.path.as_deref().map_or(Ok(()), disk::refuse_link)?;
         let named = self.shared.siblings.lock().get(sibling.folder).cloned();
         match (named, &sibling.path) {
             (Some(named), Some(path)) if !sibling.is_open() => {

@@ -122,11 +122,12 @@ impl Snapshot {
     /// empty folder.
     pub(super) fn directories(path: &Path) -> Result<Vec<(String, PathBuf)>> {
         let folder = path.join(SNAPSHOT_FOLDER);
-        if !folder.is_dir() {
-            return Ok(Vec::new());
-        }
-        let names = disk::names(&folder)?.into_iter();
-        Ok(names.map(|name| (name.clone(), folder.join(name))).collect())
+        disk::refuse_link(&folder)?;
+        let names = match disk::names(&folder) {
+            Err(StorageError::NotFound { .. }) => Vec::new(),
+            names => names?,
+        };
+        Ok(names.into_iter().map(|name| (name.clone(), folder.join(name))).collect())
     }
 
     /// Creates a collection from a snapshot, in a directory that does not exist or is empty. It gets
@@ -175,6 +176,7 @@ impl Collection {
         let root = self.shared.vfs.root().ok_or_else(|| {
             Error::invalid("snapshot", "a collection in memory has no directory to keep one in")
         })?;
+        disk::refuse_link(&root.join(SNAPSHOT_FOLDER))?;
         self.snapshot_to(&Snapshot::path(root, name)?)
     }
 
@@ -242,23 +244,14 @@ pub(super) fn fill(
     let unnamed = |e| StorageError::Io { op: "find", path: path.display().to_string(), source: e };
     // Without the slash at its end that a shell completes; `.` has no parent to create a directory in.
     let path: PathBuf = std::path::absolute(path).map_err(unnamed)?.components().collect();
-    let staging = disk::staging_directory(&path)?;
-    let made = DiskVfs::open_root(&staging)
-        .and_then(|target| {
-            if !unsafe_filesystem {
-                target.check_filesystem()?;
-            }
-            Ok(target)
-        })
-        .map_err(Error::from)
-        .and_then(|target| make(&target))
-        .and_then(|()| check(&staging))
-        .and_then(|()| Ok(disk::publish_directory(&staging, &path)?));
-    if made.is_err() {
-        // A directory that cannot be removed now has a name that shows its purpose.
-        let _ = disk::remove_tree(&staging);
+    let staging = disk::Staging::new(&path)?;
+    let target = DiskVfs::open_root(staging.path())?;
+    if !unsafe_filesystem {
+        target.check_filesystem()?;
     }
-    made
+    make(&target)?;
+    check(staging.path())?;
+    Ok(staging.publish(&path)?)
 }
 
 /// Refuses a collection in which verification finds a problem.

@@ -30,7 +30,7 @@ pub struct Stats {
     /// leaves it; that write was never acknowledged as durable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub torn: Option<(String, u64)>,
-    /// Damage that searches go on without: [`Collection::damage`].
+    /// A fault of the collection that does not keep it from being open: [`Collection::damage`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,
     /// Last error of the background threads.

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, Error as StorageError, LogContent, SegmentEntry, Vfs, read_log};
+use lexivec_storage::{
+    Directory, Error as StorageError, LogContent, SegmentEntry, Vfs, disk, read_log,
+};
 use serde::{Deserialize, Serialize};
 
 use super::siblings::{check_named, stores_in};
@@ -81,7 +83,7 @@ impl VerifyReport {
     fn add_part(&mut self, folder: &str, part: Result<Self>) {
         let part = match part {
             Ok(part) => part,
-            Err(error) => return self.add(folder, error),
+            Err(error) => return self.add_error(folder, &error),
         };
         self.files += part.files;
         self.log_writes += part.log_writes;
@@ -93,6 +95,17 @@ impl VerifyReport {
 
     fn add(&mut self, file: &str, detail: impl ToString) {
         self.problems.push(Problem { file: file.to_owned(), detail: detail.to_string() });
+    }
+
+    /// Adds the error of a check of a file: without the file's name, and without the advice to verify it.
+    fn add_error(&mut self, file: &str, error: &Error) {
+        let Error::Storage(StorageError::Corrupt { file: named, section, offset, detail }) = error
+        else {
+            return self.add(file, error);
+        };
+        let named = if named == file { String::new() } else { format!("{named}: ") };
+        let section = section.as_ref().map(|s| format!("section {s:?}, ")).unwrap_or_default();
+        self.add(file, format!("{named}{section}byte {offset}: {detail}"));
     }
 }
 
@@ -107,10 +120,17 @@ impl Collection {
         let mut report = verify_files(location.clone().open()?, level)?;
         let Some(root) = location.path() else { return Ok(report) };
         for (folder, store) in stores_in(root) {
-            report.add_part(folder, Self::verify(&store, level));
+            let own = disk::refuse_link(&store).map_err(Error::from);
+            report.add_part(folder, own.and_then(|()| Self::verify(&store, level)));
         }
-        for (name, path) in Snapshot::directories(root)? {
-            report.add_part(&format!("{SNAPSHOT_FOLDER}/{name}"), Self::verify(&path, level));
+        match Snapshot::directories(root) {
+            Ok(directories) => {
+                for (name, path) in directories {
+                    let folder = format!("{SNAPSHOT_FOLDER}/{name}");
+                    report.add_part(&folder, Self::verify(&path, level));
+                }
+            }
+            Err(error) => report.add_error(SNAPSHOT_FOLDER, &error),
         }
         Ok(report)
     }
@@ -185,7 +205,7 @@ fn check(
             report.log_writes = content.frames.len();
             report.torn = content.torn.map(|torn| (torn.file, torn.offset));
         }
-        Err(error) => report.add("log", error),
+        Err(error) => report.add_error("log", &error),
     }
     check_fallback(directory, level, &mut report);
     if let Some(root) = directory.vfs().root() {
@@ -206,7 +226,7 @@ fn check(
             Ok(())
         });
         if let Err(error) = checked {
-            report.add(&entry.file.name, error);
+            report.add_error(&entry.file.name, &error);
         }
     }
     Ok(report)
@@ -220,7 +240,7 @@ fn check_fallback(directory: &Directory, level: VerifyLevel, report: &mut Verify
     let previous = match directory.previous() {
         Ok(Some(previous)) => previous,
         Ok(None) => return,
-        Err(error) => return report.add("MANIFEST before the newest", error),
+        Err(error) => return report.add_error("MANIFEST before the newest", &error.into()),
     };
     let (first, file) = (previous.first_write(), previous.log_file);
     match read_log(directory.vfs().as_ref(), previous.collection, first, file) {
@@ -240,7 +260,7 @@ fn check_fallback(directory: &Directory, level: VerifyLevel, report: &mut Verify
         match checked {
             Ok(()) => {}
             Err(error) if vanished(&error) && directory.is_behind().unwrap_or(false) => {}
-            Err(error) => report.add(&entry.file.name, error),
+            Err(error) => report.add_error(&entry.file.name, &error),
         }
     }
 }
@@ -249,7 +269,7 @@ fn check_fallback(directory: &Directory, level: VerifyLevel, report: &mut Verify
 fn check_siblings(root: &Path, schema: &Schema, report: &mut VerifyReport) {
     for (folder, named) in &schema.siblings {
         if let Err(error) = check_named(folder, &root.join(folder), named) {
-            report.add(folder, error);
+            report.add_error(folder, &error);
         }
     }
 }

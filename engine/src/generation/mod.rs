@@ -8,7 +8,7 @@ mod renumbering;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, MemoryVfs, SegmentEntry, SegmentFile};
+use lexivec_storage::{Directory, MemoryVfs, SegmentEntry, SegmentFile, Vfs};
 use serde_json::Value;
 
 pub(crate) use matching::admits;
@@ -130,6 +130,11 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
+    /// Looks at the files by their names, so that [`check_whole`](Self::check_whole) knows of changes.
+    pub(crate) fn notice_changes(&self, vfs: &dyn Vfs) -> Result<()> {
+        self.segments.iter().try_for_each(|live| live.segment.notice_change(vfs))
+    }
+
     /// Refuses files that have changed, or could not be read in part, since they were opened.
     pub(crate) fn check_whole(&self) -> Result<()> {
         self.segments.iter().try_for_each(|live| live.segment.check_whole())

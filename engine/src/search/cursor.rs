@@ -41,7 +41,7 @@ impl Searcher {
     /// asks for groups.
     pub fn cursor(&self, request: &SearchRequest, reach: usize) -> Result<Cursor> {
         let request = self.resolve(request)?;
-        Cursor::open(self, &request, reach)
+        self.whole(|| Cursor::open(self, &request, reach))
     }
 }
 
@@ -69,7 +69,6 @@ impl Cursor {
         if request.facets.is_empty() {
             request.filter = Filter::All;
         }
-        searcher.whole(())?;
         // Pages ask no model, and each has its own time.
         let budget = searcher.budget.clone().until(Deadline::NEVER);
         let searcher = Searcher { embedder: None, reranker: None, budget, ..searcher.clone() };
@@ -93,6 +92,10 @@ impl Cursor {
     /// # Errors
     /// Those of [`next`](Self::next).
     pub fn page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
+        self.searcher.whole(|| self.read_page(from, limit))
+    }
+
+    fn read_page(&self, from: usize, limit: usize) -> Result<SearchResponse> {
         let (searcher, request) =
             (&self.searcher.within(self.searcher.budget.renewed()), &self.request);
         let time = Deadline::of(request);
@@ -110,7 +113,7 @@ impl Cursor {
         let hits = searcher.read(request, query.as_ref(), rows, time)?;
         let mut answer = self.head.clone();
         (answer.hits, answer.facets) = (hits, facets);
-        searcher.whole(answer)
+        Ok(answer)
     }
 
     /// Number of hits of all pages together.

@@ -24,15 +24,15 @@ pub struct ScrollPage {
 impl Searcher {
     /// The whole row with this id; `None` if there is no such row.
     pub fn get(&self, id: &str) -> Result<Option<Document>> {
-        let address = self.find(id)?;
-        let document =
-            address.map(|address| self.generation.document(&self.schema, address)).transpose()?;
-        self.whole(document)
+        self.whole(|| {
+            let address = self.find(id)?;
+            address.map(|address| self.generation.document(&self.schema, address)).transpose()
+        })
     }
 
     /// Exact number of rows that a filter admits.
     pub fn count(&self, filter: &Filter) -> Result<u64> {
-        self.whole(RowSet::total(&self.matching(filter, self.budget.time())?))
+        self.whole(|| Ok(RowSet::total(&self.matching(filter, self.budget.time())?)))
     }
 
     /// Counts the values at a dotted payload path over the rows that a filter admits, exactly: the `limit`
@@ -45,7 +45,7 @@ impl Searcher {
         let facet = Facet::new(field, limit);
         facet.check()?;
         let time = self.budget.time();
-        self.whole(self.facet_of(&facet, &self.matching(filter, time)?, time)?)
+        self.whole(|| self.facet_of(&facet, &self.matching(filter, time)?, time))
     }
 
     /// Up to `limit` rows that a filter admits, ordered by id, after the id `after` if one is given. A
@@ -59,6 +59,10 @@ impl Searcher {
             let detail = format!("{limit} is over the limit of {MAX_SCROLL_ROWS}");
             return Err(Error::invalid("limit", detail));
         }
+        self.whole(|| self.page_after(filter, after, limit))
+    }
+
+    fn page_after(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<ScrollPage> {
         let mut rows = Vec::new();
         let time = self.budget.time();
         let matching = self.matching(filter, time)?;
@@ -93,6 +97,6 @@ impl Searcher {
             })
             .collect::<Result<Vec<_>>>()?;
         let next = documents.last().filter(|_| more).map(|d| d.id.clone());
-        self.whole(ScrollPage { documents, next })
+        Ok(ScrollPage { documents, next })
     }
 }

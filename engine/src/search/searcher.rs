@@ -91,10 +91,12 @@ impl Searcher {
         request: &SearchRequest,
         time: Deadline,
     ) -> Result<SearchResponse> {
-        let prepared = self.prepare(request, time)?;
-        let matching = self.matching(&request.filter, time)?;
-        let ranking = self.rank_rows(&prepared, &matching)?;
-        self.whole(self.answer(&prepared, ranking, &matching)?)
+        self.whole(|| {
+            let prepared = self.prepare(request, time)?;
+            let matching = self.matching(&request.filter, time)?;
+            let ranking = self.rank_rows(&prepared, &matching)?;
+            self.answer(&prepared, ranking, &matching)
+        })
     }
 
     /// Answers a request, with the terms of every score and the plan of every segment.
@@ -137,15 +139,18 @@ impl Searcher {
                 like.chunks(share.min(TASK_REQUESTS).min(TASK_ROWS / rows).max(1))
             })
             .collect();
-        let answers = tasks.into_par_iter().map(|task| self.answer_task(task));
-        self.whole(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        self.whole(|| {
+            let answers = tasks.into_par_iter().map(|task| self.answer_task(task));
+            Ok(answers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
     }
 
-    /// Passes an answer on, unless a part of a file that it was read from could not be read or has changed: then zeros or
-    /// other bytes may be in it.
-    pub(super) fn whole<T>(&self, answer: T) -> Result<T> {
+    /// Gives what `read` gives, unless a part of a file that it was read from could not be read or has changed: then zeros
+    /// or other bytes may be in it, and an error of it is one of their making.
+    pub(super) fn whole<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        let answer = read();
         self.generation.check_whole()?;
-        Ok(answer)
+        answer
     }
 
     /// Answers requests that differ only in words and vectors.

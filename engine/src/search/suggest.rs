@@ -57,6 +57,10 @@ impl Searcher {
         time: Deadline,
     ) -> Result<Suggestions> {
         request.validate()?;
+        self.whole(|| self.suggestions(request, time))
+    }
+
+    fn suggestions(&self, request: &SuggestRequest, time: Deadline) -> Result<Suggestions> {
         let matching = self.matching(&request.filter, time)?;
         let mut dictionary = Dictionary::new(self, &matching, time);
         let (text, mut suggestions) = (request.text.as_str(), Suggestions::default());
@@ -66,7 +70,7 @@ impl Searcher {
         suggestions.completions = dictionary.completions(text, typed, request.limit)?;
         let end = if suggestions.completions.is_empty() { text.len() } else { typed };
         suggestions.did_you_mean = dictionary.correction(text, end)?;
-        self.whole(suggestions)
+        Ok(suggestions)
     }
 
     /// A text of plain words without those that no matching row has; `None` if there is none.

@@ -20,8 +20,13 @@ impl Searcher {
     /// As [`search`](Self::search); and where the request asks for groups.
     pub fn why_not(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
         let request = &*self.resolve(request)?;
+        self.whole(|| self.trace(request, id))
+    }
+
+    /// The stage that dropped a row, of a request that names no profile.
+    fn trace(&self, request: &SearchRequest, id: &str) -> Result<WhyNot> {
         let report = |verdict, legs| {
-            self.whole(WhyNot { id: id.to_owned(), verdict, legs, text_cut: request.text_cut() })
+            Ok(WhyNot { id: id.to_owned(), verdict, legs, text_cut: request.text_cut() })
         };
         if request.group_by.is_some() {
             return Err(Error::invalid(

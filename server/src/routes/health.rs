@@ -45,9 +45,15 @@ pub(super) fn add_faults(state: &State, answer: &mut Value) {
 
 pub(super) async fn metrics(Shared(state): App) -> ApiResult<impl IntoResponse> {
     let text = blocking(move || {
-        // A collection that cannot be counted is left out, so that the others are reported.
-        let stats: Vec<_> = state.database().list().iter().filter_map(|c| c.stats().ok()).collect();
-        Ok(state.metrics.render(&stats))
+        let (mut stats, mut failed) = (Vec::new(), Vec::new());
+        for collection in state.database().list() {
+            match collection.stats() {
+                Ok(counted) => stats.push(counted),
+                // The others are reported.
+                Err(_) => failed.push(collection.schema().name.clone()),
+            }
+        }
+        Ok(state.metrics.render(&stats, &failed))
     });
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, text.await?))

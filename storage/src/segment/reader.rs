@@ -63,6 +63,11 @@ impl SegmentReader {
         Err(Error::corrupt(&self.file.name, 0, detail))
     }
 
+    /// All bytes of the file.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Looks at the file's length and time of modification. A file that has lost its name is not looked at: it is read
     /// as it was mapped.
     ///

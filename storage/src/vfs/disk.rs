@@ -17,7 +17,7 @@ use super::place::{Identity, Place, other_kind, utf8};
 use super::{FileInfo, FileStamp, LockGuard, LogFile, Vfs, VfsFile, check_name, wrong_length};
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
-use crate::names::{LOCK, generation_of, is_file_name};
+use crate::names::{LOCK, is_file_name, is_of_a_generation};
 
 /// Mode of directories: only the owner may read a collection.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -73,6 +73,39 @@ impl DiskVfs {
             None => Ok(()),
             Some((_, kind)) => Err(Error::UnsafeFilesystem { path: self.describe(), kind }),
         }
+    }
+
+    /// Takes the lock of a directory of collections, without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another handle has it.
+    pub fn lock_directory(&self) -> Result<Box<dyn LockGuard>> {
+        self.lock(LOCK)
+    }
+
+    /// Removes a directory of this one and what is in it, if it is the open one `child`. It loses its name first, durably,
+    /// so that a crash leaves it there whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Displaced`] if this directory or the child's is no longer at its path: nothing was removed.
+    pub fn remove_child(&self, name: &str, child: &dyn Vfs) -> Result<()> {
+        self.check_place()?;
+        child.check_place()?;
+        let (doomed, place) = (format!("{name}{REMOVED_ENDING}"), &self.place);
+        let path = place.path_of(&doomed);
+        let rename =
+            |from: &str, to: &str| renameat_with(place, from, place, to, RenameFlags::empty());
+        let failed = |e: Errno| fail("remove", &place.path_of(name), e.into());
+        remove_all(&path)?;
+        rename(name, &doomed).map_err(failed)?;
+        // It was at its path a moment ago.
+        let identity = child.descriptor().map(Identity::of_file).transpose().map_err(failed)?;
+        if let Some(Err(error)) = identity.map(|identity| place.check_file(&doomed, identity)) {
+            rename(&doomed, name).map_err(failed)?;
+            return Err(error);
+        }
+        self.sync_dir()?;
+        remove_all(&path)
     }
 
     fn entries(&self) -> std::result::Result<Vec<FileInfo>, Errno> {
@@ -383,20 +416,30 @@ fn parent(path: &Path) -> PathBuf {
     }
 }
 
-/// True for a directory that holds a collection.
+/// True for a directory that holds a collection, be it one whose manifest is missing; and for one that cannot be looked
+/// into, as it may hold one: the error of its opening says why.
 pub fn is_collection(path: &Path) -> bool {
-    let Ok(vfs) = DiskVfs::open_root(path) else {
-        return false;
-    };
-    vfs.list().is_ok_and(|files| files.iter().any(|f| generation_of(&f.name).is_some()))
+    match DiskVfs::open_root(path).and_then(|vfs| vfs.list()) {
+        Ok(files) => files.iter().any(|f| is_of_a_generation(&f.name)),
+        Err(Error::NotFound { .. }) => false,
+        Err(Error::Io { source, .. }) => source.kind() != io::ErrorKind::NotADirectory,
+        Err(_) => true,
+    }
 }
 
-/// Takes the lock of a directory of collections, without waiting.
+/// Refuses a symbolic link: a folder in a collection's directory holds what is its own, and a link may lead to what is
+/// another's.
 ///
 /// # Errors
-/// [`Error::Locked`] if another handle has it.
-pub fn lock_directory(path: &Path) -> Result<Box<dyn LockGuard>> {
-    DiskVfs::open_root(path)?.lock(LOCK)
+/// [`Error::NotAFile`].
+pub fn refuse_link(path: &Path) -> Result<()> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => {
+            let path = path.display().to_string();
+            Err(Error::NotAFile { path, kind: "a symbolic link" })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// True for a directory without anything in it.
@@ -437,24 +480,61 @@ fn entries(path: &Path, wanted: impl Fn(&fs::FileType) -> bool) -> Result<Vec<St
     listed.map_err(|e| fail("list", path, e))
 }
 
-/// Creates an empty directory next to `path`, which [`publish_directory`] renames to it once its
-/// contents are complete. Its name is unique, so that no existing directory is ever removed.
-pub fn staging_directory(path: &Path) -> Result<PathBuf> {
-    if path.exists() && !(path.is_dir() && is_empty(path)?) {
-        return Err(fail("create", path, io::ErrorKind::AlreadyExists.into()));
-    }
-    let mut staging = path.as_os_str().to_owned();
-    staging.push(format!(".{}{STAGING_ENDING}", fresh_name()));
-    let staging = PathBuf::from(staging);
-    ensure_directory(&staging)?;
-    Ok(staging)
+/// A directory that is being filled, inside one that is locked as long as this is held, so that no [`sweep`] takes it for
+/// one that a killed process left.
+#[derive(Debug)]
+pub struct Staging {
+    outer: PathBuf,
+    inner: PathBuf,
+    _lock: OwnedFd,
 }
 
-/// Gives a directory its name, durably; an empty one of that name is replaced.
-pub fn publish_directory(staging: &Path, path: &Path) -> Result<()> {
-    fs::rename(staging, path).map_err(|e| fail("rename to", path, e))?;
-    sync_directory(&parent(path))
+impl Staging {
+    /// Creates an empty directory next to `path`, which [`publish`](Self::publish) renames to it once its contents are
+    /// complete. Its name is unique, so that no existing directory is ever removed. What killed processes left next to it
+    /// is removed first.
+    pub fn new(path: &Path) -> Result<Self> {
+        if path.exists() && !(path.is_dir() && is_empty(path)?) {
+            return Err(fail("create", path, io::ErrorKind::AlreadyExists.into()));
+        }
+        // What cannot be removed does not disturb.
+        let _ = sweep(&parent(path));
+        let mut outer = path.as_os_str().to_owned();
+        outer.push(format!(".{}{STAGING_ENDING}", fresh_name()));
+        let outer = PathBuf::from(outer);
+        ensure_directory(&outer)?;
+        let place = Place::open(&outer)?;
+        let lock = place.again()?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|e| fail("lock", &outer, e.into()))?;
+        // Before it was locked, another process may have swept it.
+        place.check()?;
+        let inner = outer.join(FILLED);
+        ensure_directory(&inner)?;
+        Ok(Self { outer, inner, _lock: lock })
+    }
+
+    /// Path of the directory that is being filled.
+    pub fn path(&self) -> &Path {
+        &self.inner
+    }
+
+    /// Gives the directory its name, durably; an empty one of that name is replaced.
+    pub fn publish(self, path: &Path) -> Result<()> {
+        fs::rename(&self.inner, path).map_err(|e| fail("rename to", path, e))?;
+        sync_directory(&parent(path))
+    }
 }
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // What cannot be removed now is swept later.
+        let _ = fs::remove_dir_all(&self.outer);
+    }
+}
+
+/// Name of the directory that is being filled, in the one that is locked.
+const FILLED: &str = "filled";
 
 /// Ending of a directory that is being filled.
 const STAGING_ENDING: &str = ".unfinished";
@@ -469,23 +549,38 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     doomed.push(REMOVED_ENDING);
     let doomed = PathBuf::from(doomed);
     // What an interrupted removal of the same name left would be in the way.
-    match fs::remove_dir_all(&doomed) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fail("remove", &doomed, e)),
-        _ => {}
-    }
+    remove_all(&doomed)?;
     fs::rename(path, &doomed).map_err(|e| fail("remove", path, e))?;
     sync_directory(&parent(path))?;
-    fs::remove_dir_all(&doomed).map_err(|e| fail("remove", &doomed, e))
+    remove_all(&doomed)
 }
 
-/// Removes what interrupted removals of directories with a [`fresh_name`] left in a directory.
-pub fn sweep_removed(path: &Path) -> Result<()> {
+/// Removes a directory, if it is there, and what is in it.
+fn remove_all(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(fail("remove", path, e)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what killed processes left in a directory: directories with a [`fresh_name`] that were being removed, and those
+/// that were being filled.
+pub fn sweep(path: &Path) -> Result<()> {
     let listed = fs::read_dir(path).and_then(|entries| {
         for entry in entries {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let ours = name.strip_suffix(REMOVED_ENDING).is_some_and(is_fresh_name);
-            if ours && entry.file_type()?.is_dir() {
+            let removed = name.strip_suffix(REMOVED_ENDING).is_some_and(is_fresh_name);
+            let filled = || {
+                let stem = name.strip_suffix(STAGING_ENDING)?;
+                stem.rsplit_once('.').filter(|(_, unique)| is_fresh_name(unique))
+            };
+            // One that is being filled is locked.
+            let left = || {
+                let place = Place::open(&entry.path()).ok()?;
+                flock(&place, FlockOperation::NonBlockingLockExclusive).ok()
+            };
+            if (removed || filled().is_some() && left().is_some()) && entry.file_type()?.is_dir() {
                 fs::remove_dir_all(entry.path())?;
             }
         }

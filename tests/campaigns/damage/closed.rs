@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use lexivec::{Collection, CopyOptions, Snapshot, VerifyLevel};
+use lexivec::{Collection, CopyOptions, Document, Snapshot, VerifyLevel};
 use parking_lot::Mutex;
 
 use super::files::{Damage, damages};
-use super::world::{SNAPSHOT, Seen, World, look, write_tree};
+use super::world::{DIM, SNAPSHOT, Seen, World, look, open_options, write_tree};
 use crate::campaigns::Outcome;
 
 /// Longest time that one look may take.
@@ -44,7 +44,14 @@ pub fn run(places: usize, seed: u64, roll_back: bool) -> Outcome {
                 damage.mend(&world, &root).map_err(failed)?;
                 continue;
             }
-            match sound.judge(damage, &root) {
+            let judged = sound.judge(damage, &root).and_then(|found| {
+                let written = root.with_extension("written");
+                let _ = std::fs::remove_dir_all(&written);
+                write_tree(&written, &world.sound).map_err(failed)?;
+                damage.apply(&world, &written, &outside, false).map_err(failed)?;
+                sound.judge_after_writer(&written).map(|()| found)
+            });
+            match judged {
                 Ok(found) => {
                     *counts.lock().entry(format!("{} {found}", damage.kind.name())).or_default() +=
                         1;
@@ -114,6 +121,27 @@ impl Sound {
             }
         }
         Ok(if met == "harmless" && found { "found by verify" } else { met })
+    }
+
+    /// Opens the collection for writing, which replays the log, sweeps and copies, writes a row and removes it: a
+    /// violation if the answers after that differ and nothing says so.
+    fn judge_after_writer(&self, root: &Path) -> Result<(), String> {
+        let opened = in_time(root, |root| -> lexivec::Result<bool> {
+            let collection = open_options().open(root.as_path())?;
+            let row = Document::new("of the writer").text("wing").vector(vec![0.5; DIM]);
+            collection.upsert([row])?;
+            collection.flush()?;
+            collection.delete(&["of the writer"])?;
+            collection.flush()?;
+            Ok(collection.damage().is_some())
+        })?;
+        // What the writer met, it has reported.
+        let reported = opened.unwrap_or(true);
+        let looked = in_time(root, |root| look(&root))?;
+        match self.outcome(&looked, &self.seen) {
+            Err(violation) if !reported => Err(format!("after a writer, {violation}")),
+            _ => Ok(()),
+        }
     }
 
     fn outcome(&self, seen: &Result<Seen, String>, sound: &Seen) -> Found {

@@ -2,21 +2,26 @@
 //! lives on.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use lexivec::SearchRequest;
 use serde_json::{Value, json};
 
 use super::files::damages;
-use super::world::{World, requests, write_tree};
+use super::world::{World, open_options, requests, write_tree};
 use crate::campaigns::Outcome;
 use crate::campaigns::server::{Server, Stream};
 
 /// Violations that are shown.
 const SHOWN: usize = 30;
+/// Id of the row that is written after a damage.
+const WRITTEN: &str = "new";
 const COLLECTION: &str = "/v1/collections/damaged";
 
-/// Tries damages to every file under a server, each put in the place of the file and written over it.
-pub fn run(places: usize, seed: u64) -> Outcome {
+/// Tries damages to every file under a server, each put in the place of the file and written over it; then the collection
+/// is opened again, and has what was acknowledged. With `lose` all files are first taken back to those from before the
+/// write, which the run has to notice.
+pub fn run(places: usize, seed: u64, lose: bool) -> Outcome {
     let scratch = tempfile::tempdir().map_err(|e| e.to_string())?;
     let world = World::new(scratch.path())?;
     let root = scratch.path().join("served");
@@ -45,7 +50,15 @@ pub fn run(places: usize, seed: u64) -> Outcome {
             }
             tried += 1;
             let how = if in_place { "written over" } else { "put in place" };
-            match judge(&mut server, &sound) {
+            let judged = judge(&mut server, &sound).and_then(|(found, written)| {
+                drop(server);
+                if lose {
+                    let _ = std::fs::remove_dir_all(&root);
+                    write_tree(&root, &world.sound).map_err(|e| e.to_string())?;
+                }
+                if written { kept(&root).map(|()| found) } else { Ok(found) }
+            });
+            match judged {
                 Ok(found) => {
                     *counts.entry(format!("{} {found}", damage.kind.name())).or_default() += 1;
                 }
@@ -72,7 +85,8 @@ fn look(server: &Server) -> Result<Vec<(u16, Value)>, String> {
     }
 }
 
-fn judge(server: &mut Server, sound: &[(u16, Value)]) -> Result<&'static str, String> {
+/// Gives the outcome of a damage, and whether a write was acknowledged after it.
+fn judge(server: &mut Server, sound: &[(u16, Value)]) -> Result<(&'static str, bool), String> {
     let seen = server.connect().and_then(|mut stream| answers(&mut stream, &requests()));
     if let Some(status) = server.ended() {
         return Err(format!("the server ended: {status}"));
@@ -93,7 +107,16 @@ fn judge(server: &mut Server, sound: &[(u16, Value)]) -> Result<&'static str, St
         }
         outcome = "reported";
     }
-    Ok(outcome)
+    Ok((outcome, written))
+}
+
+/// Fails if a row that was acknowledged is not there once the collection is opened again, and nothing says so.
+fn kept(root: &Path) -> Result<(), String> {
+    let Ok(collection) = open_options().open(root) else { return Ok(()) };
+    match (collection.get(WRITTEN), collection.damage()) {
+        (Ok(None), None) => Err("an acknowledged row is not there, and nothing says so".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// True if an answer says that something is left out.
@@ -121,7 +144,7 @@ fn answers(stream: &mut Stream, requests: &[SearchRequest]) -> Option<Vec<(u16, 
 
 /// A write and a flush; false if one is refused.
 fn write(stream: &mut Stream) -> Option<bool> {
-    let document = json!({"documents": [{"id": "new", "text": "new wing"}]});
+    let document = json!({"documents": [{"id": WRITTEN, "text": "new wing"}]});
     let (written, _) = stream.send("POST", &format!("{COLLECTION}/documents"), &document)?;
     let (flushed, _) = stream.send("POST", &format!("{COLLECTION}/flush"), &json!({}))?;
     Some(written == 200 && flushed == 200)

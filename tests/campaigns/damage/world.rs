@@ -15,7 +15,7 @@ use crate::Random;
 
 /// Name of the snapshot.
 pub(super) const SNAPSHOT: &str = "kept";
-const DIM: usize = 16;
+pub(super) const DIM: usize = 16;
 const ROWS: usize = 400;
 
 /// The files of a directory and its folders by their paths in it.
@@ -114,11 +114,15 @@ fn fill(dir: &Path, seed: u64) -> Result<Tree, String> {
     write(dir, seed).map_err(|e| e.to_string()).and_then(|older| older)
 }
 
+/// Options of the collection: small log files and a small reserve.
+pub(super) fn open_options() -> OpenOptions {
+    OpenOptions::new().background(false).log_file_bytes(4_096).reserve_bytes(4_096)
+}
+
 fn write(dir: &Path, seed: u64) -> lexivec::Result<Result<Tree, String>> {
-    let open = OpenOptions::new().background(false).log_file_bytes(4_096).reserve_bytes(4_096);
     let options = Options::new().name("damaged").vector(DIM, Metric::Cosine);
     let options = options.tokens(3).graph_min_rows(50);
-    let collection = Collection::create(dir, options.open(open))?;
+    let collection = Collection::create(dir, options.open(open_options()))?;
     let mut random = Random(seed);
     let vectors: Vec<Vec<f32>> = (0..ROWS).map(|_| random.vector(DIM)).collect();
     let row = |i: usize| {
