@@ -161,11 +161,11 @@ def run(binary, template, name, work, options):
             if code:
                 record.fault(f"`verify` after it: {said}")
         if victim is not None and state(world.victim) != victim:
-            record.fault("somebody else's collection was CHANGED")
+            record.fault("another owner's collection was CHANGED")
         if os.path.exists(world.precious):
             with open(world.precious, "rb") as file:
                 if file.read() != PRECIOUS:
-                    record.fault("a file of somebody else was OVERWRITTEN")
+                    record.fault("a file of another owner was OVERWRITTEN")
         return world, before, after
     except Exception as error:
         record.fault(f"the attack failed: {error!r}")

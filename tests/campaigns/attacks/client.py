@@ -95,7 +95,7 @@ def path(rest, name="target"):
 
 def questions():
     """What searchers ask: a name, the method, the route, the body, and what of the answer counts. None of the answers depends
-    on what is written meanwhile."""
+    on what is written at the same time."""
     ids = lambda a: sorted(hit["id"] for hit in a["hits"])
     asked = []
     for i, word in enumerate(WORDS):

@@ -44,7 +44,7 @@ def spoiled(change, which=the_segment, back=True):
     def attack(world):
         name = which(world)
         saved = os.path.join(world.base, "saved")
-        if change in (gone, renamed_over):
+        if change in (deleted, renamed_over):
             # The file itself is kept, with what is written to it until it loses its name.
             os.link(name, saved)
         else:
@@ -91,7 +91,7 @@ def renamed_over(name, length):
     os.rename(name + "-other", name)
 
 
-def gone(name, length):
+def deleted(name, length):
     os.remove(name)
 
 
@@ -163,7 +163,7 @@ def replaced_by_link(world):
 
 
 def replaced_and_used(world):
-    """Everything that changes a directory is asked for while somebody else's is at the place."""
+    """Everything that changes a directory is asked for while another owner's is at the place."""
     os.rename(world.target, world.aside)
     os.rename(world.victim, world.target)
     asked = [
@@ -176,7 +176,7 @@ def replaced_and_used(world):
     seen = [world.server.ask(*one)[0] for one in asked]
     world.record.notes.append(f"snapshot, profile, learn, compact, drop: {seen}")
     if not os.path.isdir(world.target):
-        world.record.fault("somebody else's collection was REMOVED by a drop")
+        world.record.fault("another owner's collection was REMOVED by a drop")
     yield
     if os.path.isdir(world.target):
         os.rename(world.target, world.victim)
@@ -199,7 +199,7 @@ def root_moved(world):
 
 
 def root_moved_and_used(world):
-    """A collection is made and dropped while the root is elsewhere, and then while somebody else's is at its place."""
+    """A collection is made and dropped while the root is elsewhere, and then while another owner's is at its place."""
     os.rename(world.root, world.aside)
     status, _ = world.server.ask("PUT", "/v1/collections/fresh", {})
     written, _ = world.server.ask("POST", path("documents", "fresh"), [{"id": "a", "text": "wing"}])
@@ -216,7 +216,7 @@ def root_moved_and_used(world):
     seen.append(world.server.ask("DELETE", "/v1/collections/target?snapshots=true")[0])
     world.record.notes.append(f"create, drop in another's root: {seen}")
     if state(world.root) != before:
-        world.record.fault("somebody else's root was CHANGED")
+        world.record.fault("another owner's root was CHANGED")
     yield
     drop(world.root)
     os.rename(world.aside, world.root)
@@ -229,7 +229,7 @@ def snapshots_a_link(world):
 
 
 def learning_a_link(world):
-    """Feedback goes to a store of the collection; in its place is a link to somebody else's."""
+    """Feedback goes to a store of the collection; in its place is a link to another owner's."""
     os.symlink(world.victim, os.path.join(world.target, "learning"))
     feedback = {"feedback": [{"vector": [1.0] * 8, "relevant": ["f1"]}]}
     world.record.notes.append(f"learn {world.server.ask('POST', path('learn'), feedback)[0]}")
@@ -372,7 +372,7 @@ def no_descriptors(world):
         stream.close()
 
 
-# Attacks with flows of their own: they get a world whose server runs without load, and return when it may be restarted.
+# Attacks with flows that differ: they get a world whose server runs without load, and return when it may be restarted.
 
 
 def cycles(world):
@@ -546,7 +546,7 @@ SEGMENT, LOG, MANIFEST, END = the_segment, the_newest("log-*.wal"), the_newest("
 #   lost      the attack takes data away for good
 #   within    a restart is tried with the attack in place
 #   shared    the other collection is attacked as well
-#   own       without load; the work is a flow of its own
+#   own       without load; the work has a flow that differs
 DAMAGED = {"damage": True, "within": True}
 AWAY = {"refuses": True, "within": True}
 ATTACKS = [
@@ -557,13 +557,13 @@ ATTACKS = [
     ("segment rewritten through a map", spoiled(through_a_map), DAMAGED),
     ("segment grown", spoiled(grown), DAMAGED),
     ("segment renamed over", spoiled(renamed_over), DAMAGED),
-    ("segment removed", spoiled(gone), DAMAGED),
+    ("segment removed", spoiled(deleted), DAMAGED),
     ("log cut short", spoiled(lambda n, l: os.truncate(n, 8 << 10), LOG, False), DAMAGED),
     ("log rewritten in place", spoiled(lambda n, l: rewritten(n, l, 0.0, 0.5), LOG, False), DAMAGED),
-    ("log removed", spoiled(gone, LOG), {"refuses": True, **DAMAGED}),
+    ("log removed", spoiled(deleted, LOG), {"refuses": True, **DAMAGED}),
     ("manifest cut short", spoiled(cut, MANIFEST), DAMAGED),
-    ("LOG-END removed", spoiled(gone, the_newest("LOG-END")), {"within": True, "damage": None}),
-    ("manifest removed", spoiled(gone, MANIFEST), {"within": True, "damage": None}),
+    ("LOG-END removed", spoiled(deleted, the_newest("LOG-END")), {"within": True, "damage": None}),
+    ("manifest removed", spoiled(deleted, MANIFEST), {"within": True, "damage": None}),
     ("directory moved", moved, AWAY),
     ("directory removed", removed, {**AWAY, "lost": True}),
     ("directory replaced by another's", replaced, {"refuses": True}),

@@ -1,4 +1,4 @@
-"""A directory with a server on it, those who use it, and what every attack begins with."""
+"""A directory with a server on it, its clients, and what every attack begins with."""
 
 import glob
 import hashlib
@@ -16,8 +16,8 @@ from client import IN_LOG, IN_SEGMENT, QUESTIONS, SEGMENTS, WORDS, Server, docum
 from judge import LONGEST, Record
 
 MIB = abuse.MIB
-NOBODY = 65534
-PRECIOUS = b"what somebody else needs\n" * 40
+USER_ID = 65534
+PRECIOUS = b"what another owner needs\n" * 40
 
 
 class Load:
@@ -39,7 +39,7 @@ class Load:
         status, answer = server.ask(*request)
         end = time.monotonic()
         if server is not self.world.server:
-            # The server was ended by us meanwhile.
+            # The server was ended by us at the same time.
             status = status or -1
         if status in (0, -1):
             time.sleep(0.02)
@@ -90,7 +90,7 @@ class Load:
 
 
 class World:
-    """A directory with a server on it: `root` has the collections `target` and `others`; `victim` is somebody else's."""
+    """A directory with a server on it: `root` has the collections `target` and `others`; `victim` is another owner's."""
 
     def __init__(self, binary, template, options):
         self.binary, self.options, self.record, self.reasons = binary, options, Record(), {}
@@ -111,8 +111,8 @@ class World:
         if options.get("user"):
             for folder, _, files in os.walk(self.base):
                 for name in [folder, *(os.path.join(folder, file) for file in files)]:
-                    os.chown(name, NOBODY, NOBODY)
-            self.prefix = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"]
+                    os.chown(name, USER_ID, USER_ID)
+            self.prefix = ["setpriv", "--reuid", str(USER_ID), "--regid", str(USER_ID), "--clear-groups"]
         if self.mounted:
             # What was copied is not lost by a failure that comes later.
             os.sync()
@@ -189,7 +189,7 @@ class World:
         return code, said.splitlines()[0][:120] if said else ""
 
     def others(self):
-        """The collection beside the one that is attacked has to be served."""
+        """The collection that is not attacked has to be served."""
         if self.options.get("small"):
             return
         status, _ = self.server.ask("POST", path("documents", "others"), [{"id": "x", "text": "wing"}])
@@ -259,15 +259,15 @@ class Template:
                 raise SystemExit(f"{question}: {status} {answer}")
             self.right[question] = part(answer)
         server.end()
-        # Somebody else's collection, of the same name and fields.
-        server, other = Server(binary, self.base + "/somebody"), random.Random(9)
+        # Another owner's collection, of the same name and fields.
+        server, other = Server(binary, self.base + "/another"), random.Random(9)
         server.ask("PUT", "/v1/collections/target", fields)
         rows = [document("victim", i, WORDS, other) for i in range(200)]
         server.ask("POST", path("documents"), rows[:150])
         server.ask("POST", path("flush"))
         server.ask("POST", path("documents"), rows[150:])
         server.end()
-        self.victim = next(os.path.dirname(p) for p in glob.glob(self.base + "/somebody/*/LOCK"))
+        self.victim = next(os.path.dirname(p) for p in glob.glob(self.base + "/another/*/LOCK"))
 
     def clean(self):
         shutil.rmtree(self.base, ignore_errors=True)
