@@ -250,7 +250,7 @@ impl Directory {
             Err(Error::AlreadyExists { .. }) => {
                 let files = self.vfs.list().unwrap_or_default();
                 if files.iter().any(|f| f.name == name && f.len == bytes) {
-                    return true;
+                    return self.vfs.reserve_again(name, bytes).is_ok();
                 }
                 // Of another length, or left by a process that was killed while it made one.
                 self.vfs.remove(name).and_then(|()| self.vfs.create_log(name, bytes))

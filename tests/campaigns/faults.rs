@@ -132,7 +132,7 @@ fn recovers_by_itself(
             state.acknowledged = after;
             Ok(())
         }
-        Err(error) if error.to_string().contains("writes are refused since") => Ok(()),
+        Err(error) if error.to_string().contains("writes are refused") => Ok(()),
         Err(error) => Err(format!("a write after the fault: {error}")),
     }
 }

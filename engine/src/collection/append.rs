@@ -11,7 +11,7 @@ use super::scope::WriteScope;
 use super::shared::{Shared, Writes, is_full};
 use super::{Receipt, WriteOptions};
 use crate::document::Document;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::generation::{Generation, LiveSegment, Operation};
 use crate::limits::MAX_UNFLUSHED_BYTES;
 use crate::schema::Durability;
@@ -31,11 +31,22 @@ impl Shared {
             is_full(&self.check_room(&mut writes, payload.len())) && writes.bytes > 0
         };
         if lacks_room {
-            // The rows before these go to a segment file as long as there is space for it.
-            self.flush()?;
+            self.flush_for_room()?;
         }
         let lsn = self.append(log, &mut self.writes.lock(), operation, &payload)?;
         self.acknowledge(log, lsn, durability)
+    }
+
+    /// Brings the rows before a write into a segment file, as long as there is space for it. While the disk is as full as it
+    /// was when that failed, it is not tried again: it costs seconds, and each write would wait for them.
+    fn flush_for_room(&self) -> Result<()> {
+        let free = || Ok::<_, Error>(self.vfs.free_bytes()?.unwrap_or(u64::MAX));
+        if self.full_at.lock().is_some_and(|full| free().is_ok_and(|now| now <= full)) {
+            return Ok(());
+        }
+        let flushed = self.flush();
+        *self.full_at.lock() = if is_full(&flushed) { Some(free()?) } else { None };
+        flushed.map(drop)
     }
 
     /// Appends a frame; a delete on a full disk uses the reserve.
@@ -69,6 +80,8 @@ impl Shared {
             Operation::Delete(_) => {
                 let deleted = self.with_reserve(append);
                 self.retake_reserve_if_free();
+                // Fewer rows are to be written.
+                *self.full_at.lock() = None;
                 deleted
             }
         }?;

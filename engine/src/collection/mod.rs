@@ -256,6 +256,7 @@ impl Collection {
             compacting: Mutex::new(()),
             refused: Mutex::new(None),
             short: AtomicBool::new(short),
+            full_at: Mutex::new(None),
             looked: Mutex::new(None),
             cancelled: AtomicBool::new(false),
             wake_up: WakeUp::default(),

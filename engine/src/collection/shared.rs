@@ -55,6 +55,8 @@ pub(super) struct Shared {
     pub(super) refused: Mutex<Option<Vec<String>>>,
     /// True while the reserve is not whole: it was given up on a full disk, or could not be made.
     pub(super) short: AtomicBool,
+    /// Free bytes of the disk when a flush before a write last found too few; `None` if that may be otherwise by now.
+    pub(super) full_at: Mutex<Option<u64>>,
     /// The last time that the files were looked at.
     pub(super) looked: Mutex<Option<Instant>>,
     /// Cancels a running compaction.
@@ -323,6 +325,34 @@ fn check_process(opener: u32, process: u32) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_write_does_not_try_the_flush_again_that_found_the_disk_as_full() {
+        let disk = lexivec_storage::FaultyVfs::new();
+        let open = OpenOptions::new().background(false).log_file_bytes(4 << 10).reserve_bytes(0);
+        let options = crate::options::Options::new().open(open);
+        let vfs: Arc<dyn Vfs> = Arc::new(disk.clone());
+        let collection = crate::collection::Collection::create(vfs, options).expect("made");
+        disk.limit(Some(100 << 10));
+        let mut id = 0;
+        let mut write = || {
+            id += 1;
+            let row = crate::document::Document::new(id.to_string()).text("wing ".repeat(100));
+            collection.upsert([row]).is_ok()
+        };
+        while write() {}
+        // Each flush takes the number of a segment file.
+        let tried = || collection.shared.directory.lock().manifest().next_file;
+        let before = tried();
+        assert!(!write() && !write() && tried() == before);
+        collection.delete(&["1"]).expect("deleted");
+        write();
+        assert!(tried() > before, "fewer rows are to be written");
+        let before = tried();
+        disk.limit(None);
+        assert!(write());
+        assert!(tried() > before || collection.shared.full_at.lock().is_some());
+    }
 
     #[test]
     fn a_forked_handle_is_refused() {

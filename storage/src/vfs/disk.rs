@@ -261,6 +261,15 @@ fn mode(bits: u32) -> Mode {
     Mode::from_raw_mode(bits)
 }
 
+/// Gives a file a length, and the space for it.
+fn reserve(file: &File, len: u64) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, len) {
+        // File systems that cannot reserve: the length alone, then.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(len),
+        reserved => reserved.map_err(io::Error::from),
+    }
+}
+
 impl Vfs for DiskVfs {
     fn create(&self, name: &str) -> Result<Box<dyn VfsFile>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
@@ -271,15 +280,15 @@ impl Vfs for DiskVfs {
     fn create_log(&self, name: &str, len: u64) -> Result<Box<dyn LogFile>> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let file = self.place.file(name, flags, mode(LOG_MODE))?;
-        let reserved = match fallocate(&file, FallocateFlags::empty(), 0, len) {
-            // File systems that cannot reserve: the length alone, then.
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(len),
-            reserved => reserved.map_err(io::Error::from),
-        };
         // The length is synced here, as writes are followed by a sync of bytes alone.
-        let reserved = reserved.and_then(|()| file.sync_all());
+        let reserved = reserve(&file, len).and_then(|()| file.sync_all());
         reserved.map_err(|e| fail("reserve", &self.place.path_of(name), e))?;
         self.opened_log(name, file)
+    }
+
+    fn reserve_again(&self, name: &str, len: u64) -> Result<()> {
+        let file = self.place.file(name, OFlags::WRONLY, Mode::empty())?;
+        reserve(&file, len).map_err(|e| fail("reserve", &self.place.path_of(name), e))
     }
 
     fn open_log(&self, name: &str) -> Result<Box<dyn LogFile>> {

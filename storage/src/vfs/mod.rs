@@ -78,6 +78,15 @@ pub trait Vfs: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// Makes sure that a file made by [`create_log`](Self::create_log) still has its space: a copy may have lost it, as its
+    /// zeros need none.
+    ///
+    /// # Errors
+    /// [`Error::OutOfSpace`].
+    fn reserve_again(&self, _name: &str, _len: u64) -> Result<()> {
+        Ok(())
+    }
+
     /// The state of a file by its name, where the place keeps one.
     ///
     /// # Errors

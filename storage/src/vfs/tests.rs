@@ -361,3 +361,15 @@ fn faults_come_when_they_are_due() {
     disk.heal();
     disk.sync_dir().expect("healed");
 }
+
+#[test]
+fn a_reserve_that_a_copy_has_left_holes_in_is_filled_again() {
+    let root = tempfile::tempdir().expect("a directory");
+    let vfs = DiskVfs::open_root(root.path()).expect("opened");
+    let path = root.path().join("RESERVE");
+    fs::File::create(&path).expect("made").set_len(64 << 10).expect("a length");
+    let blocks = || fs::metadata(&path).expect("there").blocks();
+    assert_eq!(blocks(), 0);
+    vfs.reserve_again("RESERVE", 64 << 10).expect("reserved");
+    assert!(blocks() * 512 >= 64 << 10);
+}

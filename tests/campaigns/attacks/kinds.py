@@ -608,7 +608,8 @@ ATTACKS += [
     ("another fills ext4 of 100 MB", filled_by_another(False), {"disk": "ext4:100m", **FILLED}),
     (
         "root fills ext4 of 100 MB, 5 % of it root's",
-        filled_by_another(False),
+        # Blocks that are given up are root's there.
+        filled_by_another(True),
         {"disk": "ext4:100m", "reserved": 5, "user": True, **FILLED},
     ),
     ("another fills tmpfs of 20 MB, copied with holes", filled_by_another(False), {"disk": "tmpfs:20m", **FILLED, "holes": True}),

@@ -90,6 +90,8 @@ fn totals(
 struct Sound {
     seen: Seen,
     restored: Seen,
+    /// After a writer was there.
+    written: Seen,
 }
 
 impl Sound {
@@ -99,7 +101,10 @@ impl Sound {
         let restored = restore(root)?;
         match seen.reported || restored.reported || !verified(root)?.is_empty() {
             true => Err(format!("the sound collection is damaged: {:?}", verified(root)?)),
-            false => Ok(Self { seen, restored }),
+            false => {
+                write_and_remove(root).map_err(|e| e.to_string())?;
+                Ok(Self { seen, restored, written: look(root)? })
+            }
         }
     }
 
@@ -126,19 +131,11 @@ impl Sound {
     /// Opens the collection for writing, which replays the log, sweeps and copies, writes a row and removes it: a
     /// violation if the answers after that differ and nothing says so.
     fn judge_after_writer(&self, root: &Path) -> Result<(), String> {
-        let opened = in_time(root, |root| -> lexivec::Result<bool> {
-            let collection = open_options().open(root.as_path())?;
-            let row = Document::new("of the writer").text("wing").vector(vec![0.5; DIM]);
-            collection.upsert([row])?;
-            collection.flush()?;
-            collection.delete(&["of the writer"])?;
-            collection.flush()?;
-            Ok(collection.damage().is_some())
-        })?;
+        let opened = in_time(root, |root| write_and_remove(&root))?;
         // What the writer met, it has reported.
         let reported = opened.unwrap_or(true);
         let looked = in_time(root, |root| look(&root))?;
-        match self.outcome(&looked, &self.seen) {
+        match self.outcome(&looked, &self.written) {
             Err(violation) if !reported => Err(format!("after a writer, {violation}")),
             _ => Ok(()),
         }
@@ -157,6 +154,17 @@ impl Sound {
             }
         }
     }
+}
+
+/// Opens a collection for writing, and writes a row and removes it; true if the collection reports damage.
+fn write_and_remove(root: &Path) -> lexivec::Result<bool> {
+    let collection = open_options().open(root)?;
+    let row = Document::new("of the writer").text("wing").vector(vec![0.5; DIM]);
+    collection.upsert([row])?;
+    collection.flush()?;
+    collection.delete(&["of the writer"])?;
+    collection.flush()?;
+    Ok(collection.damage().is_some())
 }
 
 /// The problems that a verification finds.
