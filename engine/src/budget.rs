@@ -113,12 +113,20 @@ impl Budget {
 
     /// Takes a whole document off the budget.
     pub(crate) fn charge_document(&self, document: &Document) -> Result<()> {
-        let vectors = document.vectors.values().map(|vector| vector.len() * 4).sum::<usize>();
-        let tokens = document.tokens.values().flatten().map(|token| 24 + token.len() * 4);
-        self.charge(DOCUMENT_BYTES + document.id.len() + vectors + tokens.sum::<usize>())?;
-        self.charge_texts(document.text.values())?;
-        self.charge_payload(&document.payload)
+        match self.limit {
+            u64::MAX => Ok(()),
+            _ => self.charge(bytes_of_document(document)),
+        }
     }
+}
+
+/// Bytes that a document takes in memory.
+pub(crate) fn bytes_of_document(document: &Document) -> usize {
+    let vectors = document.vectors.values().map(|vector| vector.len() * 4).sum::<usize>();
+    let tokens = document.tokens.values().flatten().map(|token| 24 + token.len() * 4);
+    let texts = document.text.values().map(|text| MEMBER_BYTES + text.len());
+    let values = vectors + tokens.sum::<usize>() + texts.sum::<usize>();
+    DOCUMENT_BYTES + document.id.len() + values + bytes_of(&document.payload)
 }
 
 /// Bytes that a JSON object takes in memory: small numbers in small objects take many times their length as text.

@@ -3,10 +3,10 @@
 //! It is our own because `axum::serve` sets no timer, which leaves hyper's header deadline idle.
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -14,19 +14,41 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::connection::Connection;
 use crate::limits::{
-    ACCEPT_PAUSE, DRAIN_DEADLINE, HEADER_DEADLINE, MAX_CONNECTIONS, MAX_HEADER_BYTES,
+    ACCEPT_PAUSE, BACKLOG, DRAIN_DEADLINE, HEADER_DEADLINE, MAX_CONNECTIONS, MAX_HEADER_BYTES,
+    SEND_BUFFER_BYTES,
 };
-use crate::places::{Arriving, Places};
+use crate::places::Places;
+use crate::routes;
+use crate::state::State;
+use crate::transfer::{Arriving, Leaving};
+
+/// Listens on an address. The connections have send buffers of [`SEND_BUFFER_BYTES`].
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A server that starts again finds its address.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves connections until `stop` resolves, then lets requests under way end.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
-    let places = Arc::new(Places::new(most_places()));
+pub(crate) async fn serve(
+    listener: TcpListener,
+    state: Arc<State>,
+    stop: impl Future<Output = ()>,
+) {
+    let (places, router) = (state.memory.places().clone(), routes::router(state));
     let ending = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -43,11 +65,7 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
             let mut request = request.map(|body| Arriving::new(body, place.clone()));
             request.extensions_mut().insert(two_lengths.clone());
             let answer = routes.call(request);
-            async move {
-                let answer = answer.await;
-                place.waits();
-                answer
-            }
+            async move { answer.await.map(|answer| Leaving::of(answer, place)) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -76,18 +94,25 @@ async fn accept(listener: &TcpListener, places: &Places) -> (TcpStream, IpAddr) 
         }
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer.ip()),
-            // No descriptor, or a client that has left: another connection makes room, and the loop waits, as the same
-            // error would come again at once.
-            Err(_) => {
+            // Another connection makes room, and the loop waits, as the same error would come again at once.
+            Err(error) if lacks_room(&error) => {
                 places.make_room();
                 let _ = timeout(ACCEPT_PAUSE, places.changed.notified()).await;
             }
+            // The client has left, or the network between.
+            Err(_) => {}
         }
     }
 }
 
+/// True if the system had no descriptor or no memory for a connection.
+fn lacks_room(error: &io::Error) -> bool {
+    let lacking = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| lacking.contains(&error))
+}
+
 /// Places for connections: half of the descriptors that the process may have, as collections need others.
-fn most_places() -> usize {
+pub(crate) fn most_places() -> usize {
     let descriptors = getrlimit(Resource::Nofile).current;
     let half = descriptors.map_or(MAX_CONNECTIONS, |most| usize::try_from(most / 2).unwrap_or(1));
     half.clamp(1, MAX_CONNECTIONS)
@@ -99,4 +124,51 @@ pub(crate) fn raise_descriptors() {
     limit.current = limit.maximum;
     // Without leave the limit stays, and there are fewer places.
     let _ = setrlimit(Resource::Nofile, limit);
+}
+
+#[cfg(test)]
+#[allow(clippy::expect_used)] // a test's way to fail
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::limits::LEAST_READ_BYTES;
+
+    #[test]
+    fn only_a_lack_of_descriptors_or_memory_costs_a_connection() {
+        for (error, expected) in [
+            (Errno::MFILE, true),
+            (Errno::NFILE, true),
+            (Errno::NOBUFS, true),
+            (Errno::NOMEM, true),
+            (Errno::CONNABORTED, false),
+            (Errno::PROTO, false),
+            (Errno::HOSTUNREACH, false),
+        ] {
+            assert_eq!(lacks_room(&error.into()), expected, "{error}");
+        }
+        assert!(!lacks_room(&io::Error::other("another one")));
+    }
+
+    #[test]
+    fn the_kernel_takes_little_of_an_answer_in_advance() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = listen(([127, 0, 0, 1], 0).into()).expect("listening");
+            let client = TcpSocket::new_v4().expect("a socket");
+            client.set_recv_buffer_size(64 << 10).expect("a small buffer");
+            let client = client.connect(listener.local_addr().expect("an address")).await;
+            let (mut client, (server, _)) =
+                (client.expect("connected"), listener.accept().await.expect("accepted"));
+            for _ in 0..10 {
+                server.writable().await.expect("open");
+                let mut written = 0;
+                while let Ok(bytes) = server.try_write(&[0; 16 << 10]) {
+                    written += bytes;
+                }
+                assert!(written <= 4 * LEAST_READ_BYTES, "{written} bytes");
+                client.read_exact(&mut vec![0; written]).await.expect("read");
+            }
+        });
+    }
 }

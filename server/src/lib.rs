@@ -7,6 +7,7 @@ mod config;
 mod connection;
 mod cursors;
 mod error;
+mod lanes;
 pub mod limits;
 mod memory;
 mod metrics;
@@ -14,6 +15,7 @@ mod places;
 mod queue;
 mod routes;
 mod state;
+mod transfer;
 mod wire;
 
 use std::future::Future;
@@ -45,8 +47,7 @@ impl Server {
         let address = config.bind;
         let opened = tokio::task::spawn_blocking(move || state::State::open(config));
         let state = opened.await.map_err(std::io::Error::other)??;
-        let listener = TcpListener::bind(address)
-            .await
+        let listener = accept::listen(address)
             .map_err(|e| StartError::Bind { address, detail: e.to_string() })?;
         Ok(Self { listener, state: Arc::new(state) })
     }
@@ -75,7 +76,7 @@ impl Server {
             }
         };
         tokio::select! {
-            () = accept::serve(self.listener, routes::router(self.state.clone()), stop) => (),
+            () = accept::serve(self.listener, self.state.clone(), stop) => (),
             () = sweep => (),
         }
     }

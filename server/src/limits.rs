@@ -5,6 +5,8 @@ use std::time::Duration;
 /// Connections open at once, and half of the process's descriptors at most. If one more comes, one goes whose client is
 /// waited for, or it waits in the kernel's queue.
 pub const MAX_CONNECTIONS: usize = 1_024;
+/// Connections that wait in the kernel's queue, at most.
+pub const BACKLOG: u32 = 1_024;
 /// Time that a connection has for itself before it may have to go for another one.
 pub const LEAST_STAY: Duration = Duration::from_secs(1);
 /// Time until connections are accepted again after the system had no descriptor for one, unless one ends before.
@@ -19,9 +21,9 @@ pub const MAX_BODY_BYTES: usize = 32 << 20;
 pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Longest pause within a body: a client that announces one and does not send it holds its connection no longer.
 pub const BODY_IDLE_DEADLINE: Duration = Duration::from_secs(10);
-/// Bytes of each body that are its own, 64 MiB for all connections: small requests are served when large ones fill the
-/// memory for bodies.
-pub const OWN_BODY_BYTES: usize = 64 << 10;
+/// Bytes of each body, and of each answer, that are its own, 64 MiB for all connections: small requests are served when
+/// large ones fill the memory for bodies and answers.
+pub const OWN_BYTES: usize = 64 << 10;
 /// Memory of all requests together: what bodies take beyond their own as they arrive, the JSON that is read from them, and
 /// answers until they are sent. A quarter of the address space if that is limited and less.
 pub const MAX_MEMORY_BYTES: usize = 384 << 20;
@@ -37,6 +39,11 @@ pub const LEAST_ADDRESS_SPACE: u64 = 1 << 30;
 pub const MAX_FOUND_BYTES: u64 = 192 << 20;
 /// Bytes of one answer as JSON.
 pub const MAX_ANSWER_BYTES: u64 = 128 << 20;
+/// Time until a second connection goes for the memory of a body, after the first one gave back too little.
+pub const MEMORY_PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of answers that the kernel takes of a connection in advance, of which a third is read before it takes more. With
+/// the megabytes that it takes by itself, a client that reads steadily would seem to read nothing for a minute.
+pub const SEND_BUFFER_BYTES: u32 = 64 << 10;
 /// Time in which a client has to read [`LEAST_READ_BYTES`] of an answer that waits for it.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes to read in that time: slower clients would hold large answers for longer than anyone waits for them.
@@ -57,14 +64,16 @@ pub const MAX_QUICK_BATCH: usize = 16;
 pub const MAX_QUICK_ROWS: usize = 1_000;
 /// Time for which an evaluation, a tuning, a training or a measurement of recall runs.
 pub const MEASURE_DEADLINE: Duration = Duration::from_secs(600);
-/// Time for which a call waits for a permit for work in the background.
+/// Time for which a call waits for a permit for a write, or for work in the background.
 pub const BACKGROUND_WAIT: Duration = Duration::from_secs(30);
 /// Calls that wait for one sort of work in the background; one more is answered 503 at once.
 pub const MAX_WAITING_BACKGROUND: usize = 16;
 /// Steps by which work in the background comes after other work on a processor: it gets about a tenth of what a search
 /// gets.
 pub const BACKGROUND_NICE: i32 = 10;
-/// Writes that run or wait for their turn; one more is answered 503 at once.
+/// Writes that run at once; they share their syncs.
+pub const MAX_WRITES: usize = 16;
+/// Writes to one collection that may wait however slow they are; one more is answered 503 at once.
 pub const MAX_WAITING_WRITES: usize = 16;
 /// Threads that block, at most: more than there are permits for searches, writes and work in the background. Each has a
 /// stack of 2 MiB of address space.

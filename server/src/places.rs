@@ -1,23 +1,20 @@
-//! Places of connections: whether the client or the server is waited for, and which connection goes if one more comes.
+//! Places of connections: whether the client or the server is waited for, and which connection goes if others need its
+//! place or its memory.
 //!
 //! The server waits for a client between the end of an answer and the end of the next request, and while an answer is
-//! read. A client may take that time, but not the places of others: if all places are taken, of the peer that has most of
-//! them the connection goes that was waited for longest.
+//! read. A client may take that time, but neither the places nor the memory of others: if all places are taken, or the
+//! memory of bodies and answers, of the peer that has most of them the connection goes that was waited for longest.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::sync::Notify;
 
-use crate::limits::LEAST_STAY;
+use crate::limits::{LEAST_STAY, OWN_BYTES};
 
 /// Value of [`Place::since`] while the server works on a request.
 const WORKING: u64 = u64::MAX;
@@ -39,6 +36,8 @@ pub(crate) struct Place {
     start: Instant,
     /// Microseconds from the start of the server to the moment since which the client is waited for.
     since: AtomicU64,
+    /// Bytes of a body as it arrives, or of an answer that is not written yet.
+    held: AtomicU64,
     /// Notified when the connection has to go.
     pub(crate) leave: Notify,
 }
@@ -50,6 +49,13 @@ impl Places {
         Self { most, start: Instant::now(), taken, next: AtomicU64::new(0), changed }
     }
 
+    /// Places of a server that has run for a while.
+    #[cfg(test)]
+    pub(crate) fn running(most: usize) -> Self {
+        let start = Instant::now().checked_sub(2 * LEAST_STAY).unwrap_or_else(Instant::now);
+        Self { start, ..Self::new(most) }
+    }
+
     /// True if a further connection finds a place.
     pub(crate) fn is_free(&self) -> bool {
         self.lock().len() < self.most
@@ -58,30 +64,37 @@ impl Places {
     /// Takes a place.
     pub(crate) fn take(self: &Arc<Self>, peer: IpAddr) -> Taken {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let since = AtomicU64::new(0);
-        let place =
-            Arc::new(Place { number, peer, start: self.start, since, leave: Notify::new() });
-        place.waits();
+        let (since, held) = (AtomicU64::new(0), AtomicU64::new(0));
+        let (start, leave) = (self.start, Notify::new());
+        let place = Arc::new(Place { number, peer, start, since, held, leave });
+        place.waits(0);
         self.lock().insert(number, place.clone());
         Taken { places: self.clone(), place }
     }
 
-    /// Makes the connection go that has to; false if there is none.
+    /// Makes the connection go whose place is needed; false if there is none.
     pub(crate) fn make_room(&self) -> bool {
-        self.make_room_at(micros(self.start.elapsed()))
+        self.go(micros(self.start.elapsed()), |_| 1)
     }
 
-    fn make_room_at(&self, now: u64) -> bool {
+    /// Makes the connection go whose memory is needed; false if there is none.
+    pub(crate) fn make_memory(&self) -> bool {
+        self.go(micros(self.start.elapsed()), Place::taken)
+    }
+
+    /// Makes a connection go: of the peer that has most by this measure, among those that have some, the one whose
+    /// client was waited for longest.
+    fn go(&self, now: u64, measure: impl Fn(&Place) -> u64) -> bool {
         let mut taken = self.lock();
-        let mut of_peer: HashMap<IpAddr, usize> = HashMap::new();
-        taken.values().for_each(|place| *of_peer.entry(place.peer).or_default() += 1);
+        let mut of_peer: HashMap<IpAddr, u64> = HashMap::new();
+        taken.values().for_each(|place| *of_peer.entry(place.peer).or_default() += measure(place));
         let may_go = |place: &Arc<Place>| {
             let since = place.since.load(Ordering::Relaxed);
-            since.saturating_add(micros(LEAST_STAY)) <= now
+            since.saturating_add(micros(LEAST_STAY)) <= now && measure(place) > 0
         };
         let first = taken.values().filter(|place| may_go(place)).min_by_key(|place| {
-            let places = of_peer.get(&place.peer).copied().unwrap_or(0);
-            (usize::MAX - places, place.since.load(Ordering::Relaxed))
+            let of_peer = of_peer.get(&place.peer).copied().unwrap_or(0);
+            (u64::MAX - of_peer, place.since.load(Ordering::Relaxed))
         });
         let first = first.map(|place| place.number);
         match first.and_then(|number| taken.remove(&number)) {
@@ -103,14 +116,43 @@ fn micros(time: Duration) -> u64 {
 }
 
 impl Place {
-    /// The server waits for the client from now on.
-    pub(crate) fn waits(&self) {
+    /// The server waits for the client from now on, which has an answer of this length in bytes to read.
+    pub(crate) fn waits(&self, answer: u64) {
+        self.held.store(answer, Ordering::Relaxed);
         self.since.store(micros(self.start.elapsed()), Ordering::Relaxed);
     }
 
+    /// This many bytes of the answer are written.
+    pub(crate) fn wrote(&self, bytes: u64) {
+        let less = |held: u64| Some(held.saturating_sub(bytes));
+        let _ = self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// The answer is written, or given up.
+    pub(crate) fn holds_nothing(&self) {
+        self.held.store(0, Ordering::Relaxed);
+    }
+
+    /// This many bytes of a body have arrived.
+    pub(crate) fn received(&self, bytes: u64) {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// The request is there, and the client waits for the server.
-    fn works(&self) {
+    pub(crate) fn works(&self) {
+        self.held.store(0, Ordering::Relaxed);
         self.since.store(WORKING, Ordering::Relaxed);
+    }
+
+    /// The client is waited for since the server began.
+    #[cfg(test)]
+    pub(crate) fn waits_long(&self) {
+        self.since.store(0, Ordering::Relaxed);
+    }
+
+    /// Bytes that it takes of the memory that all share.
+    fn taken(&self) -> u64 {
+        self.held.load(Ordering::Relaxed).saturating_sub(OWN_BYTES as u64)
     }
 }
 
@@ -127,68 +169,24 @@ impl Drop for Taken {
     }
 }
 
-/// A request's body, at whose end the client begins to wait for the server.
-pub(crate) struct Arriving {
-    body: Incoming,
-    place: Arc<Place>,
-}
-
-impl Arriving {
-    /// The body of a request whose head is there.
-    pub(crate) fn new(body: Incoming, place: Arc<Place>) -> Self {
-        if body.is_end_stream() {
-            place.works();
-        }
-        Self { body, place }
-    }
-}
-
-impl Body for Arriving {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if frame.is_none() || self.body.is_end_stream() {
-            self.place.works();
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::expect_used)] // a test's way to fail
 mod tests {
     use super::*;
 
-    /// Places, each of a peer by its last number, with the moment since which the client is waited for.
-    fn places(taken: &[(u8, u64)]) -> (Arc<Places>, Vec<Taken>) {
+    /// Index of the place whose connection goes, of places each with a peer by its last number, the moment since which
+    /// the client is waited for, and the bytes it holds.
+    fn goes(taken: &[(u8, u64, u64)], now: u64, measure: fn(&Place) -> u64) -> Option<usize> {
         let places = Arc::new(Places::new(taken.len()));
-        let take = |&(peer, since): &(u8, u64)| {
+        let take = |&(peer, since, held): &(u8, u64, u64)| {
             let one = places.take(IpAddr::from([127, 0, 0, peer]));
             one.place.since.store(since, Ordering::Relaxed);
+            one.place.held.store(held, Ordering::Relaxed);
             one
         };
-        let taken = taken.iter().map(take).collect();
-        (places, taken)
-    }
-
-    /// Index of the place whose connection goes.
-    fn goes(taken: &[(u8, u64)], now: u64) -> Option<usize> {
-        let (places, held) = places(taken);
+        let held: Vec<Taken> = taken.iter().map(take).collect();
         assert!(!places.is_free());
-        let made = places.make_room_at(now);
+        let made = places.go(now, measure);
         assert_eq!(places.is_free(), made);
         let left = |one: &Taken| places.lock().contains_key(&one.place.number);
         let left_out = held.iter().position(|one| !left(one));
@@ -210,7 +208,22 @@ mod tests {
             // No client has had the time to send a request.
             (&[(1, 9), (1, 8)], 7 + stay, None),
         ] {
-            assert_eq!(goes(taken, now), expected, "{taken:?}");
+            let places: Vec<_> = taken.iter().map(|&(peer, since)| (peer, since, 0)).collect();
+            assert_eq!(goes(&places, now, |_| 1), expected, "{taken:?}");
+        }
+    }
+
+    #[test]
+    fn of_the_peer_with_most_memory_the_one_goes_that_was_waited_for_longest() {
+        let (own, now) = (OWN_BYTES as u64, 10 + micros(LEAST_STAY));
+        for (taken, expected) in [
+            (&[(1, 5, own + 1), (1, 3, own + 1), (1, 1, own)][..], Some(1)),
+            // Another peer was waited for longer, has more places, and less memory.
+            (&[(1, 5, own + 9), (2, 1, own + 4), (2, 1, own + 4)], Some(0)),
+            (&[(1, WORKING, own + 9), (2, 1, own + 1)], Some(1)),
+            (&[(1, 1, own), (1, 1, 0)], None),
+        ] {
+            assert_eq!(goes(taken, now, Place::taken), expected, "{taken:?}");
         }
     }
 }

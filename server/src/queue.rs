@@ -1,14 +1,13 @@
 //! Permits for one sort of work, the calls that wait for one, and when one more is refused.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{ApiResult, Problem};
+use crate::lanes::{Entry, Lanes, Permit};
 use crate::limits::{BACKGROUND_NICE, MAX_WAIT, MAX_WAITING};
 
 /// Permits for one sort of work, and for calls that wait for one.
@@ -16,17 +15,17 @@ use crate::limits::{BACKGROUND_NICE, MAX_WAIT, MAX_WAITING};
 /// As many may wait as are done within [`MAX_WAIT`] at the speed of the last ones: a refusal costs as much as a quick
 /// search, so that quick work is rather waited for, and of slow work no more is taken than is answered in time.
 ///
-/// The calls of each collection wait in a separate lane, and do not get the last permit while there is more than one:
-/// however many they are and however long they take, those of another collection find it.
+/// The calls of each collection wait in a separate lane, and do not get the last permit while there is more than one.
+/// A permit that becomes free goes to the lanes in turn. So however many the calls of one collection are, one of another
+/// collection finds a permit, or waits for one call of each lane that waits as well.
 ///
 /// The limits of `tower` do not fit: they release a permit when the future is dropped, as after a timeout, while the
 /// blocking work goes on; here the work holds its permit until it ends.
 pub(crate) struct Queue {
     what: &'static str,
-    permits: Arc<Semaphore>,
     /// Number of permits.
     size: usize,
-    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    lanes: Arc<Lanes>,
     /// Calls that may wait however slow the work is.
     least_waiting: usize,
     /// Mean time of the last ones, in microseconds.
@@ -35,15 +34,15 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// A queue whose calls wait and run no longer than `deadline`.
+    /// A queue whose calls wait no longer than `deadline`.
     pub(crate) fn new(
         what: &'static str,
         size: usize,
         least_waiting: usize,
         deadline: Duration,
     ) -> Self {
-        let (permits, mean) = (Arc::new(Semaphore::new(size)), Arc::default());
-        Self { what, permits, size, lanes: Mutex::default(), least_waiting, mean, deadline }
+        let (lanes, mean) = (Arc::new(Lanes::new(size)), Arc::default());
+        Self { what, size, lanes, least_waiting, mean, deadline }
     }
 
     /// Runs work off the event loop once there is a permit; the caller waits until the deadline for both.
@@ -53,14 +52,23 @@ impl Queue {
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
         let end = tokio::time::Instant::now() + self.deadline;
-        let permit = self.permit(lane).await?;
-        match tokio::time::timeout_at(end, blocking(self.holding(permit, work))).await {
+        match tokio::time::timeout_at(end, self.run_to_end(lane, work)).await {
             Ok(answer) => answer,
             Err(_) => {
                 let detail = format!("the {} did not end within its deadline", self.what);
                 Err(Problem::overloaded(detail))
             }
         }
+    }
+
+    /// Runs work off the event loop once there is a permit, however long it takes.
+    pub(crate) async fn run_to_end<T: Send + 'static>(
+        &self,
+        lane: &str,
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let permit = self.permit(lane).await?;
+        blocking(self.holding(permit, work)).await
     }
 
     /// Runs work that takes long once there is a permit, on separate threads: half of the processors, which other work
@@ -70,43 +78,23 @@ impl Queue {
         lane: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        let permit = self.permit(lane).await?;
-        blocking(self.holding(permit, || in_background(work))).await
+        self.run_to_end(lane, || in_background(work)).await
     }
 
     /// A permit, once there is one.
     async fn permit(&self, lane: &str) -> ApiResult<Permit> {
-        let lane = self.lane(lane);
-        let waiting = Waiting::new(&lane.waiting);
-        if lane.permits.available_permits() == 0 && waiting.before >= self.may_wait() {
-            let detail = format!("too many requests wait until another {} ends", self.what);
-            return Err(Problem::overloaded(detail));
-        }
-        let both = async {
-            let own = lane.permits.clone().acquire_owned().await.ok()?;
-            let shared = self.permits.clone().acquire_owned().await.ok()?;
-            Some(Permit { _own: own, _shared: shared })
+        let waits = match self.lanes.enter(lane, self.may_wait()) {
+            Entry::Free(permit) => return Ok(permit),
+            Entry::Waits(waits) => waits,
+            Entry::Full => {
+                let detail = format!("too many requests wait until another {} ends", self.what);
+                return Err(Problem::overloaded(detail));
+            }
         };
-        match tokio::time::timeout(self.deadline, both).await {
-            Ok(Some(permit)) => Ok(permit),
+        match tokio::time::timeout(self.deadline, waits).await {
+            Ok(Ok(permit)) => Ok(permit),
             _ => Err(Problem::overloaded(format!("no other {} ended in time", self.what))),
         }
-    }
-
-    /// The lane of a collection. Those without calls are removed where a new one is made.
-    fn lane(&self, name: &str) -> Arc<Lane> {
-        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(name) {
-            return lane.clone();
-        }
-        let size = (self.size - 1).max(1);
-        lanes.retain(|_, lane| {
-            Arc::strong_count(lane) > 1 || lane.permits.available_permits() < size
-        });
-        let permits = Arc::new(Semaphore::new(size));
-        let lane = Arc::new(Lane { permits, waiting: AtomicUsize::new(0) });
-        lanes.insert(name.to_owned(), lane.clone());
-        lane
     }
 
     /// Calls that may wait.
@@ -133,37 +121,6 @@ impl Queue {
             drop(permit);
             answer
         }
-    }
-}
-
-/// The calls of one collection.
-struct Lane {
-    permits: Arc<Semaphore>,
-    waiting: AtomicUsize,
-}
-
-/// A permit of the queue, and one of the lane.
-struct Permit {
-    _own: OwnedSemaphorePermit,
-    _shared: OwnedSemaphorePermit,
-}
-
-/// A call that waits.
-struct Waiting<'a> {
-    all: &'a AtomicUsize,
-    /// Calls that waited before it.
-    before: usize,
-}
-
-impl<'a> Waiting<'a> {
-    fn new(all: &'a AtomicUsize) -> Self {
-        Self { all, before: all.fetch_add(1, Ordering::Relaxed) }
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.all.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -228,7 +185,7 @@ mod tests {
             let held = queue.permit("a").await.expect("free");
             let own = queue.clone();
             let waits = tokio::spawn(async move { own.run("a", || Ok(1)).await });
-            while queue.lane("a").waiting.load(Ordering::Relaxed) == 0 {
+            while queue.lanes.waiting("a") == 0 {
                 tokio::task::yield_now().await;
             }
             let refused = queue.run("a", || Ok(2)).await.expect_err("one too many");
@@ -240,11 +197,6 @@ mod tests {
             let threads = queue.run_in_background("a", || Ok(rayon::current_num_threads()));
             let processors = std::thread::available_parallelism().map_or(1, usize::from);
             assert_eq!(threads.await.expect("answered"), (processors / 2).max(1));
-            // Lanes without calls do not stay.
-            for name in ["c", "d", "e"] {
-                assert_eq!(queue.run(name, || Ok(4)).await.expect("answered"), 4);
-            }
-            assert_eq!(queue.lanes.lock().expect("whole").len(), 1);
         });
     }
 }

@@ -8,18 +8,19 @@ use axum::response::Response;
 use lexivec::model::Deadline;
 use lexivec::{Budget, Collection, Database, DatabaseOptions, Unopened};
 use serde::Serialize;
-use tokio::sync::Semaphore;
 
+use crate::accept::most_places;
 use crate::answer;
 use crate::config::Config;
 use crate::cursors::Cursors;
 use crate::error::{ApiResult, Problem, StartError};
 use crate::limits::{
     BACKGROUND_WAIT, MAX_QUICK_ROWS, MAX_WAITING_BACKGROUND, MAX_WAITING_MODEL_CALLS,
-    MAX_WAITING_WRITES, MIN_WAITING_SEARCHES, MODEL_DEADLINE, SEARCH_DEADLINE,
+    MAX_WAITING_WRITES, MAX_WRITES, MIN_WAITING_SEARCHES, MODEL_DEADLINE, SEARCH_DEADLINE,
 };
 use crate::memory::Memory;
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::queue::Queue;
 pub(crate) use crate::queue::blocking;
 
@@ -36,7 +37,7 @@ pub(crate) struct State {
     /// Permits for texts that are embedded or reranked without a collection. Many texts take seconds, so with the permits
     /// of searches they would keep searches waiting.
     models: Queue,
-    writes: Arc<Semaphore>,
+    writes: Queue,
     pub(crate) memory: Arc<Memory>,
     pub(crate) cursors: Arc<Cursors>,
     pub(crate) metrics: Metrics,
@@ -55,20 +56,22 @@ impl State {
         }
         // Absolute, as in the messages of what is below it, so that no client is shown the path.
         let database = options.open(std::path::absolute(&config.directory)?)?;
-        let background = |what| Queue::new(what, 1, MAX_WAITING_BACKGROUND, BACKGROUND_WAIT);
+        let background =
+            |what, permits| Queue::new(what, permits, MAX_WAITING_BACKGROUND, BACKGROUND_WAIT);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
             cursors: Arc::new(Cursors::new(config.cursor_idle)),
             config,
             database,
             searches: Queue::new("search", 2 * cores, MIN_WAITING_SEARCHES, SEARCH_DEADLINE),
-            batches: background("batch"),
-            measurements: background("measurement"),
-            maintenance: background("compaction or verification"),
-            large_bodies: background("large body"),
+            batches: background("batch", 1),
+            // These take minutes, and the calls of one collection have one permit of two.
+            measurements: background("measurement", 2),
+            maintenance: background("compaction or verification", 2),
+            large_bodies: background("large body", 1),
             models: Queue::new("call of a model", cores, MAX_WAITING_MODEL_CALLS, MODEL_DEADLINE),
-            writes: Arc::new(Semaphore::new(MAX_WAITING_WRITES)),
-            memory: Arc::new(Memory::new()),
+            writes: Queue::new("write", MAX_WRITES, MAX_WAITING_WRITES, BACKGROUND_WAIT),
+            memory: Arc::new(Memory::new(Arc::new(Places::new(most_places())))),
             metrics: Metrics::new(),
         })
     }
@@ -141,12 +144,20 @@ impl State {
         self.batches.run_in_background(collection, self.as_json(work)).await
     }
 
-    /// Runs a model on a caller's texts off the event loop, once there is a permit for it.
-    pub(crate) async fn model<T: Send + 'static>(
+    /// Answers with what a model makes of a caller's texts, once there is a permit for it.
+    pub(crate) async fn model<T: Serialize + 'static>(
         &self,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
-    ) -> ApiResult<T> {
-        self.models.run("", work).await
+    ) -> ApiResult<Response> {
+        self.models.run("", self.as_json(work)).await
+    }
+
+    /// Answers with what is read off the event loop: facts about a collection, and no rows of it.
+    pub(crate) async fn describe<T: Serialize + 'static>(
+        &self,
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<Response> {
+        blocking(self.as_json(work)).await
     }
 
     /// Reads a large body, once there is a permit for it, in the background.
@@ -175,20 +186,14 @@ impl State {
         self.maintenance.run_in_background(collection, self.as_json(work)).await
     }
 
-    /// Runs a write off the event loop, unless too many wait already.
+    /// Runs a write to a collection off the event loop, once there is a permit for it. Its caller waits until it ends,
+    /// as it is not known before whether it was done.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
+        collection: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        let Ok(permit) = self.writes.clone().try_acquire_owned() else {
-            return Err(Problem::overloaded("too many writes are waiting"));
-        };
-        let work = move || {
-            let answer = work();
-            drop(permit);
-            answer
-        };
-        blocking(work).await
+        self.writes.run_to_end(collection, work).await
     }
 
     /// The limit on memory and time of one request's answers.

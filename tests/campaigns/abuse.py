@@ -1,9 +1,9 @@
 """Requests and attacks that cost as much as the limits of the server allow, and what they cost it.
 
-    abuse.py LEXIVEC            runs them against `LEXIVEC serve`
+    abuse.py LEXIVEC [WORD]     runs them against `LEXIVEC serve`, or only those with WORD in their names
     abuse.py --control          runs them against a server that refuses nothing: each has to be found
 
-It needs Linux and Python 3 alone. Each row of its table is one kind: what was sent, the statuses that came back, the most
+It needs Linux and Python 3 alone, with pip for a wheel. Each row of its table is one kind: what was sent, the statuses that came back, the most
 memory over that of the idle server, the seconds it took, and the 99th percentile of searches of another collection
 at the same time. A row that breaks a bound ends with the word for it; the last line has the totals, and the exit code is 1 if
 there is one.
@@ -20,11 +20,13 @@ import resource
 import selectors
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import zipfile
 
 MIB = 1 << 20
 # Bounds of a row: memory over the idle server, what may be held 60 s after it, and the bystander's time.
@@ -34,6 +36,10 @@ MOST_TOGETHER = 768 * MIB
 MOST_HELD = 64 * MIB
 HELD_AFTER = 60
 SLOWER = 2.0
+# Seconds of a processor in which a hostile file has to be refused.
+MOST_SECONDS = 5
+# Seconds of one call in the background, for which one of another collection may wait.
+MOST_WAIT = 15
 # Seconds for which an attack is repeated.
 LEAST_SECONDS = 5
 # Times below are those of the clock and of Python, not of the server.
@@ -43,13 +49,17 @@ LEAST_GOODPUT = 0.9
 JSON = "application/json"
 # Servers of this program: one that refuses nothing, and one that reads requests and drops them.
 REFUSES_NOTHING, DROPS = STUBS = "--refuses-nothing", "--drops"
+# The control's reader of files.
+READS_ALL = "--reads-all"
+# Connections of other callers from which the first one refuses searches of the bystander.
+BUSY = 8
 
 
 class Server:
     """A server in a new directory, or one of the stubs."""
 
-    def __init__(self, command, limits=()):
-        self.directory = tempfile.mkdtemp(prefix="abuse-")
+    def __init__(self, command, limits=(), directory=None):
+        self.directory = directory or tempfile.mkdtemp(prefix="abuse-")
 
         def limit():
             for what, most in limits:
@@ -105,6 +115,14 @@ class Server:
         finally:
             connection.close()
 
+    def ask(self, method, path, body=None):
+        """A connection that has asked, and has read nothing."""
+        text = b"" if body is None else json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {JSON}\r\ncontent-length: {len(text)}\r\n\r\n"
+        stream = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        stream.sendall(head.encode() + text)
+        return stream
+
     def raw(self, text, wait=15):
         """The status of an answer to bytes as they are; 0 if there is none."""
         try:
@@ -121,9 +139,12 @@ class Server:
         except OSError:
             return 0
 
-    def stop(self):
+    def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def stop(self):
+        self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
@@ -148,10 +169,10 @@ def refuses_nothing():
         if target.startswith(b"GET /begin"):
             begun.set()
         elif b"/others/" in target:
-            if open_now[0] > 48:
+            if open_now[0] > BUSY:
                 time.sleep(0.05)
                 status = b"503 Busy"
-        elif begun.is_set() and target.startswith(b"POST"):
+        elif begun.is_set():
             # One at a time: the machine is to survive it.
             if memory.acquire(blocking=False):
                 taken = bytearray(1) * (600 * MIB)
@@ -278,14 +299,16 @@ def filled(server):
 
     def fill(name, rows, options):
         server.call("PUT", f"/v1/collections/{name}", options)
-        for start in range(0, len(rows), 1000):
-            server.call("POST", f"/v1/collections/{name}/documents", rows[start : start + 1000])
+        most = 20 if name == "long" else 1000
+        for start in range(0, len(rows), most):
+            server.call("POST", f"/v1/collections/{name}/documents", rows[start : start + most])
 
     fill("others", [{"id": str(i), "text": text()} for i in range(2000)], {})
     rows = [{"id": str(i), "text": text(), "vector": vector(), "payload": {"n": i}} for i in range(5000)]
     fill("target", rows, fields)
+    fill("long", [{"id": str(i), "text": "wing " * 190_000} for i in range(60)], {})
     fill("large", [{"id": str(i), "text": text() * 150} for i in range(2000)], {})
-    for name in ["others", "large", "target"]:
+    for name in ["others", "long", "large", "target"]:
         server.call("POST", f"/v1/collections/{name}/flush", "")
         server.call("POST", f"/v1/collections/{name}/search", {"text": "wing"})
 
@@ -369,7 +392,11 @@ def wire(server):
     for rest in ["flush", "compact", "verify"]:
         statuses.append(server.call("POST", path(rest), "x", kind="text/plain")[0])
     statuses.append(server.call("DELETE", path("profiles/none"))[0])
-    return statuses, [f"accepted {i}" for i, status in enumerate(statuses) if not 400 <= status < 600]
+    return statuses, [f"{i}: {status}" for i, status in enumerate(statuses) if status != REFUSALS[i]]
+
+
+# The statuses of these refusals, in their order.
+REFUSALS = [400, 400, 400, 400, 501, 403, 415, 415, 415, 404]
 
 
 def opened(server, count, sent, each=b"", seconds=0.0):
@@ -426,6 +453,120 @@ def slow_readers(server):
             ended += 1
         stream.close()
     return [ended], ["held by readers"] if held > MOST_HELD else []
+
+
+def reading(streams, rate, seconds):
+    """Reads up to `rate` bytes a second of each connection; gives for each the bytes it got, and whether it has ended or
+    has the whole answer."""
+    got, data, ended = [0] * len(streams), [b""] * len(streams), [False] * len(streams)
+    wanted = [None] * len(streams)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not all(ended):
+        for i, stream in enumerate(streams):
+            stream.setblocking(False)
+            for _ in range(4):
+                try:
+                    piece = b"" if ended[i] else stream.recv(rate // 16)
+                except BlockingIOError:
+                    break
+                except OSError:
+                    piece = b""
+                got[i] += len(piece)
+                if wanted[i] is None:
+                    data[i] += piece
+                    found = re.search(rb"(?i)content-length: (\d+)(?s:.*?)\r\n\r\n", data[i])
+                    wanted[i] = int(found.group(1)) + found.end() if found else None
+                ended[i] = ended[i] or not piece or got[i] == wanted[i]
+        time.sleep(0.25)
+    return [(got[i], got[i] == wanted[i]) for i in range(len(streams))]
+
+
+def many_slow_readers(server):
+    """Readers of answers of 57 MB, whose texts are a megabyte each, at 400 KB/s."""
+    streams = [server.ask("POST", path("scroll", "long"), {"limit": 60}) for _ in range(40)]
+    reading(streams, 400_000, 10)
+    for stream in streams:
+        stream.close()
+    return [], []
+
+
+def unread_documents(server):
+    """Readers of single documents of a megabyte that read nothing."""
+    streams = [server.ask("GET", path(f"documents/{i % 60}", "long")) for i in range(800)]
+    time.sleep(5)
+    for stream in streams:
+        stream.close()
+    return [], []
+
+
+def steady_readers(server):
+    """Readers of a megabyte at 20 KB/s, and of six at 120 KB/s: each gets all of it."""
+    work = [(20_000, 1), (120_000, 6)]
+    ask = lambda one: reading([server.ask("POST", path("scroll", "long"), {"limit": one[1]})], one[0], 100)[0]
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        read = list(pool.map(ask, work))
+    wrong = [f"cut after {got} at {rate}/s" for (rate, least), (got, whole) in zip(work, read) if not whole or got < least * 900_000]
+    return ["whole" if whole else got for got, whole in read], wrong
+
+
+# Rows whose payloads take a hundred times their bytes once they are read.
+SMALL_VALUES = ',"payload":{"a":[' + ",".join(['{"":0}'] * 9200) + "]}}"
+
+
+def small_values(server):
+    """450 writes of 64 KB of small values, a search in between, and a flush."""
+    statuses = [server.call("PUT", "/v1/collections/small", {"durability": "bulk"})[0]]
+    for i in range(450):
+        statuses.append(server.call("POST", path("documents", "small"), f'{{"id":"{i}"' + SMALL_VALUES)[0])
+        if i % 150 == 75:
+            statuses.append(server.call("POST", path("count", "small"), {})[0])
+    return statuses, [] if statuses[1:] == [200] * (len(statuses) - 1) else ["refused"]
+
+
+def held_bodies(server):
+    """Bodies of 31 MB that are held at their last byte: writes of 100 KB and
+    searches of other callers have to be done at the same time."""
+    length = 33_000_000
+    head = f"POST {path('count')} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {JSON}\r\ncontent-length: {length}\r\n\r\n"
+    streams = []
+    for _ in range(13):
+        stream = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        streams.append(stream)
+        quiet(stream.sendall, head.encode() + b" " * (length - 1000))
+    time.sleep(1.5)
+    statuses = []
+    for k in range(4):
+        rows = [{"id": f"held{k}-{i}", "text": "x " * 500} for i in range(100)]
+        statuses.append(server.call("POST", path("documents", "others"), rows, wait=10)[0])
+        statuses.append(server.call("POST", path("search", "others"), {"text": "wing", "limit": 1000}, wait=10)[0])
+        for stream in streams:
+            quiet(stream.send, b" ")
+        time.sleep(0.5)
+    for stream in streams:
+        stream.close()
+    return statuses, [] if statuses == [200] * len(statuses) else ["shut out"]
+
+
+def with_others(count, rest, body, others):
+    """Calls to one collection, more than may run: calls to another one are answered within the time of one of them."""
+
+    def attack(server):
+        with concurrent.futures.ThreadPoolExecutor(count + 1) as pool:
+            hogs = [pool.submit(server.call, "POST", path(rest), body) for _ in range(count)]
+            time.sleep(0.5)
+            start, statuses, wrong = time.monotonic(), [], []
+            for other, asked in others:
+                statuses.append(server.call("POST", path(other, "others"), asked, wait=60)[0])
+                took, start = time.monotonic() - start, time.monotonic()
+                wrong += [f"{other}: {statuses[-1]} after {took:.0f} s"] if statuses[-1] != 200 or took > MOST_WAIT else []
+            return statuses + [hog.result()[0] for hog in hogs], wrong
+
+    return attack
+
+
+def many_words(count):
+    chance = random.Random(4)
+    return json.dumps([{"id": f"h{i}", "text": " ".join(f"w{chance.randrange(10**6)}" for _ in range(1000))} for i in range(count)])
 
 
 def load(server, connections, seconds):
@@ -519,6 +660,127 @@ def feedback(server):
     return statuses, []
 
 
+def reopened(command):
+    """Rows of small values, the server killed and started again with 2 GiB of address space, again and again."""
+    limit = [(resource.RLIMIT_AS, 2048 * MIB)]
+    server, statuses, wrong, peak = Server(command, limit), [], [], 0
+    try:
+        statuses += small_values(server)[0][-1:]
+        for _ in range(3):
+            server.kill()
+            server = Server(command, limit, server.directory)
+            statuses.append(server.call("POST", path("search", "small"), {"text": "wing"})[0])
+            peak = max(peak, server.memory())
+            statuses.append(server.call("POST", path("flush", "small"), "")[0])
+        wrong = [] if server.lives() and statuses == [200] * 7 else ["lost"]
+    except SystemExit:
+        wrong = ["does not start"]
+    finally:
+        server.stop()
+    return statuses, wrong + (["memory"] if peak > MOST_MEMORY else []), peak
+
+
+# Runs a command, and prints its exit code, and the processor's seconds and the most memory of it and its children. It is a
+# separate process, as the memory of the one that starts a command counts as well.
+MEASURE = """
+import json, os, subprocess, sys
+child = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+output = child.stdout.read()
+_, status, usage = os.wait4(child.pid, 0)
+with open(sys.argv[1], "wb") as out:
+    out.write(output)
+print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024]))
+"""
+
+
+def safetensors(path, half):
+    """A table of four words and two components, one of which has this value."""
+    header = json.dumps({"embedding.weight": {"dtype": "F16", "shape": [4, 2], "data_offsets": [0, 16]}}).encode()
+    with open(path, "wb") as out:
+        out.write(struct.pack("<Q", len(header)) + header + struct.pack("<8H", 0x3C00, 0, 0, 0x4000, 0xBC00, half, 0x3C00, 0x3C00))
+
+
+def tokenizer(path, normalizer):
+    words = {"type": "WordLevel", "unk_token": "wing", "vocab": {"wing": 0, "heat": 1, "mach": 2, "flow": 3}}
+    parts = {"truncation": None, "padding": None, "post_processor": None, "decoder": None, "added_tokens": []}
+    with open(path, "w") as out:
+        json.dump({"version": "1.0", **parts, "normalizer": normalizer, "pre_tokenizer": {"type": "Whitespace"}, "model": words}, out)
+
+
+def hostile(folder):
+    """Files from strangers: the name of each, and the arguments of the command that reads it."""
+
+    def write(name, text):
+        os.makedirs(os.path.join(folder, name), exist_ok=True)
+        with open(os.path.join(folder, name, name), "w") as out:
+            out.write(text)
+
+    write("attributes.html", "<p " + " ".join(f"a{i}=1" for i in range(160_000)) + ">wing</p>")
+    write("headings.html", "<h1>a</h1>" * (6 * MIB))
+    write("headings.md", "# a\n\nb\n" * (60 * MIB // 7))
+    write("tags.html", "<b>" * (20 * MIB))
+    write("rows.html", "<table>" + "<tr><td>a" * (60 * MIB // 9))
+    write("rows.csv", "text\n" + "a\n" * (30 * MIB))
+    write("rows.jsonl", '{"text":"a"}\n' * (60 * MIB // 13))
+    write("objects.jsonl", '{"text":"a","b":[' + "{}," * (20 * MIB) + "{}]}")
+    write("nested.html", "<div>" * (12 * MIB))
+    for name in sorted(os.listdir(folder)):
+        yield name, ["ingest", os.path.join(folder, name, "index"), "--folder", os.path.join(folder, name)]
+    wheel = os.path.join(folder, "bomb-1.0-py3-none-any.whl")
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out:
+        for name, text in [
+            ("METADATA", "Metadata-Version: 2.1\nName: bomb\nVersion: 1.0\n"),
+            ("WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+            ("RECORD", ""),
+        ]:
+            out.writestr(f"bomb-1.0.dist-info/{name}", text)
+        with out.open("bomb/model.safetensors", "w", force_zip64=True) as part:
+            for _ in range(3 * 1024):
+                part.write(bytes(MIB))
+    yield "wheel of 3 GB", ["model", "add", "pip:bomb"]
+    doubles = {"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}
+    lower = {"type": "Lowercase"}
+    for name, half, normalizer in [
+        ("tokenizer that doubles", 0, {"type": "Sequence", "normalizers": [doubles] * 40}),
+        ("NaN in a table", 0x7E00, lower),
+        ("infinity in a table", 0x7C00, lower),
+    ]:
+        model = os.path.join(folder, name.replace(" ", "-"))
+        os.makedirs(model)
+        safetensors(os.path.join(model, "tiny.safetensors"), half)
+        tokenizer(os.path.join(model, "tokenizer.json"), normalizer)
+        yield name, ["model", "show", model]
+
+
+def files(table, command, word):
+    """A row for each hostile file: it has to be refused, in time and with little memory."""
+    folder = tempfile.mkdtemp(prefix="abuse-")
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": folder, "LEXIVEC_MODELS": os.path.join(folder, "models")}
+    try:
+        for name, arguments in hostile(folder):
+            if word not in f"file: {name}":
+                continue
+            output = os.path.join(folder, "output")
+            measure = [sys.executable, "-c", MEASURE, output, *command, *arguments]
+            code, took, peak = json.loads(subprocess.run(measure, env=environment, stdout=subprocess.PIPE, check=True).stdout)
+            with open(output, "rb") as shown:
+                text = shown.read().decode(errors="replace")
+            wrong = [] if 0 < code < 126 or "failed" in text else ["accepted"]
+            wrong += [f"ended by {code}"] if code < 0 or code >= 126 else []
+            wrong += ["time"] if took > MOST_SECONDS else []
+            wrong += ["memory"] if peak > MOST_MEMORY else []
+            table.row(f"file: {name}", [code], wrong, peak, took)
+            shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def reads_all():
+    """The control's reader of files: it refuses nothing and takes what it needs."""
+    taken = bytearray(1) * (600 * MIB)
+    return len(taken) == 0
+
+
 COSTLY = [
     ("batch of 1,000 x 10,000", batch(1000, 10_000)),
     ("batch of 100 x 10,000, payloads and texts", batch(100, 10_000, with_text=True)),
@@ -534,6 +796,7 @@ COSTLY = [
     ("documents of 31 MB of words, in 31", words(1)),
     ("64 fields of 65,536 components", wide),
     ("training on feedback", feedback),
+    ("450 rows of small values", small_values),
 ]
 CROWDED = [
     ("recall, 4 at once", many(4, "recall", {"samples": 1000, "k": 1000})),
@@ -552,6 +815,24 @@ CROWDED = [
         ),
     ),
     ("300 readers that do not read", slow_readers),
+    ("40 slow readers of texts of a megabyte", many_slow_readers),
+    ("800 documents of a megabyte, not read", unread_documents),
+    ("steady readers at 20 and 120 KB/s", steady_readers),
+    ("13 bodies of 31 MB at once, held at their end", held_bodies),
+    (
+        "16 batches and large searches",
+        with_others(
+            16,
+            "search/batch",
+            {"requests": [{"text": "wing flow heat", "limit": 100}] * 1000},
+            [("search", {"text": "wing", "limit": 1001}), ("scroll", {"limit": 1001})],
+        ),
+    ),
+    (
+        "16 measurements and one",
+        with_others(16, "recall", {"samples": 1000, "k": 1000}, [("evaluate", {"queries": [{"id": "a", "request": {"text": "wing"}}]})]),
+    ),
+    ("18 writes and one", with_others(18, "documents", many_words(1000), [("documents", [{"id": "other", "text": "x"}])])),
     ("overload: good answers/s at 16, 64, 256, 800", overload),
 ]
 
@@ -622,8 +903,9 @@ def attack(table, server, what, work, usual, most=MOST_MEMORY):
     table.row(what, statuses, wrong, watch.peak, watch.took, watch.p99)
 
 
-def run(command):
+def run(command, word=""):
     table = Table()
+    files(table, [sys.executable, os.path.abspath(__file__), READS_ALL] if command == REFUSES_NOTHING else [command], word)
     server = Server(command)
     try:
         filled(server)
@@ -632,8 +914,10 @@ def run(command):
         table.row("nothing" + COMPARISON, [], [], watch.peak, watch.took, watch.p99)
         usual = watch.p99
         server.call("GET", "/begin")
-        sent = table.senders(server)
+        sent = table.senders(server) if "31 MB" in word or not word else {}
         for what, work in COSTLY + CROWDED:
+            if word not in what:
+                continue
             most = MOST_MEMORY if (what, work) in COSTLY else MOST_TOGETHER
             # The load of an overload is the bystander's own.
             attack(table, server, what, work, None if "overload" in what else sent.get(what, usual), most)
@@ -641,6 +925,10 @@ def run(command):
         server.stop()
     if command == REFUSES_NOTHING:
         return table
+    if word:
+        return table
+    statuses, wrong, peak = reopened(command)
+    table.row("2048 MB: killed with rows of small values", statuses, wrong, peak)
     statuses, wrong = descriptors(command)
     table.row("256 descriptors, 400 connections", statuses, wrong)
     for megabytes in (2048, 600, 400):
@@ -662,6 +950,8 @@ def main():
         return refuses_nothing()
     if sys.argv[1:] == [DROPS]:
         return drops()
+    if sys.argv[1:2] == [READS_ALL]:
+        return reads_all()
     if sys.argv[1:] == ["--control"]:
         global HELD_AFTER, LEAST_SECONDS
         HELD_AFTER, LEAST_SECONDS = 1, 1
@@ -669,7 +959,7 @@ def main():
         missed = [kind for kind in table.kinds if not kind.endswith(COMPARISON)]
         print(f"control: {table.broken + len(missed)} attacks on a server that refuses nothing, {table.broken} found, missed {missed}")
         return sys.exit(bool(missed))
-    table = run(os.path.abspath(sys.argv[1]))
+    table = run(os.path.abspath(sys.argv[1]), *sys.argv[2:3])
     print(f"{table.rows} rows, {table.broken} over a bound")
     sys.exit(table.broken > 0)
 

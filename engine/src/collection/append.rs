@@ -13,7 +13,7 @@ use super::{Receipt, WriteOptions};
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::generation::{Generation, LiveSegment, Operation};
-use crate::limits::MAX_UNFLUSHED_BYTES;
+use crate::limits::{FLUSH_MEMORY_BYTES, MAX_UNFLUSHED_BYTES};
 use crate::schema::Durability;
 use crate::segment::SegmentBuilder;
 
@@ -25,15 +25,16 @@ impl Shared {
         durability: Option<Durability>,
     ) -> Result<Receipt> {
         let log = self.writable()?;
-        let payload = operation.encode()?;
+        let frame = operation.encode()?;
+        self.hold_memory(operation.memory())?;
         let lacks_room = {
             let mut writes = self.writes.lock();
-            is_full(&self.check_room(&mut writes, payload.len())) && writes.bytes > 0
+            is_full(&self.check_room(&mut writes, frame.len())) && writes.logged.bytes > 0
         };
         if lacks_room {
             self.flush_for_room()?;
         }
-        let lsn = self.append(log, &mut self.writes.lock(), operation, &payload)?;
+        let lsn = self.append(log, &mut self.writes.lock(), &operation, frame)?;
         self.acknowledge(log, lsn, durability)
     }
 
@@ -49,19 +50,37 @@ impl Shared {
         flushed.map(drop)
     }
 
+    /// Flushes the rows before a write that would take more memory with them than they may.
+    pub(super) fn hold_memory(&self, more: usize) -> Result<()> {
+        let before = self.writes.lock().logged.memory;
+        if before > 0 && before.saturating_add(more as u64) > FLUSH_MEMORY_BYTES as u64 {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Flushes the rows of a log that an open has read back, if the first search would take too much memory to read them.
+    pub(super) fn flush_long_log(&self) {
+        if !self.read_only()
+            && let Err(error) = self.hold_memory(0)
+        {
+            self.note(Err(error));
+        }
+    }
+
     /// Appends a frame; a delete on a full disk uses the reserve.
     pub(super) fn append(
         &self,
         log: &Log,
         writes: &mut Writes,
-        operation: Operation,
-        payload: &[u8],
+        operation: &Operation,
+        frame: Vec<u8>,
     ) -> Result<u64> {
-        if writes.bytes > MAX_UNFLUSHED_BYTES {
+        if writes.logged.bytes > MAX_UNFLUSHED_BYTES {
             let detail = format!(
                 "the log holds {} bytes that could not be brought into segment files; `stats` says \
                  why, and `flush` tries again",
-                writes.bytes
+                writes.logged.bytes
             );
             return Err(StorageError::Io {
                 op: "write to",
@@ -70,11 +89,11 @@ impl Shared {
             }
             .into());
         }
-        let append = || Ok(log.append(payload)?);
+        let append = || Ok(log.append(&frame)?);
         let lsn = match operation {
             Operation::Upsert(_) => {
                 self.retake_reserve()?;
-                self.check_room(writes, payload.len())?;
+                self.check_room(writes, frame.len())?;
                 append()
             }
             Operation::Delete(_) => {
@@ -85,7 +104,7 @@ impl Shared {
                 deleted
             }
         }?;
-        writes.push(lsn, operation, payload.len());
+        writes.push(lsn, operation, frame);
         Ok(lsn)
     }
 
@@ -185,7 +204,7 @@ impl Shared {
             }
             let entries = segments.iter().filter_map(|s| s.entry.clone()).collect();
             let number = self.commit(entries, Some(LogStart { lsn, file }), &recent)?;
-            (writes.bytes, writes.rows, writes.admitted) = (0, 0, 0);
+            writes.begin_flush();
             let next = Generation::of(number, seq, &self.schema, segments);
             self.current.store(Arc::new(next));
             self.visible.fetch_max(seq, Ordering::AcqRel);
@@ -198,5 +217,62 @@ impl Shared {
             durable: true,
             ..self.receipt(log)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lexivec_storage::MemoryVfs;
+    use serde_json::json;
+
+    use super::*;
+    use crate::collection::Collection;
+    use crate::options::{OpenOptions, Options};
+
+    const ROWS: usize = 50;
+
+    /// A row of 64 KB in the log, and of 6 MiB in memory.
+    fn row(id: usize) -> Document {
+        Document::new(id.to_string()).payload("a", json!(vec![json!({"": 0}); 9_200]))
+    }
+
+    fn memory(collection: &Collection) -> u64 {
+        collection.shared.writes.lock().logged.memory
+    }
+
+    #[test]
+    fn rows_of_many_small_values_are_flushed_before_they_fill_the_memory() {
+        let collection = Collection::in_memory(Options::new()).expect("made");
+        let before = collection.generation();
+        for id in 0..ROWS {
+            collection.shared.log_write(Operation::Upsert(vec![row(id)]), None).expect("logged");
+            assert!(memory(&collection) <= FLUSH_MEMORY_BYTES as u64);
+        }
+        assert!(collection.generation() > before, "50 rows take more");
+        assert_eq!(collection.count(&Default::default()).expect("counted"), ROWS as u64);
+    }
+
+    #[test]
+    fn a_log_of_more_rows_than_may_be_read_at_once_is_flushed_in_parts_by_an_open() {
+        let open = || OpenOptions::new().background(false).reserve_bytes(0);
+        let vfs = Arc::new(MemoryVfs::default());
+        let collection = Collection::create(vfs.clone(), Options::new().open(open()));
+        let collection = collection.expect("made");
+        let shared = &collection.shared;
+        let log = shared.writable().expect("writable");
+        for id in 0..ROWS {
+            let operation = Operation::Upsert(vec![row(id)]);
+            let frame = operation.encode().expect("encoded");
+            shared.append(log, &mut shared.writes.lock(), &operation, frame).expect("logged");
+        }
+        assert!(memory(&collection) > 2 * FLUSH_MEMORY_BYTES as u64);
+        drop(collection);
+        let collection = open().open(vfs).expect("opened");
+        assert_eq!(memory(&collection), 0);
+        let current = collection.shared.current.load_full();
+        let sizes = current.segments.iter().map(|live| live.segment.all_rows().count());
+        let sizes: Vec<u32> = sizes.collect();
+        assert!(sizes.len() > 2 && sizes.iter().all(|&rows| rows < 25), "{sizes:?}");
+        assert_eq!(collection.count(&Default::default()).expect("counted"), ROWS as u64);
     }
 }

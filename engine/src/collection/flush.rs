@@ -11,6 +11,7 @@ use super::shared::{Shared, is_full};
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::generation::{Generation, LiveSegment, Renumbering};
+use crate::limits::FLUSH_MEMORY_BYTES;
 use crate::progress::{NEVER, Progress};
 use crate::schema::Schema;
 use crate::segment::{Segment, SegmentBuilder};
@@ -38,8 +39,10 @@ impl Shared {
     /// True if the rows or bytes that only the log has are `times` those that make a flush due.
     pub(super) fn flush_due(&self, times: u64) -> bool {
         let writes = self.writes.lock();
-        writes.bytes >= self.options.flush_bytes.saturating_mul(times)
-            || writes.rows as u64
+        let logged = writes.logged;
+        logged.bytes >= self.options.flush_bytes.saturating_mul(times)
+            || logged.memory >= (FLUSH_MEMORY_BYTES as u64).saturating_mul(times)
+            || logged.rows as u64
                 >= (self.schema.rows_in_memory(self.options.flush_rows) as u64)
                     .saturating_mul(times)
     }
@@ -89,26 +92,40 @@ impl Shared {
 
     /// [`flush`](Self::flush) for a caller that holds `maintenance`.
     pub(super) fn flush_held(&self) -> Result<u64> {
+        loop {
+            let (number, all) = self.flush_part()?;
+            if all {
+                return Ok(number);
+            }
+        }
+    }
+
+    /// Flushes the rows in memory, and of the writes that wait as many as may be read at once; gives the generation, and
+    /// true if it has all of them.
+    fn flush_part(&self) -> Result<(u64, bool)> {
         let _guard = self.poison.panic_guard();
         let log = self.writable()?;
-        let (view, start, counted) = {
+        let (view, start, counted, all) = {
             let _building = self.building.lock();
             let mut writes = self.writes.lock();
-            let view = self.latest(log, &mut writes)?;
+            let view = self.latest_within(log, &mut writes, FLUSH_MEMORY_BYTES as u64)?;
             let committed = self.directory.lock().manifest().first_write();
             if log.last() + 1 == committed && view.recent_rows() == 0 {
                 drop(writes);
                 drop(_building);
                 self.free_space();
-                return Ok(self.current.load().number);
+                return Ok((self.current.load().number, true));
             }
-            let (lsn, file) = log.seal()?;
-            let counted = (writes.bytes, writes.rows);
-            (writes.bytes, writes.rows, writes.admitted) = (0, 0, 0);
+            let waits = writes.pending.front().map(|write| write.lsn);
+            let (lsn, file) = match waits {
+                None => log.seal()?,
+                Some(lsn) => (lsn, self.directory.lock().manifest().log_file),
+            };
+            let counted = writes.begin_flush();
             // From here on these segments do not change, except for rows that are deleted.
             let frozen = self.freeze(&view, true);
             self.current.store(frozen.clone());
-            (frozen, LogStart { lsn, file }, counted)
+            (frozen, LogStart { lsn, file }, counted, waits.is_none())
         };
         let written = self.with_reserve(|| self.write_recent(&view));
         let flushed = written.and_then(|new| self.commit_flush(&view, new, start));
@@ -117,13 +134,10 @@ impl Shared {
         } else {
             let _building = self.building.lock();
             // The flush is due as before.
-            let mut writes = self.writes.lock();
-            writes.bytes += counted.0;
-            writes.rows += counted.1;
-            drop(writes);
+            self.writes.lock().logged += counted;
             self.current.store(self.freeze(&self.current.load_full(), false));
         }
-        flushed
+        flushed.map(|number| (number, all))
     }
 
     fn freeze(&self, view: &Generation, flushing: bool) -> Arc<Generation> {

@@ -224,7 +224,7 @@ impl Collection {
     fn from_directory(mut directory: Directory, options: OpenOptions) -> Result<Self> {
         let schema = Schema::of(directory.manifest())?;
         let synonyms = SynonymTable::new(schema.synonyms.clone(), &schema.indexed_fields())?;
-        let (generation, content) = load_newest(&mut directory, &schema, None)?;
+        let (generation, mut content) = load_newest(&mut directory, &schema, None)?;
         let manifest = directory.manifest();
         let (vfs, poison) = (directory.vfs().clone(), directory.poison().clone());
         let log = match directory.read_only() {
@@ -237,7 +237,7 @@ impl Collection {
             }
         };
         let short = !directory.read_only() && !directory.keep_reserve(options.reserve_bytes);
-        let writes = waiting(&content)?;
+        let writes = waiting(&mut content)?;
         let shared = Arc::new(Shared {
             profiles: ArcSwap::from_pointee(schema.profiles.clone()),
             synonyms: ArcSwap::from_pointee(synonyms),
@@ -272,6 +272,7 @@ impl Collection {
             );
             shared.note(Err(StorageError::OutOfSpace { path }.into()));
         }
+        shared.flush_long_log();
         let writes = shared.options.background && !shared.read_only();
         let background = match writes {
             true => Some(Background::start(&shared)?),
@@ -395,7 +396,8 @@ impl Collection {
         *shared.damage.lock() = directory.damage().map(ToString::to_string);
         *shared.siblings.lock() = newest_schema.siblings.clone();
         self.load_adapters();
-        let (generation, content) = load_newest(&mut directory, &shared.schema, Some(&current))?;
+        let (generation, mut content) =
+            load_newest(&mut directory, &shared.schema, Some(&current))?;
         let newest = content.next_lsn - 1;
         if generation.number == current.number && newest == seen {
             return Ok(false);
@@ -407,7 +409,7 @@ impl Collection {
         if generation.number > current.number {
             shared.current.store(Arc::new(generation));
         }
-        *shared.writes.lock() = waiting(&content)?;
+        *shared.writes.lock() = waiting(&mut content)?;
         shared.visible.store(newest, Ordering::Release);
         Ok(true)
     }
@@ -433,13 +435,13 @@ fn check_filesystem(vfs: &DiskVfs, options: &OpenOptions) -> Result<()> {
     }
 }
 
-/// The writes of a log in the form that a generation applies.
-fn waiting(content: &LogContent) -> Result<Writes> {
+/// The writes of a log, each of which can be read.
+fn waiting(content: &mut LogContent) -> Result<Writes> {
     let mut writes = Writes::default();
-    for frame in &content.frames {
+    for frame in std::mem::take(&mut content.frames) {
         let operation =
             Operation::decode(&format!("write {} of the log", frame.lsn), &frame.payload)?;
-        writes.push(frame.lsn, operation, frame.payload.len());
+        writes.push(frame.lsn, &operation, frame.payload);
     }
     Ok(writes)
 }

@@ -5,6 +5,7 @@
 //! last.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
@@ -72,20 +73,76 @@ pub(super) struct Shared {
 /// Numbered writes that are in no generation yet.
 #[derive(Default)]
 pub(super) struct Writes {
-    pub(super) pending: VecDeque<(u64, Arc<Operation>)>,
-    /// Bytes and rows logged since the last flush began.
-    pub(super) bytes: u64,
-    pub(super) rows: usize,
+    pub(super) pending: VecDeque<Pending>,
+    /// Size of the writes that were logged since the last flush began.
+    pub(super) logged: Logged,
     /// Bytes up to which the log may grow before the free space is looked at again.
     pub(super) admitted: u64,
 }
 
 impl Writes {
-    /// Adds a numbered write; `bytes` is its size in the log.
-    pub(super) fn push(&mut self, lsn: u64, operation: Operation, bytes: usize) {
-        self.bytes += bytes as u64;
-        self.rows += operation.rows();
-        self.pending.push_back((lsn, Arc::new(operation)));
+    /// Adds a numbered write; `frame` has its form in the log.
+    pub(super) fn push(&mut self, lsn: u64, operation: &Operation, frame: Vec<u8>) {
+        let (bytes, rows) = (frame.len() as u64, operation.rows());
+        let size = Logged { bytes, rows, memory: operation.memory() as u64 };
+        self.logged += size;
+        let (frame, text_bytes) = (frame.into(), operation.text_bytes());
+        self.pending.push_back(Pending { lsn, frame, size, text_bytes });
+    }
+
+    /// The first writes that wait and take up to `most` bytes of memory together, but one at least.
+    fn take_pending(&mut self, most: u64) -> Vec<Pending> {
+        let mut memory = 0u64;
+        let within = |write: &&Pending| {
+            memory = memory.saturating_add(write.size.memory);
+            memory <= most
+        };
+        let count = self.pending.iter().take_while(within).count();
+        self.pending.drain(..count.max(1).min(self.pending.len())).collect()
+    }
+
+    /// Counts only the writes that still wait from now on, as a flush takes the others; gives the size of those.
+    pub(super) fn begin_flush(&mut self) -> Logged {
+        self.admitted = 0;
+        let mut left = Logged::default();
+        self.pending.iter().for_each(|write| left += write.size);
+        let all = std::mem::replace(&mut self.logged, left);
+        Logged {
+            bytes: all.bytes.saturating_sub(left.bytes),
+            rows: all.rows.saturating_sub(left.rows),
+            memory: all.memory.saturating_sub(left.memory),
+        }
+    }
+}
+
+/// Size of writes: bytes in the log, rows, and bytes of memory that their rows take once they are read.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Logged {
+    pub(super) bytes: u64,
+    pub(super) rows: usize,
+    pub(super) memory: u64,
+}
+
+impl AddAssign for Logged {
+    fn add_assign(&mut self, more: Self) {
+        self.bytes += more.bytes;
+        self.rows += more.rows;
+        self.memory += more.memory;
+    }
+}
+
+/// A write in the form of the log, as its rows may take a hundred times as much memory.
+#[derive(Clone)]
+pub(super) struct Pending {
+    pub(super) lsn: u64,
+    frame: Arc<[u8]>,
+    size: Logged,
+    text_bytes: usize,
+}
+
+impl Pending {
+    fn read(&self) -> Result<Operation> {
+        Operation::decode(&format!("write {} of the log", self.lsn), &self.frame)
     }
 }
 
@@ -131,7 +188,7 @@ impl Shared {
 
     /// Bytes of the texts of writes that are in no generation yet.
     pub(super) fn waiting_text_bytes(&self) -> usize {
-        self.writes.lock().pending.iter().map(|(_, operation)| operation.text_bytes()).sum()
+        self.writes.lock().pending.iter().map(|write| write.text_bytes).sum()
     }
 
     /// The schema with the present profiles, synonyms and sibling stores.
@@ -171,9 +228,9 @@ impl Shared {
             return Ok(current);
         }
         let visible = self.visible.load(Ordering::Acquire);
-        let waiting: Vec<(u64, Arc<Operation>)> = {
+        let waiting: Vec<Pending> = {
             let writes = self.writes.lock();
-            writes.pending.iter().take_while(|(lsn, _)| *lsn <= visible).cloned().collect()
+            writes.pending.iter().take_while(|write| write.lsn <= visible).cloned().collect()
         };
         self.publish(&current, &waiting)
     }
@@ -185,43 +242,47 @@ impl Shared {
         log: &Log,
         writes: &mut MutexGuard<'_, Writes>,
     ) -> Result<Arc<Generation>> {
+        self.latest_within(log, writes, u64::MAX)
+    }
+
+    /// [`latest`](Self::latest) without the writes after those that take `most` bytes of memory; they go on waiting.
+    pub(super) fn latest_within(
+        &self,
+        log: &Log,
+        writes: &mut MutexGuard<'_, Writes>,
+        most: u64,
+    ) -> Result<Arc<Generation>> {
         let last = log.last();
         log.sync(last)?;
         self.visible.fetch_max(last, Ordering::AcqRel);
-        let waiting: Vec<(u64, Arc<Operation>)> = writes.pending.drain(..).collect();
+        let waiting = writes.take_pending(most);
         let current = self.current.load_full();
         match self.apply(&current, &waiting) {
             Ok(next) => Ok(next),
             Err(error) => {
-                writes.pending.extend(waiting);
+                waiting.into_iter().rev().for_each(|write| writes.pending.push_front(write));
                 Err(error)
             }
         }
     }
 
-    fn publish(
-        &self,
-        current: &Arc<Generation>,
-        waiting: &[(u64, Arc<Operation>)],
-    ) -> Result<Arc<Generation>> {
+    fn publish(&self, current: &Arc<Generation>, waiting: &[Pending]) -> Result<Arc<Generation>> {
         let next = self.apply(current, waiting)?;
         let mut writes = self.writes.lock();
-        while writes.pending.front().is_some_and(|(lsn, _)| *lsn <= next.seq) {
+        while writes.pending.front().is_some_and(|write| write.lsn <= next.seq) {
             writes.pending.pop_front();
         }
         Ok(next)
     }
 
-    fn apply(
-        &self,
-        current: &Arc<Generation>,
-        waiting: &[(u64, Arc<Operation>)],
-    ) -> Result<Arc<Generation>> {
+    fn apply(&self, current: &Arc<Generation>, waiting: &[Pending]) -> Result<Arc<Generation>> {
         // Writes that a flush or a recovery has put into a segment are not applied again.
-        let new: Vec<_> = waiting.iter().filter(|(lsn, _)| *lsn > current.seq).collect();
-        let Some((seq, _)) = new.last() else { return Ok(current.clone()) };
-        let operations: Vec<_> = new.iter().map(|(_, operation)| operation.clone()).collect();
-        let next = Arc::new(current.after(&self.schema, &operations, *seq)?);
+        let new = waiting.iter().filter(|write| write.lsn > current.seq);
+        let Some(last) = waiting.last().filter(|write| write.lsn > current.seq) else {
+            return Ok(current.clone());
+        };
+        let operations = new.map(Pending::read).collect::<Result<Vec<_>>>()?;
+        let next = Arc::new(current.after(&self.schema, &operations, last.lsn)?);
         self.current.store(next.clone());
         Ok(next)
     }
@@ -247,7 +308,7 @@ impl Shared {
     /// # Errors
     /// [`StorageError::OutOfSpace`].
     pub(super) fn check_room(&self, writes: &mut Writes, more: usize) -> Result<()> {
-        let bytes = writes.bytes + more as u64;
+        let bytes = writes.logged.bytes + more as u64;
         if bytes <= writes.admitted {
             return Ok(());
         }

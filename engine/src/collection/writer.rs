@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Collection;
 use super::scope::WriteScope;
 use super::shared::is_full;
+use crate::budget::bytes_of_document;
 use crate::document::{Document, IntoDocuments};
 use crate::embed::embed;
 use crate::error::Result;
@@ -231,6 +232,7 @@ impl Writer<'_> {
     /// # Errors
     /// [`Error::Document`](crate::Error::Document) if the changed row is refused; nothing was written then.
     pub fn patch(&self, id: &str, changes: &Map<String, Value>) -> Result<Option<Receipt>> {
+        self.collection.shared.hold_memory(0)?;
         let receipt = self.change(|view, schema| {
             let Some(address) = view.find(id)? else { return Ok(None) };
             let mut document = view.document(schema, address)?;
@@ -321,6 +323,7 @@ impl Writer<'_> {
             _ if documents.is_empty() => shared.receipt(shared.writable()?),
             None => shared.log_write(Operation::Upsert(documents), self.options.durability)?,
             Some(scope) => {
+                shared.hold_memory(documents.iter().map(bytes_of_document).sum())?;
                 let receipt = self.change(|view, schema| {
                     scope.check_replaced(view, schema, &documents)?;
                     Ok(Some(Operation::Upsert(documents)))
@@ -373,8 +376,8 @@ impl Writer<'_> {
             let mut writes = shared.writes.lock();
             let view = shared.latest(log, &mut writes)?;
             let Some(operation) = make(&view, &shared.schema)? else { return Ok(None) };
-            let payload = operation.encode()?;
-            shared.append(log, &mut writes, operation, &payload)?
+            let frame = operation.encode()?;
+            shared.append(log, &mut writes, &operation, frame)?
         };
         let receipt = shared.acknowledge(log, lsn, self.options.durability)?;
         self.collection.maintain();

@@ -188,7 +188,7 @@ impl Generation {
     pub(crate) fn after(
         &self,
         schema: &Schema,
-        operations: &[Arc<Operation>],
+        operations: &[Operation],
         seq: u64,
     ) -> Result<Self> {
         let (mut last, mut ids) = (HashMap::new(), Vec::new());
@@ -198,7 +198,7 @@ impl Generation {
                     ids.push(id);
                 }
             };
-            match operation.as_ref() {
+            match operation {
                 Operation::Upsert(documents) => {
                     documents.iter().for_each(|d: &Document| put(d.id.as_str(), Some(&d)));
                 }

@@ -2,6 +2,7 @@
 
 use lexivec_storage::codec::{Decoder, Encoder};
 
+use crate::budget::bytes_of_document;
 use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::fields::{decode_text, decode_values, encode_values, is_record, record_of};
@@ -62,6 +63,14 @@ impl Operation {
                 documents.iter().flat_map(|document| document.text.values()).map(String::len).sum()
             }
             Self::Delete(_) => 0,
+        }
+    }
+
+    /// Bytes that it takes in memory.
+    pub(crate) fn memory(&self) -> usize {
+        match self {
+            Self::Upsert(documents) => documents.iter().map(bytes_of_document).sum(),
+            Self::Delete(ids) => ids.iter().map(|id| size_of::<String>() + id.len()).sum(),
         }
     }
 

@@ -96,7 +96,7 @@ impl Bounds {
         Self { seconds: 60, memory: 2 << 30, output: 64 << 20, parts: MAX_PARTS };
     /// A file of text of a folder: the longest one that is taken, 64 MiB, takes about a second.
     pub(crate) const OF_A_TEXT: Self =
-        Self { seconds: 5, memory: 512 << 20, output: 64 << 20, parts: MAX_PARTS };
+        Self { seconds: 4, memory: 512 << 20, output: 64 << 20, parts: MAX_PARTS };
     /// A table that was asked for by name, and may be long.
     pub(crate) const OF_A_TABLE: Self =
         Self { seconds: 3_600, memory: 8 << 30, output: 4 << 30, parts: u32::MAX as u64 };

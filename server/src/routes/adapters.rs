@@ -20,14 +20,12 @@ pub(super) async fn learn(
 ) -> ApiResult<Json<FeedbackReceipt>> {
     let collection = state.collection(&name)?;
     let feedback = read_json::<LearnJson>(&state, &headers, body).await?.check()?;
-    Ok(Json(state.write(move || Ok(collection.add_feedback(&feedback)?)).await?))
+    Ok(Json(state.write(&name, move || Ok(collection.add_feedback(&feedback)?)).await?))
 }
 
-pub(super) async fn list(
-    Shared(state): App,
-    Path(name): Path<String>,
-) -> ApiResult<Json<Vec<AdapterInfo>>> {
-    Ok(Json(state.collection(&name)?.adapters()?))
+pub(super) async fn list(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
+    let collection = state.collection(&name)?;
+    state.describe(move || Ok(collection.adapters()?)).await
 }
 
 pub(super) async fn train(
@@ -58,7 +56,7 @@ pub(super) async fn activate(
         collection.activate_adapter(version)?;
         Ok(collection.adapters()?)
     };
-    Ok(Json(state.write(work).await?))
+    Ok(Json(state.write(&name, work).await?))
 }
 
 pub(super) async fn delete(
@@ -70,5 +68,5 @@ pub(super) async fn delete(
         collection.delete_adapter(version)?;
         Ok(collection.adapters()?)
     };
-    Ok(Json(state.write(work).await?))
+    Ok(Json(state.write(&name, work).await?))
 }

@@ -10,8 +10,7 @@ use tokio::time::timeout;
 
 use crate::error::{ApiResult, Problem};
 use crate::limits::{
-    BODY_DEADLINE, BODY_IDLE_DEADLINE, LARGE_BODY_BYTES, MAX_BODY_BYTES, MAX_JSON_BYTES,
-    OWN_BODY_BYTES,
+    BODY_DEADLINE, BODY_IDLE_DEADLINE, LARGE_BODY_BYTES, MAX_BODY_BYTES, MAX_JSON_BYTES, OWN_BYTES,
 };
 use crate::memory::{Memory, Share};
 use crate::state::State;
@@ -138,23 +137,23 @@ impl Held {
                 Some(Ok(frame)) => {
                     // Trailers say nothing to us.
                     if let Ok(data) = frame.into_data() {
-                        held.add(&data, most, memory)?;
+                        held.add(&data, most, memory).await?;
                     }
                 }
             }
         }
     }
 
-    /// Adds bytes. The space grows twofold, and up to [`OWN_BODY_BYTES`] it is each body's own.
-    fn add(&mut self, data: &[u8], most: usize, memory: &Memory) -> ApiResult<()> {
+    /// Adds bytes. The space grows twofold, and up to [`OWN_BYTES`] it is each body's own.
+    async fn add(&mut self, data: &[u8], most: usize, memory: &Memory) -> ApiResult<()> {
         let length = self.bytes.len() + data.len();
         if length > most {
             return Err(too_large());
         }
         if length > self.bytes.capacity() {
             let space = length.max(2 * self.bytes.capacity()).min(most);
-            let has = OWN_BODY_BYTES + self.memory.as_ref().map_or(0, |m| m.num_permits());
-            let more = memory.take(space.saturating_sub(has))?;
+            let has = OWN_BYTES + self.memory.as_ref().map_or(0, |m| m.num_permits());
+            let more = memory.take_for_body(space.saturating_sub(has)).await?;
             match &mut self.memory {
                 Some(memory) => memory.merge(more),
                 memory => *memory = Some(more),
@@ -238,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_body_takes_its_memory_as_it_arrives() {
-        let own = OWN_BODY_BYTES;
+        let own = OWN_BYTES;
         for (pieces, ends, most, shared, expected) in [
             (&[][..], true, MAX_BODY_BYTES, 0, Ok((0, 0))),
             (&[], false, MAX_BODY_BYTES, 0, Err(408)),

@@ -6,9 +6,10 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use lexivec::{Collection, Stats};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::App;
 use super::body::read_json;
@@ -17,26 +18,24 @@ use crate::error::ApiResult;
 use crate::state::blocking;
 use crate::wire::CreateJson;
 
-pub(super) async fn list(Shared(state): App) -> ApiResult<Json<Value>> {
-    let stats = blocking(move || {
+pub(super) async fn list(Shared(state): App) -> ApiResult<Response> {
+    let own = state.clone();
+    let list = move || {
         let one = |collection: &Arc<Collection>| {
             let s = collection.stats()?;
             Ok(json!({ "name": s.name, "documents": s.documents, "bytes": s.bytes }))
         };
-        let collections = state.database().list().iter().map(one).collect::<ApiResult<Vec<_>>>()?;
+        let collections = own.database().list().iter().map(one).collect::<ApiResult<Vec<_>>>()?;
         let mut answer = json!({ "collections": collections });
-        add_faults(&state, &mut answer);
+        add_faults(&own, &mut answer);
         Ok(answer)
-    });
-    Ok(Json(stats.await?))
+    };
+    state.describe(list).await
 }
 
-pub(super) async fn describe(
-    Shared(state): App,
-    Path(name): Path<String>,
-) -> ApiResult<Json<Stats>> {
+pub(super) async fn describe(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
-    Ok(Json(blocking(move || Ok(collection.stats()?)).await?))
+    state.describe(move || Ok(collection.stats()?)).await
 }
 
 pub(super) async fn create(

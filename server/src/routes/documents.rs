@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lexivec::query::ids;
 use lexivec::{Document, DocumentFault, Durability, Error, Filter, Receipt, WriteOptions};
@@ -12,9 +12,9 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::body::{BodyKind, body_kind, read_body, read_json};
+use crate::answer;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_DOCUMENTS, MAX_ROWS_BYTES, SEARCH_DEADLINE};
-use crate::state::blocking;
 use crate::wire::body::{from_value, json, parse as parse_json, without_mark};
 
 /// One document, several, or several under a key.
@@ -27,6 +27,9 @@ enum Documents {
     List(Vec<Value>),
     One(Map<String, Value>),
 }
+
+/// Bytes of the receipt of one line, besides its id.
+const RECEIPT_BYTES: usize = 128;
 
 /// Query parameters of a write.
 #[derive(Deserialize)]
@@ -94,7 +97,7 @@ pub(super) async fn delete(
             Err(Problem::bad_request("give either \"ids\" or \"filter\"; {} admits every document"))
         }
     };
-    Ok(Json(state.write(work).await?))
+    Ok(Json(state.write(&name, work).await?))
 }
 
 /// Changes the payload of a document (RFC 7396).
@@ -111,7 +114,7 @@ pub(super) async fn patch(
         let patched = collection.writer(query.options()).patch(&id, &changes.payload)?;
         patched.ok_or_else(|| no_document(&id))
     };
-    Ok(Json(state.write(work).await?))
+    Ok(Json(state.write(&name, work).await?))
 }
 
 /// Body of a patch.
@@ -196,8 +199,18 @@ pub(super) async fn write(
         }
         let (lines, documents): (Vec<usize>, Vec<Document>) = numbered.into_iter().unzip();
         let ids: Vec<String> = documents.iter().map(|d| d.id.clone()).collect();
+        // Taken before the write, as nothing may refuse an answer to one that is done.
+        let answered = match kind {
+            BodyKind::Json => 0,
+            BodyKind::Lines => receipt_bytes(&ids),
+        };
+        let share = answer::memory_for(&memory, answered)?;
         match collection.writer(asked.options()).upsert(documents) {
-            Ok(receipt) => Ok((lines, ids, receipt)),
+            Ok(receipt) if kind == BodyKind::Json => Ok(Json(receipt).into_response()),
+            Ok(receipt) => {
+                let text = receipts(&lines, &ids, receipt);
+                Ok(answer::text(text, share, "application/x-ndjson"))
+            }
             // A document is known to its sender by its line.
             Err(Error::Document { position, id, fault }) if kind == BodyKind::Lines => {
                 let line = |index| lines.get(index).copied().unwrap_or_default();
@@ -212,17 +225,23 @@ pub(super) async fn write(
             Err(error) => Err(error.into()),
         }
     };
-    let (lines, ids, receipt) = state.write(work).await?;
-    if kind == BodyKind::Json {
-        return Ok(Json(receipt).into_response());
-    }
+    state.write(&name, work).await
+}
+
+/// A receipt for each line that was written.
+fn receipts(lines: &[usize], ids: &[String], receipt: Receipt) -> String {
     let mut answer = String::new();
     for (line, id) in lines.iter().zip(ids) {
         let line = serde_json::json!({ "line": line, "id": id, "seq": receipt.seq, "durable": receipt.durable });
         answer.push_str(&line.to_string());
         answer.push('\n');
     }
-    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
+    answer
+}
+
+/// Bytes of such receipts, at most: the signs of an id that JSON escapes take six bytes.
+fn receipt_bytes(ids: &[String]) -> usize {
+    ids.iter().map(|id| RECEIPT_BYTES + 6 * id.len()).sum()
 }
 
 fn refused(place: &str, fault: &str) -> Problem {
@@ -269,12 +288,8 @@ fn from_lines(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
 pub(super) async fn read(
     Shared(state): App,
     Path((name, id)): Path<(String, String)>,
-) -> ApiResult<Json<Document>> {
+) -> ApiResult<Response> {
     let collection = state.collection(&name)?;
-    let document = blocking(move || {
-        let found = collection.get(&id)?;
-        found.ok_or_else(|| no_document(&id))
-    })
-    .await?;
-    Ok(Json(document))
+    let read = move || collection.get(&id)?.ok_or_else(|| no_document(&id));
+    state.search(&name, read).await
 }

@@ -4,14 +4,13 @@ use axum::Json;
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use lexivec::{Collection, CompactOptions, Snapshot, SnapshotList, VerifyLevel};
+use lexivec::{Collection, CompactOptions, Snapshot, VerifyLevel};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
 use super::head::of_no_form;
 use crate::error::ApiResult;
-use crate::state::blocking;
 
 pub(super) async fn flush(
     Shared(state): App,
@@ -20,7 +19,7 @@ pub(super) async fn flush(
 ) -> ApiResult<Json<Value>> {
     of_no_form(&headers)?;
     let collection = state.collection(&name)?;
-    let generation = state.write(move || Ok(collection.flush()?)).await?;
+    let generation = state.write(&name, move || Ok(collection.flush()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }
 
@@ -74,12 +73,9 @@ pub(super) async fn verify(
     state.maintain(&name, move || Ok(Collection::verify(path, query.level)?)).await
 }
 
-pub(super) async fn snapshots(
-    Shared(state): App,
-    Path(name): Path<String>,
-) -> ApiResult<Json<SnapshotList>> {
+pub(super) async fn snapshots(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
     let path = state.database().path_of(&name)?;
-    Ok(Json(blocking(move || Ok(Snapshot::list(path)?)).await?))
+    state.describe(move || Ok(Snapshot::list(path)?)).await
 }
 
 pub(super) async fn snapshot(
@@ -87,5 +83,5 @@ pub(super) async fn snapshot(
     Path((name, snapshot)): Path<(String, String)>,
 ) -> ApiResult<Json<Snapshot>> {
     let collection = state.collection(&name)?;
-    Ok(Json(state.write(move || Ok(collection.snapshot(&snapshot)?)).await?))
+    Ok(Json(state.write(&name, move || Ok(collection.snapshot(&snapshot)?)).await?))
 }

@@ -13,9 +13,7 @@ use super::body::read_json;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{EMBED_BATCH, MODEL_DEADLINE};
 use crate::state::State;
-use crate::wire::models::{
-    EmbeddingList, EmbeddingsJson, ModelList, OpenAiError, RerankTextsJson, RerankedTexts,
-};
+use crate::wire::models::{EmbeddingList, EmbeddingsJson, ModelList, OpenAiError, RerankTextsJson};
 
 /// The models that are served.
 pub(super) async fn list(Shared(state): App) -> Json<ModelList> {
@@ -56,8 +54,7 @@ async fn embed(state: &State, headers: &HeaderMap, body: Body) -> ApiResult<Resp
         let vectors = vectors(model.as_ref(), &texts, deadline)?;
         let tokens = model.count_tokens(&texts)?.unwrap_or(0);
         let name = model.name().to_owned();
-        // Written here, as millions of digits would hold up the event loop.
-        Ok(Json(EmbeddingList::new(name, vectors, asked.encoding_format, tokens)).into_response())
+        Ok(EmbeddingList::new(name, vectors, asked.encoding_format, tokens))
     };
     state.model(work).await
 }
@@ -82,7 +79,7 @@ pub(super) async fn rerank(
     Shared(state): App,
     headers: HeaderMap,
     body: Body,
-) -> ApiResult<Json<RerankedTexts>> {
+) -> ApiResult<Response> {
     let mut asked: RerankTextsJson = read_json(&state, &headers, body).await?;
     let Some(model) = state.config().reranker.clone() else {
         return Err(no_model("reranker", "--rerank-model"));
@@ -96,7 +93,7 @@ pub(super) async fn rerank(
         let scores = score_texts(model.as_ref(), &asked.query, documents, deadline);
         // A model that was stopped says so in its own words.
         let scores = scores.or_else(|error| in_time(deadline).and(Err(error.into())))?;
-        Ok(Json(asked.answer(&scores)))
+        Ok(asked.answer(&scores))
     };
     state.model(work).await
 }

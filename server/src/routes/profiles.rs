@@ -1,11 +1,10 @@
 //! Profiles: named search settings of a collection.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use lexivec::Profile;
 use serde_json::{Value, json};
 
@@ -13,11 +12,9 @@ use super::App;
 use super::body::read_json;
 use crate::error::{ApiResult, Problem};
 
-pub(super) async fn list(
-    Shared(state): App,
-    Path(name): Path<String>,
-) -> ApiResult<Json<BTreeMap<String, Profile>>> {
-    Ok(Json((*state.collection(&name)?.profiles()).clone()))
+pub(super) async fn list(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
+    let collection = state.collection(&name)?;
+    state.describe(move || Ok((*collection.profiles()).clone())).await
 }
 
 pub(super) async fn set(
@@ -28,7 +25,7 @@ pub(super) async fn set(
 ) -> ApiResult<Json<Value>> {
     let collection = state.collection(&name)?;
     let settings = read_json::<Profile>(&state, &headers, body).await?;
-    change(&state, move || collection.set_profile(&profile, settings)).await
+    change(&state, &name, move || collection.set_profile(&profile, settings)).await
 }
 
 pub(super) async fn remove(
@@ -44,13 +41,14 @@ pub(super) async fn remove(
             format!("there is no profile {profile:?}"),
         ));
     }
-    change(&state, move || collection.remove_profile(&profile)).await
+    change(&state, &name, move || collection.remove_profile(&profile)).await
 }
 
 async fn change(
     state: &crate::state::State,
+    name: &str,
     work: impl FnOnce() -> lexivec::Result<u64> + Send + 'static,
 ) -> ApiResult<Json<Value>> {
-    let generation = state.write(move || Ok(work()?)).await?;
+    let generation = state.write(name, move || Ok(work()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }

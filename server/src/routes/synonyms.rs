@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State as Shared};
 use axum::http::HeaderMap;
+use axum::response::Response;
 use lexivec::query::Synonyms;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -20,11 +21,9 @@ pub(super) struct SynonymsJson {
     rules: Synonyms,
 }
 
-pub(super) async fn show(
-    Shared(state): App,
-    Path(name): Path<String>,
-) -> ApiResult<Json<SynonymsJson>> {
-    Ok(Json(SynonymsJson { rules: state.collection(&name)?.synonyms() }))
+pub(super) async fn show(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
+    let collection = state.collection(&name)?;
+    state.describe(move || Ok(SynonymsJson { rules: collection.synonyms() })).await
 }
 
 pub(super) async fn set(
@@ -35,12 +34,12 @@ pub(super) async fn set(
 ) -> ApiResult<Json<Value>> {
     let collection = state.collection(&name)?;
     let SynonymsJson { rules } = read_json(&state, &headers, body).await?;
-    let generation = state.write(move || Ok(collection.set_synonyms(rules)?)).await?;
+    let generation = state.write(&name, move || Ok(collection.set_synonyms(rules)?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }
 
 pub(super) async fn remove(Shared(state): App, Path(name): Path<String>) -> ApiResult<Json<Value>> {
     let collection = state.collection(&name)?;
-    let generation = state.write(move || Ok(collection.remove_synonyms()?)).await?;
+    let generation = state.write(&name, move || Ok(collection.remove_synonyms()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }
