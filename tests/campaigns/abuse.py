@@ -940,7 +940,7 @@ def run(command, word=""):
     table.row("2048 MB: killed with rows of small values", statuses, wrong, peak)
     statuses, wrong = descriptors(command)
     table.row("256 descriptors, 400 connections", statuses, wrong)
-    for megabytes in (2048, 600, 400):
+    for megabytes in (2048, 1024):
         server = Server(command, [(resource.RLIMIT_AS, megabytes * MIB)])
         try:
             filled(server)
