@@ -32,9 +32,10 @@ pub const MAX_JSON_BYTES: usize = 256 << 20;
 /// Length from which a body is read off the event loop, and its JSON is estimated: one core reads so much in a
 /// millisecond, and no JSON of this length takes more than 64 MiB.
 pub const LARGE_BODY_BYTES: usize = 64 << 10;
-/// Address space that a process needs to serve (`ulimit -v`): its threads and allocator take 350 MiB before a request
-/// comes, a request 192 MiB of hits, a flush or a merge its segment, and an allocation that fails ends the process.
-pub const LEAST_ADDRESS_SPACE: u64 = 1 << 30;
+/// Address space that a process needs to serve (`ulimit -v`), as an allocation that fails ends the process: its threads and
+/// allocator take 350 MiB before a request comes, rows that wait for a flush and the segment that is made of them 500 MiB,
+/// requests 384 MiB, and segment files their lengths.
+pub const LEAST_ADDRESS_SPACE: u64 = 2 << 30;
 /// Memory of the hits, rows or rankings that one request finds. A quarter of the address space that is left if that is less.
 pub const MAX_FOUND_BYTES: u64 = 192 << 20;
 /// Bytes of one answer as JSON.

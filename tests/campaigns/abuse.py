@@ -48,6 +48,8 @@ LEAST_SECONDS = 5
 LEAST_MILLIS = 25.0
 # Goodput of many connections as a share of that of few.
 LEAST_GOODPUT = 0.9
+# MiB of address space under which a server starts.
+LEAST_ADDRESS_SPACE = 2048
 JSON = "application/json"
 # Servers of this program: one that refuses nothing, and one that reads requests and drops them.
 REFUSES_NOTHING, DROPS = STUBS = "--refuses-nothing", "--drops"
@@ -940,16 +942,15 @@ def run(command, word=""):
     table.row("2048 MB: killed with rows of small values", statuses, wrong, peak)
     statuses, wrong = descriptors(command)
     table.row("256 descriptors, 400 connections", statuses, wrong)
-    for megabytes in (2048, 1024):
-        server = Server(command, [(resource.RLIMIT_AS, megabytes * MIB)])
-        try:
-            filled(server)
-            for what, work in COSTLY:
-                attack(table, server, f"{megabytes} MB: {what}"[:48], work, None)
-                if not server.lives():
-                    break
-        finally:
-            server.stop()
+    server = Server(command, [(resource.RLIMIT_AS, LEAST_ADDRESS_SPACE * MIB)])
+    try:
+        filled(server)
+        for what, work in COSTLY:
+            attack(table, server, f"{LEAST_ADDRESS_SPACE} MB: {what}"[:48], work, None)
+            if not server.lives():
+                break
+    finally:
+        server.stop()
     return table
 
 

@@ -617,6 +617,5 @@ ATTACKS += [
     ("64 descriptors, 300 connections", no_descriptors, {"limits": [(resource.RLIMIT_NOFILE, 64)], **CROWD}),
     ("128 descriptors, 300 connections", no_descriptors, {"limits": [(resource.RLIMIT_NOFILE, 128)], **CROWD}),
     ("memory of 2 GiB", little_memory, {"limits": [(resource.RLIMIT_AS, 2048 * MIB)], "own": True}),
-    ("memory of 1 GiB", little_memory, {"limits": [(resource.RLIMIT_AS, 1024 * MIB)], "own": True}),
     ("clock set back and forward", clock, {"environment": clock_environment, "recovers": True}),
 ]
