@@ -153,8 +153,8 @@ class Server:
 
 
 def refuses_nothing():
-    """The control's server: it refuses nothing, takes 600 MiB for each request of an attack, and refuses searches of the
-    bystander while many are open."""
+    """The control's server: it refuses nothing, takes more memory for a request of an attack than any row may take, and
+    refuses searches of the bystander while many are open."""
     begun, open_now, lock, memory = threading.Event(), [0], threading.Lock(), threading.Lock()
 
     def serve(stream):
@@ -179,7 +179,7 @@ def refuses_nothing():
         elif begun.is_set():
             # One at a time: the machine is to survive it.
             if memory.acquire(blocking=False):
-                taken = bytearray(1) * (600 * MIB)
+                taken = bytearray(1) * (MOST_OF_LONG + 64 * MIB)
                 time.sleep(1)
                 del taken
                 memory.release()
@@ -787,7 +787,7 @@ def files(table, command, word):
 
 def reads_all():
     """The control's reader of files: it refuses nothing and takes what it needs."""
-    taken = bytearray(1) * (600 * MIB)
+    taken = bytearray(1) * (MOST_OF_LONG + 64 * MIB)
     return len(taken) == 0
 
 
