@@ -51,10 +51,7 @@ pub(crate) fn log_number(name: &str) -> Option<u64> {
 /// True for a name that a collection gives to its files, finished or not.
 pub(crate) fn is_file_name(name: &str) -> bool {
     let name = name.strip_suffix(TEMPORARY_ENDING).unwrap_or(name);
-    [LOCK, RESERVE, COMMIT_RESERVE, PROBE, LOG_END].contains(&name)
-        || generation_of(name).is_some()
-        || segment_number(name).is_some()
-        || log_number(name).is_some()
+    [LOCK, RESERVE, COMMIT_RESERVE, PROBE].contains(&name) || is_of_a_generation(name)
 }
 
 /// True for a name that is in the directory of a collection only, from its first generation on.

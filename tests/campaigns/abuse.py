@@ -158,17 +158,9 @@ def refuses_nothing():
     begun, open_now, lock, memory = threading.Event(), [0], threading.Lock(), threading.Lock()
 
     def serve(stream):
-        data = b""
-        while b"\r\n\r\n" not in data:
-            piece = stream.recv(65536)
-            if not piece:
-                return
-            data += piece
-        head, body = data.split(b"\r\n\r\n", 1)
-        length = re.search(rb"(?i)content-length: (\d+)", head)
-        left = int(length.group(1)) - len(body) if length else 0
-        while left > 0 and (piece := stream.recv(min(left, 1 << 20))):
-            left -= len(piece)
+        head = head_of_request(stream)
+        if head is None:
+            return
         target, status = head.split(b"\r\n")[0], b"200 OK"
         if target.startswith(b"GET /begin"):
             begun.set()
@@ -183,36 +175,50 @@ def refuses_nothing():
                 time.sleep(1)
                 del taken
                 memory.release()
-        stream.sendall(b"HTTP/1.1 %s\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}" % status)
+        answer(stream, status)
 
     def one(stream):
         with lock:
             open_now[0] += 1
-        with stream:
-            quiet(serve, stream)
+        quiet(serve, stream)
         with lock:
             open_now[0] -= 1
 
-    listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(f"on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-    while True:
-        stream, _ = listener.accept()
-        threading.Thread(target=one, args=(stream,), daemon=True).start()
+    serve_each(one)
 
 
 def drops():
     """Reads each request, and answers that all is well."""
 
     def serve(stream):
-        data = b""
-        while b"\r\n\r\n" not in data and (piece := stream.recv(65536)):
-            data += piece
-        head, body = data.split(b"\r\n\r\n", 1)
-        length = re.search(rb"(?i)content-length: (\d+)", head)
-        left = int(length.group(1)) - len(body) if length else 0
-        while left > 0 and (piece := stream.recv(min(left, 1 << 20))):
-            left -= len(piece)
-        stream.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+        if head_of_request(stream) is not None:
+            answer(stream, b"200 OK")
+
+    serve_each(serve)
+
+
+def head_of_request(stream):
+    """The head of a request, whose body is read and dropped; nothing if the client has left before its end."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        piece = stream.recv(65536)
+        if not piece:
+            return None
+        data += piece
+    head, body = data.split(b"\r\n\r\n", 1)
+    length = re.search(rb"(?i)content-length: (\d+)", head)
+    left = int(length.group(1)) - len(body) if length else 0
+    while left > 0 and (piece := stream.recv(min(left, 1 << 20))):
+        left -= len(piece)
+    return head
+
+
+def answer(stream, status):
+    stream.sendall(b"HTTP/1.1 %s\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}" % status)
+
+
+def serve_each(serve):
+    """Serves each connection on a thread, at a free port that is printed."""
 
     def one(stream):
         with stream:

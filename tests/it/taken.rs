@@ -13,6 +13,7 @@ use lexivec_tests::{Killed, command};
 use serde_json::json;
 
 use crate::http::Running;
+use crate::unopened::files;
 use crate::{arg, lexivec, lexivec_ok};
 
 /// A collection of rows in two segments, closed.
@@ -25,6 +26,16 @@ fn filled(dir: &Path, rows: u32) {
         collection.upsert((from..to).map(row)).expect("written");
         collection.flush().expect("flushed");
     }
+}
+
+/// A database of the collections `lost` and `sound`, closed; the directory of the first.
+fn lost_and_sound(root: &Path) -> PathBuf {
+    let database = Database::open(root).expect("opened");
+    for name in ["lost", "sound"] {
+        let collection = database.create(name, Options::new()).expect("created");
+        collection.upsert([Document::new("a").text("wing")]).expect("written");
+    }
+    database.path_of("lost").expect("there")
 }
 
 fn rows_in(dir: &Path) -> u64 {
@@ -92,16 +103,8 @@ fn a_database_makes_and_drops_nothing_in_a_directory_that_replaced_its_own() {
 fn a_collection_without_its_manifest_is_listed_and_its_name_is_not_given_away() {
     let scratch = tempfile::tempdir().expect("a directory");
     let (root, linked) = (scratch.path().join("root"), scratch.path().join("linked"));
-    let database = Database::open(&root).expect("opened");
-    for name in ["lost", "sound"] {
-        let collection = database.create(name, Options::new()).expect("created");
-        collection.upsert([Document::new("a").text("wing")]).expect("written");
-    }
-    let lost = database.path_of("lost").expect("there");
-    drop(database);
-    let manifests = fs::read_dir(&lost).expect("listed").map(|entry| entry.expect("one").path());
-    let manifests: Vec<PathBuf> =
-        manifests.filter(|path| arg(path).contains("MANIFEST-")).collect();
+    let lost = lost_and_sound(&root);
+    let manifests = files(&lost, "MANIFEST-");
     assert_eq!(manifests.len(), 1);
     fs::remove_file(&manifests[0]).expect("removed");
     filled(&linked, 10);
@@ -131,13 +134,7 @@ fn a_collection_without_its_manifest_is_listed_and_its_name_is_not_given_away() 
 fn the_name_of_a_collection_that_cannot_be_opened_is_not_given_away() {
     let scratch = tempfile::tempdir().expect("a directory");
     let root = scratch.path().join("root");
-    let database = Database::open(&root).expect("opened");
-    for name in ["lost", "sound"] {
-        let collection = database.create(name, Options::new()).expect("created");
-        collection.upsert([Document::new("a").text("wing")]).expect("written");
-    }
-    let lost = database.path_of("lost").expect("there");
-    drop(database);
+    let lost = lost_and_sound(&root);
     let opened = || DatabaseOptions::new().leave_out_unopened(true).open(&root).expect("opened");
     let taken = lost.join("LOG-END");
     rename(&taken, scratch.path().join("aside")).expect("moved");
@@ -149,10 +146,8 @@ fn the_name_of_a_collection_that_cannot_be_opened_is_not_given_away() {
     database.create("other", Options::new()).expect("created");
     drop(database);
     // Without a manifest its name is not known.
-    for entry in fs::read_dir(&lost).expect("listed").map(|entry| entry.expect("one")) {
-        if entry.file_name().to_string_lossy().starts_with("MANIFEST-") {
-            fs::remove_file(entry.path()).expect("removed");
-        }
+    for manifest in files(&lost, "MANIFEST-") {
+        fs::remove_file(manifest).expect("removed");
     }
     let database = opened();
     assert_eq!(database.unopened()[0].name, None);
@@ -203,8 +198,7 @@ fn an_export_of_damaged_files_is_refused_and_leaves_no_file() {
     filled(&dir, 40);
     lexivec_ok(&["export", arg(&dir), arg(&file)]);
     fs::remove_file(&file).expect("removed");
-    let segments = fs::read_dir(&dir).expect("listed").map(|entry| entry.expect("one").path());
-    let segment = segments.filter(|path| arg(path).contains("segment-")).max().expect("one");
+    let segment = files(&dir, "segment-").into_iter().max().expect("one");
     let mut bytes = fs::read(&segment).expect("read");
     // In the first section, which follows the page of the header.
     bytes[4_096 + 8] ^= 1;
@@ -222,7 +216,6 @@ fn what_killed_processes_left_is_swept_and_what_is_being_written_stays() {
     let path = |name: &str| scratch.path().join(name);
     let (dir, file) = (path("index"), path("file"));
     filled(&dir, 10);
-    let held_path = |held: &Staging| held.path().parent().expect("a directory").to_owned();
     let left = path(&format!("import.{}.unfinished", "0123456789abcdef".repeat(2)));
     fs::create_dir(&left).expect("made");
     fs::write(left.join("half"), "half").expect("written");
@@ -238,7 +231,7 @@ fn what_killed_processes_left_is_swept_and_what_is_being_written_stays() {
     lexivec_ok(&["import", arg(&path("copy")), arg(&file)]);
     assert!(!left.exists() && mine.exists() && held.path().exists());
     // A database sweeps its directory when it is opened.
-    let again = held_path(&held);
+    let again = held.path().parent().expect("a directory").to_owned();
     drop(held);
     fs::create_dir(&again).expect("made");
     let unfinished = |folder: &Path| {

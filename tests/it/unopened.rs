@@ -20,7 +20,7 @@ fn database(root: &Path, names: &[&str]) -> Vec<PathBuf> {
 }
 
 /// The files of a directory whose names begin so.
-fn files(directory: &Path, start: &str) -> Vec<PathBuf> {
+pub(crate) fn files(directory: &Path, start: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).expect("listed").map(|entry| entry.expect("one"));
     let wanted = entries.filter(|e| e.file_name().to_string_lossy().starts_with(start));
     let found: Vec<PathBuf> = wanted.map(|entry| entry.path()).collect();

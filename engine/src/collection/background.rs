@@ -101,12 +101,13 @@ fn merge(shared: &Shared) {
             }
             std::mem::take(&mut state.due)
         };
-        if shared.writable().is_ok() {
-            shared.retake_reserve_if_free();
+        if shared.writable().is_err() {
+            continue;
         }
+        shared.retake_reserve_if_free();
         // A failed flush is retried: the disk may have space by now.
         let flush = shared.flush_due(1);
-        if (due || flush) && shared.writable().is_ok() {
+        if due || flush {
             let flushed = if flush { shared.flush().map(drop) } else { Ok(()) };
             shared.note(flushed.and_then(|()| shared.compact_tiers()));
         }

@@ -127,11 +127,15 @@ def directory(world, name, saved):
     os.mkdir(name)
 
 
-def moved(world):
-    os.rename(world.target, world.aside)
-    yield
-    drop(world.target)
-    os.rename(world.aside, world.target)
+def moved(folder):
+    def attack(world):
+        name = getattr(world, folder)
+        os.rename(name, world.aside)
+        yield
+        drop(name)
+        os.rename(world.aside, name)
+
+    return attack
 
 
 def drop(name):
@@ -154,12 +158,17 @@ def replaced(world):
     os.rename(world.aside, world.target)
 
 
-def replaced_by_link(world):
-    os.rename(world.target, world.aside)
-    os.symlink(world.victim, world.target)
-    yield
-    os.remove(world.target)
-    os.rename(world.aside, world.target)
+def linked_to(name):
+    """A link in the place of the directory: to another owner's, or to the directory itself, which is aside."""
+
+    def attack(world):
+        os.rename(world.target, world.aside)
+        os.symlink(getattr(world, name), world.target)
+        yield
+        os.remove(world.target)
+        os.rename(world.aside, world.target)
+
+    return attack
 
 
 def replaced_and_used(world):
@@ -181,21 +190,6 @@ def replaced_and_used(world):
     if os.path.isdir(world.target):
         os.rename(world.target, world.victim)
     os.rename(world.aside, world.target)
-
-
-def link_to_itself(world):
-    os.rename(world.target, world.aside)
-    os.symlink(world.aside, world.target)
-    yield
-    os.remove(world.target)
-    os.rename(world.aside, world.target)
-
-
-def root_moved(world):
-    os.rename(world.root, world.aside)
-    yield
-    drop(world.root)
-    os.rename(world.aside, world.root)
 
 
 def root_moved_and_used(world):
@@ -564,13 +558,13 @@ ATTACKS = [
     ("manifest cut short", spoiled(cut, MANIFEST), DAMAGED),
     ("LOG-END removed", spoiled(deleted, the_newest("LOG-END")), {"within": True, "damage": None}),
     ("manifest removed", spoiled(deleted, MANIFEST), {"within": True, "damage": None}),
-    ("directory moved", moved, AWAY),
+    ("directory moved", moved("target"), AWAY),
     ("directory removed", removed, {**AWAY, "lost": True}),
     ("directory replaced by another's", replaced, {"refuses": True}),
-    ("directory replaced by a link to another's", replaced_by_link, {"refuses": True}),
+    ("directory replaced by a link to another's", linked_to("victim"), {"refuses": True}),
     ("directory replaced, then dropped and more", replaced_and_used, {"refuses": True}),
-    ("directory replaced by a link to itself", link_to_itself, {}),
-    ("root moved", root_moved, {"refuses": True, "shared": True}),
+    ("directory replaced by a link to itself", linked_to("aside"), {}),
+    ("root moved", moved("root"), {"refuses": True, "shared": True}),
     ("root moved and replaced, then used", root_moved_and_used, {"refuses": True, "shared": True}),
     ("snapshots a link to another's", snapshots_a_link, {}),
     ("learning a link to another's", learning_a_link, {}),
