@@ -58,7 +58,7 @@ pub const DEFAULT_FLUSH_BYTES: u64 = 64 << 20;
 /// Bytes that the rows outside segment files take in memory once they are read, from which a flush is due; a write of more
 /// rows waits for it. A flush, and the first search after a write, read them all at once. Small values of payloads take a
 /// hundred times their bytes in the log.
-pub const FLUSH_MEMORY_BYTES: usize = 128 << 20;
+pub const FLUSH_MEMORY_BYTES: u64 = 128 << 20;
 /// Bytes of a batch from which it becomes a segment file at once instead of a frame in the log.
 pub const MAX_LOGGED_BYTES: usize = 64 << 20;
 /// Bytes in the log and in no segment file at which writes are refused: flushes are failing, and a

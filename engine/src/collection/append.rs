@@ -8,7 +8,7 @@ use lexivec_storage::{Error as StorageError, Log};
 
 use super::flush::LogStart;
 use super::scope::WriteScope;
-use super::shared::{Shared, Writes, is_full};
+use super::shared::{LoggedWrite, Shared, Writes, is_full};
 use super::{Receipt, WriteOptions};
 use crate::document::Document;
 use crate::error::{Error, Result};
@@ -25,16 +25,16 @@ impl Shared {
         durability: Option<Durability>,
     ) -> Result<Receipt> {
         let log = self.writable()?;
-        let frame = operation.encode()?;
-        self.hold_memory(operation.memory())?;
+        let write = LoggedWrite::new(&operation)?;
+        self.hold_memory(write.size.memory)?;
         let lacks_room = {
             let mut writes = self.writes.lock();
-            is_full(&self.check_room(&mut writes, frame.len())) && writes.logged.bytes > 0
+            is_full(&self.check_room(&mut writes, write.size.bytes)) && writes.logged.bytes > 0
         };
         if lacks_room {
             self.flush_for_room()?;
         }
-        let lsn = self.append(log, &mut self.writes.lock(), &operation, frame)?;
+        let lsn = self.append(log, &mut self.writes.lock(), write)?;
         self.acknowledge(log, lsn, durability)
     }
 
@@ -51,9 +51,9 @@ impl Shared {
     }
 
     /// Flushes the rows before a write that would take more memory with them than they may.
-    pub(super) fn hold_memory(&self, more: usize) -> Result<()> {
+    pub(super) fn hold_memory(&self, more: u64) -> Result<()> {
         let before = self.writes.lock().logged.memory;
-        if before > 0 && before.saturating_add(more as u64) > FLUSH_MEMORY_BYTES as u64 {
+        if before > 0 && before.saturating_add(more) > FLUSH_MEMORY_BYTES {
             self.flush()?;
         }
         Ok(())
@@ -69,13 +69,7 @@ impl Shared {
     }
 
     /// Appends a frame; a delete on a full disk uses the reserve.
-    pub(super) fn append(
-        &self,
-        log: &Log,
-        writes: &mut Writes,
-        operation: &Operation,
-        frame: Vec<u8>,
-    ) -> Result<u64> {
+    pub(super) fn append(&self, log: &Log, writes: &mut Writes, write: LoggedWrite) -> Result<u64> {
         if writes.logged.bytes > MAX_UNFLUSHED_BYTES {
             let detail = format!(
                 "the log holds {} bytes that could not be brought into segment files; `stats` says \
@@ -89,22 +83,19 @@ impl Shared {
             }
             .into());
         }
-        let append = || Ok(log.append(&frame)?);
-        let lsn = match operation {
-            Operation::Upsert(_) => {
-                self.retake_reserve()?;
-                self.check_room(writes, frame.len())?;
-                append()
-            }
-            Operation::Delete(_) => {
-                let deleted = self.with_reserve(append);
-                self.retake_reserve_if_free();
-                // Fewer rows are to be written.
-                *self.full_at.lock() = None;
-                deleted
-            }
+        let append = || Ok(log.append(&write.frame)?);
+        let lsn = if write.deletes {
+            let deleted = self.with_reserve(append);
+            self.retake_reserve_if_free();
+            // Fewer rows are to be written.
+            *self.full_at.lock() = None;
+            deleted
+        } else {
+            self.retake_reserve()?;
+            self.check_room(writes, write.size.bytes)?;
+            append()
         }?;
-        writes.push(lsn, operation, frame);
+        writes.push(lsn, write);
         Ok(lsn)
     }
 
@@ -246,7 +237,7 @@ mod tests {
         let before = collection.generation();
         for id in 0..ROWS {
             collection.shared.log_write(Operation::Upsert(vec![row(id)]), None).expect("logged");
-            assert!(memory(&collection) <= FLUSH_MEMORY_BYTES as u64);
+            assert!(memory(&collection) <= FLUSH_MEMORY_BYTES);
         }
         assert!(collection.generation() > before, "50 rows take more");
         assert_eq!(collection.count(&Default::default()).expect("counted"), ROWS as u64);
@@ -262,10 +253,10 @@ mod tests {
         let log = shared.writable().expect("writable");
         for id in 0..ROWS {
             let operation = Operation::Upsert(vec![row(id)]);
-            let frame = operation.encode().expect("encoded");
-            shared.append(log, &mut shared.writes.lock(), &operation, frame).expect("logged");
+            let write = LoggedWrite::new(&operation).expect("encoded");
+            shared.append(log, &mut shared.writes.lock(), write).expect("logged");
         }
-        assert!(memory(&collection) > 2 * FLUSH_MEMORY_BYTES as u64);
+        assert!(memory(&collection) > 2 * FLUSH_MEMORY_BYTES);
         drop(collection);
         let collection = open().open(vfs).expect("opened");
         assert_eq!(memory(&collection), 0);

@@ -41,7 +41,7 @@ impl Shared {
         let writes = self.writes.lock();
         let logged = writes.logged;
         logged.bytes >= self.options.flush_bytes.saturating_mul(times)
-            || logged.memory >= (FLUSH_MEMORY_BYTES as u64).saturating_mul(times)
+            || logged.memory >= FLUSH_MEMORY_BYTES.saturating_mul(times)
             || logged.rows as u64
                 >= (self.schema.rows_in_memory(self.options.flush_rows) as u64)
                     .saturating_mul(times)
@@ -108,7 +108,7 @@ impl Shared {
         let (view, start, counted, all) = {
             let _building = self.building.lock();
             let mut writes = self.writes.lock();
-            let view = self.latest_within(log, &mut writes, FLUSH_MEMORY_BYTES as u64)?;
+            let view = self.latest_within(log, &mut writes, FLUSH_MEMORY_BYTES)?;
             let committed = self.directory.lock().manifest().first_write();
             if log.last() + 1 == committed && view.recent_rows() == 0 {
                 drop(writes);

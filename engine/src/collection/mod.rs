@@ -46,7 +46,7 @@ pub use reembed::ReembedReport;
 pub use reindex::ReindexReport;
 pub use repair::RepairReport;
 pub use rewrite::RewriteOptions;
-use shared::{Shared, WakeUp, Writes};
+use shared::{LoggedWrite, Shared, WakeUp, Writes};
 pub(crate) use siblings::LEARNING;
 use siblings::Siblings;
 pub use snapshot::{CopyOptions, DamagedSnapshot, Snapshot, SnapshotList};
@@ -441,7 +441,7 @@ fn waiting(content: &mut LogContent) -> Result<Writes> {
     for frame in std::mem::take(&mut content.frames) {
         let operation =
             Operation::decode(&format!("write {} of the log", frame.lsn), &frame.payload)?;
-        writes.push(frame.lsn, &operation, frame.payload);
+        writes.push(frame.lsn, LoggedWrite::of(&operation, frame.payload));
     }
     Ok(writes)
 }

@@ -81,20 +81,17 @@ pub(super) struct Writes {
 }
 
 impl Writes {
-    /// Adds a numbered write; `frame` has its form in the log.
-    pub(super) fn push(&mut self, lsn: u64, operation: &Operation, frame: Vec<u8>) {
-        let (bytes, rows) = (frame.len() as u64, operation.rows());
-        let size = Logged { bytes, rows, memory: operation.memory() as u64 };
-        self.logged += size;
-        let (frame, text_bytes) = (frame.into(), operation.text_bytes());
-        self.pending.push_back(Pending { lsn, frame, size, text_bytes });
+    /// Adds a numbered write.
+    pub(super) fn push(&mut self, lsn: u64, write: LoggedWrite) {
+        self.logged += write.size;
+        self.pending.push_back(Pending { lsn, write });
     }
 
     /// The first writes that wait and take up to `most` bytes of memory together, but one at least.
     fn take_pending(&mut self, most: u64) -> Vec<Pending> {
         let mut memory = 0u64;
-        let within = |write: &&Pending| {
-            memory = memory.saturating_add(write.size.memory);
+        let within = |waits: &&Pending| {
+            memory = memory.saturating_add(waits.write.size.memory);
             memory <= most
         };
         let count = self.pending.iter().take_while(within).count();
@@ -105,7 +102,7 @@ impl Writes {
     pub(super) fn begin_flush(&mut self) -> Logged {
         self.admitted = 0;
         let mut left = Logged::default();
-        self.pending.iter().for_each(|write| left += write.size);
+        self.pending.iter().for_each(|waits| left += waits.write.size);
         let all = std::mem::replace(&mut self.logged, left);
         Logged {
             bytes: all.bytes.saturating_sub(left.bytes),
@@ -131,18 +128,44 @@ impl AddAssign for Logged {
     }
 }
 
-/// A write in the form of the log, as its rows may take a hundred times as much memory.
+/// A write in the form of the log, as its rows may take a hundred times as much memory; and what is asked of it later.
+#[derive(Clone)]
+pub(super) struct LoggedWrite {
+    pub(super) frame: Arc<[u8]>,
+    pub(super) size: Logged,
+    /// True if it only deletes.
+    pub(super) deletes: bool,
+    text_bytes: usize,
+}
+
+impl LoggedWrite {
+    /// The form of an operation in the log, and its size.
+    pub(super) fn new(operation: &Operation) -> Result<Self> {
+        Ok(Self::of(operation, operation.encode()?))
+    }
+
+    /// An operation whose form in the log is `frame`.
+    pub(super) fn of(operation: &Operation, frame: Vec<u8>) -> Self {
+        let (bytes, memory) = (frame.len() as u64, operation.memory() as u64);
+        Self {
+            frame: frame.into(),
+            size: Logged { bytes, rows: operation.rows(), memory },
+            deletes: matches!(operation, Operation::Delete(_)),
+            text_bytes: operation.text_bytes(),
+        }
+    }
+}
+
+/// A write that waits to be applied, under its number.
 #[derive(Clone)]
 pub(super) struct Pending {
     pub(super) lsn: u64,
-    frame: Arc<[u8]>,
-    size: Logged,
-    text_bytes: usize,
+    write: LoggedWrite,
 }
 
 impl Pending {
     fn read(&self) -> Result<Operation> {
-        Operation::decode(&format!("write {} of the log", self.lsn), &self.frame)
+        Operation::decode(&format!("write {} of the log", self.lsn), &self.write.frame)
     }
 }
 
@@ -188,7 +211,7 @@ impl Shared {
 
     /// Bytes of the texts of writes that are in no generation yet.
     pub(super) fn waiting_text_bytes(&self) -> usize {
-        self.writes.lock().pending.iter().map(|write| write.text_bytes).sum()
+        self.writes.lock().pending.iter().map(|waits| waits.write.text_bytes).sum()
     }
 
     /// The schema with the present profiles, synonyms and sibling stores.
@@ -307,8 +330,8 @@ impl Shared {
     ///
     /// # Errors
     /// [`StorageError::OutOfSpace`].
-    pub(super) fn check_room(&self, writes: &mut Writes, more: usize) -> Result<()> {
-        let bytes = writes.logged.bytes + more as u64;
+    pub(super) fn check_room(&self, writes: &mut Writes, more: u64) -> Result<()> {
+        let bytes = writes.logged.bytes + more;
         if bytes <= writes.admitted {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Collection;
 use super::scope::WriteScope;
-use super::shared::is_full;
+use super::shared::{LoggedWrite, is_full};
 use crate::budget::bytes_of_document;
 use crate::document::{Document, IntoDocuments};
 use crate::embed::embed;
@@ -323,7 +323,7 @@ impl Writer<'_> {
             _ if documents.is_empty() => shared.receipt(shared.writable()?),
             None => shared.log_write(Operation::Upsert(documents), self.options.durability)?,
             Some(scope) => {
-                shared.hold_memory(documents.iter().map(bytes_of_document).sum())?;
+                shared.hold_memory(documents.iter().map(bytes_of_document).sum::<usize>() as u64)?;
                 let receipt = self.change(|view, schema| {
                     scope.check_replaced(view, schema, &documents)?;
                     Ok(Some(Operation::Upsert(documents)))
@@ -376,8 +376,7 @@ impl Writer<'_> {
             let mut writes = shared.writes.lock();
             let view = shared.latest(log, &mut writes)?;
             let Some(operation) = make(&view, &shared.schema)? else { return Ok(None) };
-            let frame = operation.encode()?;
-            shared.append(log, &mut writes, &operation, frame)?
+            shared.append(log, &mut writes, LoggedWrite::new(&operation)?)?
         };
         let receipt = shared.acknowledge(log, lsn, self.options.durability)?;
         self.collection.maintain();
