@@ -66,9 +66,6 @@ pub const MAX_LOGGED_BYTES: usize = 64 << 20;
 pub const MAX_UNFLUSHED_BYTES: u64 = 1 << 30;
 /// Multiple of the bytes or rows that make a flush due at which a write waits for the flush.
 pub const BACKPRESSURE: u64 = 4;
-/// Pause between two looks at the files of a collection that is read: so short that a change is noticed at once, and so
-/// long that the system calls are not felt.
-pub const FILES_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// Bytes of free space for each byte that only the log has: rows in a segment file take up to twice the space of their
 /// frames, so that a flush finds space for them, and the log is given up after it.
 pub const FLUSH_SPACE: u64 = 2;

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use crate::codec::{Decoder, Encoder};
 use crate::error::{Error, Result};
@@ -36,6 +37,7 @@ pub struct Export {
 
 /// One collection of an export.
 struct Part {
+    vfs: Arc<dyn Vfs>,
     manifest: Vec<u8>,
     files: Vec<SegmentReader>,
 }
@@ -51,17 +53,17 @@ impl Part {
         self.files.iter().try_for_each(|file| {
             file.verify()?;
             out.entry(file.bytes())?;
-            file.check_whole()
+            file.check_whole(&*self.vfs)
         })
     }
 }
 
 impl Export {
     /// Opens a generation's files.
-    pub fn open(vfs: &dyn Vfs, manifest: &Manifest) -> Result<Self> {
-        let files = manifest.segments.iter().map(|s| SegmentReader::open(vfs, &s.file));
+    pub fn open(vfs: Arc<dyn Vfs>, manifest: &Manifest) -> Result<Self> {
+        let files = manifest.segments.iter().map(|s| SegmentReader::open(&*vfs, &s.file));
         let files = files.collect::<Result<_>>()?;
-        Ok(Self { own: Part { manifest: manifest.encode(), files }, siblings: Vec::new() })
+        Ok(Self { own: Part { vfs, manifest: manifest.encode(), files }, siblings: Vec::new() })
     }
 
     /// Adds the generation of a sibling store under its name.
@@ -322,17 +324,15 @@ impl Checked<'_> {
 #[cfg(test)]
 #[allow(clippy::expect_used)] // a test's way to fail
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::directory::Directory;
     use crate::vfs::memory::MemoryVfs;
 
     /// An export of a collection without segments.
     fn small() -> Export {
-        let vfs = MemoryVfs::default();
-        let directory = Directory::create(Arc::new(vfs.clone()), b"schema".to_vec());
-        Export::open(&vfs, directory.expect("created").manifest()).expect("opened")
+        let vfs: Arc<dyn Vfs> = Arc::new(MemoryVfs::default());
+        let directory = Directory::create(vfs.clone(), b"schema".to_vec());
+        Export::open(vfs, directory.expect("created").manifest()).expect("opened")
     }
 
     fn read(export: &Export) -> Result<()> {

@@ -352,8 +352,7 @@ impl Shared {
             passed?;
         }
         for Input { segment, .. } in &inputs {
-            segment.notice_change(self.vfs.as_ref())?;
-            if let Err(error) = segment.check_whole() {
+            if let Err(error) = segment.check_whole(&*self.vfs) {
                 new.iter().for_each(|new: &LiveSegment| self.discard(&new.segment.name));
                 return Err(error);
             }

@@ -31,7 +31,7 @@ impl Collection {
             shared.flush_held()?;
         }
         let manifest = shared.directory.lock().manifest().clone();
-        let mut export = Export::open(shared.vfs.as_ref(), &manifest)?;
+        let mut export = Export::open(shared.vfs.clone(), &manifest)?;
         for sibling in self.siblings.iter() {
             let store = match shared.read_only() {
                 true => self.read_sibling(sibling.folder, Self::open_export)?,

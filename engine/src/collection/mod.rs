@@ -257,7 +257,6 @@ impl Collection {
             refused: Mutex::new(None),
             short: AtomicBool::new(short),
             full_at: Mutex::new(None),
-            looked: Mutex::new(None),
             cancelled: AtomicBool::new(false),
             wake_up: WakeUp::default(),
             torn: content.torn.map(|torn| (torn.file, torn.offset)),
@@ -360,11 +359,7 @@ impl Collection {
     pub fn damage(&self) -> Option<String> {
         let shared = &self.shared;
         let refused = shared.poison.check().and_then(|()| shared.vfs.check_place());
-        let whole = || {
-            let generation = shared.current.load();
-            generation.notice_changes(self.vfs())?;
-            generation.check_whole()
-        };
+        let whole = || shared.current.load().check_whole(self.vfs());
         let refused = refused.map_err(Error::from).and_then(|()| whole());
         let passed = || shared.damage.lock().clone();
         let adapters = || self.adapters.load().fault().map(str::to_owned);

@@ -32,8 +32,8 @@ impl Collection {
 
     /// The read view of this moment, if it can be had in time.
     fn searcher_until(&self, time: Deadline) -> Result<Searcher> {
-        self.shared.notice_changes()?;
         Ok(Searcher {
+            vfs: self.shared.vfs.clone(),
             generation: self.shared.view_until(time)?,
             schema: self.shared.schema.clone(),
             profiles: self.profiles(),

@@ -47,9 +47,7 @@ impl Shared {
         let mut written = Vec::new();
         let committed = write(&mut written).and_then(|()| {
             // What was written was read from these files.
-            let current = self.current.load_full();
-            current.segments.iter().try_for_each(|s| s.segment.notice_change(&*self.vfs))?;
-            current.check_whole()?;
+            self.current.load_full().check_whole(&*self.vfs)?;
             let _maintenance = self.maintenance.lock();
             self.commit_with(Some(schema.to_bytes()?), written.clone(), None, &None)?;
             // Committed twice, so that a damaged newest manifest falls back to the same files. A failure here is no

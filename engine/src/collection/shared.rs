@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use lexivec_query::Profile;
@@ -19,7 +18,7 @@ use super::indexing::Indexing;
 use crate::error::{Error, Result};
 use crate::generation::Generation;
 use crate::generation::Operation;
-use crate::limits::{FILES_PAUSE, FLUSH_SPACE, MAX_ADMITTED_BYTES};
+use crate::limits::{FLUSH_SPACE, MAX_ADMITTED_BYTES};
 use crate::options::OpenOptions;
 use crate::schema::Schema;
 use crate::text::SynonymTable;
@@ -58,8 +57,6 @@ pub(super) struct Shared {
     pub(super) short: AtomicBool,
     /// Free bytes of the disk when a flush before a write last found too few; `None` if that may be otherwise by now.
     pub(super) full_at: Mutex<Option<u64>>,
-    /// The last time that the files were looked at.
-    pub(super) looked: Mutex<Option<Instant>>,
     /// Cancels a running compaction.
     pub(super) cancelled: AtomicBool,
     /// Wakes the background thread.
@@ -222,19 +219,6 @@ impl Shared {
             siblings: self.siblings.lock().clone(),
             ..(*self.schema).clone()
         }
-    }
-
-    /// Looks at the files of the current generation, at most once in [`FILES_PAUSE`], so that one that was written to is
-    /// refused by the reads after it.
-    pub(super) fn notice_changes(&self) -> Result<()> {
-        {
-            let Some(mut looked) = self.looked.try_lock() else { return Ok(()) };
-            if looked.is_some_and(|at| at.elapsed() < FILES_PAUSE) {
-                return Ok(());
-            }
-            *looked = Some(Instant::now());
-        }
-        self.current.load().notice_changes(&*self.vfs)
     }
 
     /// The generation with every visible write. Writes are applied by the first search after them, so

@@ -130,14 +130,9 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Looks at the files by their names, so that [`check_whole`](Self::check_whole) knows of changes.
-    pub(crate) fn notice_changes(&self, vfs: &dyn Vfs) -> Result<()> {
-        self.segments.iter().try_for_each(|live| live.segment.notice_change(vfs))
-    }
-
     /// Refuses files that have changed, or could not be read in part, since they were opened.
-    pub(crate) fn check_whole(&self) -> Result<()> {
-        self.segments.iter().try_for_each(|live| live.segment.check_whole())
+    pub(crate) fn check_whole(&self, vfs: &dyn Vfs) -> Result<()> {
+        self.segments.iter().try_for_each(|live| live.segment.check_whole(vfs))
     }
 
     /// Opens the segments of the directory's manifest, reusing those that `known` has open.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use lexivec_query::filter::Filter;
 use lexivec_query::shards::TermStatistics;
 use lexivec_query::{Profile, SearchRequest, SearchResponse};
+use lexivec_storage::Vfs;
 use rayon::prelude::*;
 
 use super::leg_table;
@@ -37,6 +38,8 @@ pub(super) const TASK_ROWS: usize = 1 << 16;
 /// searcher of them is dropped.
 #[derive(Clone)]
 pub struct Searcher {
+    /// The files of the generation.
+    pub(crate) vfs: Arc<dyn Vfs>,
     pub(crate) generation: Arc<Generation>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) profiles: Arc<BTreeMap<String, Profile>>,
@@ -146,10 +149,11 @@ impl Searcher {
     }
 
     /// Gives what `read` gives, unless a part of a file that it was read from could not be read or has changed: then zeros
-    /// or other bytes may be in it, and an error of it is one of their making.
+    /// or other bytes may be in it, and an error of it is one of their making. The look at the files follows the read, so
+    /// that no change of them before the read is missed; it costs a system call of half a microsecond for each segment.
     pub(super) fn whole<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
         let answer = read();
-        self.generation.check_whole()?;
+        self.generation.check_whole(&*self.vfs)?;
         answer
     }
 

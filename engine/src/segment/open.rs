@@ -39,13 +39,8 @@ impl Segment {
     }
 
     /// Refuses a segment whose file has changed, or could not be read in part, since it was opened.
-    pub(crate) fn check_whole(&self) -> Result<()> {
-        Ok(self.reader.check_whole()?)
-    }
-
-    /// Looks at the file by its name, so that a change of it is known to [`check_whole`](Self::check_whole).
-    pub(crate) fn notice_change(&self, vfs: &dyn Vfs) -> Result<()> {
-        Ok(self.reader.notice_change(vfs)?)
+    pub(crate) fn check_whole(&self, vfs: &dyn Vfs) -> Result<()> {
+        Ok(self.reader.check_whole(vfs)?)
     }
 
     /// Measures the recall curves of a new segment's graphs; returns their bytes for the manifest.

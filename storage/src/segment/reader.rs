@@ -48,11 +48,13 @@ impl SegmentReader {
     }
 
     /// Refuses a file of which a page could not be read since it was opened, as zeros may have been read in its place; and
-    /// one that [`notice_change`](Self::notice_change) has seen to be changed, as blocks are verified once.
+    /// one whose length or time of modification is another than when it was opened, as blocks are verified once. A file
+    /// that has lost its name is not looked at: it is read as it was mapped.
     ///
     /// # Errors
-    /// [`Error::Corrupt`].
-    pub fn check_whole(&self) -> Result<()> {
+    /// [`Error::Corrupt`], and when the system does not say what the file's length and time are.
+    pub fn check_whole(&self, vfs: &dyn Vfs) -> Result<()> {
+        self.notice_change(vfs)?;
         let detail = if self.bytes.is_lost() {
             "a part of it could not be read: it was cut short, or its disk failed, while it was open"
         } else if self.changed.load(Ordering::Acquire) {
@@ -68,12 +70,8 @@ impl SegmentReader {
         &self.bytes
     }
 
-    /// Looks at the file's length and time of modification. A file that has lost its name is not looked at: it is read
-    /// as it was mapped.
-    ///
-    /// # Errors
-    /// When the system does not say.
-    pub fn notice_change(&self, vfs: &dyn Vfs) -> Result<()> {
+    /// Looks at the file's length and time of modification.
+    fn notice_change(&self, vfs: &dyn Vfs) -> Result<()> {
         let Some(before) = &self.stamp else { return Ok(()) };
         let now = match vfs.stamp(&self.file.name) {
             Err(Error::NotFound { .. }) => return Ok(()),
