@@ -60,6 +60,34 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Its name for programs of other languages, such as `invalid_request`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidDocument => "invalid_document",
+            Self::InvalidArgument => "invalid_argument",
+            Self::DimensionMismatch => "dimension_mismatch",
+            Self::Embedder => "embedder",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::Conflict => "conflict",
+            Self::Locked => "locked",
+            Self::ReadOnly => "read_only",
+            Self::Poisoned => "poisoned",
+            Self::DurabilityUnknown => "durability_unknown",
+            Self::Forked => "forked",
+            Self::OutOfSpace => "out_of_space",
+            Self::Corrupt => "corrupt",
+            Self::NewerFormat => "newer_format",
+            Self::UnsafeFilesystem => "unsafe_filesystem",
+            Self::NoDescriptors => "no_descriptors",
+            Self::Io => "io",
+            Self::Cancelled => "cancelled",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::OverBudget => "over_budget",
+        }
+    }
+
     /// True if the call itself is at fault: it changed nothing, and fails again unless it is mended.
     pub fn is_input(self) -> bool {
         matches!(

@@ -136,8 +136,8 @@ pub use search::{
 pub mod query {
     pub use lexivec_query::{
         Error, Filter, Fusion, Hit, Leg, Mode, Profile, Rerank, Result, SearchRequest,
-        SearchResponse, Synonyms, answer, explain, facets, filter, fusion, ids, leg, limits, plan,
-        profile, query_string, request, rerank, shards, suggest, synonyms, why_not,
+        SearchResponse, Synonyms, answer, explain, facets, filter, fusion, ids, json, leg, limits,
+        plan, profile, query_string, request, rerank, shards, suggest, synonyms, why_not,
     };
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use lexivec_query::Synonyms;
 use lexivec_query::request::{Bm25, Fusion};
 use lexivec_storage::LOG_FILE_BYTES;
+use serde::Deserialize;
 
 use crate::document::Document;
 use crate::error::{Error, Result};
@@ -98,7 +99,13 @@ impl OpenOptions {
 /// Options of [`Collection::create`](crate::Collection::create). The default is a collection named
 /// `documents` with the text fields `title` and `text` searched as one, in which a word of the title counts
 /// [`TITLE_WEIGHT`](lexivec_query::limits::TITLE_WEIGHT) times, and no vectors.
-#[derive(Clone)]
+///
+/// As JSON, all of it may be left out: `{"name": "papers", "text": [{"name": "text"}], "join_text": true, "bm25":
+/// {"k1": 1.2, "b": 0.75}, "fusion": {..}, "vectors": [{"name": "vector", "dim": 384, "metric": "cosine"}], "tokens":
+/// [{"name": "tokens", "dim": 128}], "metric": "cosine", "seed": 42, "graph_min_rows": 1000, "durability": "sync"}`.
+/// An embedder and the options of opening have no JSON form.
+#[derive(Clone, Deserialize)]
+#[serde(from = "OptionsJson")]
 pub struct Options {
     /// Schema of the collection, to which `into_schema` adds the text fields, the embedder's fields and its record.
     schema: Schema,
@@ -110,6 +117,44 @@ pub struct Options {
     embed_tokens: bool,
     metric: Metric,
     pub(crate) open: OpenOptions,
+}
+
+/// The JSON form of options: members that are left out keep their defaults.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OptionsJson {
+    name: Option<String>,
+    text: Option<Vec<TextField>>,
+    join_text: Option<bool>,
+    bm25: Option<Bm25>,
+    fusion: Option<Fusion>,
+    #[serde(default)]
+    vectors: Vec<VectorField>,
+    #[serde(default)]
+    tokens: Vec<TokenField>,
+    metric: Option<Metric>,
+    seed: Option<u64>,
+    graph_min_rows: Option<usize>,
+    durability: Option<Durability>,
+}
+
+impl From<OptionsJson> for Options {
+    fn from(json: OptionsJson) -> Self {
+        let usual = Self::default();
+        let schema = Schema {
+            name: json.name.unwrap_or(usual.schema.name),
+            join_text: json.join_text.unwrap_or(usual.schema.join_text),
+            bm25: json.bm25.unwrap_or(usual.schema.bm25),
+            vectors: json.vectors,
+            tokens: json.tokens,
+            seed: json.seed.unwrap_or(usual.schema.seed),
+            graph_min_rows: json.graph_min_rows.unwrap_or(usual.schema.graph_min_rows),
+            durability: json.durability.unwrap_or(usual.schema.durability),
+            ..usual.schema
+        };
+        let metric = json.metric.unwrap_or(usual.metric);
+        Self { schema, text: json.text, fusion: json.fusion, metric, ..usual }
+    }
 }
 
 impl std::fmt::Debug for Options {

@@ -11,6 +11,7 @@ pub mod facets;
 pub mod filter;
 pub mod fusion;
 pub mod ids;
+pub mod json;
 pub mod leg;
 pub mod limits;
 mod names;

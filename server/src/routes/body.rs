@@ -14,7 +14,7 @@ use crate::limits::{
 };
 use crate::memory::{Memory, Share};
 use crate::state::State;
-use crate::wire::body::json;
+use crate::wire::json;
 use crate::wire::weight::weight;
 
 /// Form of a body of documents.

@@ -44,7 +44,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<(StatusCode, Json<Stats>)> {
-    let wanted: CreateJson = read_json(&state, &headers, body).await?;
+    let wanted = CreateJson::read(read_json(&state, &headers, body).await?)?;
     let options = wanted.into_options(state.config().embedder.as_ref())?;
     let stats = blocking(move || Ok(state.database().create(&name, options)?.stats()?)).await?;
     Ok((StatusCode::CREATED, Json(stats)))

@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use lexivec::query::ids;
+use lexivec::query::json::{from_value, parse as parse_json, without_mark};
 use lexivec::{Document, DocumentFault, Durability, Error, Filter, Receipt, WriteOptions};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -15,7 +16,7 @@ use super::body::{BodyKind, body_kind, read_body, read_json};
 use crate::answer;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_DOCUMENTS, MAX_ROWS_BYTES, SEARCH_DEADLINE};
-use crate::wire::body::{from_value, json, parse as parse_json, without_mark};
+use crate::wire::json;
 
 /// One document, several, or several under a key.
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ use super::body::{read_as, read_json};
 use crate::error::ApiResult;
 use crate::limits::{MAX_QUICK_BATCH, MAX_REQUESTS, MEASURE_DEADLINE, SEARCH_DEADLINE};
 use crate::state::State;
-use crate::wire::body::json;
+use crate::wire::json;
 use crate::wire::{
     BatchJson, ExplainJson, FacetJson, NextJson, PageJson, RecallJson, SearchBody, within,
 };

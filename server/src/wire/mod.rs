@@ -1,26 +1,31 @@
 //! JSON of the wire: envelopes of requests and answers. The JSON of a request itself is that of its type.
 
-pub(crate) mod body;
 pub(crate) mod evaluation;
 pub(crate) mod models;
 pub(crate) mod weight;
 
+use std::sync::Arc;
+
 use lexivec::limits::DEFAULT_REACH;
 use lexivec::query::facets::Facet;
 use lexivec::query::ids;
+use lexivec::query::json::{from_value, parse};
 use lexivec::query::limits::{DEFAULT_FACET_LIMIT, DEFAULT_LIMIT};
-use lexivec::query::request::{Bm25, Fusion, Params};
-use lexivec::schema::{TextField, TokenField, VectorField};
+use lexivec::query::request::Params;
 use lexivec::{
-    Durability, Filter, Metric, Options, RecallOptions, RecallQueries, SearchRequest,
-    SearchResponse,
+    Embedder, Filter, Options, RecallOptions, RecallQueries, SearchRequest, SearchResponse,
 };
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use crate::error::{ApiResult, Problem};
 use crate::limits::MAX_RECALL_QUERIES;
-use body::{from_value, json};
+
+/// Reads the JSON of a body.
+pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
+    parse(bytes).map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
+}
 
 /// The `cursor` of a search.
 #[derive(Deserialize)]
@@ -102,8 +107,8 @@ impl SearchBody {
     }
 }
 
-/// Reads a request whose envelope was taken off.
-fn from_members(members: Map<String, Value>) -> ApiResult<SearchRequest> {
+/// Reads an object whose envelope was taken off.
+fn from_members<T: DeserializeOwned>(members: Map<String, Value>) -> ApiResult<T> {
     from_value(Value::Object(members))
         .map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
 }
@@ -165,7 +170,7 @@ impl ExplainJson {
                 Some(ids::one(id).map_err(|e| Problem::bad_request(format!("why_not: {e}")))?)
             }
         };
-        let mut request = from_members(body)?;
+        let mut request: SearchRequest = from_members(body)?;
         request.explain = true;
         Ok(Self { request, why_not })
     }
@@ -214,82 +219,78 @@ impl RecallJson {
     }
 }
 
-/// Body of `PUT /v1/collections/{c}`.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Body of `PUT /v1/collections/{c}`: the options of a collection, and the part that the server's model has in it.
 pub(crate) struct CreateJson {
-    text: Option<Vec<TextField>>,
-    join_text: Option<bool>,
-    bm25: Option<Bm25>,
-    fusion: Option<Fusion>,
-    #[serde(default)]
-    vectors: Vec<VectorField>,
-    /// Fields of token vectors.
-    #[serde(default)]
-    tokens: Vec<TokenField>,
+    options: Options,
     /// True: the server's model makes the vectors.
-    #[serde(default)]
     embed: bool,
     /// True: it makes token vectors, too.
-    #[serde(default)]
     late_interaction: bool,
-    metric: Option<Metric>,
-    seed: Option<u64>,
-    graph_min_rows: Option<usize>,
-    durability: Option<Durability>,
 }
 
 impl CreateJson {
+    /// Takes the members that are the server's own, and refuses a name, which the path has.
+    pub(crate) fn read(mut body: Map<String, Value>) -> ApiResult<Self> {
+        if body.contains_key("name") {
+            let detail = "the body: \"name\" is the last part of the path; leave it out";
+            return Err(Problem::bad_request(detail));
+        }
+        let mut flag = |name: &str| match body.remove(name) {
+            None => Ok(false),
+            Some(value) => from_value(value)
+                .map_err(|fault| Problem::bad_request(format!("the body: {name}: {fault}"))),
+        };
+        let (embed, late_interaction) = (flag("embed")?, flag("late_interaction")?);
+        Ok(Self { options: from_members(body)?, embed, late_interaction })
+    }
+
     /// The options these words mean.
-    pub(crate) fn into_options(
-        self,
-        model: Option<&std::sync::Arc<dyn lexivec::model::Embedder>>,
-    ) -> ApiResult<Options> {
-        let mut options = Options::new();
-        if let Some(fields) = self.text {
-            options = options.text_fields(fields);
-        }
-        if let Some(bm25) = self.bm25 {
-            options = options.bm25(bm25);
-        }
-        if let Some(fusion) = self.fusion {
-            options = options.fusion(fusion);
-        }
-        if let Some(join) = self.join_text {
-            options = options.join_text(join);
-        }
-        for field in self.vectors {
-            options = options.vector_field(field);
-        }
-        for field in self.tokens {
-            options = options.token_field(field);
-        }
-        if let Some(metric) = self.metric {
-            options = options.metric(metric);
-        }
-        if let Some(seed) = self.seed {
-            options = options.seed(seed);
-        }
-        if let Some(rows) = self.graph_min_rows {
-            options = options.graph_min_rows(rows);
-        }
-        if let Some(durability) = self.durability {
-            options = options.durability(durability);
-        }
+    pub(crate) fn into_options(self, model: Option<&Arc<dyn Embedder>>) -> ApiResult<Options> {
         if self.late_interaction && !self.embed {
             return Err(Problem::bad_request(
                 "\"late_interaction\" is true and \"embed\" is not: the server's model makes both or none",
             ));
         }
-        options = options.embed_tokens(self.late_interaction);
-        if self.embed {
-            let Some(model) = model else {
-                return Err(Problem::bad_request(
-                    "\"embed\" is true and the server has no model; start it with --model FOLDER",
-                ));
-            };
-            options = options.embedder(model.clone());
+        let options = self.options.embed_tokens(self.late_interaction);
+        if !self.embed {
+            return Ok(options);
         }
-        Ok(options)
+        let Some(model) = model else {
+            return Err(Problem::bad_request(
+                "\"embed\" is true and the server has no model; start it with --model FOLDER",
+            ));
+        };
+        Ok(options.embedder(model.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lexivec::Document;
+
+    use super::*;
+
+    #[test]
+    fn faults_of_values_keep_what_was_given() {
+        use serde_json::json;
+        for (document, expected) in [
+            (json!({"id": true}), "id: an id is a text or a whole number"),
+            (
+                json!({"id": "a", "payload": "x at line 3"}),
+                "payload: an object is expected, not \"x at line 3\"",
+            ),
+            (
+                json!({"id": "a", "payload": "a `b` c`"}),
+                "payload: an object is expected, not \"a `b` c`\"",
+            ),
+            (json!({"id": "a", "text": 5}), "\"text\" is a text, or an object of texts by field"),
+            (
+                json!({"id": "a", "tokens": 1}),
+                "\"tokens\" is a list of vectors, or an object of such lists by field",
+            ),
+        ] {
+            let fault = from_value::<Document>(document).expect_err(expected);
+            assert_eq!(fault, expected);
+        }
     }
 }

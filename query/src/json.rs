@@ -1,10 +1,8 @@
-//! Reading of JSON bodies. A fault names the member by its path and the JSON that is expected there; the words of Rust's
-//! types stay inside.
+//! Reading of JSON that callers give. A fault names the member by its path and the JSON that is expected there; the words
+//! of Rust's types stay inside.
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::Value;
-
-use crate::error::{ApiResult, Problem};
 
 /// Rust's names of types, as faults of serde have them, and those of JSON.
 const KINDS: [(&str, &str); 17] = [
@@ -27,18 +25,16 @@ const KINDS: [(&str, &str); 17] = [
     ("string or map", "a name or an object"),
 ];
 
-/// Reads the JSON of a body.
-pub(crate) fn json<T: DeserializeOwned>(bytes: &[u8]) -> ApiResult<T> {
-    parse(bytes).map_err(|fault| Problem::bad_request(format!("the body: {fault}")))
-}
-
-/// A body without UTF-8's mark of byte order, with which some programs begin files.
-pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+/// A document without UTF-8's mark of byte order, with which some programs begin files.
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// Reads one JSON document. The error says what is wrong in it, in words that follow its name.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+/// Reads one JSON document.
+///
+/// # Errors
+/// A sentence that says what is wrong in it, to follow its name.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     let bytes = without_mark(bytes);
     // Paths cost time with each number of a vector, so they are followed for a body with a fault alone.
     if let Ok(value) = serde_json::from_slice(bytes) {
@@ -49,8 +45,11 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     json.end().map_err(|e| syntax(&e)).map(|()| value)
 }
 
-/// Reads a value that is JSON already; errors are those of [`parse`].
-pub(crate) fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+/// Reads a value that is JSON already.
+///
+/// # Errors
+/// As [`parse`].
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     described(value)
 }
 
@@ -140,9 +139,8 @@ fn given(found: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use lexivec::{Document, SearchRequest};
-
     use super::*;
+    use crate::request::SearchRequest;
 
     #[test]
     fn faults_name_the_member_and_what_is_expected_in_words_of_json() {
@@ -168,30 +166,6 @@ mod tests {
             for word in ["usize", "struct", "f32", "sequence", "map"] {
                 assert!(!fault.split(' ').any(|w| w == word), "{body}: {fault}");
             }
-        }
-    }
-
-    #[test]
-    fn faults_of_values_keep_what_was_given() {
-        use serde_json::json;
-        for (document, expected) in [
-            (json!({"id": true}), "id: an id is a text or a whole number"),
-            (
-                json!({"id": "a", "payload": "x at line 3"}),
-                "payload: an object is expected, not \"x at line 3\"",
-            ),
-            (
-                json!({"id": "a", "payload": "a `b` c`"}),
-                "payload: an object is expected, not \"a `b` c`\"",
-            ),
-            (json!({"id": "a", "text": 5}), "\"text\" is a text, or an object of texts by field"),
-            (
-                json!({"id": "a", "tokens": 1}),
-                "\"tokens\" is a list of vectors, or an object of such lists by field",
-            ),
-        ] {
-            let fault = from_value::<Document>(document).expect_err(expected);
-            assert_eq!(fault, expected);
         }
     }
 }

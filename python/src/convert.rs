@@ -1,0 +1,90 @@
+//! Values between Python and the engine: JSON, vectors, filters, requests.
+
+use lexivec::query::json;
+use lexivec::{Filter, SearchRequest};
+use numpy::{PyArray1, PyArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use pythonize::{depythonize, pythonize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::errors::{Part, invalid};
+
+/// Python's form of a value: what `json.loads` makes of its JSON.
+pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
+    py: Python<'py>,
+    value: &T,
+) -> PyResult<Bound<'py, PyAny>> {
+    Ok(pythonize(py, value)?)
+}
+
+/// The JSON of a Python value. What JSON has no form for (numbers of NumPy, dates, dataclasses, enumerations, paths) is
+/// made plain by `lexivec._plain`.
+pub(crate) fn to_json(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if let Ok(value) = depythonize(value) {
+        return Ok(value);
+    }
+    let py = value.py();
+    let plain = py.import("lexivec._plain")?.call_method1("plain", (what, value))?;
+    depythonize(&plain).map_err(|error| invalid(py, part, what, &error.to_string()))
+}
+
+/// A value of the engine, from its JSON form in Python. A fault names the member, in words of JSON.
+pub(crate) fn read<T: DeserializeOwned>(
+    part: Part,
+    what: &str,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<T> {
+    if let Ok(read) = depythonize(value) {
+        return Ok(read);
+    }
+    json::from_value(to_json(part, what, value)?)
+        .map_err(|fault| invalid(value.py(), part, what, &fault))
+}
+
+/// A filter, from text in the SQL-like notation or a dictionary in a JSON notation.
+pub(crate) fn filter_of(value: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
+    value.map_or(Ok(Filter::All), |value| read(Part::Request, "filter", value))
+}
+
+/// The SQL-like text of a filter in any notation.
+#[pyfunction]
+pub(crate) fn filter_text(filter: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(filter_of(Some(filter))?.to_text())
+}
+
+/// A vector: a list of numbers, or anything that NumPy makes a one-dimensional array of. An array of float32 is read in
+/// place; other kinds of numbers are converted.
+pub(crate) fn vector_of(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
+    let py = value.py();
+    if value.is_exact_instance_of::<PyList>() {
+        return value.extract().or_else(|_| read(part, what, value));
+    }
+    if let Ok(array) = value.cast::<PyArray1<f32>>() {
+        return Ok(array.readonly().as_array().to_vec());
+    }
+    let refused =
+        |_| invalid(py, part, what, "a list of numbers or a one-dimensional array is expected");
+    let options = PyDict::new(py);
+    options.set_item("dtype", "float32")?;
+    let array = py.import("numpy")?.call_method("asarray", (value,), Some(&options));
+    let array = array.map_err(refused)?.cast_into::<PyArray1<f32>>();
+    let array = array.map_err(|error| refused(error.into()))?;
+    Ok(array.readonly().as_array().to_vec())
+}
+
+/// A search request, from a dictionary of its members.
+pub(crate) fn request_of(members: &Bound<'_, PyDict>) -> PyResult<SearchRequest> {
+    let vector = match members.get_item("vector")? {
+        None => None,
+        Some(vector) => {
+            members.del_item("vector")?;
+            Some(vector_of(Part::Request, "vector", &vector)?)
+        }
+    };
+    let mut request: SearchRequest = read(Part::Request, "request", members.as_any())?;
+    request.vector = vector;
+    Ok(request)
+}
