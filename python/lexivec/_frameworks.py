@@ -1,0 +1,129 @@
+"""What the adapters of frameworks share: when their collection is made, the order of metadata, and checked searches."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+
+import numpy as np
+
+from . import _collection
+from ._collection import Collection, Path
+from ._lexivec import Hit
+from ._reading import Reader
+from .errors import InvalidArgument, PathNotFound
+
+#: Member of a payload that keeps the order of keys: payloads come back with their keys sorted.
+ORDER = "_order"
+#: Hits that one search may have.
+MOST_HITS = 10_000
+#: Factor by which a search whose hits were checked and did not suffice is widened.
+WIDENING = 4
+
+
+class Store:
+    """The collection of an adapter: a given one, that of a path, or one in memory.
+
+    A new collection is made at the first write, when the length of the vectors is known.
+    """
+
+    def __init__(self, collection: Optional[Collection], path: Optional[Path], metric: Optional[str]) -> None:
+        if collection is not None and (path is not None or metric is not None):
+            raise InvalidArgument("collection: it has its path and its metric already; give either")
+        self._path = path
+        self._metric = metric
+        self._lock = threading.Lock()
+        self.collection = collection
+        if path is not None:
+            try:
+                self.collection = _collection.open(path)
+            except PathNotFound:
+                pass
+
+    def made(self, dim: int) -> Collection:
+        """The collection; made with vectors of this length if it is not there yet."""
+        with self._lock:
+            if self.collection is None:
+                options: Dict[str, Any] = {"dim": dim, "metric": self._metric, "text": ["text"]}
+                if self._path is None:
+                    self.collection = _collection.in_memory(**options)
+                else:
+                    self.collection = _collection.create(self._path, **options)
+            return self.collection
+
+    def metric(self) -> str:
+        """The metric of the vectors."""
+        if self.collection is None:
+            return self._metric or "cosine"
+        fields = self.collection.schema["vectors"]
+        return str(fields[0]["metric"]) if fields else "cosine"
+
+
+def ordered(metadata: Mapping[str, Any]) -> Dict[str, Any]:
+    """Metadata as a payload that `restored` brings back with the same order of keys.
+
+    >>> ordered({"b": 1, "a": 2})
+    {'b': 1, 'a': 2, '_order': [['b', 'a']]}
+    """
+    orders = list(_orders(metadata))
+    return dict(metadata) if all(keys == sorted(keys) for keys in orders) else {**metadata, ORDER: orders}
+
+
+def restored(payload: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
+    """The metadata of a payload that `ordered` made.
+
+    >>> restored({"_order": [["b", "a"]], "a": 2, "b": 1})
+    {'b': 1, 'a': 2}
+    """
+    metadata = dict(payload or {})
+    orders = metadata.pop(ORDER, None)
+    made: Dict[str, Any] = metadata if orders is None else _in_order(metadata, iter(orders))
+    return made
+
+
+def _orders(value: Any) -> Iterator[List[str]]:
+    """The keys of every dictionary, outer ones before inner ones."""
+    if isinstance(value, Mapping):
+        yield list(value)
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    for part in parts:
+        yield from _orders(part)
+
+
+def _in_order(value: Any, orders: Iterator[List[str]]) -> Any:
+    if isinstance(value, dict):
+        # Keys that were set or removed since are last, or passed over.
+        keys = dict.fromkeys(key for key in next(orders, []) if key in value)
+        return {key: _in_order(value[key], orders) for key in {**keys, **value}}
+    if isinstance(value, list):
+        return [_in_order(part, orders) for part in value]
+    return value
+
+
+def hits(
+    reader: Reader,
+    text: Optional[str] = None,
+    *,
+    limit: int,
+    check: Optional[Callable[[Hit], bool]] = None,
+    **options: Any,
+) -> List[Hit]:
+    """The best hits that pass a check: where a filter cannot say all, the search is widened until enough passed.
+
+    A limit over what one search may have is lowered to the number of rows, which is an error only if it is over it too.
+    """
+    if limit > MOST_HITS:
+        limit = min(limit, max(MOST_HITS, len(reader)))
+    wanted = limit
+    while True:
+        found = reader.search(text, limit=wanted, **options).hits
+        passed = found if check is None else [hit for hit in found if check(hit)]
+        if len(passed) >= limit or len(found) < wanted or wanted >= MOST_HITS:
+            return passed[:limit]
+        wanted = min(wanted * WIDENING, MOST_HITS)
+
+
+def vectors_of(reader: Reader, found: Sequence[Hit]) -> "np.ndarray[Any, Any]":
+    """The vectors of the hits of a search by vector, a row each."""
+    rows = [reader[hit.id].vectors["vector"] for hit in found]
+    return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
