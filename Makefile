@@ -7,6 +7,9 @@ MODEL := models/wordllama-256
 REGISTRY := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 DEMO := demo-index
 LEXIVEC := $(or $(CARGO_TARGET_DIR),target)/release/lexivec
+WHEELS := $(or $(CARGO_TARGET_DIR),target)/wheels
+PROFILE ?= release
+BUILT = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CAMPAIGN = $(CARGO) build --quiet --release -p lexivec-cli -p lexivec-tests && target/release/campaign
 STATES ?= 200000
 KILLS ?= 2000
@@ -15,7 +18,7 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops cycles threads soak \
+.PHONY: demo model test test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops cycles threads soak \
 	abuse abuse-control attacks attacks-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
@@ -43,10 +46,24 @@ $(MODEL)/tokenizer.json:
 test: $(VENV)/ready
 	$(CARGO) build --workspace --all-targets
 	LEXIVEC_PYTHON=$(CURDIR)/$(VENV)/bin/python $(CARGO) test --workspace
+	$(MAKE) test-python PROFILE=dev
 
-$(VENV)/ready: tests/requirements.txt
+## The tests of the Python package, with its wheel in a fresh environment.
+test-python: wheel
+	PYTHON=$(VENV)/bin/python python/tests/run $(WHEELS)
+
+## Builds the Python package, the command within it, into target/wheels; PROFILE=dev builds it sooner and slower.
+wheel: $(VENV)/ready
+	$(CARGO) build --profile $(PROFILE) -p lexivec-cli
+	mkdir -p python/lexivec.data/scripts
+	install -m 755 $(BUILT)/lexivec python/lexivec.data/scripts/lexivec
+	strip python/lexivec.data/scripts/lexivec
+	rm -f $(WHEELS)/lexivec-*.whl
+	$(VENV)/bin/maturin build --quiet --manifest-path python/Cargo.toml --profile $(PROFILE) --out $(WHEELS)
+
+$(VENV)/ready: tests/requirements.txt python/tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --no-cache-dir -r tests/requirements.txt
+	$(VENV)/bin/pip install --quiet --no-cache-dir -r tests/requirements.txt -r python/tests/requirements.txt
 	touch $@
 
 lint:

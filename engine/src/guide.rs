@@ -17,4 +17,5 @@ page!(http, "../../docs/http.md");
 page!(ingestion, "../../docs/ingestion.md");
 page!(models, "../../docs/models.md");
 page!(operations, "../../docs/operations.md");
+page!(python, "../../docs/python.md");
 page!(ranking, "../../docs/ranking.md");

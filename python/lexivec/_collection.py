@@ -232,21 +232,21 @@ class Collection(Reader):
         """Removes a profile."""
         return self._raw.remove_profile(name)
 
-    def synonyms(self) -> Dict[str, Any]:
-        """The synonyms, in the JSON form."""
+    def synonyms(self) -> str:
+        """The rules of synonyms, a line each."""
         return self._raw.synonyms()
 
-    def set_synonyms(self, synonyms: Mapping[str, Any]) -> int:
-        """Replaces the synonyms; nothing is indexed again.
+    def set_synonyms(self, rules: str) -> int:
+        """Replaces the synonyms: a rule a line, `aeroplane, airplane` or `usa => united states`. Nothing is indexed again.
 
         >>> import lexivec
         >>> notes = lexivec.in_memory()
-        >>> _ = notes.set_synonyms({"groups": [["aeroplane", "airplane"]]})
+        >>> _ = notes.set_synonyms("aeroplane, airplane")
         >>> _ = notes.upsert({"id": "a", "text": "an airplane"})
         >>> notes.search("aeroplane").ids()
         ['a']
         """
-        return self._raw.set_synonyms(dict(synonyms))
+        return self._raw.set_synonyms(rules)
 
     def remove_synonyms(self) -> int:
         """Removes the synonyms."""
@@ -370,7 +370,7 @@ def create(
         seed: Seed of every random choice while building.
         graph_min_rows: Rows from which a segment gets a graph.
         durability: `"sync"` (the default), `"interval"` or `"bulk"`.
-        background: False to flush and compact within writes instead of on threads of their own.
+        background: False to flush and compact within writes instead of in the background.
         exist_ok: True to open a collection that is there already, if these options describe it.
 
     Raises:

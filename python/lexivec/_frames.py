@@ -56,6 +56,8 @@ def array_of(name: str, column: Any) -> Any:
     """An array of rows x components of float32 in row order. One that is so already is not copied."""
     import numpy as np
 
+    if hasattr(column, "to_arrow"):
+        column = column.to_arrow()
     if hasattr(column, "combine_chunks"):
         # Lists of Arrow lie one after the other.
         column = column.combine_chunks()

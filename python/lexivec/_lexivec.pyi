@@ -1,12 +1,27 @@
 """Types of the native part; `lexivec` gives it its public form."""
 
 from collections.abc import Iterator
-from typing import Any, Callable, Optional, Union, overload
+from typing import Any, Callable, Optional, Union, final, overload
+
+__all__ = [
+    "Answer",
+    "Group",
+    "Hit",
+    "RawCollection",
+    "RawCursor",
+    "RawDatabase",
+    "RawEmbedder",
+    "RawReranker",
+    "RawSearcher",
+    "__version__",
+    "filter_text",
+]
 
 __version__: str
 
 def filter_text(filter: Any) -> str: ...
 
+@final
 class Hit:
     """One document found."""
 
@@ -25,6 +40,7 @@ class Hit:
     def to_dict(self) -> dict[str, Any]: ...
     def __eq__(self, other: object, /) -> bool: ...
 
+@final
 class Group:
     """The hits with one value of the field by which they are grouped."""
 
@@ -33,6 +49,7 @@ class Group:
     @property
     def hits(self) -> list[Hit]: ...
 
+@final
 class Answer:
     """The answer to a search: a sequence of hits, best first, and the report of how it came about."""
 
@@ -73,12 +90,14 @@ class Answer:
     def __getitem__(self, index: slice, /) -> list[Hit]: ...
     def __iter__(self) -> Iterator[Hit]: ...
 
+@final
 class RawCursor:
     def next(self, limit: int) -> Answer: ...
     def page(self, first: int, limit: int) -> Answer: ...
     def rows(self) -> int: ...
     def left(self) -> int: ...
 
+@final
 class RawSearcher:
     def search(self, request: dict[str, Any]) -> Answer: ...
     def search_many(self, requests: list[dict[str, Any]]) -> list[Answer]: ...
@@ -111,6 +130,7 @@ class RawSearcher:
     @property
     def seq(self) -> int: ...
 
+@final
 class RawEmbedder:
     @staticmethod
     def folder(folder: Any, precision: Optional[str] = None) -> RawEmbedder: ...
@@ -133,6 +153,7 @@ class RawEmbedder:
     def embed(self, texts: list[str]) -> list[Optional[list[float]]]: ...
     def embed_query(self, text: str) -> Optional[list[float]]: ...
 
+@final
 class RawReranker:
     @staticmethod
     def folder(folder: Any) -> RawReranker: ...
@@ -141,6 +162,7 @@ class RawReranker:
     @property
     def name(self) -> str: ...
 
+@final
 class RawCollection:
     @staticmethod
     def create(
@@ -194,8 +216,8 @@ class RawCollection:
     def profiles(self) -> dict[str, Any]: ...
     def set_profile(self, name: str, profile: Any) -> int: ...
     def remove_profile(self, name: str) -> int: ...
-    def synonyms(self) -> dict[str, Any]: ...
-    def set_synonyms(self, synonyms: Any) -> int: ...
+    def synonyms(self) -> str: ...
+    def set_synonyms(self, rules: str) -> int: ...
     def remove_synonyms(self) -> int: ...
     def add_feedback(self, feedback: Any) -> dict[str, Any]: ...
     def train_adapter(
@@ -226,6 +248,7 @@ class RawCollection:
     @staticmethod
     def reindex(path: str) -> dict[str, Any]: ...
 
+@final
 class RawDatabase:
     def __new__(
         cls, path: str, embedder: Optional[RawEmbedder], reranker: Optional[RawReranker]

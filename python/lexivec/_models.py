@@ -141,13 +141,17 @@ AnyReranker = Union[Reranker, str, "os.PathLike[str]"]
 
 def raw_embedder(model: Optional[AnyEmbedder]) -> Optional[RawEmbedder]:
     """The native part of an embedder or of the model in a folder."""
-    if model is None or isinstance(model, Embedder):
-        return model and model._raw
+    if model is None:
+        return None
+    if isinstance(model, Embedder):
+        return model._raw
     return Embedder.open(model)._raw
 
 
 def raw_reranker(model: Optional[AnyReranker]) -> Optional[RawReranker]:
     """The native part of a reranker or of the model in a folder."""
-    if model is None or isinstance(model, Reranker):
-        return model and model._raw
+    if model is None:
+        return None
+    if isinstance(model, Reranker):
+        return model._raw
     return Reranker.open(model)._raw

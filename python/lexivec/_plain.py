@@ -11,7 +11,9 @@ import uuid
 from decimal import Decimal
 from typing import Any, Mapping
 
-from .errors import InvalidArgument
+
+class Refused(ValueError):
+    """A value without a plain form; the native part gives it the class of what it is part of."""
 
 
 def plain(what: str, value: Any) -> Any:
@@ -23,7 +25,7 @@ def plain(what: str, value: Any) -> Any:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidArgument(f"{what}: {value} is no number that JSON has; leave it out")
+            raise Refused(f"{what}: {value} is no number that JSON has; leave it out")
         return value
     if isinstance(value, Mapping):
         return {_name(what, key): plain(f"{what}.{key}", one) for key, one in value.items()}
@@ -46,12 +48,12 @@ def plain(what: str, value: Any) -> Any:
         # Filters; arrays and numbers of NumPy; numbers of other libraries.
         if hasattr(value, method):
             return plain(what, getattr(value, method)())
-    raise InvalidArgument(
-        f"{what}: a {type(value).__name__} has no form in JSON; give a text, a number, a list or a dictionary"
+    raise Refused(
+        f"{what}: a value of type {type(value).__name__} has no form in JSON; give a text, a number, a list or a dictionary"
     )
 
 
 def _name(what: str, key: Any) -> str:
     if isinstance(key, str):
         return key
-    raise InvalidArgument(f"{what}: the key {key!r} is no text")
+    raise Refused(f"{what}: the key {key!r} is no text")

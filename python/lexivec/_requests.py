@@ -98,10 +98,10 @@ def filter_of(filter: Optional[Filter]) -> Optional[Union[str, Mapping[str, Any]
 
 
 def requests_of(requests: Sequence[Union[str, Mapping[str, Any]]]) -> List[Request]:
-    """Requests as dictionaries of their own; a text stands for a search for its words."""
+    """Requests as new dictionaries; a text stands for a search for its words."""
     made: List[Request] = []
     for one in requests:
-        members = {"text": one} if isinstance(one, str) else dict(one)
+        members: Request = {"text": one} if isinstance(one, str) else dict(one)
         if "filter" in members:
             members["filter"] = filter_of(members["filter"])
         made.append(members)

@@ -46,7 +46,7 @@ def _twin(
     async def twin(self: Any, *args: Any, **options: Any) -> T:
         return await _in_thread(method, self._of, *args, **options)
 
-    return twin
+    return twin  # type: ignore[return-value]
 
 
 class AsyncReader:
@@ -57,9 +57,9 @@ class AsyncReader:
 
     search = _twin(Reader.search)
     search_many = _twin(Reader.search_many)
-    explain = _twin(Reader.explain)
-    why_not = _twin(Reader.why_not)
-    suggest = _twin(Reader.suggest)
+    explain = _twin(Reader.explain)  # type: ignore[arg-type]
+    why_not = _twin(Reader.why_not)  # type: ignore[arg-type]
+    suggest = _twin(Reader.suggest)  # type: ignore[arg-type]
     get = _twin(Reader.get)
     count = _twin(Reader.count)
     facet = _twin(Reader.facet)

@@ -318,12 +318,12 @@ impl RawCollection {
         self.call(py, |collection| collection.remove_profile(name))
     }
 
-    fn synonyms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python(py, &self.collection()?.synonyms())
+    fn synonyms(&self) -> PyResult<String> {
+        Ok(self.collection()?.synonyms().text().to_owned())
     }
 
-    fn set_synonyms(&self, py: Python<'_>, synonyms: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let synonyms: Synonyms = read(Part::Argument, "synonyms", synonyms)?;
+    fn set_synonyms(&self, py: Python<'_>, rules: &str) -> PyResult<u64> {
+        let synonyms: Synonyms = rules.parse().map_err(lexivec::Error::from).or_raise(py)?;
         self.call(py, |collection| collection.set_synonyms(synonyms))
     }
 

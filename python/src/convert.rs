@@ -3,6 +3,7 @@
 use lexivec::query::json;
 use lexivec::{Filter, SearchRequest};
 use numpy::{PyArray1, PyArrayMethods};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use pythonize::{depythonize, pythonize};
@@ -10,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::errors::{Part, invalid};
+use crate::errors::{Part, invalid, refused};
 
 /// Python's form of a value: what `json.loads` makes of its JSON.
 pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
@@ -27,7 +28,11 @@ pub(crate) fn to_json(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyRes
         return Ok(value);
     }
     let py = value.py();
-    let plain = py.import("lexivec._plain")?.call_method1("plain", (what, value))?;
+    let plain = py.import("lexivec._plain")?.call_method1("plain", (what, value));
+    let plain = plain.map_err(|error| match error.is_instance_of::<PyValueError>(py) {
+        true => refused(py, part, &error.value(py).to_string()),
+        false => error,
+    })?;
     depythonize(&plain).map_err(|error| invalid(py, part, what, &error.to_string()))
 }
 
@@ -65,13 +70,13 @@ pub(crate) fn vector_of(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyR
     if let Ok(array) = value.cast::<PyArray1<f32>>() {
         return Ok(array.readonly().as_array().to_vec());
     }
-    let refused =
+    let no_vector =
         |_| invalid(py, part, what, "a list of numbers or a one-dimensional array is expected");
     let options = PyDict::new(py);
     options.set_item("dtype", "float32")?;
     let array = py.import("numpy")?.call_method("asarray", (value,), Some(&options));
-    let array = array.map_err(refused)?.cast_into::<PyArray1<f32>>();
-    let array = array.map_err(|error| refused(error.into()))?;
+    let array = array.map_err(no_vector)?.cast_into::<PyArray1<f32>>();
+    let array = array.map_err(|error| no_vector(error.into()))?;
     Ok(array.readonly().as_array().to_vec())
 }
 

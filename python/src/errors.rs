@@ -16,7 +16,7 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
     exception(py, kind, &error.to_string())
 }
 
-/// What a refused value is part of; it decides the class of the exception.
+/// The whole of which a refused value is part; it decides the class of the exception.
 #[derive(Clone, Copy)]
 pub(crate) enum Part {
     /// An option or another argument.
@@ -29,12 +29,17 @@ pub(crate) enum Part {
 
 /// The exception of a refused value.
 pub(crate) fn invalid(py: Python<'_>, part: Part, what: &str, fault: &str) -> PyErr {
+    refused(py, part, &format!("{what}: {fault}"))
+}
+
+/// The exception of a refused value, whose message names it.
+pub(crate) fn refused(py: Python<'_>, part: Part, message: &str) -> PyErr {
     let kind = match part {
         Part::Argument => lexivec::ErrorKind::InvalidArgument,
         Part::Request => lexivec::ErrorKind::InvalidRequest,
         Part::Document => lexivec::ErrorKind::InvalidDocument,
     };
-    exception(py, kind.name(), &format!("{what}: {fault}"))
+    exception(py, kind.name(), message)
 }
 
 /// The exception of a call on a handle that was closed.

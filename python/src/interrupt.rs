@@ -1,4 +1,4 @@
-//! Long work that Ctrl-C ends: it runs on a thread of its own while the calling thread looks for signals.
+//! Long work that Ctrl-C ends: it runs on a new thread while the calling thread looks for signals.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 
 use crate::errors::raised;
 
-/// Time between two looks for signals: short for a hand on a keyboard, long beside the look.
+/// Time between two looks for signals: short for a hand on a keyboard, long compared with the look.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs work without the GIL. Once Python has an exception to raise, as for Ctrl-C, the flag is set and the exception is
@@ -41,7 +41,7 @@ pub(crate) fn interruptible<T: Send>(
     match (outcome, interrupt) {
         (Err(panic), _) => std::panic::resume_unwind(panic),
         (Ok(Ok(value)), None) => Ok(value),
-        // What was done before the interrupt stays done; the exception tells of the interrupt.
+        // What was done before the interrupt stays done; the exception reports the interrupt.
         (Ok(_), Some(interrupt)) => Err(interrupt),
         (Ok(Err(error)), None) => Err(raised(py, &error)),
     }

@@ -28,7 +28,7 @@ const QUERY: [&[&str]; 6] = [
     &["rerank"],
     &["fusion", "parse"],
     &["facets", "filter", "leg", "plan", "query_string", "synonyms"],
-    &["error", "ids", "limits", "names", "timestamp", "topk", "value"],
+    &["error", "ids", "json", "limits", "names", "timestamp", "topk", "value"],
 ];
 
 /// The floors of `storage`.
