@@ -1,9 +1,24 @@
-"""What the adapters of frameworks share: when their collection is made, the order of metadata, and checked searches."""
+"""What the adapters of frameworks share: when their collection is made, the order of metadata, and checked filters."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import threading
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Coroutine,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    TypeVar,
+)
 
 import numpy as np
 
@@ -11,7 +26,15 @@ from . import _collection
 from ._collection import Collection, Path
 from ._lexivec import Hit
 from ._reading import Reader
+from .aio import _in_thread
 from .errors import InvalidArgument, PathNotFound
+from .filters import Expression
+
+if TYPE_CHECKING:
+    from typing_extensions import Concatenate, ParamSpec
+
+    P = ParamSpec("P")
+T = TypeVar("T")
 
 #: Member of a payload that keeps the order of keys: payloads come back with their keys sorted.
 ORDER = "_order"
@@ -100,6 +123,43 @@ def _in_order(value: Any, orders: Iterator[List[str]]) -> Any:
     return value
 
 
+@dataclasses.dataclass(frozen=True)
+class Clause:
+    """A filter of a framework, as far as lexivec has one for it.
+
+    Attributes:
+        filter: Admits every row that the framework's filter does; None admits all.
+        exact: True if it admits no other row, so that nothing is left to be checked.
+    """
+
+    filter: Optional[Expression]
+    exact: bool = True
+
+    def __invert__(self) -> "Clause":
+        """The rows that the filter does not admit; all of them are to be checked if it admits too many."""
+        if not self.exact:
+            return Clause(None, exact=False)
+        return Clause(Expression("FALSE") if self.filter is None else ~self.filter)
+
+
+def all_of(clauses: Iterable[Clause]) -> Clause:
+    """The rows that every clause admits."""
+    listed = list(clauses)
+    parts = [clause.filter for clause in listed if clause.filter is not None]
+    joined = functools.reduce(lambda left, right: left & right, parts) if parts else None
+    return Clause(joined, exact=all(clause.exact for clause in listed))
+
+
+def any_of(clauses: Iterable[Clause]) -> Clause:
+    """The rows that at least one clause admits."""
+    listed = list(clauses)
+    exact = all(clause.exact for clause in listed)
+    parts = [clause.filter for clause in listed if clause.filter is not None]
+    if len(parts) < len(listed):
+        return Clause(None, exact)
+    return Clause(functools.reduce(lambda left, right: left | right, parts, Expression("FALSE")), exact)
+
+
 def hits(
     reader: Reader,
     text: Optional[str] = None,
@@ -127,3 +187,14 @@ def vectors_of(reader: Reader, found: Sequence[Hit]) -> "np.ndarray[Any, Any]":
     """The vectors of the hits of a search by vector, a row each."""
     rows = [reader[hit.id].vectors["vector"] for hit in found]
     return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
+
+
+def awaited(method: "Callable[Concatenate[Any, P], T]") -> "Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]":
+    """The coroutine of a method: same arguments and result, on a thread that holds no event loop."""
+
+    async def twin(self: Any, /, *args: "P.args", **options: "P.kwargs") -> T:
+        return await _in_thread(method, self, *args, **options)
+
+    functools.update_wrapper(twin, method, assigned=("__module__", "__annotations__"))
+    twin.__doc__ = f"Does what `{method.__name__}` does, awaited."
+    return twin
