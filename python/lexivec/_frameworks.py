@@ -63,6 +63,29 @@ class Store:
             except PathNotFound:
                 pass
 
+    def __reduce__(self) -> Any:
+        # A collection arrives as one that is opened for reading.
+        given = (self.collection, None, None) if self.collection is not None else (None, self._path, self._metric)
+        return Store, given
+
+    def write(
+        self,
+        ids: List[str],
+        texts: List[str],
+        vectors: Sequence[Sequence[float]],
+        payloads: Optional[Sequence[Mapping[str, Any]]],
+        durability: Optional[str] = None,
+    ) -> None:
+        """Writes rows, all or none; of those with one id the last."""
+        if not ids:
+            return
+        array = np.asarray(vectors, dtype=np.float32)
+        last = sorted({id: index for index, id in enumerate(ids)}.values())
+        if len(last) < len(ids):
+            ids, texts, array = [ids[index] for index in last], [texts[index] for index in last], array[last]
+            payloads = None if payloads is None else [payloads[index] for index in last]
+        self.made(array.shape[1]).upsert(ids=ids, texts=texts, vectors=array, payloads=payloads, durability=durability)
+
     def made(self, dim: int) -> Collection:
         """The collection; made with vectors of this length if it is not there yet."""
         with self._lock:

@@ -331,12 +331,7 @@ class LexivecVectorStore(VectorStore):
         durability: Optional[str] = None,
     ) -> List[str]:
         ids, texts, metadatas = rows
-        if not ids:
-            return []
-        array = np.asarray(vectors, dtype=np.float32)
-        self._store.made(array.shape[1]).upsert(
-            ids=ids, texts=texts, vectors=array, payloads=metadatas, durability=durability
-        )
+        self._store.write(ids, texts, vectors, metadatas, durability)
         return ids
 
     def _search(self, k: int, text: Optional[str] = None, **options: Any) -> List[Tuple[Document, float]]:

@@ -105,9 +105,11 @@ class LexivecVectorStore(BasePydanticVectorStore):
         *,
         path: Optional[Path] = None,
         metric: Optional[str] = None,
+        **kwargs: Any,
     ) -> None:
-        fields: Dict[str, Any] = {"path": None if path is None else os.fspath(path), "metric": metric}
-        super().__init__(stores_text=True, **fields)
+        place = collection.path if path is None and collection is not None else path
+        fields: Dict[str, Any] = {"path": None if place is None else os.fspath(place), "metric": metric}
+        super().__init__(**{**kwargs, **fields, "stores_text": True})
         self._store = Store(collection, path, metric)
 
     @classmethod
@@ -124,16 +126,10 @@ class LexivecVectorStore(BasePydanticVectorStore):
 
     def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> List[str]:
         """Writes nodes with their embeddings, all or none, and gives their ids; a node that is there is replaced."""
-        if not nodes:
-            return []
-        vectors = np.asarray([node.get_embedding() for node in nodes], dtype=np.float32)
         ids = [node.node_id for node in nodes]
-        self._store.made(vectors.shape[1]).upsert(
-            ids=ids,
-            texts=[node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes],
-            vectors=vectors,
-            payloads=[node_to_metadata_dict(node, remove_text=True) for node in nodes],
-        )
+        texts = [node.get_content(metadata_mode=MetadataMode.NONE) for node in nodes]
+        payloads = [node_to_metadata_dict(node, remove_text=True) for node in nodes]
+        self._store.write(ids, texts, [node.get_embedding() for node in nodes], payloads)
         return ids
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> List[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from typing import Any, Dict, Iterator, List
 
 import pytest
 
+os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
 pytest.importorskip("haystack")
 
 from haystack import Document, Pipeline
@@ -252,6 +254,30 @@ def test_filters_of_a_retriever_are_replaced_or_joined() -> None:
         assert [found.id for found in retriever.run(**asked, filters=early)["documents"]] == expected
 
 
+def test_stores_of_one_directory_write_in_turn(tmp_path: Any) -> None:
+    stores = [LexivecDocumentStore(tmp_path / "store", embedding_dim=2, metric=metric) for metric in ("dot", "l2")]
+    assert stores[0].count_documents() == stores[1].count_documents() == 0
+    assert stores[0].collection is stores[1].collection and stores[1].metric == "dot"
+    start, outcomes = threading.Barrier(8), []
+
+    def write(number: int) -> None:
+        start.wait()
+        for round in range(20):
+            try:
+                stores[number % 2].write_documents([Document(id=f"{round}", content=f"{number}")])
+                outcomes.append(round)
+            except DuplicateDocumentError:
+                pass
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == list(range(20))
+    stores[0].collection.close()
+
+
 def test_a_saved_pipeline_shares_the_handle_of_its_directory(tmp_path: Any) -> None:
     made = LexivecDocumentStore(tmp_path / "store", embedding_dim=2, metric="dot")
     made.write_documents([Document(id="a", content="wing", embedding=[1.0, 0.0])])
@@ -259,7 +285,7 @@ def test_a_saved_pipeline_shares_the_handle_of_its_directory(tmp_path: Any) -> N
     pipeline.add_component("words", LexivecBM25Retriever(made, top_k=3, scale_score=True))
     pipeline.add_component("close", LexivecEmbeddingRetriever(made, filter_policy="merge", return_embedding=True))
     pipeline.add_component("both", LexivecHybridRetriever(made, fusion="rrf"))
-    loaded = Pipeline.loads(pipeline.dumps(), allowed_modules=["lexivec.haystack"])
+    loaded = Pipeline.loads(pipeline.dumps(), allowed_modules=["lexivec.haystack.*"])
     assert loaded.to_dict() == pipeline.to_dict()
     asked = {"query": "wing", "query_embedding": [1.0, 0.0]}
     answers = loaded.run({"words": {"query": "wing"}, "close": {"query_embedding": [1.0, 0.0]}, "both": asked})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import pickle
 import threading
 from typing import Any, Dict, Iterator, Type
 
@@ -154,6 +155,8 @@ def test_ids_are_given_or_made_and_columns_must_be_as_long() -> None:
     assert first == "own" and second and made.get_by_ids([second])[0].page_content == "y"
     assert [found.id for found in made.get_by_ids(["d", "missing", "a"])] == ["d", "a"]
     assert made.add_texts([]) == []
+    assert made.add_texts(["old", "new"], [{"n": 1}, {"n": 2}], ids=["twice", "twice"]) == ["twice", "twice"]
+    assert made.get_by_ids(["twice"]) == [Document("new", id="twice", metadata={"n": 2})]
     with pytest.raises(ValueError, match="ids: there are 1 for 2 texts"):
         made.add_texts(["x", "y"], ids=["1"])
     with pytest.raises(ValueError, match="metadatas: there are 1 for 2 texts"):
@@ -179,6 +182,8 @@ def test_a_store_on_disk_is_opened_again(tmp_path: Any) -> None:
     assert again.collection.schema["vectors"][0]["metric"] == "dot"
     with pytest.raises(ValueError, match="give either"):
         LexivecVectorStore(model, collection=again.collection, path=tmp_path)
+    arrived = pickle.loads(pickle.dumps(again))
+    assert arrived.collection.read_only and [found.id for found in arrived.get_by_ids(["b"])] == ["b"]
     again.collection.close()
 
 

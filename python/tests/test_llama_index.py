@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import threading
 from typing import Any, Dict, List, Optional
@@ -254,6 +255,24 @@ def test_a_store_is_persisted_and_loaded(tmp_path: Any) -> None:
     assert again.query(every) == store.query(every)
     with pytest.raises(ValueError, match="nothing to persist"):
         LexivecVectorStore().persist(place)
+
+
+def test_a_component_is_saved_and_loaded(tmp_path: Any) -> None:
+    store = LexivecVectorStore(path=tmp_path / "store", metric="dot")
+    store.add(nodes(random.Random(4), 5))
+    saved = store.to_dict()
+    arrived = pickle.loads(pickle.dumps(store))
+    assert arrived.client.read_only and arrived.get_nodes() == store.get_nodes()
+    store.client.close()
+    again = LexivecVectorStore.from_dict(saved)
+    assert (again.path, again.metric, again.client.count()) == (str(tmp_path / "store"), "dot", 5)
+    again.client.close()
+
+
+def test_of_nodes_with_one_id_the_last_is_written() -> None:
+    store = LexivecVectorStore()
+    twice = [TextNode(id_="a", text=text, embedding=[1.0, 0.0]) for text in ("old", "new")]
+    assert store.add(twice) == ["a", "a"] and store.get_nodes() == twice[1:]
 
 
 def test_an_empty_store_answers_and_is_cleared() -> None:
