@@ -72,6 +72,8 @@ __all__ = ["LexivecVectorStore"]
 
 #: Candidates of a search for diversity, unless `mmr_prefetch_k` says otherwise.
 MMR_CANDIDATES = 1_000
+#: Values that one filter may list.
+MOST_LISTED = 10_000
 #: Rows that are copied into memory at a time.
 COPIED_ROWS = 1_000
 
@@ -154,9 +156,11 @@ class LexivecVectorStore(BasePydanticVectorStore):
         """Deletes the nodes with these ids that a filter admits; all without ids and filter."""
         if self.client is None:
             return
-        clause = all_of([_clause_of(filters), _among(node_ids)])
-        if clause.exact:
-            self.client.delete_where(_sql(clause))
+        clause = _clause_of(filters)
+        if node_ids is None and clause.exact:
+            self.client.delete_where(Expression("TRUE") if clause.filter is None else clause.filter)
+        elif node_ids is not None and filters is None:
+            self.client.delete(node_ids)
         else:
             self.client.delete([row.id for row in self._rows(node_ids, filters)])
 
@@ -299,10 +303,11 @@ class LexivecVectorStore(BasePydanticVectorStore):
     def _rows(self, node_ids: Optional[List[str]], filters: Optional[MetadataFilters]) -> Iterator[Document]:
         if self.client is None:
             return
-        clause = _clause_of(filters)
-        for row in self.client.scan(all_of([clause, _among(node_ids)]).filter):
-            if clause.exact or _admits(filters, row.payload):
-                yield row
+        clause, view = _clause_of(filters), self.client.searcher()
+        for part in [None] if node_ids is None else _parts(node_ids):
+            for row in view.scan(all_of([clause, _among(part)]).filter):
+                if clause.exact or _admits(filters, row.payload):
+                    yield row
 
 
 # Queries
@@ -394,12 +399,13 @@ def _among(node_ids: Optional[List[str]]) -> Clause:
     return Clause(None if node_ids is None else _filters.ids(node_ids))
 
 
+def _parts(ids: List[str]) -> List[List[str]]:
+    """Ids in parts of as many as a filter may list."""
+    return [ids[first : first + MOST_LISTED] for first in range(0, len(ids), MOST_LISTED)]
+
+
 def _of_documents(doc_ids: Optional[List[str]]) -> Clause:
     return Clause(None if doc_ids is None else Field("ref_doc_id").is_in(doc_ids))
-
-
-def _sql(clause: Clause) -> Expression:
-    return Expression("TRUE") if clause.filter is None else clause.filter
 
 
 def _clause_of(filters: Optional[MetadataFilters]) -> Clause:

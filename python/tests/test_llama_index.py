@@ -275,6 +275,17 @@ def test_of_nodes_with_one_id_the_last_is_written() -> None:
     assert store.add(twice) == ["a", "a"] and store.get_nodes() == twice[1:]
 
 
+def test_more_ids_than_one_filter_lists() -> None:
+    store = words()
+    ids = ["heat", *(f"node-{number}" for number in range(20_000)), "wing"]
+    late = MetadataFilters(filters=[MetadataFilter(key="year", value=1960, operator=FilterOperator.GT)])
+    assert [node.node_id for node in store.get_nodes(ids)] == ["heat", "wing"]
+    store.delete_nodes(ids, late)
+    assert [node.node_id for node in store.get_nodes()] == ["flow", "wing"]
+    store.delete_nodes(ids)
+    assert [node.node_id for node in store.get_nodes()] == ["flow"]
+
+
 def test_an_empty_store_answers_and_is_cleared() -> None:
     store = LexivecVectorStore()
     assert store.add([]) == [] and store.get_nodes() == [] and store.query(VectorStoreQuery([1.0], 3)).ids == []
