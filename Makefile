@@ -54,7 +54,7 @@ test-python: wheel
 
 ## Builds the Python package, the command within it, into target/wheels; PROFILE=dev builds it sooner and slower.
 wheel: $(VENV)/ready
-	$(CARGO) build --profile $(PROFILE) -p lexivec-cli
+	$(CARGO) build --workspace --bin lexivec --profile $(PROFILE)
 	mkdir -p python/lexivec.data/scripts
 	install -m 755 $(BUILT)/lexivec python/lexivec.data/scripts/lexivec
 	strip python/lexivec.data/scripts/lexivec

@@ -30,7 +30,7 @@ class Collection(Reader):
     `lexivec.create`, `lexivec.open`, `lexivec.open_read_only` and `lexivec.in_memory` make one. It may be used by any
     number of threads at once: no call holds the GIL while it works. `with` closes it at the end.
 
-    A handle does not survive a fork, and says so; a pickled one is opened again, read-only, where it arrives.
+    A fork of a process that used lexivec is refused, with the way out; a pickled handle is opened again, read-only, where it arrives.
     """
 
     def __init__(self, raw: RawCollection, path: Optional[str] = None, models: Optional[Dict[str, Any]] = None) -> None:

@@ -19,6 +19,7 @@ use crate::documents::{documents_of, documents_of_columns};
 use crate::errors::{OrRaise, Part, closed, invalid};
 use crate::interrupt::interruptible;
 use crate::models::{RawEmbedder, RawReranker};
+use crate::process;
 use crate::searcher::RawSearcher;
 
 /// Documents of a write from which Ctrl-C is looked for: a smaller one is done in a moment.
@@ -35,7 +36,8 @@ impl RawCollection {
         Self { collection: Mutex::new(Some(collection)) }
     }
 
-    fn collection(&self) -> PyResult<Arc<Collection>> {
+    fn collection(&self, py: Python<'_>) -> PyResult<Arc<Collection>> {
+        process::check(py)?;
         let open = self.collection.lock().ok().and_then(|open| open.clone());
         open.ok_or_else(|| closed("collection"))
     }
@@ -46,7 +48,7 @@ impl RawCollection {
         py: Python<'_>,
         call: impl FnOnce(&Collection) -> lexivec::Result<T> + Send,
     ) -> PyResult<T> {
-        let collection = self.collection()?;
+        let collection = self.collection(py)?;
         py.detach(|| call(&collection)).or_raise(py)
     }
 
@@ -56,7 +58,7 @@ impl RawCollection {
         documents: Vec<Document>,
         durability: Option<Durability>,
     ) -> PyResult<Receipt> {
-        let collection = self.collection()?;
+        let collection = self.collection(py)?;
         let long = documents.len() >= LONG_WRITE;
         let write = move |cancelled: &AtomicBool| {
             let mut options = WriteOptions::new().cancelled(cancelled);
@@ -106,6 +108,7 @@ impl RawCollection {
         embed_tokens: bool,
         reranker: Option<&RawReranker>,
     ) -> PyResult<Self> {
+        process::check(py)?;
         let mut options: Options = read(Part::Argument, "options", options)?;
         options = options.open(OpenOptions::new().background(background));
         if let Some(embedder) = embedder {
@@ -132,6 +135,7 @@ impl RawCollection {
         embedder: Option<&RawEmbedder>,
         reranker: Option<&RawReranker>,
     ) -> PyResult<Self> {
+        process::check(py)?;
         let opened = py.detach(|| {
             let opened = match read_only {
                 true => Collection::open_read_only(path)?,
@@ -149,23 +153,23 @@ impl RawCollection {
 
     #[getter]
     fn closed(&self) -> bool {
-        self.collection().is_err()
+        self.collection.lock().map_or(true, |open| open.is_none())
     }
 
     #[getter]
-    fn read_only(&self) -> PyResult<bool> {
-        Ok(self.collection()?.is_read_only())
+    fn read_only(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.collection(py)?.is_read_only())
     }
 
     #[getter]
-    fn generation(&self) -> PyResult<u64> {
-        Ok(self.collection()?.generation())
+    fn generation(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.collection(py)?.generation())
     }
 
     /// The schema in its JSON form.
     #[getter]
     fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python(py, self.collection()?.schema())
+        to_python(py, self.collection(py)?.schema())
     }
 
     /// The read view of this moment, made within a time.
@@ -256,12 +260,12 @@ impl RawCollection {
     }
 
     fn flush(&self, py: Python<'_>) -> PyResult<u64> {
-        let collection = self.collection()?;
+        let collection = self.collection(py)?;
         interruptible(py, |_| collection.flush())
     }
 
     fn compact<'py>(&self, py: Python<'py>, memory: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
-        let collection = self.collection()?;
+        let collection = self.collection(py)?;
         let options = match memory {
             None => CompactOptions::new(),
             Some(bytes) => CompactOptions::new().memory(bytes),
@@ -270,8 +274,8 @@ impl RawCollection {
         to_python(py, &report)
     }
 
-    fn cancel_compaction(&self) -> PyResult<()> {
-        self.collection()?.cancel_compaction();
+    fn cancel_compaction(&self, py: Python<'_>) -> PyResult<()> {
+        self.collection(py)?.cancel_compaction();
         Ok(())
     }
 
@@ -292,7 +296,7 @@ impl RawCollection {
 
     fn export(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
         let mut out = BufWriter::new(File::create_new(&path)?);
-        let collection = self.collection()?;
+        let collection = self.collection(py)?;
         let written = interruptible(py, |_| collection.export(&mut out));
         let synced = || out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all();
         match written.and_then(|bytes| Ok((bytes, synced()?))) {
@@ -306,7 +310,7 @@ impl RawCollection {
     }
 
     fn profiles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python(py, &*self.collection()?.profiles())
+        to_python(py, &*self.collection(py)?.profiles())
     }
 
     fn set_profile(&self, py: Python<'_>, name: &str, profile: &Bound<'_, PyAny>) -> PyResult<u64> {
@@ -318,8 +322,8 @@ impl RawCollection {
         self.call(py, |collection| collection.remove_profile(name))
     }
 
-    fn synonyms(&self) -> PyResult<String> {
-        Ok(self.collection()?.synonyms().text().to_owned())
+    fn synonyms(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.collection(py)?.synonyms().text().to_owned())
     }
 
     fn set_synonyms(&self, py: Python<'_>, rules: &str) -> PyResult<u64> {
@@ -362,7 +366,7 @@ impl RawCollection {
         training.seed = seed.unwrap_or(training.seed);
         options.folds = folds.unwrap_or(options.folds);
         options.seed = seed.unwrap_or(options.seed);
-        let collection = self.collection()?;
+        let collection = self.collection(py)?;
         let report = interruptible(py, |_| collection.train_adapter(&options))?;
         to_python(py, &report)
     }

@@ -24,7 +24,9 @@ pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
 /// The JSON of a Python value. What JSON has no form for (numbers of NumPy, dates, dataclasses, enumerations, paths) is
 /// made plain by `lexivec._plain`.
 pub(crate) fn to_json(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
-    if let Ok(value) = depythonize(value) {
+    if let Ok(value) = depythonize(value)
+        && !has_null(&value)
+    {
         return Ok(value);
     }
     let py = value.py();
@@ -34,6 +36,16 @@ pub(crate) fn to_json(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyRes
         false => error,
     })?;
     depythonize(&plain).map_err(|error| invalid(py, part, what, &error.to_string()))
+}
+
+/// True if there is a null in a value: it may stand for a number that JSON does not have, which `plain` refuses.
+fn has_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.iter().any(has_null),
+        Value::Object(members) => members.values().any(has_null),
+        _ => false,
+    }
 }
 
 /// A value of the engine, from its JSON form in Python. A fault names the member, in words of JSON.

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use crate::answer::Answer;
 use crate::errors::{OrRaise, closed};
+use crate::process;
 
 /// A ranked list that is read page by page.
 #[pyclass(frozen, module = "lexivec._lexivec")]
@@ -25,6 +26,7 @@ impl RawCursor {
         py: Python<'_>,
         read: impl FnOnce(&mut Cursor) -> lexivec::Result<T> + Send,
     ) -> PyResult<T> {
+        process::check(py)?;
         let done = py.detach(|| self.cursor.lock().ok().map(|mut cursor| read(&mut cursor)));
         done.ok_or_else(|| closed("cursor"))?.or_raise(py)
     }

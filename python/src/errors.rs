@@ -48,7 +48,7 @@ pub(crate) fn closed(what: &str) -> PyErr {
 }
 
 /// The exception of this kind, from the table `lexivec.errors.BY_KIND`.
-fn exception(py: Python<'_>, kind: &str, message: &str) -> PyErr {
+pub(crate) fn exception(py: Python<'_>, kind: &str, message: &str) -> PyErr {
     static TABLE: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     let table = TABLE.get_or_try_init(py, || {
         let table = py.import("lexivec.errors")?.getattr("BY_KIND")?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use crate::errors::raised;
+use crate::process;
 
 /// Time between two looks for signals: short for a hand on a keyboard, long compared with the look.
 const LOOK: Duration = Duration::from_millis(50);
@@ -18,6 +19,7 @@ pub(crate) fn interruptible<T: Send>(
     py: Python<'_>,
     work: impl FnOnce(&AtomicBool) -> lexivec::Result<T> + Send,
 ) -> PyResult<T> {
+    process::check(py)?;
     let cancelled = &AtomicBool::new(false);
     let (done, wait) = mpsc::channel();
     let (outcome, interrupt) = py.detach(move || {

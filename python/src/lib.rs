@@ -12,6 +12,7 @@ mod documents;
 mod errors;
 mod interrupt;
 mod models;
+mod process;
 mod searcher;
 
 use pyo3::prelude::*;

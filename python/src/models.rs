@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::convert::{to_python, vector_of};
 use crate::errors::{OrRaise, Part, invalid};
+use crate::process;
 
 /// A model that turns texts into vectors.
 #[pyclass(frozen, module = "lexivec._lexivec")]
@@ -67,11 +68,13 @@ impl RawEmbedder {
     /// One vector a text; None for a text without an embedding.
     fn embed(&self, py: Python<'_>, texts: Vec<String>) -> PyResult<Vec<Option<Vec<f32>>>> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        process::check(py)?;
         py.detach(|| self.model.embed(&texts)).or_raise(py)
     }
 
     /// The vector of a query.
     fn embed_query(&self, py: Python<'_>, text: &str) -> PyResult<Option<Vec<f32>>> {
+        process::check(py)?;
         py.detach(|| self.model.embed_query(text)).or_raise(py)
     }
 }

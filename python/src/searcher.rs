@@ -11,6 +11,7 @@ use crate::cursor::RawCursor;
 use crate::documents::members_of;
 use crate::errors::{OrRaise, Part, invalid};
 use crate::interrupt::interruptible;
+use crate::process;
 
 /// A read view of one state of a collection.
 #[pyclass(frozen, module = "lexivec._lexivec")]
@@ -22,13 +23,19 @@ impl RawSearcher {
     pub(crate) fn new(searcher: Searcher) -> Self {
         Self { searcher }
     }
+
+    fn searcher(&self, py: Python<'_>) -> PyResult<&Searcher> {
+        process::check(py)?;
+        Ok(&self.searcher)
+    }
 }
 
 #[pymethods]
 impl RawSearcher {
     fn search(&self, py: Python<'_>, request: &Bound<'_, PyDict>) -> PyResult<Answer> {
         let request = request_of(request)?;
-        let answer = py.detach(|| self.searcher.search(&request)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let answer = py.detach(|| searcher.search(&request)).or_raise(py)?;
         Answer::new(py, answer)
     }
 
@@ -37,7 +44,8 @@ impl RawSearcher {
             .iter()
             .map(|request| request_of(request.cast::<PyDict>()?))
             .collect::<PyResult<_>>()?;
-        let answers = py.detach(|| self.searcher.search_many(&requests)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let answers = py.detach(|| searcher.search_many(&requests)).or_raise(py)?;
         answers.into_iter().map(|answer| Answer::new(py, answer)).collect()
     }
 
@@ -48,7 +56,8 @@ impl RawSearcher {
         reach: usize,
     ) -> PyResult<RawCursor> {
         let request = request_of(request)?;
-        let cursor = py.detach(|| self.searcher.cursor(&request, reach)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let cursor = py.detach(|| searcher.cursor(&request, reach)).or_raise(py)?;
         Ok(RawCursor::new(cursor))
     }
 
@@ -59,7 +68,8 @@ impl RawSearcher {
         id: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request = request_of(request)?;
-        let report = py.detach(|| self.searcher.why_not(&request, id)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let report = py.detach(|| searcher.why_not(&request, id)).or_raise(py)?;
         to_python(py, &report)
     }
 
@@ -69,18 +79,21 @@ impl RawSearcher {
         request: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request = read(Part::Request, "request", request)?;
-        let found = py.detach(|| self.searcher.suggest(&request)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let found = py.detach(|| searcher.suggest(&request)).or_raise(py)?;
         to_python(py, &found)
     }
 
     fn get<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let found = py.detach(|| self.searcher.get(id)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let found = py.detach(|| searcher.get(id)).or_raise(py)?;
         found.map(|document| members_of(py, document)).transpose()
     }
 
     fn count(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
         let filter = filter_of(filter)?;
-        py.detach(|| self.searcher.count(&filter)).or_raise(py)
+        let searcher = self.searcher(py)?;
+        py.detach(|| searcher.count(&filter)).or_raise(py)
     }
 
     fn facet<'py>(
@@ -91,7 +104,8 @@ impl RawSearcher {
         limit: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
         let filter = filter_of(filter)?;
-        let counts = py.detach(|| self.searcher.facet(field, &filter, limit)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let counts = py.detach(|| searcher.facet(field, &filter, limit)).or_raise(py)?;
         to_python(py, &counts)
     }
 
@@ -104,7 +118,8 @@ impl RawSearcher {
         limit: usize,
     ) -> PyResult<(Vec<Bound<'py, PyDict>>, Option<String>)> {
         let filter = filter_of(filter)?;
-        let page = py.detach(|| self.searcher.scroll(&filter, after, limit)).or_raise(py)?;
+        let searcher = self.searcher(py)?;
+        let page = py.detach(|| searcher.scroll(&filter, after, limit)).or_raise(py)?;
         let documents = page.documents.into_iter().map(|document| members_of(py, document));
         Ok((documents.collect::<PyResult<_>>()?, page.next))
     }
@@ -136,7 +151,8 @@ impl RawSearcher {
                 RecallQueries::Given(list.collect::<PyResult<_>>()?)
             }
         };
-        let report = interruptible(py, |_| self.searcher.recall(&options))?;
+        let searcher = self.searcher(py)?;
+        let report = interruptible(py, |_| searcher.recall(&options))?;
         to_python(py, &report)
     }
 
@@ -154,7 +170,8 @@ impl RawSearcher {
             .parse::<Metric>()
             .map_err(|fault| invalid(py, Part::Argument, "metric", &fault.to_string()))?;
         (options.folds, options.seed) = (folds, seed);
-        let report = interruptible(py, |_| self.searcher.tune(&queries, &options))?;
+        let searcher = self.searcher(py)?;
+        let report = interruptible(py, |_| searcher.tune(&queries, &options))?;
         to_python(py, &report)
     }
 

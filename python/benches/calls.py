@@ -1,0 +1,133 @@
+"""What the way through Python costs: `python python/benches/calls.py`, after `make wheel` and
+`cargo build --release -p lexivec-benches -p lexivec-cli`.
+
+A collection of ROWS rows with DIM components is searched by the same requests from Rust (`call-bench`) and from Python,
+round by round; the difference of the medians is the cost of a call. Then an array is added in Python and the same rows
+by the command, in processor time; and two threads search at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+import lexivec
+
+ROWS, DIM, ADDED = 10_000, 384, 100_000
+ROUNDS = 5
+SECONDS = 3.0
+RELEASE = Path(__file__).parents[2] / "target" / "release"
+
+
+def texts_of(rows: int, generator: np.random.Generator) -> list[str]:
+    """Texts of 20 to 120 words whose frequencies are those of Zipf's law."""
+    ranks = np.minimum(generator.zipf(1.3, size=(rows, 120)), 20_000)
+    lengths = generator.integers(20, 121, size=rows)
+    return [" ".join(f"w{rank}" for rank in row[:length]) for row, length in zip(ranks, lengths)]
+
+
+def calls(place: str) -> None:
+    """The cost of a call."""
+    generator = np.random.default_rng(1)
+    texts = texts_of(ROWS, generator)
+    vectors = generator.normal(size=(ROWS, DIM)).astype(np.float32)
+    where = f"{place}/calls"
+    with lexivec.create(where, dim=DIM) as made:
+        made.upsert(ids=range(ROWS), texts=texts, vectors=vectors, payloads=[{"n": n, "kind": f"k{n % 7}"} for n in range(ROWS)])
+        made.compact()
+    words = [" ".join(text.split()[:3]) for text in texts[:100]]
+    kinds = {
+        "text": [lexivec.request(one) for one in words],
+        "vector": [lexivec.request(vector=[round(float(x), 6) for x in row]) for row in vectors[:100]],
+        "hybrid": [lexivec.request(one, vector=[round(float(x), 6) for x in row]) for one, row in zip(words, vectors)],
+    }
+    with lexivec.open_read_only(where) as reader:
+        for kind, requests in kinds.items():
+            lines = Path(place, f"{kind}.jsonl")
+            lines.write_text("\n".join(map(json.dumps, requests)))
+            ready = [{**one, "vector": np.array(one["vector"], np.float32)} if "vector" in one else one for one in requests]
+            rust, python = [], []
+            for _ in range(ROUNDS):
+                run = [RELEASE / "call-bench", where, lines, "5"]
+                rust.append(float(subprocess.run(run, capture_output=True, check=True).stdout))
+                python.append(statistics.median(timed(reader, ready)))
+            difference = statistics.median(p - r for p, r in zip(python, rust))
+            print(f"{kind}: Rust {statistics.median(rust):.1f} us, Python {statistics.median(python):.1f} us, {difference:+.1f} us")
+        for kind, requests in kinds.items():
+            one, two = (statistics.median(rate(reader, requests, threads) for _ in range(3)) for threads in (1, 2))
+            print(f"{kind}: {one:.0f} a second with 1 thread, {two:.0f} with 2, {two / one:.2f} times")
+
+
+def timed(reader: lexivec.Collection, requests: list[dict]) -> list[float]:
+    """Microseconds of each search, its answer read to the ids."""
+    times = []
+    for one in requests * 6:
+        began = time.perf_counter()
+        reader.search(**one)
+        times.append((time.perf_counter() - began) * 1e6)
+    return times[len(requests):]
+
+
+def rate(reader: lexivec.Collection, requests: list[dict], threads: int) -> float:
+    """Searches a second of some threads."""
+    counts, until = [0] * threads, time.perf_counter() + SECONDS
+
+    def search(thread: int) -> None:
+        while time.perf_counter() < until:
+            for one in requests[thread::threads]:
+                reader.search(**one)
+                counts[thread] += 1
+
+    began = time.perf_counter()
+    running = [threading.Thread(target=search, args=(thread,)) for thread in range(threads)]
+    [one.start() for one in running]
+    [one.join() for one in running]
+    return sum(counts) / (time.perf_counter() - began)
+
+
+def adding(place: str) -> None:
+    """The cost of adding an array, and of the command's ingestion of the same rows."""
+    generator = np.random.default_rng(2)
+    vectors = generator.normal(size=(ADDED, DIM)).astype(np.float32)
+    np.save(f"{place}/vectors.npy", vectors)
+    with open(f"{place}/rows.jsonl", "w") as lines:
+        for n, row in enumerate(vectors):
+            lines.write(json.dumps({"id": str(n), "vector": [round(float(x), 6) for x in row]}) + "\n")
+    ratios = []
+    for round in range(3):
+        command = [RELEASE / "lexivec", "ingest", f"{place}/command{round}", "--jsonl", f"{place}/rows.jsonl", "--dim", str(DIM)]
+        program = (
+            "import numpy, lexivec, sys\n"
+            "vectors = numpy.load(sys.argv[1])\n"
+            f"lexivec.create(sys.argv[2], dim={DIM}).upsert(ids=range(len(vectors)), vectors=vectors)\n"
+        )
+        python = [sys.executable, "-c", program, f"{place}/vectors.npy", f"{place}/python{round}"]
+        by_command, by_python = seconds(command), seconds(python)
+        ratios.append(by_python / by_command)
+        print(f"added {ADDED} x {DIM}: command {by_command:.1f} s, Python {by_python:.1f} s of processor time")
+    print(f"ratio {statistics.median(ratios):.2f}")
+
+
+def seconds(command: list) -> float:
+    """Processor seconds of a process."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+if __name__ == "__main__":
+    print(f"lexivec {lexivec.__version__}, {os.cpu_count()} cores, NumPy {np.__version__}")
+    with tempfile.TemporaryDirectory() as place:
+        calls(place)
+        adding(place)
