@@ -71,6 +71,12 @@ impl From<lexivec_platform::Error> for Failure {
     }
 }
 
+impl From<lexivec_demo::Error> for Failure {
+    fn from(error: lexivec_demo::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
 impl From<lexivec_ingest::Error> for Failure {
     fn from(error: lexivec_ingest::Error) -> Self {
         match error {

@@ -100,10 +100,23 @@ pub(crate) fn line(text: &str) -> Outcome<()> {
 
 /// Prints data. If the reader has closed the pipe (`| head`), the command ends quietly.
 pub(crate) fn bytes(data: &[u8]) -> Outcome<()> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(data).and_then(|()| out.flush()) {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        written => written.map_err(|e| Failure::new(format!("cannot write the output: {e}"))),
+    Stdout.write_all(data).map_err(|e| Failure::new(format!("cannot write the output: {e}")))
+}
+
+/// Stdout, without a buffer. If the reader has closed the pipe, the command ends quietly.
+pub(crate) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let mut out = io::stdout().lock();
+        match out.write_all(data).and_then(|()| out.flush()) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+            written => written.map(|()| data.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -121,7 +134,7 @@ pub(crate) fn file(path: &Path, data: &[u8]) -> Outcome<()> {
     if path.exists() && !path.is_file() {
         return std::fs::write(path, data).map_err(|e| unwritten(path, &e));
     }
-    let write = |out: &mut dyn Write| out.write_all(data).map_err(|e| unwritten(path, &e));
+    let write = |out: &mut (dyn Write + Send)| out.write_all(data).map_err(|e| unwritten(path, &e));
     let (made, ()) = unnamed(path, write)?;
     made.persist(path).map(drop).map_err(|e| unwritten(path, &e.error))
 }
@@ -129,7 +142,7 @@ pub(crate) fn file(path: &Path, data: &[u8]) -> Outcome<()> {
 /// Writes a file that must not exist; it gets its name once it is whole, and a failure leaves none behind.
 pub(crate) fn new_file<T>(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Outcome<T>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Outcome<T>,
 ) -> Outcome<T> {
     if path.symlink_metadata().is_ok() {
         return Err(unwritten(path, &io::ErrorKind::AlreadyExists.into()));
@@ -160,7 +173,7 @@ fn sweep(folder: &Path) {
 /// A complete file in the directory of `path`, which is removed unless it gets a name.
 fn unnamed<T>(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Outcome<T>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Outcome<T>,
 ) -> Outcome<(NamedTempFile, T)> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);

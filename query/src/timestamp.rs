@@ -12,6 +12,12 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// Whole seconds since the beginning of 1970 in UTC; a fraction is left out.
+    #[must_use]
+    pub fn unix(self) -> i64 {
+        self.seconds
+    }
+
     /// Reads `2020-01-31T12:30:00.5+01:00` (RFC 3339) and the same with a space for the `T`, without
     /// seconds, with a comma before the fraction, with the offset as `+0100` or `+01`, with a space before it (git and
     /// Java write these), without the offset (it is UTC then), or only the date (its first moment in UTC).

@@ -28,6 +28,7 @@ mod floors;
 mod format_doc;
 mod fusion;
 mod gathered;
+mod generate;
 mod graph;
 mod hard_sets;
 mod heads;

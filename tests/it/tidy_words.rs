@@ -34,8 +34,9 @@ const HEADLESS: &str =
     r"^(What|Whether|How|Who|Where|When|Which|Nothing|None|Those|That|The same|As)\b";
 
 /// Folders of the product.
-const PRODUCT: [&str; 8] = [
+const PRODUCT: [&str; 9] = [
     "cli/src/",
+    "demo/src/",
     "engine/src/",
     "eval/src/",
     "ingest/src/",

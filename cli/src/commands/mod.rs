@@ -11,6 +11,7 @@ mod diff;
 mod evaluate;
 mod explain;
 mod folder;
+mod generate;
 mod get;
 mod ingest;
 mod inspect;
@@ -116,6 +117,8 @@ enum Command {
     Export(transfer::Export),
     /// Create a collection from an exported file.
     Import(transfer::Import),
+    /// Write made-up courses, students, quizzes, labs, feedback or analytics, the same for the same seed.
+    Generate(generate::Generate),
     /// Serve a collection, or a directory of collections, over HTTP.
     Serve(serve::Serve),
     /// Add models, list them, or describe one.
@@ -162,6 +165,7 @@ pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
         Command::Reindex(target) => reindex::run(&target, open),
         Command::Verify(args) => verify::run(&args),
         Command::Model(args) => model::run(args),
+        Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -1,0 +1,127 @@
+//! Sentences of course reviews, by the topic that they mention.
+
+/// Sentences about one topic of a course.
+pub(crate) struct Comments {
+    pub(crate) topic: &'static str,
+    pub(crate) positive: [&'static str; 8],
+    pub(crate) constructive: [&'static str; 8],
+}
+
+/// All topics.
+pub(crate) static COMMENTS: [Comments; 5] = [
+    Comments {
+        topic: "content",
+        positive: [
+            "Every lesson answered a question that I already had.",
+            "The examples are fresh and easy to transfer to my work.",
+            "I liked that theory is short and always followed by an exercise.",
+            "The reading list alone was worth the time.",
+            "Clear chapters, and a summary after each one.",
+            "The case studies made the ideas stick.",
+            "It covers more than its description promises.",
+            "Good mix of videos, texts and small tasks.",
+        ],
+        constructive: [
+            "A glossary would help in the first two modules.",
+            "Some chapters repeat each other and could be merged.",
+            "I missed examples from smaller companies.",
+            "The slides and the text sometimes use different terms.",
+            "Please add a summary sheet to print.",
+            "More exercises between the videos would be welcome.",
+            "A few links lead to pages that have moved.",
+            "The last chapter ends rather suddenly.",
+        ],
+    },
+    Comments {
+        topic: "instructor",
+        positive: [
+            "Explains difficult steps twice, in two different ways.",
+            "Questions were answered within a day.",
+            "You can hear the experience behind every example.",
+            "Calm voice, clear board, no wasted minute.",
+            "The live sessions were the best part of my week.",
+            "Feedback on my project was detailed and kind.",
+            "Shows mistakes openly and how to recover from them.",
+            "Makes a dry subject enjoyable.",
+        ],
+        constructive: [
+            "Speaks a bit fast in the recorded lessons.",
+            "Answers in the forum could be longer.",
+            "Office hours were hard to reach from my time zone.",
+            "I would like to see more of the thinking before the solution.",
+            "Some questions of the group stayed open.",
+            "The microphone was too quiet in week two.",
+            "A short introduction to the tools would have helped.",
+            "More eye for beginners, please.",
+        ],
+    },
+    Comments {
+        topic: "labs",
+        positive: [
+            "The labs start at once and need no installation.",
+            "The automatic checks helped without giving the answer away.",
+            "By the third lab everything came together.",
+            "Small tasks, quick feedback, real tools.",
+            "I kept the lab project and use it at work.",
+            "The starter code is tidy and well explained.",
+            "Finally labs that reward good structure.",
+            "The hints come at the right moment.",
+        ],
+        constructive: [
+            "The lab of module three needs clearer instructions.",
+            "One test fails although the result is right.",
+            "The environment was slow in the evening.",
+            "A sample solution after the deadline would be useful.",
+            "More memory for the larger data set, please.",
+            "The jump from the second to the third lab is large.",
+            "Error messages of the checks could say more.",
+            "An optional lab for fast learners would be nice.",
+        ],
+    },
+    Comments {
+        topic: "difficulty",
+        positive: [
+            "Demanding, but every step is prepared.",
+            "Just right for someone with a little experience.",
+            "The quizzes are fair and make you think.",
+            "Starts gently and ends at a high level.",
+            "I was challenged each week and never lost.",
+            "Optional tasks keep fast learners busy.",
+            "The hard parts are marked, which helped me plan.",
+            "Good preparation for the certificate.",
+        ],
+        constructive: [
+            "The first quiz is harder than the last one.",
+            "More advanced examples would round it off.",
+            "I needed extra reading for the middle modules.",
+            "The prerequisites should mention basic statistics.",
+            "Some tasks are too easy to be useful.",
+            "The final project asks for things that were not taught.",
+            "A placement test would help to choose the level.",
+            "Two modules could do with worked solutions.",
+        ],
+    },
+    Comments {
+        topic: "pace",
+        positive: [
+            "Short lessons that fit into a lunch break.",
+            "The weekly rhythm kept me going.",
+            "No hurry, and no padding either.",
+            "Deadlines were realistic next to a full job.",
+            "Plenty of time for the project.",
+            "Each module takes about as long as announced.",
+            "Reviews at the right moments.",
+            "I could skip what I knew and slow down where I needed it.",
+        ],
+        constructive: [
+            "Week four holds twice as much as the others.",
+            "The videos could be cut into shorter parts.",
+            "I would have liked a break before the project.",
+            "The announced hours were too few for me.",
+            "A bit slow at the start.",
+            "Two weeks for the project would be better.",
+            "Reminders before deadlines would help.",
+            "The last module felt rushed.",
+        ],
+    },
+];
