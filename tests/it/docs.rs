@@ -131,7 +131,8 @@ fn every_block_of_a_page_is_run_or_says_why_not() {
             let Block::Other { line, info, lines } = block else { continue };
             let at = format!("{}:{line}", page.name);
             match info.split_once(' ').unwrap_or((info, "")) {
-                ("rust", "") => {}
+                // A doctest of the crate, and of the Python package.
+                ("rust" | "python", "") => {}
                 ("console", reason) => {
                     let reason = reason.strip_prefix("not-run: ").unwrap_or_default();
                     assert!(!reason.is_empty(), "{at}: say why the block is not run");
@@ -147,7 +148,9 @@ fn every_block_of_a_page_is_run_or_says_why_not() {
                         lines.iter().find(|l| l.starts_with("$ ") || l.starts_with("lexivec "));
                     assert!(command.is_none(), "{at}: {command:?} belongs in a console block");
                 }
-                _ => panic!("{at}: a block is console, json, rust, text or toml; this is {info:?}"),
+                _ => panic!(
+                    "{at}: a block is console, json, python, rust, text or toml; this is {info:?}"
+                ),
             }
         }
     }
