@@ -13,6 +13,17 @@ pub enum Error {
     /// Figures of a suite without a result: the platform's `ValueError`.
     #[error("No results to aggregate")]
     NoResults,
+    /// An index of documents without a word: the platform's `ZeroDivisionError`.
+    #[error("no document has a word: there is no average length to score by")]
+    NoWords,
+    /// A place whose rank and rank constant add up to 0: the platform's `ZeroDivisionError`.
+    #[error("the rank constant {k} and the rank {rank} add up to 0: there is no reciprocal of it")]
+    ZeroPlace {
+        /// The constant.
+        k: f64,
+        /// The rank, from 0.
+        rank: usize,
+    },
     /// An improvement in per cent of a figure that is 0: the platform's `ZeroDivisionError`.
     #[error("the {what} of experiment A is 0: there is no percentage of it")]
     ZeroBaseline {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::words::words;
+use crate::words::{runs, words};
 
 /// Words that ask.
 const QUESTION_WORDS: [&str; 6] = ["what", "how", "why", "when", "where", "who"];
@@ -34,11 +34,10 @@ impl QueryType {
             .as_bytes()
             .windows(2)
             .any(|w| matches!(w, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-        let acronym =
-            tokens(query).any(|t| t.len() > 1 && t.bytes().all(|b| b.is_ascii_uppercase()));
+        let acronym = runs(query).any(|t| t.len() > 1 && t.bytes().all(|b| b.is_ascii_uppercase()));
         let lower = query.to_lowercase();
-        let question = tokens(&lower).any(|t| QUESTION_WORDS.contains(&t));
-        let idea = tokens(&lower).any(|t| ABSTRACT_WORDS.contains(&t));
+        let question = runs(&lower).any(|t| QUESTION_WORDS.contains(&t));
+        let idea = runs(&lower).any(|t| ABSTRACT_WORDS.contains(&t));
         let sentence = !code && words(query).count() >= LONG;
 
         let technical = u8::from(code) + u8::from(camel_case) + u8::from(acronym);
@@ -59,12 +58,6 @@ impl QueryType {
             Self::Balanced => None,
         }
     }
-}
-
-/// The longest runs of word characters: what a regular expression has between two `\b`. Python's
-/// has no vowel sign and no circled letter among them; Unicode, as here, calls both alphabetic.
-fn tokens(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod documents;
 mod errors;
 mod interrupt;
 mod models;
+mod platform;
 mod process;
 mod searcher;
 
@@ -31,5 +32,6 @@ fn _lexivec(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<models::RawReranker>()?;
     module.add_class::<searcher::RawSearcher>()?;
     module.add_function(wrap_pyfunction!(convert::filter_text, module)?)?;
+    platform::register(module)?;
     Ok(())
 }

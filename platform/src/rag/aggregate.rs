@@ -33,18 +33,26 @@ pub struct AggregatedMetrics {
     pub latency_mean: f64,
     /// [`Metrics::quality`](super::Metrics::quality) of the means.
     pub overall_quality_score: f64,
-    /// Share of the cases of [`PASS_THRESHOLD`] or more, as of the two below.
+    /// Share of the cases that pass, as of the two below.
     pub faithfulness_pass_rate: f64,
     pub answer_relevancy_pass_rate: f64,
     pub context_precision_pass_rate: f64,
 }
 
 impl AggregatedMetrics {
-    /// The figures of some results.
+    /// The figures of some results, a case passing from [`PASS_THRESHOLD`] on.
     ///
     /// # Errors
     /// [`Error::NoResults`] of none; names a result with a figure that is not a finite number.
     pub fn of(results: &[EvaluationResult]) -> Result<Self> {
+        Self::passing(results, PASS_THRESHOLD)
+    }
+
+    /// The figures of some results, a case passing from this score on.
+    ///
+    /// # Errors
+    /// Those of [`AggregatedMetrics::of`].
+    pub fn passing(results: &[EvaluationResult], threshold: f64) -> Result<Self> {
         if results.is_empty() {
             return Err(Error::NoResults);
         }
@@ -82,9 +90,9 @@ impl AggregatedMetrics {
             latency_p99: percentile(&latency, 99.0),
             latency_mean: mean(&latency),
             overall_quality_score: quality(means),
-            faithfulness_pass_rate: pass_rate(&faithfulness, PASS_THRESHOLD),
-            answer_relevancy_pass_rate: pass_rate(&relevancy, PASS_THRESHOLD),
-            context_precision_pass_rate: pass_rate(&precision, PASS_THRESHOLD),
+            faithfulness_pass_rate: pass_rate(&faithfulness, threshold),
+            answer_relevancy_pass_rate: pass_rate(&relevancy, threshold),
+            context_precision_pass_rate: pass_rate(&precision, threshold),
         })
     }
 }
@@ -130,6 +138,16 @@ mod tests {
         close(figures.faithfulness_pass_rate, 1.0 / 3.0);
         close(figures.answer_relevancy_pass_rate, 2.0 / 3.0);
         close(figures.context_precision_pass_rate, 1.0 / 3.0);
+    }
+
+    #[test]
+    fn cases_pass_from_the_threshold_on() {
+        let results = [result([0.4, 0.5, 0.0, 0.0], 1.0), result([0.6, 0.7, 0.0, 0.0], 1.0)];
+        let rates = |threshold| {
+            let figures = AggregatedMetrics::passing(&results, threshold).expect("figures");
+            (figures.faithfulness_pass_rate, figures.answer_relevancy_pass_rate)
+        };
+        assert_eq!((rates(0.5), rates(0.7)), ((0.5, 1.0), (0.0, 0.5)));
     }
 
     #[test]

@@ -66,6 +66,20 @@ pub enum Recommendation {
     NoClearWinner,
 }
 
+impl Recommendation {
+    /// The experiment of the higher quality, if it is higher by enough.
+    pub fn of(a: f64, b: f64) -> Self {
+        let gained = b - a;
+        if gained.abs() < NO_CLEAR_WINNER_BELOW {
+            Self::NoClearWinner
+        } else if gained > 0.0 {
+            Self::ExperimentB
+        } else {
+            Self::ExperimentA
+        }
+    }
+}
+
 /// Compares the figures of two experiments, which need not have answered the same cases.
 ///
 /// # Errors
@@ -92,13 +106,7 @@ pub fn compare(a: &[EvaluationResult], b: &[EvaluationResult]) -> Result<Compari
             answer_relevancy: above_zero(a.answer_relevancy_mean, b.answer_relevancy_mean),
             latency: percent("90th percentile of the latency", saved, a.latency_p90)?,
         },
-        recommendation: if gained.abs() < NO_CLEAR_WINNER_BELOW {
-            Recommendation::NoClearWinner
-        } else if gained > 0.0 {
-            Recommendation::ExperimentB
-        } else {
-            Recommendation::ExperimentA
-        },
+        recommendation: Recommendation::of(a.overall_quality_score, b.overall_quality_score),
     })
 }
 

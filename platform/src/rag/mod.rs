@@ -18,9 +18,10 @@ pub use compare::{
     Comparison, Experiment, Improvements, NO_CLEAR_WINNER_BELOW, Recommendation, Significance,
     compare, significance,
 };
-pub use embedding::rank_by_cosine;
+pub use embedding::{cosines, rank_by_cosine, rank_scores};
 pub use overlap::{
-    answer_relevancy, context_precision, context_recall, faithfulness, jaccard, similarity,
+    answer_relevancy, context_precision, context_recall, faithfulness, jaccard, overlap_ratio,
+    similarity, supported_sentences,
 };
 pub use report::{Against, RagCase, RagReport, rag_report};
 
@@ -106,6 +107,23 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// The metrics of an answer that was made from the retrieved texts, where `expected` should be.
+    pub fn of<S: AsRef<str>>(
+        question: &str,
+        ground_truth: &str,
+        expected: &[S],
+        retrieved: &[S],
+        answer: &str,
+    ) -> Self {
+        Self {
+            faithfulness: faithfulness(answer, retrieved),
+            answer_relevancy: answer_relevancy(question, answer),
+            context_precision: context_precision(question, retrieved, expected),
+            context_recall: context_recall(retrieved, expected),
+            answer_similarity: similarity(answer, ground_truth),
+        }
+    }
+
     /// 0.3 for faithfulness and for relevancy, 0.2 for precision and for recall.
     pub fn quality(&self) -> f64 {
         quality([
@@ -141,17 +159,8 @@ impl EvaluationResult {
     /// The metrics of a response.
     pub fn of(test_case: TestCase, response: Response) -> Self {
         let Response { contexts, answer, latency_ms } = response;
-        let metrics = Metrics {
-            faithfulness: faithfulness(&answer, &contexts),
-            answer_relevancy: answer_relevancy(&test_case.question, &answer),
-            context_precision: context_precision(
-                &test_case.question,
-                &contexts,
-                &test_case.contexts,
-            ),
-            context_recall: context_recall(&contexts, &test_case.contexts),
-            answer_similarity: similarity(&answer, &test_case.ground_truth),
-        };
+        let TestCase { question, ground_truth, contexts: expected, .. } = &test_case;
+        let metrics = Metrics::of(question, ground_truth, expected, &contexts, &answer);
         let (retrieved_contexts, generated_answer) = (contexts, answer);
         Self { test_case, retrieved_contexts, generated_answer, metrics, latency_ms }
     }

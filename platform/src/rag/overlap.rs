@@ -5,6 +5,8 @@
 
 use std::collections::HashSet;
 
+use foldhash::fast::RandomState;
+
 use crate::words::words;
 
 /// Share of a sentence's tokens that must be in the contexts for it to be supported by them.
@@ -17,7 +19,7 @@ const RELEVANT: f64 = 0.3;
 const RELEVANCY_WEIGHTS: (f64, f64) = (0.7, 0.3);
 
 /// The different words of a text in lower case.
-type WordSet<'a> = HashSet<&'a str>;
+type WordSet<'a> = HashSet<&'a str, RandomState>;
 
 fn lower<S: AsRef<str>>(texts: &[S]) -> Vec<String> {
     texts.iter().map(|text| text.as_ref().to_lowercase()).collect()
@@ -82,6 +84,30 @@ pub fn faithfulness<S: AsRef<str>>(answer: &str, contexts: &[S]) -> f64 {
         }
     }
     share(supported, sentences)
+}
+
+/// Support of sentences whose words are numbers: `words` are those of all sentences, `lengths` how many each has. A
+/// sentence is supported if at least `threshold` of its words are in the context; one without words is not.
+pub fn supported_sentences(
+    words: &[i64],
+    lengths: &[usize],
+    context: &[i64],
+    threshold: f64,
+) -> Vec<bool> {
+    let known: HashSet<i64, RandomState> = context.iter().copied().collect();
+    let mut rest = words.iter();
+    let supported = |&length: &usize| {
+        let found = rest.by_ref().take(length).filter(|word| known.contains(word)).count();
+        length > 0 && share(found, length) >= threshold
+    };
+    lengths.iter().map(supported).collect()
+}
+
+/// Words of the first list, as numbers, that are in the second, by how many different ones the first has; 0 if it has
+/// none.
+pub fn overlap_ratio(words: &[i64], others: &[i64], different: usize) -> f64 {
+    let others: HashSet<i64, RandomState> = others.iter().copied().collect();
+    share(words.iter().filter(|word| others.contains(word)).count(), different)
 }
 
 /// Relevancy of an answer to its question, 0 to 1: 0.7 for the share of the question's words that are
@@ -177,6 +203,15 @@ mod tests {
         ] {
             assert_eq!(faithfulness(answer, contexts), expected, "{answer:?} {contexts:?}");
         }
+    }
+
+    #[test]
+    fn numbers_of_words_overlap_as_the_words_do() {
+        let supported = supported_sentences(&[1, 2, 3, 3, 4, 4], &[2, 0, 4], &[2, 4], 0.5);
+        assert_eq!(supported, [true, false, true]);
+        assert_eq!(supported_sentences(&[1, 2], &[2, 5], &[1], 0.6), [false, false]);
+        assert_eq!(overlap_ratio(&[1, 1, 2], &[1], 2), 1.0, "a repeated word counts each time");
+        assert_eq!(overlap_ratio(&[1], &[1], 0), 0.0);
     }
 
     #[test]

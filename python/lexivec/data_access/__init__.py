@@ -1,0 +1,1 @@
+"""The stores of `lexivec.platform.data_access` under shorter names."""

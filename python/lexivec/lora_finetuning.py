@@ -1,0 +1,3 @@
+"""The names of `lexivec.platform.lora_finetuning`, in a shorter place."""
+
+from .platform.lora_finetuning import *

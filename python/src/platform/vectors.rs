@@ -1,0 +1,106 @@
+//! Cosines of a query with many rows, and numbers out of Python.
+
+use lexivec_platform::rag;
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+
+use super::raised;
+use crate::errors::{Part, invalid};
+
+/// The array of this type that NumPy makes of a value.
+fn array<'py>(what: &str, value: &Bound<'py, PyAny>, kind: &str) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    let options = PyDict::new(py);
+    options.set_item("dtype", kind)?;
+    let made = py.import("numpy")?.call_method("ascontiguousarray", (value,), Some(&options));
+    made.map_err(|error| invalid(py, Part::Argument, what, &error.to_string()))
+}
+
+/// One-dimensional numbers: a list, an array, or anything that NumPy makes one of.
+fn numbers<T>(what: &str, value: &Bound<'_, PyAny>, kind: &str) -> PyResult<Vec<T>>
+where
+    T: Element + Copy + for<'a, 'py> FromPyObject<'a, 'py>,
+{
+    if value.is_exact_instance_of::<PyList>()
+        && let Ok(list) = value.extract()
+    {
+        return Ok(list);
+    }
+    let made = array(what, value, kind)?;
+    let made = made.cast::<PyArray1<T>>().map_err(|_| {
+        invalid(value.py(), Part::Argument, what, "a list or a one-dimensional array is expected")
+    })?;
+    Ok(made.readonly().as_array().to_vec())
+}
+
+pub(super) fn floats(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+    numbers(what, value, "float64")
+}
+
+pub(super) fn integers(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
+    numbers(what, value, "int64")
+}
+
+/// The cosines of a query with rows: an array of float32 or float64 in row order is read in place, without the GIL.
+#[pyfunction]
+fn cosines<'py>(
+    py: Python<'py>,
+    query: &Bound<'py, PyAny>,
+    documents: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let query = floats("query_embedding", query)?;
+    if let Ok(rows) = documents.cast::<PyArray2<f32>>() {
+        return cosines_of(py, &query, rows);
+    }
+    if let Ok(rows) = documents.cast::<PyArray2<f64>>() {
+        return cosines_of(py, &query, rows);
+    }
+    if documents.len()? == 0 {
+        return Ok(PyArray1::from_vec(py, Vec::new()));
+    }
+    let made = array("document_embeddings", documents, "float64")?;
+    let rows = made.cast::<PyArray2<f64>>().map_err(|_| {
+        let expected = "rows of equally many components are expected";
+        invalid(py, Part::Argument, "document_embeddings", expected)
+    })?;
+    cosines_of(py, &query, rows)
+}
+
+fn cosines_of<'py, T: Element + Copy + Into<f64> + Sync>(
+    py: Python<'py>,
+    query: &[f64],
+    rows: &Bound<'py, PyArray2<T>>,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let [count, dim] = [rows.shape().first(), rows.shape().get(1)].map(|n| n.copied().unwrap_or(0));
+    if count > 0 && dim != query.len() {
+        let fault = format!("its rows have {dim} components, the query has {}", query.len());
+        return Err(invalid(py, Part::Argument, "document_embeddings", &fault));
+    }
+    if count == 0 {
+        return Ok(PyArray1::from_vec(py, Vec::new()));
+    }
+    let in_row_order = rows.is_c_contiguous();
+    let rows = rows.readonly();
+    let cosines = match rows.as_slice() {
+        Ok(rows) if in_row_order => py.detach(|| rag::cosines(query, rows)),
+        // In another order, such as that of columns: brought into that of rows.
+        _ => {
+            let rows: Vec<T> = rows.as_array().iter().copied().collect();
+            py.detach(|| rag::cosines(query, &rows))
+        }
+    };
+    Ok(PyArray1::from_vec(py, cosines.map_err(|error| raised(py, &error))?))
+}
+
+/// Places and scores, the highest first and ties by place; the first `limit` of them.
+#[pyfunction]
+#[pyo3(signature = (scores, limit = None))]
+fn rank_scores(scores: &Bound<'_, PyAny>, limit: Option<usize>) -> PyResult<Vec<(usize, f64)>> {
+    Ok(rag::rank_scores(&floats("scores", scores)?, limit.unwrap_or(usize::MAX)))
+}
+
+pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(cosines, module)?)?;
+    module.add_function(wrap_pyfunction!(rank_scores, module)?)
+}
