@@ -8,6 +8,7 @@ mod collection;
 mod convert;
 mod cursor;
 mod database;
+mod demo;
 mod documents;
 mod errors;
 mod interrupt;
@@ -32,6 +33,7 @@ fn _lexivec(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<models::RawReranker>()?;
     module.add_class::<searcher::RawSearcher>()?;
     module.add_function(wrap_pyfunction!(convert::filter_text, module)?)?;
+    demo::register(module)?;
     platform::register(module)?;
     Ok(())
 }

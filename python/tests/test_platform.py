@@ -203,13 +203,13 @@ def test_every_case_is_answered_as_the_platform_does(tmp_path: Path) -> None:
     assert counted > 90
 
 
-@pytest.mark.parametrize("name", ["dao.json", "lora.json"])
+@pytest.mark.parametrize("name", ["dao.json", "lora.json", "demo.json"])
 def test_the_recorded_properties_hold(name: str) -> None:
     assert runner("run_properties.py", str(data(name)), "--package", "lexivec").endswith(" 0 failed, 0 skipped")
 
 
 def test_every_name_is_importable() -> None:
-    modules = "rag_evaluation,hybrid_search,cross_encoder_reranking,data_access.rag_dao,lora_finetuning"
+    modules = "rag_evaluation,hybrid_search,cross_encoder_reranking,data_access.rag_dao,demo_data_generator,lora_finetuning"
     said = runner("check_api.py", "--package", "lexivec", "--private", "--modules", modules)
     assert said.endswith(" 0 failed")
 
@@ -230,6 +230,27 @@ def test_a_short_name_has_the_same_names() -> None:
     for name in ("rag_evaluation", "hybrid_search", "cross_encoder_reranking", "lora_finetuning", "data_access.rag_dao"):
         short, module = (importlib.import_module(f"lexivec.{prefix}{name}") for prefix in ("", "platform."))
         assert all(getattr(short, one) is getattr(module, one) for one in module.__all__)
+
+
+def test_a_guest_sees_a_part_of_the_demo() -> None:
+    from lexivec.platform import demo_data_generator as demo
+
+    seen: List[str] = []
+    guest = SimpleNamespace(features_viewed=seen, record_feature_view=seen.append)
+    assert demo.generate_demo_workflow("instructor", guest)["access_level"] == "view_only"
+    assert seen == ["instructor_workflow"]
+    for closed in (
+        lambda: demo.generate_demo_workflow("student", guest),
+        lambda: demo.simulate_demo_code_execution("print(1)", guest_session=guest),
+        lambda: demo.generate_demo_learning_path({}, guest),
+        lambda: demo.generate_demo_syllabus("Botany", ["leaves"], guest, force_generate=True),
+        lambda: demo.generate_demo_analytics("student_progress", "c", guest, custom_filters={}),
+    ):
+        with pytest.raises(PermissionError):
+            closed()
+    assert demo.generate_demo_courses("student", {}, -1) == []
+    assert demo.generate_demo_students("c", seed=1)[0]["id"] == demo.generate_demo_students("c", seed=1)[0]["id"]
+    assert demo.generate_demo_feedback()[0]["id"] != demo.generate_demo_feedback()[0]["id"]
 
 
 def test_install_gives_the_old_names_unless_they_are_taken() -> None:

@@ -6,6 +6,7 @@
 | `hybrid_search` | BM25 and the fusion with vector hits |
 | `cross_encoder_reranking` | reranking by a model |
 | `data_access.rag_dao` | documents with embeddings in a folder |
+| `demo_data_generator` | demo courses, students, labs, feedback, analytics |
 | `lora_finetuning` | training data and adapters |
 | `rag_service` | `RAGService` of the study |
 | `embeddings` | `evaluate_embeddings`, `compute_similarity_scores`, `rank_results` |
@@ -43,6 +44,7 @@ OLD_NAMES = (
     "rag_evaluation",
     "hybrid_search",
     "cross_encoder_reranking",
+    "demo_data_generator",
     "lora_finetuning",
     "data_access",
     "data_access.rag_dao",

@@ -118,22 +118,6 @@ fn context_recall(py: Python<'_>, retrieved: Vec<String>, expected: Vec<String>)
     py.detach(|| rag::context_recall(&retrieved, &expected))
 }
 
-/// Faithfulness, relevancy, precision, recall and similarity of one answer.
-#[pyfunction]
-fn evaluate_answer(
-    py: Python<'_>,
-    question: String,
-    ground_truth: String,
-    expected: Vec<String>,
-    retrieved: Vec<String>,
-    answer: String,
-) -> (f64, f64, f64, f64, f64) {
-    let of = py.detach(|| Metrics::of(&question, &ground_truth, &expected, &retrieved, &answer));
-    let precision_and_recall = (of.context_precision, of.context_recall);
-    let (precision, recall) = precision_and_recall;
-    (of.faithfulness, of.answer_relevancy, precision, recall, of.answer_similarity)
-}
-
 /// Results of rows of faithfulness, relevancy, precision, recall and latency.
 fn results(rows: Vec<(f64, f64, f64, f64, f64)>) -> Vec<EvaluationResult> {
     let result =
@@ -191,7 +175,6 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(answer_relevancy, module)?)?;
     module.add_function(wrap_pyfunction!(context_precision, module)?)?;
     module.add_function(wrap_pyfunction!(context_recall, module)?)?;
-    module.add_function(wrap_pyfunction!(evaluate_answer, module)?)?;
     module.add_function(wrap_pyfunction!(aggregate, module)?)?;
     module.add_function(wrap_pyfunction!(compare_suites, module)?)?;
     module.add_function(wrap_pyfunction!(better_suite, module)?)
