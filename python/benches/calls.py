@@ -1,9 +1,10 @@
-"""What the way through Python costs: `python python/benches/calls.py`, after `make wheel` and
-`cargo build --release -p lexivec-benches -p lexivec-cli`.
+"""What the way through Python costs: `python python/benches/calls.py [MODEL]`, with the package of `make wheel` installed
+and after `cargo build --release -p lexivec-benches -p lexivec-cli`.
 
 A collection of ROWS rows with DIM components is searched by the same requests from Rust (`call-bench`) and from Python,
 round by round; the difference of the medians is the cost of a call. Then an array is added in Python and the same rows
-by the command, in processor time; and two threads search at once.
+by the command, in processor time; two threads search at once; and with the folder of a model, the resident memory of a
+process that has opened it and a collection of ROWS texts.
 """
 
 from __future__ import annotations
@@ -118,6 +119,22 @@ def adding(place: str) -> None:
     print(f"ratio {statistics.median(ratios):.2f}")
 
 
+def memory(place: str, model: str) -> None:
+    """The resident memory of a process with a model and a collection, after 200 searches."""
+    where = f"{place}/memory"
+    with lexivec.create(where, embedder=model) as made:
+        made.upsert(ids=range(ROWS), texts=texts_of(ROWS, np.random.default_rng(3)))
+        made.flush()
+    program = (
+        "import lexivec, sys\n"
+        "opened = lexivec.open(sys.argv[1], embedder=sys.argv[2])\n"
+        "found = [opened.search(f'w{n} w{n * 3}') for n in range(200)]\n"
+        "print(next(line for line in open('/proc/self/status') if line.startswith('VmRSS')).split()[1])\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, where, model], capture_output=True, check=True)
+    print(f"resident memory with model and {ROWS} rows: {int(ran.stdout) / 1024:.0f} MiB")
+
+
 def seconds(command: list) -> float:
     """Processor seconds of a process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -131,3 +148,5 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         calls(place)
         adding(place)
+        if len(sys.argv) > 1:
+            memory(place, sys.argv[1])
