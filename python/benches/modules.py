@@ -1,0 +1,169 @@
+"""The platform's modules next to what people use in their place: `python python/benches/modules.py`.
+
+Each case runs both sides in turn, ROUNDS times, on the same input, and compares the medians of processor time. The
+opponents are NumPy, plain Python, and `rank-bm25`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import statistics
+import time
+from typing import Any, Callable
+
+import numpy as np
+from rank_bm25 import BM25Okapi
+
+from lexivec.platform import compute_similarity_scores
+from lexivec.platform.demo_data_generator import generate_demo_courses
+from lexivec.platform.hybrid_search import BM25Index, HybridSearchEngine
+from lexivec.platform.rag_evaluation import RAGEvaluator, RAGTestCase
+
+ROUNDS = 15
+ROWS = 10_000
+
+
+def compare(case: str, ours: Callable[[], Any], theirs: Callable[[], Any], opponent: str, calls: int = 1) -> None:
+    """Prints the medians of both sides, and how many times the opponent takes longer."""
+    times: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for round in range(ROUNDS + 1):
+        for side, call in (("ours", ours), ("theirs", theirs)):
+            began = time.process_time()
+            for _ in range(calls):
+                call()
+            if round:
+                times[side].append((time.process_time() - began) / calls * 1e3)
+    ours_ms, theirs_ms = (statistics.median(times[side]) for side in ("ours", "theirs"))
+    print(f"{case}: {ours_ms:.3f} ms, {opponent} {theirs_ms:.3f} ms, {theirs_ms / ours_ms:.1f} times")
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    dot = sum(x * y for x, y in zip(a, b))
+    return dot / (math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(y * y for y in b)))
+
+
+def similarity() -> None:
+    generator = np.random.default_rng(1)
+    for kind in (np.float32, np.float64):
+        rows, query = generator.normal(size=(1_000, 384)).astype(kind), generator.normal(size=384).astype(kind)
+
+        def by_numpy() -> Any:
+            return rows @ query / (np.linalg.norm(rows, axis=1) * np.linalg.norm(query))
+
+        assert np.allclose(compute_similarity_scores(query, rows), by_numpy(), atol=1e-5)
+        name = f"similarity 1 x 1,000 x 384, {np.dtype(kind).name}"
+        compare(name, lambda: compute_similarity_scores(query, rows), by_numpy, "NumPy", 50)
+    listed, one = rows.tolist(), query.tolist()
+    compare(name, lambda: compute_similarity_scores(query, rows), lambda: [cosine(one, row) for row in listed], "plain Python")
+
+
+def words(text: str) -> set[str]:
+    return set(text.lower().split())
+
+
+def jaccard(a: str, b: str) -> float:
+    one, two = words(a), words(b)
+    return len(one & two) / len(one | two) if one and two else 0.0
+
+
+def evaluated(case: RAGTestCase, contexts: list[str], answer: str) -> dict[str, float]:
+    """The formulas of the evaluation in plain Python."""
+    pool = set().union(*map(words, contexts))
+    sentences = [part.split() for part in answer.lower().split(".") if part.strip()]
+    supported = sum(sum(word in pool for word in sentence) / len(sentence) >= 0.5 for sentence in sentences)
+    asked, said = words(case.question), words(answer)
+    truth = case.contexts
+    return {
+        "faithfulness": supported / len(sentences),
+        "answer_relevancy": min(1, 0.7 * len(asked & said) / len(asked) + 0.3 * min(len(said) / (2 * len(asked)), 1)),
+        "context_precision": sum(any(jaccard(one, two) > 0.7 for two in truth) for one in contexts) / len(contexts),
+        "context_recall": sum(any(jaccard(one, two) > 0.7 for one in contexts) for two in truth) / len(truth),
+        "answer_similarity": jaccard(answer, case.ground_truth),
+    }
+
+
+class Retrieved:
+    def __init__(self, contexts: list[str]) -> None:
+        self.retrieved_documents = [type("Found", (), {"content": text})() for text in contexts]
+
+
+def evaluation(texts: list[str]) -> None:
+    cases = [RAGTestCase(text[:60], text, contexts=texts[n : n + 5]) for n, text in enumerate(texts[:100])]
+    contexts = {case.question: texts[n : n + 5] for n, case in enumerate(cases)}
+
+    class System:
+        async def query_rag(self, query: str, **options: Any) -> Retrieved:
+            return Retrieved(contexts[query])
+
+    async def answer(question: str, context: Any) -> str:
+        return ". ".join(contexts[question])
+
+    async def plain() -> list[dict[str, float]]:
+        made = []
+        for case in cases:
+            found = [one.content for one in (await System().query_rag(query=case.question)).retrieved_documents]
+            made.append(evaluated(case, found, await answer(case.question, found)))
+        return made
+
+    evaluator = RAGEvaluator()
+
+    def ours() -> Any:
+        return asyncio.run(evaluator.evaluate_test_suite(cases, System(), answer))
+
+    results, _ = ours()
+    for result, expected in zip(results, asyncio.run(plain())):
+        assert all(abs(getattr(result, name) - value) < 1e-12 for name, value in expected.items()), (result, expected)
+    compare("suite of 100 evaluations", ours, lambda: asyncio.run(plain()), "plain Python")
+
+
+def bm25(texts: list[str]) -> None:
+    documents = [{"id": str(n), "content": text} for n, text in enumerate(texts)]
+    tokens = [text.lower().split() for text in texts]
+    index = BM25Index()
+    index.build_index(documents)
+    theirs = BM25Okapi(tokens)
+    query = " ".join(texts[0].split()[:5])
+
+    def by_rank_bm25() -> Any:
+        scores = theirs.get_scores(query.split())
+        return np.argsort(scores)[::-1][:20]
+
+    compare(f"BM25 search of {ROWS:,}", lambda: index.search(query, 20), by_rank_bm25, "rank-bm25", 5)
+    engine = HybridSearchEngine()
+    engine.index_documents(documents)
+    vectors = np.random.default_rng(4).normal(size=(ROWS, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def dense() -> list[dict[str, Any]]:
+        scores = vectors @ vectors[0]
+        best = np.argpartition(-scores, 20)[:20]
+        return [{**documents[n], "metadata": {}, "similarity": float(scores[n])} for n in best[np.argsort(-scores[best])]]
+
+    def original() -> Any:
+        found: dict[str, float] = {}
+        for ranked in ([one["id"] for one in dense()], [str(n) for n in by_rank_bm25()]):
+            for rank, id in enumerate(ranked):
+                found[id] = found.get(id, 0.0) + 1 / (60 + rank)
+        return sorted(found, key=lambda id: -found[id])[:10]
+
+    compare(f"hybrid search of {ROWS:,}", lambda: asyncio.run(engine.hybrid_search(query, dense())), original, "NumPy + rank-bm25")
+
+
+def courses() -> None:
+    times = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        made = generate_demo_courses("instructor", {"name": "Dr. Ito"}, count=ROWS, seed=1)
+        times.append((time.process_time() - began) * 1e3)
+        assert len(made) == ROWS
+    print(f"{ROWS:,} demo courses: {statistics.median(times):.0f} ms")
+
+
+if __name__ == "__main__":
+    ranks = np.random.default_rng(2).zipf(1.3, size=(ROWS, 60)).clip(max=20_000)
+    texts = [" ".join(f"w{rank}" for rank in row) for row in ranks]
+    similarity()
+    evaluation(texts)
+    bm25(texts)
+    courses()
