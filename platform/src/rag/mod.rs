@@ -107,23 +107,6 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The metrics of an answer that was made from the retrieved texts, where `expected` should be.
-    pub fn of<S: AsRef<str>>(
-        question: &str,
-        ground_truth: &str,
-        expected: &[S],
-        retrieved: &[S],
-        answer: &str,
-    ) -> Self {
-        Self {
-            faithfulness: faithfulness(answer, retrieved),
-            answer_relevancy: answer_relevancy(question, answer),
-            context_precision: context_precision(question, retrieved, expected),
-            context_recall: context_recall(retrieved, expected),
-            answer_similarity: similarity(answer, ground_truth),
-        }
-    }
-
     /// 0.3 for faithfulness and for relevancy, 0.2 for precision and for recall.
     pub fn quality(&self) -> f64 {
         quality([

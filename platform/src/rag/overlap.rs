@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use foldhash::fast::RandomState;
 
+use super::Metrics;
 use crate::words::words;
 
 /// Share of a sentence's tokens that must be in the contexts for it to be supported by them.
@@ -25,8 +26,12 @@ fn lower<S: AsRef<str>>(texts: &[S]) -> Vec<String> {
     texts.iter().map(|text| text.as_ref().to_lowercase()).collect()
 }
 
+fn set(lower: &str) -> WordSet<'_> {
+    words(lower).collect()
+}
+
 fn sets(lower: &[String]) -> Vec<WordSet<'_>> {
-    lower.iter().map(|text| words(text).collect()).collect()
+    lower.iter().map(|text| set(text)).collect()
 }
 
 fn share(part: usize, whole: usize) -> f64 {
@@ -62,7 +67,7 @@ fn set_similarity(a: &WordSet<'_>, b: &WordSet<'_>) -> f64 {
 /// and the true one it is the answer similarity.
 pub fn similarity(a: &str, b: &str) -> f64 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    set_similarity(&words(&a).collect(), &words(&b).collect())
+    set_similarity(&set(&a), &set(&b))
 }
 
 /// Share of the answer's sentences that the contexts support: at least half of a sentence's tokens,
@@ -72,7 +77,11 @@ pub fn similarity(a: &str, b: &str) -> f64 {
 /// A sentence ends at every full stop, the decimal point of "3.14" included.
 pub fn faithfulness<S: AsRef<str>>(answer: &str, contexts: &[S]) -> f64 {
     let contexts = lower(contexts);
-    let known: WordSet<'_> = contexts.iter().flat_map(|context| words(context)).collect();
+    support(answer, &contexts.iter().flat_map(|context| words(context)).collect())
+}
+
+/// [`faithfulness`] of an answer to the known words.
+fn support(answer: &str, known: &WordSet<'_>) -> f64 {
     let (mut sentences, mut supported) = (0, 0);
     for sentence in answer.split('.') {
         let sentence = sentence.to_lowercase();
@@ -115,9 +124,12 @@ pub fn overlap_ratio(words: &[i64], others: &[i64], different: usize) -> f64 {
 /// has no words; an echo of the question has 0.85.
 pub fn answer_relevancy(question: &str, answer: &str) -> f64 {
     let (question, answer) = (question.to_lowercase(), answer.to_lowercase());
-    let question: WordSet<'_> = words(&question).collect();
-    let answer: WordSet<'_> = words(&answer).collect();
-    let overlap = share(shared(&question, &answer), question.len());
+    relevancy(&set(&question), &set(&answer))
+}
+
+/// [`answer_relevancy`] of words.
+fn relevancy(question: &WordSet<'_>, answer: &WordSet<'_>) -> f64 {
+    let overlap = share(shared(question, answer), question.len());
     let length = share(answer.len(), question.len() * 2).min(1.0);
     (overlap * RELEVANCY_WEIGHTS.0 + length * RELEVANCY_WEIGHTS.1).min(1.0)
 }
@@ -132,25 +144,54 @@ fn found(these: &[WordSet<'_>], those: &[WordSet<'_>]) -> f64 {
 /// where none is expected, with more than 0.3 of the question's words. 0 to 1; 0 where nothing was
 /// retrieved.
 pub fn context_precision<S: AsRef<str>>(question: &str, retrieved: &[S], expected: &[S]) -> f64 {
-    let (retrieved, expected) = (lower(retrieved), lower(expected));
-    let retrieved = sets(&retrieved);
+    let (question, retrieved, expected) =
+        (question.to_lowercase(), lower(retrieved), lower(expected));
+    precision(&set(&question), &sets(&retrieved), &sets(&expected))
+}
+
+/// [`context_precision`] of words.
+fn precision(question: &WordSet<'_>, retrieved: &[WordSet<'_>], expected: &[WordSet<'_>]) -> f64 {
     if !expected.is_empty() {
-        return found(&retrieved, &sets(&expected));
+        return found(retrieved, expected);
     }
-    let question = question.to_lowercase();
-    let question: WordSet<'_> = words(&question).collect();
-    let relevant = |set: &&WordSet<'_>| share(shared(&question, set), question.len()) > RELEVANT;
+    let relevant = |set: &&WordSet<'_>| share(shared(question, set), question.len()) > RELEVANT;
     share(retrieved.iter().filter(relevant).count(), retrieved.len())
 }
 
 /// Share of the expected contexts that were retrieved: one similar by more than 0.7 was. 0 to 1; 1
 /// where none is expected.
 pub fn context_recall<S: AsRef<str>>(retrieved: &[S], expected: &[S]) -> f64 {
-    if expected.is_empty() {
-        return 1.0;
-    }
     let (retrieved, expected) = (lower(retrieved), lower(expected));
-    found(&sets(&expected), &sets(&retrieved))
+    recall(&sets(&retrieved), &sets(&expected))
+}
+
+/// [`context_recall`] of words.
+fn recall(retrieved: &[WordSet<'_>], expected: &[WordSet<'_>]) -> f64 {
+    if expected.is_empty() { 1.0 } else { found(expected, retrieved) }
+}
+
+impl Metrics {
+    /// The metrics of an answer that was made from the retrieved texts, where `expected` should be. Each text is split
+    /// into words once.
+    pub fn of<S: AsRef<str>>(
+        question: &str,
+        ground_truth: &str,
+        expected: &[S],
+        retrieved: &[S],
+        answer: &str,
+    ) -> Self {
+        let [asked, truth, said] = [question, ground_truth, answer].map(str::to_lowercase);
+        let (retrieved, expected) = (lower(retrieved), lower(expected));
+        let (asked, said) = (set(&asked), set(&said));
+        let (retrieved, expected) = (sets(&retrieved), sets(&expected));
+        Self {
+            faithfulness: support(answer, &retrieved.iter().flatten().copied().collect()),
+            answer_relevancy: relevancy(&asked, &said),
+            context_precision: precision(&asked, &retrieved, &expected),
+            context_recall: recall(&retrieved, &expected),
+            answer_similarity: set_similarity(&said, &set(&truth)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -297,12 +297,13 @@ class RAGEvaluator:
             latency_ms=(time.perf_counter() - start) * 1000,
             num_contexts_retrieved=len(contexts),
         )
-        question, expected = test_case.question, test_case.contexts
-        result.faithfulness = await self._calculate_faithfulness(answer, contexts)
-        result.answer_relevancy = await self._calculate_answer_relevancy(question, answer)
-        result.context_precision = await self._calculate_context_precision(question, contexts, expected)
-        result.context_recall = await self._calculate_context_recall(contexts, expected)
-        result.answer_similarity = await self._calculate_answer_similarity(answer, test_case.ground_truth)
+        (
+            result.faithfulness,
+            result.answer_relevancy,
+            result.context_precision,
+            result.context_recall,
+            result.answer_similarity,
+        ) = _native.answer_metrics(test_case.question, test_case.ground_truth, test_case.contexts, contexts, answer)
         self.evaluation_history.append(result)
         if len(self.evaluation_history) > HISTORY:
             del self.evaluation_history[: -HISTORY]

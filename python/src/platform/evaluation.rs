@@ -118,6 +118,27 @@ fn context_recall(py: Python<'_>, retrieved: Vec<String>, expected: Vec<String>)
     py.detach(|| rag::context_recall(&retrieved, &expected))
 }
 
+/// Faithfulness, relevancy, precision, recall and similarity to the true answer, each text split into words once.
+#[pyfunction]
+fn answer_metrics(
+    py: Python<'_>,
+    question: String,
+    ground_truth: String,
+    expected: Vec<String>,
+    retrieved: Vec<String>,
+    answer: String,
+) -> (f64, f64, f64, f64, f64) {
+    let m = py.detach(|| Metrics::of(&question, &ground_truth, &expected, &retrieved, &answer));
+    let Metrics {
+        faithfulness,
+        answer_relevancy,
+        context_precision,
+        context_recall,
+        answer_similarity,
+    } = m;
+    (faithfulness, answer_relevancy, context_precision, context_recall, answer_similarity)
+}
+
 /// Results of rows of faithfulness, relevancy, precision, recall and latency.
 fn results(rows: Vec<(f64, f64, f64, f64, f64)>) -> Vec<EvaluationResult> {
     let result =
@@ -175,6 +196,7 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(answer_relevancy, module)?)?;
     module.add_function(wrap_pyfunction!(context_precision, module)?)?;
     module.add_function(wrap_pyfunction!(context_recall, module)?)?;
+    module.add_function(wrap_pyfunction!(answer_metrics, module)?)?;
     module.add_function(wrap_pyfunction!(aggregate, module)?)?;
     module.add_function(wrap_pyfunction!(compare_suites, module)?)?;
     module.add_function(wrap_pyfunction!(better_suite, module)?)
