@@ -105,14 +105,14 @@ def adding(place: str) -> None:
         for n, row in enumerate(vectors):
             lines.write(json.dumps({"id": str(n), "vector": [round(float(x), 6) for x in row]}) + "\n")
     ratios = []
-    for round in range(3):
-        command = [RELEASE / "lexivec", "ingest", f"{place}/command{round}", "--jsonl", f"{place}/rows.jsonl", "--dim", str(DIM)]
+    for turn in range(3):
+        command = [RELEASE / "lexivec", "ingest", f"{place}/command{turn}", "--jsonl", f"{place}/rows.jsonl"]
         program = (
             "import numpy, lexivec, sys\n"
             "vectors = numpy.load(sys.argv[1])\n"
             f"lexivec.create(sys.argv[2], dim={DIM}).upsert(ids=range(len(vectors)), vectors=vectors)\n"
         )
-        python = [sys.executable, "-c", program, f"{place}/vectors.npy", f"{place}/python{round}"]
+        python = [sys.executable, "-c", program, f"{place}/vectors.npy", f"{place}/python{turn}"]
         by_command, by_python = seconds(command), seconds(python)
         ratios.append(by_python / by_command)
         print(f"added {ADDED} x {DIM}: command {by_command:.1f} s, Python {by_python:.1f} s of processor time")

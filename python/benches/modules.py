@@ -27,12 +27,12 @@ ROWS = 10_000
 def compare(case: str, ours: Callable[[], Any], theirs: Callable[[], Any], opponent: str, calls: int = 1) -> None:
     """Prints the medians of both sides, and how many times the opponent takes longer."""
     times: dict[str, list[float]] = {"ours": [], "theirs": []}
-    for round in range(ROUNDS + 1):
+    for turn in range(ROUNDS + 1):
         for side, call in (("ours", ours), ("theirs", theirs)):
             began = time.process_time()
             for _ in range(calls):
                 call()
-            if round:
+            if turn:
                 times[side].append((time.process_time() - began) / calls * 1e3)
     ours_ms, theirs_ms = (statistics.median(times[side]) for side in ("ours", "theirs"))
     print(f"{case}: {ours_ms:.3f} ms, {opponent} {theirs_ms:.3f} ms, {theirs_ms / ours_ms:.1f} times")
@@ -55,7 +55,7 @@ def similarity() -> None:
         name = f"similarity 1 x 1,000 x 384, {np.dtype(kind).name}"
         compare(name, lambda: compute_similarity_scores(query, rows), by_numpy, "NumPy", 50)
     listed, one = rows.tolist(), query.tolist()
-    compare(name, lambda: compute_similarity_scores(query, rows), lambda: [cosine(one, row) for row in listed], "plain Python")
+    compare(name, lambda: compute_similarity_scores(query, rows), lambda: [cosine(one, row) for row in listed], "plain Python", 5)
 
 
 def words(text: str) -> set[str]:
