@@ -16,7 +16,7 @@
 //! # Ok::<(), lexivec_demo::Error>(())
 //! ```
 //!
-//! [`write`] streams any number of records to a file, as JSON lines, CSV or Parquet:
+//! [`write()`] streams any number of records to a file, as JSON lines, CSV or Parquet:
 //!
 //! ```
 //! use lexivec_demo::{Format, Kind, Moment, Source, write};
@@ -33,7 +33,7 @@
 //!
 //! | the Python module's function | here |
 //! |---|---|
-//! | `generate_demo_courses(user_type, user_data, count)` | [`Viewer::new`], [`courses`] |
+//! | `generate_demo_courses(user_type, user_data, count)` | [`Viewer::new`], [`courses()`] |
 //! | `generate_demo_students(course_id)` | [`class`] |
 //! | `generate_demo_labs(user_type, course_id)` | [`lab_set`] |
 //! | `generate_demo_feedback(course_id)` | [`reviews`] |
