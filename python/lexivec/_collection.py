@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
+from ._closing import Closing
 from ._documents import list_of
 from ._frames import array_of, columns_of_table, is_table
 from ._lexivec import RawCollection, RawSearcher
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Path = Union[str, "os.PathLike[str]"]
 
 
-class Collection(Reader):
+class Collection(Closing, Reader):
     """Documents in one directory, searched by words, vectors or both.
 
     `lexivec.create`, `lexivec.open`, `lexivec.open_read_only` and `lexivec.in_memory` make one. It may be used by any
@@ -46,17 +46,6 @@ class Collection(Reader):
     def close(self) -> None:
         """Syncs what was written and gives the directory free. Read views that are held go on."""
         self._raw.close()
-
-    def __enter__(self) -> "Collection":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.close()
 
     def __reduce__(self) -> Any:
         if self._path is None:
@@ -383,17 +372,8 @@ def create(
     """
     options = {"join_text": join_text, "bm25": bm25, "fusion": fusion, "seed": seed,
                "graph_min_rows": graph_min_rows, "durability": durability}
-    where = os.fspath(path)
-    raw = RawCollection.create(
-        where,
-        options_of(name, dim, metric, text, vectors, tokens, options),
-        background,
-        exist_ok,
-        raw_embedder(embedder),
-        embed_tokens,
-        raw_reranker(reranker),
-    )
-    return Collection(raw, where, _models(embedder, reranker))
+    made = options_of(name, dim, metric, text, vectors, tokens, options)
+    return _created(os.fspath(path), made, embedder, embed_tokens, reranker, background, exist_ok)
 
 
 def in_memory(
@@ -422,16 +402,22 @@ def in_memory(
     ['a']
     """
     options = {"join_text": join_text, "bm25": bm25, "fusion": fusion, "seed": seed, "graph_min_rows": graph_min_rows}
-    raw = RawCollection.create(
-        None,
-        options_of(name, dim, metric, text, vectors, tokens, options),
-        False,
-        False,
-        raw_embedder(embedder),
-        embed_tokens,
-        raw_reranker(reranker),
-    )
-    return Collection(raw)
+    made = options_of(name, dim, metric, text, vectors, tokens, options)
+    return _created(None, made, embedder, embed_tokens, reranker)
+
+
+def _created(
+    path: Optional[str],
+    options: Dict[str, Any],
+    embedder: Optional[AnyEmbedder],
+    embed_tokens: bool,
+    reranker: Optional[AnyReranker],
+    background: bool = False,
+    exist_ok: bool = False,
+) -> Collection:
+    """A new collection in a directory, or in memory without a path."""
+    models = raw_embedder(embedder), embed_tokens, raw_reranker(reranker)
+    return Collection(RawCollection.create(path, options, background, exist_ok, *models), path, _models(embedder, reranker))
 
 
 def open(
@@ -448,9 +434,7 @@ def open(
         Locked: Another handle has it open for writing; the message names the process.
         Corrupt: Something acknowledged cannot be read; the message names file and byte.
     """
-    where = os.fspath(path)
-    raw = RawCollection.open(where, False, background, raw_embedder(embedder), raw_reranker(reranker))
-    return Collection(raw, where, _models(embedder, reranker))
+    return _opened(path, embedder, reranker, background=background)
 
 
 def open_read_only(
@@ -460,8 +444,18 @@ def open_read_only(
     reranker: Optional[AnyReranker] = None,
 ) -> Collection:
     """Opens a collection for reading, next to a writer and in any number of processes. `refresh` brings later writes."""
+    return _opened(path, embedder, reranker, read_only=True)
+
+
+def _opened(
+    path: Path,
+    embedder: Optional[AnyEmbedder],
+    reranker: Optional[AnyReranker],
+    read_only: bool = False,
+    background: bool = False,
+) -> Collection:
     where = os.fspath(path)
-    raw = RawCollection.open(where, True, False, raw_embedder(embedder), raw_reranker(reranker))
+    raw = RawCollection.open(where, read_only, background, raw_embedder(embedder), raw_reranker(reranker))
     return Collection(raw, where, _models(embedder, reranker))
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Type, Union
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Union
 
+from ._closing import Closing
 from ._collection import Collection, Path, options_of
 from ._lexivec import RawDatabase
 from ._models import AnyEmbedder, AnyReranker, raw_embedder, raw_reranker
 
 
-class Database:
+class Database(Closing):
     """A directory of collections, each under its name. It is made if it is not there.
 
     >>> import lexivec, tempfile
@@ -79,17 +79,6 @@ class Database:
     def close(self) -> None:
         """Closes the database. Collections that are held go on."""
         self._raw.close()
-
-    def __enter__(self) -> "Database":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Database({self._path!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import functools
 import threading
@@ -26,7 +27,6 @@ from . import _collection
 from ._collection import Collection, Path
 from ._lexivec import Hit
 from ._reading import Reader
-from .aio import _in_thread
 from .errors import InvalidArgument, PathNotFound
 from .filters import Expression
 
@@ -216,7 +216,7 @@ def awaited(method: "Callable[Concatenate[Any, P], T]") -> "Callable[Concatenate
     """The coroutine of a method: same arguments and result, on a thread that holds no event loop."""
 
     async def twin(self: Any, /, *args: "P.args", **options: "P.kwargs") -> T:
-        return await _in_thread(method, self, *args, **options)
+        return await asyncio.to_thread(method, self, *args, **options)
 
     functools.update_wrapper(twin, method, assigned=("__module__", "__annotations__"))
     twin.__doc__ = f"Does what `{method.__name__}` does, awaited."

@@ -32,11 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def _in_thread(call: Callable[..., T], *args: Any, **options: Any) -> T:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, functools.partial(call, *args, **options))
-
-
 def _twin(
     method: "Callable[Concatenate[Any, P], T]",
 ) -> "Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]":
@@ -44,7 +39,7 @@ def _twin(
 
     @functools.wraps(method)
     async def twin(self: Any, *args: Any, **options: Any) -> T:
-        return await _in_thread(method, self._of, *args, **options)
+        return await asyncio.to_thread(method, self._of, *args, **options)
 
     return twin  # type: ignore[return-value]
 
@@ -68,15 +63,15 @@ class AsyncReader:
 
     async def cursor(self, text: Optional[str] = None, *, reach: int = 1_000, **options: Any) -> "AsyncCursor":
         """Ranks up to `reach` hits once, and gives them page by page."""
-        return AsyncCursor(await _in_thread(self._of.cursor, text, reach=reach, **options))
+        return AsyncCursor(await asyncio.to_thread(self._of.cursor, text, reach=reach, **options))
 
     async def scan(
         self, filter: Optional[Filter] = None, *, after: Optional[str] = None
     ) -> AsyncIterator[Document]:
         """All rows that a filter admits, in the order of their ids, of one state of the collection."""
-        view, filter = await _in_thread(self._of._view), filter_of(filter)
+        view, filter = await asyncio.to_thread(self._of._view), filter_of(filter)
         while True:
-            rows, after = await _in_thread(view.scroll, filter, after, SCAN_ROWS)
+            rows, after = await asyncio.to_thread(view.scroll, filter, after, SCAN_ROWS)
             for row in rows:
                 yield Document(**row)
             if after is None:
@@ -134,7 +129,7 @@ class AsyncCollection(AsyncReader):
 
     async def searcher(self) -> AsyncSearcher:
         """A read view of this moment."""
-        return AsyncSearcher(await _in_thread(self._of.searcher))
+        return AsyncSearcher(await asyncio.to_thread(self._of.searcher))
 
     async def __aenter__(self) -> "AsyncCollection":
         return self
@@ -150,14 +145,14 @@ class AsyncCollection(AsyncReader):
 
 async def create(*args: Any, **options: Any) -> AsyncCollection:
     """Creates a collection; see `lexivec.create`."""
-    return AsyncCollection(await _in_thread(_collection.create, *args, **options))
+    return AsyncCollection(await asyncio.to_thread(_collection.create, *args, **options))
 
 
 async def open(*args: Any, **options: Any) -> AsyncCollection:
     """Opens a collection for reading and writing; see `lexivec.open`."""
-    return AsyncCollection(await _in_thread(_collection.open, *args, **options))
+    return AsyncCollection(await asyncio.to_thread(_collection.open, *args, **options))
 
 
 async def open_read_only(*args: Any, **options: Any) -> AsyncCollection:
     """Opens a collection for reading; see `lexivec.open_read_only`."""
-    return AsyncCollection(await _in_thread(_collection.open_read_only, *args, **options))
+    return AsyncCollection(await asyncio.to_thread(_collection.open_read_only, *args, **options))

@@ -21,6 +21,7 @@ payload, so filters name metadata directly: `filter="year >= 2020"`, `{"year": {
 
 from __future__ import annotations
 
+import asyncio
 import math
 import uuid
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar
@@ -42,7 +43,6 @@ except ImportError as error:
 from ._collection import Collection, Path
 from ._frameworks import Store, hits, ordered, restored, vectors_of
 from ._lexivec import Hit
-from .aio import _in_thread
 from .errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class LexivecVectorStore(VectorStore):
         """Does what `add_texts` does, awaited."""
         rows = _rows(texts, metadatas, ids)
         vectors = await self._embedding.aembed_documents(rows[1]) if rows[1] else []
-        return await _in_thread(self._write, rows, vectors, **kwargs)
+        return await asyncio.to_thread(self._write, rows, vectors, **kwargs)
 
     def delete(self, ids: Optional[Sequence[str]] = None, **kwargs: Any) -> Optional[bool]:
         """Deletes documents by id, or those that a `filter` admits; all without either.
@@ -164,7 +164,7 @@ class LexivecVectorStore(VectorStore):
 
     async def adelete(self, ids: Optional[Sequence[str]] = None, **kwargs: Any) -> Optional[bool]:
         """Does what `delete` does, awaited."""
-        return await _in_thread(self.delete, ids, **kwargs)
+        return await asyncio.to_thread(self.delete, ids, **kwargs)
 
     # Reads
 
@@ -178,7 +178,7 @@ class LexivecVectorStore(VectorStore):
 
     async def aget_by_ids(self, ids: Sequence[str], /) -> List[Document]:
         """Does what `get_by_ids` does, awaited."""
-        return await _in_thread(self.get_by_ids, ids)
+        return await asyncio.to_thread(self.get_by_ids, ids)
 
     def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> List[Document]:
         """The `k` documents whose vectors are most similar to that of the query; `filter` narrows them."""
@@ -220,7 +220,7 @@ class LexivecVectorStore(VectorStore):
         self, embedding: List[float], k: int = 4, **kwargs: Any
     ) -> List[Tuple[Document, float]]:
         """Does what `similarity_search_with_score_by_vector` does, awaited."""
-        return await _in_thread(self._search, k, vector=embedding, mode="vector", **kwargs)
+        return await asyncio.to_thread(self._search, k, vector=embedding, mode="vector", **kwargs)
 
     def max_marginal_relevance_search(
         self, query: str, k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
@@ -258,7 +258,7 @@ class LexivecVectorStore(VectorStore):
         self, embedding: List[float], k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
     ) -> List[Document]:
         """Does what `max_marginal_relevance_search_by_vector` does, awaited."""
-        return await _in_thread(
+        return await asyncio.to_thread(
             self.max_marginal_relevance_search_by_vector, embedding, k, fetch_k, lambda_mult, **kwargs
         )
 
@@ -288,7 +288,7 @@ class LexivecVectorStore(VectorStore):
 
     async def ahybrid_search_with_score(self, query: str, k: int = 4, **kwargs: Any) -> List[Tuple[Document, float]]:
         """Does what `hybrid_search_with_score` does, awaited."""
-        return await _in_thread(self._hybrid, query, await self._embedding.aembed_query(query), k, **kwargs)
+        return await asyncio.to_thread(self._hybrid, query, await self._embedding.aembed_query(query), k, **kwargs)
 
     # Construction
 
@@ -318,7 +318,7 @@ class LexivecVectorStore(VectorStore):
         **kwargs: Any,
     ) -> S:
         """Does what `from_texts` does, awaited."""
-        store = await _in_thread(cls, embedding, **kwargs)
+        store = await asyncio.to_thread(cls, embedding, **kwargs)
         await store.aadd_texts(texts, metadatas, ids=ids)
         return store
 

@@ -23,6 +23,7 @@ its metadata as LlamaIndex's vector stores keep it: next to `ref_doc_id`, and wi
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -62,7 +63,6 @@ from ._documents import Document
 from ._frameworks import Clause, Store, all_of, any_of, hits, vectors_of
 from ._lexivec import Hit
 from ._reading import Searcher
-from .aio import _in_thread
 from .filters import Expression, Field
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class LexivecVectorStore(BasePydanticVectorStore):
 
     async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> List[str]:
         """Does what `add` does, awaited."""
-        return await _in_thread(self.add, nodes, **kwargs)
+        return await asyncio.to_thread(self.add, nodes, **kwargs)
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Deletes the nodes of a document."""
@@ -145,7 +145,7 @@ class LexivecVectorStore(BasePydanticVectorStore):
 
     async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Does what `delete` does, awaited."""
-        await _in_thread(self.delete, ref_doc_id, **delete_kwargs)
+        await asyncio.to_thread(self.delete, ref_doc_id, **delete_kwargs)
 
     def delete_nodes(
         self,
@@ -171,7 +171,7 @@ class LexivecVectorStore(BasePydanticVectorStore):
         **delete_kwargs: Any,
     ) -> None:
         """Does what `delete_nodes` does, awaited."""
-        await _in_thread(self.delete_nodes, node_ids, filters)
+        await asyncio.to_thread(self.delete_nodes, node_ids, filters)
 
     def clear(self) -> None:
         """Deletes all nodes."""
@@ -180,7 +180,7 @@ class LexivecVectorStore(BasePydanticVectorStore):
 
     async def aclear(self) -> None:
         """Does what `clear` does, awaited."""
-        await _in_thread(self.clear)
+        await asyncio.to_thread(self.clear)
 
     # Reads
 
@@ -209,7 +209,7 @@ class LexivecVectorStore(BasePydanticVectorStore):
         filters: Optional[MetadataFilters] = None,
     ) -> List[BaseNode]:
         """Does what `get_nodes` does, awaited."""
-        return await _in_thread(self.get_nodes, node_ids, filters)
+        return await asyncio.to_thread(self.get_nodes, node_ids, filters)
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Searches by embedding, by words, by both, or for diversity, as the mode of the query says.
@@ -241,7 +241,7 @@ class LexivecVectorStore(BasePydanticVectorStore):
 
     async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Does what `query` does, awaited."""
-        return await _in_thread(self.query, query, **kwargs)
+        return await asyncio.to_thread(self.query, query, **kwargs)
 
     # Files
 

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import enum
+import inspect
 import multiprocessing
 import os
 import pickle
@@ -262,6 +263,11 @@ def test_a_refused_request_names_its_member(papers, options, error, words):
     with pytest.raises(error) as refused:
         papers.search("wing", **options)
     assert words in str(refused.value) and isinstance(refused.value, ValueError)
+
+
+def test_a_request_takes_the_options_of_a_search():
+    searched, requested = (inspect.signature(of).parameters for of in (lexivec.Collection.search, lexivec.request))
+    assert list(searched.values())[1:] == list(requested.values())
 
 
 def test_an_unknown_option_is_a_type_error(papers):

@@ -17,6 +17,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ..._collection import Collection
 from ..._database import Database
+from ..._frameworks import hits
 from ..exceptions import RAGException, ValidationException
 
 __all__ = ["RAGDAO", "RAGCollection"]
@@ -78,13 +79,8 @@ class RAGCollection:
             raise ValueError(f"n_results: {n_results} is below 1; give the number of documents that is wanted")
         if self._opened is None:
             return []
-        found = self._opened.search(
-            vector=embedding,
-            mode="vector",
-            filter=dict(filter) if filter else None,
-            limit=min(n_results, max(1, self.count())),
-            with_text=True,
-        )
+        given = dict(filter) if filter else None
+        found = hits(self._opened, limit=n_results, vector=embedding, mode="vector", filter=given, with_text=True)
         # The score of this metric is the squared distance with its sign turned.
         return [(hit.id, (hit.text or {}).get(TEXT, ""), hit.payload or {}, abs(hit.score)) for hit in found]
 
