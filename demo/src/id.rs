@@ -3,47 +3,29 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
-
-/// Bytes of a UUID as text.
-const LEN: usize = 36;
+use uuid::{Builder, Uuid};
 
 /// A UUID of version 4 (RFC 9562). Its text is `f81d4fae-7dec-41d0-a765-00a0c91e6bf6`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id([u8; 16]);
+pub struct Id(Uuid);
 
 impl Id {
     /// The identifier of 128 bits, of which six say version and variant.
     pub(crate) fn from_bits(high: u64, low: u64) -> Self {
-        let mut bytes = ((u128::from(high) << 64) | u128::from(low)).to_le_bytes();
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        Self(bytes)
-    }
-
-    /// The text, as bytes.
-    fn text(self) -> [u8; LEN] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [b'-'; LEN];
-        let mut at = 0;
-        for (index, byte) in self.0.into_iter().enumerate() {
-            at += usize::from([4, 6, 8, 10].contains(&index));
-            text[at] = DIGITS[usize::from(byte >> 4)];
-            text[at + 1] = DIGITS[usize::from(byte & 15)];
-            at += 2;
-        }
-        text
+        let bytes = ((u128::from(high) << 64) | u128::from(low)).to_le_bytes();
+        Self(Builder::from_random_bytes(bytes).into_uuid())
     }
 }
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(str::from_utf8(&self.text()).unwrap_or_default())
+        f.pad(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(str::from_utf8(&self.text()).unwrap_or_default())
+        to.serialize_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
     }
 }
 

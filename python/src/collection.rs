@@ -3,8 +3,8 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
 
 use lexivec::{
     AdapterOptions, Budget, Collection, CompactOptions, CopyOptions, Document, Durability,
@@ -16,7 +16,8 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::convert::{filter_of, read, to_json, to_python};
 use crate::documents::{documents_of, documents_of_columns};
-use crate::errors::{OrRaise, Part, closed, invalid};
+use crate::errors::{OrRaise, Part, invalid};
+use crate::handle::Handle;
 use crate::interrupt::interruptible;
 use crate::models::{RawEmbedder, RawReranker};
 use crate::process;
@@ -25,21 +26,15 @@ use crate::searcher::RawSearcher;
 /// Documents of a write from which Ctrl-C is looked for: a smaller one is done in a moment.
 const LONG_WRITE: usize = 1_000;
 
-/// A collection; `None` once it was closed.
+/// A collection.
 #[pyclass(frozen, module = "lexivec._lexivec")]
 pub(crate) struct RawCollection {
-    collection: Mutex<Option<Arc<Collection>>>,
+    handle: Handle<Collection>,
 }
 
 impl RawCollection {
     pub(crate) fn new(collection: Arc<Collection>) -> Self {
-        Self { collection: Mutex::new(Some(collection)) }
-    }
-
-    fn collection(&self, py: Python<'_>) -> PyResult<Arc<Collection>> {
-        process::check(py)?;
-        let open = self.collection.lock().ok().and_then(|open| open.clone());
-        open.ok_or_else(|| closed("collection"))
+        Self { handle: Handle::new("collection", collection) }
     }
 
     /// A call of the engine, without the GIL.
@@ -48,7 +43,7 @@ impl RawCollection {
         py: Python<'_>,
         call: impl FnOnce(&Collection) -> lexivec::Result<T> + Send,
     ) -> PyResult<T> {
-        let collection = self.collection(py)?;
+        let collection = self.handle.get(py)?;
         py.detach(|| call(&collection)).or_raise(py)
     }
 
@@ -58,18 +53,29 @@ impl RawCollection {
         documents: Vec<Document>,
         durability: Option<Durability>,
     ) -> PyResult<Receipt> {
-        let collection = self.collection(py)?;
+        let collection = self.handle.get(py)?;
         let long = documents.len() >= LONG_WRITE;
         let write = move |cancelled: &AtomicBool| {
-            let mut options = WriteOptions::new().cancelled(cancelled);
-            options.durability = durability;
-            collection.writer(options).upsert(documents)
+            collection.writer(write_options(durability).cancelled(cancelled)).upsert(documents)
         };
         match long {
             true => interruptible(py, write),
             false => py.detach(|| write(&AtomicBool::new(false))).or_raise(py),
         }
     }
+}
+
+/// The options of a new collection, from their JSON form, with the model that makes its vectors.
+pub(crate) fn options_of(
+    options: &Bound<'_, PyAny>,
+    embedder: Option<&RawEmbedder>,
+    embed_tokens: bool,
+) -> PyResult<Options> {
+    let options: Options = read(Part::Argument, "options", options)?;
+    Ok(match embedder {
+        None => options,
+        Some(embedder) => options.embedder(embedder.model.clone()).embed_tokens(embed_tokens),
+    })
 }
 
 /// Sets the models of an opened collection.
@@ -93,6 +99,13 @@ fn durability_of(name: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Durability>
     name.map(|name| read(Part::Argument, "durability", name)).transpose()
 }
 
+/// Options of a write with this durability.
+fn write_options<'a>(durability: Option<Durability>) -> WriteOptions<'a> {
+    let mut options = WriteOptions::new();
+    options.durability = durability;
+    options
+}
+
 #[pymethods]
 impl RawCollection {
     /// Creates a collection in a directory, or in memory without a path.
@@ -109,11 +122,8 @@ impl RawCollection {
         reranker: Option<&RawReranker>,
     ) -> PyResult<Self> {
         process::check(py)?;
-        let mut options: Options = read(Part::Argument, "options", options)?;
-        options = options.open(OpenOptions::new().background(background));
-        if let Some(embedder) = embedder {
-            options = options.embedder(embedder.model.clone()).embed_tokens(embed_tokens);
-        }
+        let options = options_of(options, embedder, embed_tokens)?;
+        let options = options.open(OpenOptions::new().background(background));
         let made = py.detach(|| {
             let made = match path {
                 None => Collection::in_memory(options)?,
@@ -147,29 +157,28 @@ impl RawCollection {
     }
 
     fn close(&self, py: Python<'_>) {
-        let open = self.collection.lock().ok().and_then(|mut open| open.take());
-        py.detach(|| drop(open));
+        self.handle.close(py);
     }
 
     #[getter]
     fn closed(&self) -> bool {
-        self.collection.lock().map_or(true, |open| open.is_none())
+        self.handle.is_closed()
     }
 
     #[getter]
     fn read_only(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(self.collection(py)?.is_read_only())
+        Ok(self.handle.get(py)?.is_read_only())
     }
 
     #[getter]
     fn generation(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.collection(py)?.generation())
+        Ok(self.handle.get(py)?.generation())
     }
 
     /// The schema in its JSON form.
     #[getter]
     fn schema<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python(py, self.collection(py)?.schema())
+        to_python(py, self.handle.get(py)?.schema())
     }
 
     /// The read view of this moment, made within a time.
@@ -239,8 +248,7 @@ impl RawCollection {
         ids: Vec<String>,
         durability: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut options = WriteOptions::new();
-        options.durability = durability_of(durability)?;
+        let options = write_options(durability_of(durability)?);
         let receipt = self.call(py, |collection| collection.writer(options).delete(&ids))?;
         to_python(py, &receipt)
     }
@@ -252,20 +260,19 @@ impl RawCollection {
         durability: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let filter = filter_of(Some(filter))?;
-        let mut options = WriteOptions::new();
-        options.durability = durability_of(durability)?;
+        let options = write_options(durability_of(durability)?);
         let receipt =
             self.call(py, |collection| collection.writer(options).delete_where(&filter))?;
         to_python(py, &receipt)
     }
 
     fn flush(&self, py: Python<'_>) -> PyResult<u64> {
-        let collection = self.collection(py)?;
+        let collection = self.handle.get(py)?;
         interruptible(py, |_| collection.flush())
     }
 
     fn compact<'py>(&self, py: Python<'py>, memory: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
-        let collection = self.collection(py)?;
+        let collection = self.handle.get(py)?;
         let options = match memory {
             None => CompactOptions::new(),
             Some(bytes) => CompactOptions::new().memory(bytes),
@@ -275,7 +282,7 @@ impl RawCollection {
     }
 
     fn cancel_compaction(&self, py: Python<'_>) -> PyResult<()> {
-        self.collection(py)?.cancel_compaction();
+        self.handle.get(py)?.cancel_compaction();
         Ok(())
     }
 
@@ -296,7 +303,7 @@ impl RawCollection {
 
     fn export(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
         let mut out = BufWriter::new(File::create_new(&path)?);
-        let collection = self.collection(py)?;
+        let collection = self.handle.get(py)?;
         let written = interruptible(py, |_| collection.export(&mut out));
         let synced = || out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all();
         match written.and_then(|bytes| Ok((bytes, synced()?))) {
@@ -310,7 +317,7 @@ impl RawCollection {
     }
 
     fn profiles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        to_python(py, &*self.collection(py)?.profiles())
+        to_python(py, &*self.handle.get(py)?.profiles())
     }
 
     fn set_profile(&self, py: Python<'_>, name: &str, profile: &Bound<'_, PyAny>) -> PyResult<u64> {
@@ -323,7 +330,7 @@ impl RawCollection {
     }
 
     fn synonyms(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(self.collection(py)?.synonyms().text().to_owned())
+        Ok(self.handle.get(py)?.synonyms().text().to_owned())
     }
 
     fn set_synonyms(&self, py: Python<'_>, rules: &str) -> PyResult<u64> {
@@ -366,7 +373,7 @@ impl RawCollection {
         training.seed = seed.unwrap_or(training.seed);
         options.folds = folds.unwrap_or(options.folds);
         options.seed = seed.unwrap_or(options.seed);
-        let collection = self.collection(py)?;
+        let collection = self.handle.get(py)?;
         let report = interruptible(py, |_| collection.train_adapter(&options))?;
         to_python(py, &report)
     }
@@ -425,10 +432,7 @@ impl RawCollection {
         name: Option<String>,
     ) -> PyResult<()> {
         let mut input = BufReader::new(File::open(export)?);
-        let options = match name {
-            None => CopyOptions::new(),
-            Some(name) => CopyOptions::new().name(name),
-        };
+        let options = name.into_iter().fold(CopyOptions::new(), CopyOptions::name);
         interruptible(py, |_| Collection::import(path, &mut input, options))
     }
 
@@ -439,10 +443,7 @@ impl RawCollection {
         path: PathBuf,
         name: Option<String>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = match name {
-            None => CopyOptions::new(),
-            Some(name) => CopyOptions::new().name(name),
-        };
+        let options = name.into_iter().fold(CopyOptions::new(), CopyOptions::name);
         let restored = interruptible(py, |_| Snapshot::restore(&snapshot, &path, options))?;
         to_python(py, &restored)
     }

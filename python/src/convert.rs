@@ -72,6 +72,18 @@ pub(crate) fn filter_text(filter: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(filter_of(Some(filter))?.to_text())
 }
 
+/// The array of this type that a function of NumPy makes of a value.
+pub(crate) fn numpy_array<'py>(
+    function: &str,
+    value: &Bound<'py, PyAny>,
+    kind: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    let options = PyDict::new(py);
+    options.set_item("dtype", kind)?;
+    py.import("numpy")?.call_method(function, (value,), Some(&options))
+}
+
 /// A vector: a list of numbers, or anything that NumPy makes a one-dimensional array of. An array of float32 is read in
 /// place; other kinds of numbers are converted.
 pub(crate) fn vector_of(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<f32>> {
@@ -84,12 +96,22 @@ pub(crate) fn vector_of(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyR
     }
     let no_vector =
         |_| invalid(py, part, what, "a list of numbers or a one-dimensional array is expected");
-    let options = PyDict::new(py);
-    options.set_item("dtype", "float32")?;
-    let array = py.import("numpy")?.call_method("asarray", (value,), Some(&options));
-    let array = array.map_err(no_vector)?.cast_into::<PyArray1<f32>>();
+    let array = numpy_array("asarray", value, "float32").map_err(no_vector)?;
+    let array = array.cast_into::<PyArray1<f32>>();
     let array = array.map_err(|error| no_vector(error.into()))?;
     Ok(array.readonly().as_array().to_vec())
+}
+
+/// Vectors, one after another; see [`vector_of`].
+pub(crate) fn vectors_of(
+    part: Part,
+    what: &str,
+    values: &Bound<'_, PyAny>,
+) -> PyResult<Vec<Vec<f32>>> {
+    let one = |(index, vector): (usize, PyResult<Bound<'_, PyAny>>)| {
+        vector_of(part, &format!("{what}[{index}]"), &vector?)
+    };
+    values.try_iter()?.enumerate().map(one).collect()
 }
 
 /// A search request, from a dictionary of its members.

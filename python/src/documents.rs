@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyList, PyString};
 use serde_json::{Map, Value};
 
-use crate::convert::{read, to_json, to_python, vector_of};
+use crate::convert::{read, to_json, to_python, vector_of, vectors_of};
 use crate::errors::{Part, invalid};
 
 /// Name of the text that `text` alone stands for.
@@ -140,18 +140,14 @@ fn payload_of(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Map<String, Valu
 
 /// Token vectors: a list of vectors or a two-dimensional array, or a dictionary of those.
 fn tokens_of(what: &str, value: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, Vec<Vec<f32>>>> {
-    let list = |what: &str, value: &Bound<'_, PyAny>| -> PyResult<Vec<Vec<f32>>> {
-        let one = |(index, vector): (usize, PyResult<Bound<'_, PyAny>>)| {
-            vector_of(Part::Document, &format!("{what}[{index}]"), &vector?)
-        };
-        value.try_iter()?.enumerate().map(one).collect()
-    };
     match value.cast::<PyDict>() {
-        Err(_) => Ok(BTreeMap::from([(TOKENS.to_owned(), list(what, value)?)])),
+        Err(_) => {
+            Ok(BTreeMap::from([(TOKENS.to_owned(), vectors_of(Part::Document, what, value)?)]))
+        }
         Ok(named) => {
             let one = |(name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>)| {
                 let name: String = name.extract()?;
-                let vectors = list(&format!("{what}.{name}"), &value)?;
+                let vectors = vectors_of(Part::Document, &format!("{what}.{name}"), &value)?;
                 Ok((name, vectors))
             };
             named.iter().map(one).collect()

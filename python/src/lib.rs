@@ -11,6 +11,7 @@ mod database;
 mod demo;
 mod documents;
 mod errors;
+mod handle;
 mod interrupt;
 mod models;
 mod platform;

@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::answer::Answer;
-use crate::convert::{filter_of, read, request_of, to_python, vector_of};
+use crate::convert::{filter_of, read, request_of, to_python, vectors_of};
 use crate::cursor::RawCursor;
 use crate::documents::members_of;
 use crate::errors::{OrRaise, Part, invalid};
@@ -28,14 +28,23 @@ impl RawSearcher {
         process::check(py)?;
         Ok(&self.searcher)
     }
+
+    /// A read, without the GIL.
+    fn call<T: Send>(
+        &self,
+        py: Python<'_>,
+        read: impl FnOnce(&Searcher) -> lexivec::Result<T> + Send,
+    ) -> PyResult<T> {
+        let searcher = self.searcher(py)?;
+        py.detach(|| read(searcher)).or_raise(py)
+    }
 }
 
 #[pymethods]
 impl RawSearcher {
     fn search(&self, py: Python<'_>, request: &Bound<'_, PyDict>) -> PyResult<Answer> {
         let request = request_of(request)?;
-        let searcher = self.searcher(py)?;
-        let answer = py.detach(|| searcher.search(&request)).or_raise(py)?;
+        let answer = self.call(py, |searcher| searcher.search(&request))?;
         Answer::new(py, answer)
     }
 
@@ -44,8 +53,7 @@ impl RawSearcher {
             .iter()
             .map(|request| request_of(request.cast::<PyDict>()?))
             .collect::<PyResult<_>>()?;
-        let searcher = self.searcher(py)?;
-        let answers = py.detach(|| searcher.search_many(&requests)).or_raise(py)?;
+        let answers = self.call(py, |searcher| searcher.search_many(&requests))?;
         answers.into_iter().map(|answer| Answer::new(py, answer)).collect()
     }
 
@@ -56,8 +64,7 @@ impl RawSearcher {
         reach: usize,
     ) -> PyResult<RawCursor> {
         let request = request_of(request)?;
-        let searcher = self.searcher(py)?;
-        let cursor = py.detach(|| searcher.cursor(&request, reach)).or_raise(py)?;
+        let cursor = self.call(py, |searcher| searcher.cursor(&request, reach))?;
         Ok(RawCursor::new(cursor))
     }
 
@@ -68,8 +75,7 @@ impl RawSearcher {
         id: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request = request_of(request)?;
-        let searcher = self.searcher(py)?;
-        let report = py.detach(|| searcher.why_not(&request, id)).or_raise(py)?;
+        let report = self.call(py, |searcher| searcher.why_not(&request, id))?;
         to_python(py, &report)
     }
 
@@ -79,21 +85,18 @@ impl RawSearcher {
         request: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let request = read(Part::Request, "request", request)?;
-        let searcher = self.searcher(py)?;
-        let found = py.detach(|| searcher.suggest(&request)).or_raise(py)?;
+        let found = self.call(py, |searcher| searcher.suggest(&request))?;
         to_python(py, &found)
     }
 
     fn get<'py>(&self, py: Python<'py>, id: &str) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let searcher = self.searcher(py)?;
-        let found = py.detach(|| searcher.get(id)).or_raise(py)?;
+        let found = self.call(py, |searcher| searcher.get(id))?;
         found.map(|document| members_of(py, document)).transpose()
     }
 
     fn count(&self, py: Python<'_>, filter: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
         let filter = filter_of(filter)?;
-        let searcher = self.searcher(py)?;
-        py.detach(|| searcher.count(&filter)).or_raise(py)
+        self.call(py, |searcher| searcher.count(&filter))
     }
 
     fn facet<'py>(
@@ -104,8 +107,7 @@ impl RawSearcher {
         limit: usize,
     ) -> PyResult<Bound<'py, PyAny>> {
         let filter = filter_of(filter)?;
-        let searcher = self.searcher(py)?;
-        let counts = py.detach(|| searcher.facet(field, &filter, limit)).or_raise(py)?;
+        let counts = self.call(py, |searcher| searcher.facet(field, &filter, limit))?;
         to_python(py, &counts)
     }
 
@@ -118,8 +120,7 @@ impl RawSearcher {
         limit: usize,
     ) -> PyResult<(Vec<Bound<'py, PyDict>>, Option<String>)> {
         let filter = filter_of(filter)?;
-        let searcher = self.searcher(py)?;
-        let page = py.detach(|| searcher.scroll(&filter, after, limit)).or_raise(py)?;
+        let page = self.call(py, |searcher| searcher.scroll(&filter, after, limit))?;
         let documents = page.documents.into_iter().map(|document| members_of(py, document));
         Ok((documents.collect::<PyResult<_>>()?, page.next))
     }
@@ -143,13 +144,7 @@ impl RawSearcher {
         options.filter = filter_of(filter)?;
         options.queries = match queries {
             None => RecallQueries::Sampled(samples),
-            Some(queries) => {
-                let one = |(index, vector): (usize, PyResult<Bound<'_, PyAny>>)| {
-                    vector_of(Part::Request, &format!("queries[{index}]"), &vector?)
-                };
-                let list = queries.try_iter()?.enumerate().map(one);
-                RecallQueries::Given(list.collect::<PyResult<_>>()?)
-            }
+            Some(queries) => RecallQueries::Given(vectors_of(Part::Request, "queries", queries)?),
         };
         let searcher = self.searcher(py)?;
         let report = interruptible(py, |_| searcher.recall(&options))?;

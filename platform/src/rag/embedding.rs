@@ -18,7 +18,7 @@ pub fn rank_by_cosine<D: AsRef<[f64]>>(
 ) -> Result<Vec<(usize, f64)>> {
     let query = scaled("query", query)?;
     let length = norm(&query);
-    let mut ranked = Vec::with_capacity(documents.len());
+    let mut cosines = Vec::with_capacity(documents.len());
     for (i, document) in documents.iter().map(AsRef::as_ref).enumerate() {
         let at = format!("documents[{i}]");
         if document.len() != query.len() {
@@ -29,10 +29,9 @@ pub fn rank_by_cosine<D: AsRef<[f64]>>(
         let document = scaled(&at, document)?;
         let lengths = length * norm(&document);
         let cosine = if lengths > 0.0 { dot(&query, &document) / lengths } else { 0.0 };
-        ranked.push((i, cosine.clamp(-1.0, 1.0)));
+        cosines.push(cosine.clamp(-1.0, 1.0));
     }
-    ranked.sort_by(|a, b| descending(a.1, b.1));
-    Ok(ranked)
+    Ok(rank_scores(&cosines, usize::MAX))
 }
 
 /// Squares of a length between which no sum of a row overflows or loses its lowest bits.

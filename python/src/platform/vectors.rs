@@ -3,18 +3,16 @@
 use lexivec_platform::rag;
 use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyList;
 
 use super::raised;
+use crate::convert::numpy_array;
 use crate::errors::{Part, invalid};
 
 /// The array of this type that NumPy makes of a value.
 fn array<'py>(what: &str, value: &Bound<'py, PyAny>, kind: &str) -> PyResult<Bound<'py, PyAny>> {
-    let py = value.py();
-    let options = PyDict::new(py);
-    options.set_item("dtype", kind)?;
-    let made = py.import("numpy")?.call_method("ascontiguousarray", (value,), Some(&options));
-    made.map_err(|error| invalid(py, Part::Argument, what, &error.to_string()))
+    numpy_array("ascontiguousarray", value, kind)
+        .map_err(|error| invalid(value.py(), Part::Argument, what, &error.to_string()))
 }
 
 /// One-dimensional numbers: a list, an array, or anything that NumPy makes one of.
