@@ -1,39 +1,34 @@
-//! Time of one search from Rust, for the comparison with the same search from Python: `call-bench DIR REQUESTS ROUNDS`.
+//! Time of a search from Rust, for the comparison with the same search from Python: `call-bench DIR REQUESTS`.
 //!
-//! REQUESTS has one request a line, as JSON. Each is answered once to warm up; then all of them, ROUNDS times. The one
-//! line of output has the median microseconds a request.
+//! REQUESTS has one request a line, as JSON. For each line on the standard input, all of them are answered once, and
+//! one line of output has the microseconds of each, its answer freed, as JSON. So another process can take turns with
+//! this one, and both meet the same state of the machine.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // its output is its purpose
 
-use std::io::{Error, Result};
+use std::io::{Error, Result, stdin};
 use std::time::Instant;
 
 use lexivec::{Collection, SearchRequest};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [directory, requests, rounds] = arguments.as_slice() else {
-        return Err(Error::other("usage: call-bench DIR REQUESTS ROUNDS"));
+    let [directory, requests] = arguments.as_slice() else {
+        return Err(Error::other("usage: call-bench DIR REQUESTS"));
     };
-    let rounds: usize = rounds.parse().map_err(Error::other)?;
     let requests = std::fs::read_to_string(requests)?;
     let requests: Vec<SearchRequest> =
         requests.lines().map(serde_json::from_str).collect::<std::result::Result<_, _>>()?;
     let collection = Collection::open_read_only(directory).map_err(Error::other)?;
-    let mut times = Vec::with_capacity(requests.len() * rounds);
-    for round in 0..=rounds {
+    for turn in stdin().lines() {
+        turn?;
+        let mut times = Vec::with_capacity(requests.len());
         for request in &requests {
             let began = Instant::now();
-            let answer = collection.search(request).map_err(Error::other)?;
-            let took = began.elapsed().as_secs_f64() * 1e6;
-            std::hint::black_box(answer);
-            if round > 0 {
-                times.push(took);
-            }
+            drop(collection.search(request).map_err(Error::other)?);
+            times.push(began.elapsed().as_secs_f64() * 1e6);
         }
+        println!("{}", serde_json::to_string(&times)?);
     }
-    times.sort_by(f64::total_cmp);
-    let median = times.get(times.len() / 2).copied().unwrap_or_default();
-    println!("{median:.2}");
     Ok(())
 }

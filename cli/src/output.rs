@@ -3,25 +3,18 @@
 
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, IsTerminal, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 use anstyle::Style;
 use indicatif::{ProgressBar, ProgressStyle};
-use lexivec::Stage;
-use lexivec_ingest::reason;
+use lexivec::{Stage, storage};
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use crate::exit::{Failure, Outcome};
 
 /// Widest lines of text on a terminal; longer ones are hard to read.
 const MAX_COLUMNS: usize = 100;
-
-/// Mode of files, of which the user's umask takes its part.
-const FILE_MODE: u32 = 0o666;
 
 /// A text that a terminal shows and does not obey: control characters, which documents, files and servers may bring,
 /// are shown as signs; so are marks that change the direction of writing. Line breaks and tabs stay.
@@ -129,14 +122,7 @@ pub(crate) fn json(value: &impl Serialize) -> Outcome<()> {
 
 /// Writes a file, which takes the place of one that is there once it is whole. A pipe or a device is written as it is.
 pub(crate) fn file(path: &Path, data: &[u8]) -> Outcome<()> {
-    let existing = path.canonicalize();
-    let path = existing.as_deref().unwrap_or(path);
-    if path.exists() && !path.is_file() {
-        return std::fs::write(path, data).map_err(|e| unwritten(path, &e));
-    }
-    let write = |out: &mut (dyn Write + Send)| out.write_all(data).map_err(|e| unwritten(path, &e));
-    let (made, ()) = unnamed(path, write)?;
-    made.persist(path).map(drop).map_err(|e| unwritten(path, &e.error))
+    storage::output::replace(path, data).map_err(|e| unwritten(path, &e))
 }
 
 /// Writes a file that must not exist; it gets its name once it is whole, and a failure leaves none behind.
@@ -144,65 +130,18 @@ pub(crate) fn new_file<T>(
     path: &Path,
     write: impl FnOnce(&mut (dyn Write + Send)) -> Outcome<T>,
 ) -> Outcome<T> {
-    if path.symlink_metadata().is_ok() {
-        return Err(unwritten(path, &io::ErrorKind::AlreadyExists.into()));
-    }
-    let (made, written) = unnamed(path, write)?;
-    made.persist_noclobber(path).map_err(|e| unwritten(path, &e.error))?;
-    Ok(written)
+    storage::output::create(path, write).map_err(|e| unwritten(path, &e))?
 }
 
-/// Beginning of the name of a file that is being written.
-const UNNAMED: &str = ".lexivec-";
-
-/// Removes the files that killed processes were writing in a folder; those that are being written are locked. One that
-/// cannot be removed disturbs no other.
-fn sweep(folder: &Path) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let ours = entry.file_name().to_string_lossy().starts_with(UNNAMED);
-        if !ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
-            continue;
+fn unwritten(path: &Path, error: &storage::Error) -> Failure {
+    let reason = match error {
+        storage::Error::AlreadyExists { .. } => {
+            "it exists already; remove it, or name another file"
         }
-        let path = entry.path();
-        if File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = std::fs::remove_file(&path);
-        }
-    }
-}
-
-/// A complete file in the directory of `path`, which is removed unless it gets a name.
-fn unnamed<T>(
-    path: &Path,
-    write: impl FnOnce(&mut (dyn Write + Send)) -> Outcome<T>,
-) -> Outcome<(NamedTempFile, T)> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
-    sweep(&folder);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(UNNAMED).permissions(Permissions::from_mode(FILE_MODE));
-    let mut made = builder.tempfile_in(folder).map_err(|e| unwritten(path, &e))?;
-    made.as_file().lock().map_err(|e| unwritten(path, &e))?;
-    let mut out = BufWriter::new(made.as_file_mut());
-    let written = write(&mut out)?;
-    out.flush().map_err(|e| unwritten(path, &e))?;
-    drop(out);
-    made.as_file().sync_all().map_err(|e| unwritten(path, &e))?;
-    Ok((made, written))
-}
-
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    let advice = match error.kind() {
-        io::ErrorKind::AlreadyExists => "; remove it, or name another file",
-        _ => "",
+        storage::Error::NotFound { .. } => "its folder does not exist",
+        error => return Failure::new(error.to_string()),
     };
-    // An error of a temporary file has its path next to the system's own words.
-    let source = error.get_ref().and_then(|inner| inner.source());
-    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
-    Failure::new(format!(
-        "cannot write {}: {}{advice}",
-        path.display(),
-        reason(source.unwrap_or(error))
-    ))
+    Failure::new(format!("cannot write {}: {reason}", path.display()))
 }
 
 /// The form of text on stdout: styled and wrapped on a terminal, plain lines elsewhere. `NO_COLOR` switches styles off.

@@ -74,7 +74,7 @@ mod write;
 
 pub use analytics::{Report, Timeframe, analytics, report};
 pub use charts::{Chart, Funnel, HeatMap, chart, funnel, heat_map};
-pub use courses::{Course, course, courses};
+pub use courses::{Course, Instructor, Module, course, courses};
 pub use environment::{Execution, LabEnvironment, lab_environment, simulate_execution};
 pub use error::{Error, Result};
 pub use exercise::{Exercise, exercise};

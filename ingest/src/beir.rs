@@ -8,7 +8,9 @@ use lexivec::eval::trec::{Qrels, Run, parse_qrels, parse_run};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 use crate::lines::{self, Numbered};
 
 /// A line of `corpus.jsonl`, for messages.

@@ -28,26 +28,6 @@ impl Error {
     }
 }
 
-/// The reason of a failed file operation, in words without the system's number of the error.
-#[must_use]
-pub fn reason(error: &std::io::Error) -> String {
-    use std::io::ErrorKind;
-    let words = match error.kind() {
-        ErrorKind::NotFound => "it does not exist",
-        ErrorKind::AlreadyExists => "it exists already",
-        ErrorKind::PermissionDenied => "this user has no permission for it",
-        ErrorKind::IsADirectory => "it is a folder",
-        ErrorKind::NotADirectory => "a part of its path is no folder",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "there is no space left; free some",
-        ErrorKind::ReadOnlyFilesystem => "its file system is mounted read-only",
-        _ => {
-            let text = error.to_string();
-            return text.split(" (os error").next().unwrap_or(&text).to_owned();
-        }
-    };
-    words.to_owned()
-}
-
 impl From<lexivec::query::Error> for Error {
     fn from(error: lexivec::query::Error) -> Self {
         Self::Engine(error.into())

@@ -7,7 +7,9 @@ use ignore::{DirEntry, WalkBuilder};
 use lexivec::limits::MAX_ID_BYTES;
 use serde::Serialize;
 
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 use crate::loaders::Format;
 
 /// Deepest folder that is entered; the folder that was named is 0.

@@ -13,7 +13,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::chunks::{Cutter, chunk_id, chunk_of, drop_wide_rows};
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 use crate::files::{Found, Unread, list};
 use crate::loaders::Reader;
 use crate::loaders::{self, MAX_FILE_BYTES};

@@ -38,7 +38,7 @@ pub mod vectors;
 pub mod wheel;
 
 pub use chunks::{chunk_id, chunk_of};
-pub use error::{Error, Result, reason};
+pub use error::{Error, Result};
 pub use files::Unread;
 pub use folder::{FolderOptions, FolderReport, ingest_folder, ingest_folder_into_new};
 pub use loaders::{READER_VARIABLE, Reader, serve, serve_if_asked};

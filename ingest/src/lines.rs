@@ -7,7 +7,9 @@ use std::path::Path;
 use lexivec::DocumentFault;
 use serde::de::DeserializeOwned;
 
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 
 /// Most bytes of a line: a document of the largest size, with its vector and the largest list of token vectors as
 /// text.

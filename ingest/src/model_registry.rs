@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use lexivec::model::{CrossEncoder, Embedder, ModelInfo, Precision, Reranker};
 
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 
 /// Most files of a model: it has about ten, and a folder with more is something else.
 const MAX_FILES: usize = 100;

@@ -8,7 +8,9 @@ use std::path::Path;
 use npyz::half::f16;
 use npyz::{DType, NpyFile, Order, TypeChar};
 
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 
 /// Vectors by id, all of one dimension.
 #[derive(Debug)]

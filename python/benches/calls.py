@@ -2,7 +2,7 @@
 and after `cargo build --release -p lexivec-benches -p lexivec-cli`.
 
 A collection of ROWS rows with DIM components is searched by the same requests from Rust (`call-bench`) and from Python,
-round by round; the difference of the medians is the cost of a call. Then an array is added in Python and the same rows
+round by round in turn; the difference of the times of one request is the cost of a call. Then an array is added in Python and the same rows
 by the command, in processor time; two threads search at once; and with the folder of a model, the resident memory of a
 process that has opened it and a collection of ROWS texts.
 """
@@ -25,7 +25,7 @@ import numpy as np
 import lexivec
 
 ROWS, DIM, ADDED = 10_000, 384, 100_000
-ROUNDS = 5
+WARM_UP, ROUNDS = 4, 60
 SECONDS = 3.0
 RELEASE = Path(__file__).parents[2] / "target" / "release"
 
@@ -57,26 +57,38 @@ def calls(place: str) -> None:
             lines = Path(place, f"{kind}.jsonl")
             lines.write_text("\n".join(map(json.dumps, requests)))
             ready = [{**one, "vector": np.array(one["vector"], np.float32)} if "vector" in one else one for one in requests]
-            rust, python = [], []
-            for _ in range(ROUNDS):
-                run = [RELEASE / "call-bench", where, lines, "5"]
-                rust.append(float(subprocess.run(run, capture_output=True, check=True).stdout))
-                python.append(statistics.median(timed(reader, ready)))
-            difference = statistics.median(p - r for p, r in zip(python, rust))
-            print(f"{kind}: Rust {statistics.median(rust):.1f} us, Python {statistics.median(python):.1f} us, {difference:+.1f} us")
+            rust, python = turns(where, lines, reader, ready)
+            middles = " Rust {:.1f} us, Python {:.1f} us".format(*(np.median(times) for times in (rust, python)))
+            low, middle, high = np.percentile(np.median(python - rust, axis=1), (25, 50, 75))
+            print(f"{kind}:{middles}, {middle:+.1f} us ({low:+.1f} to {high:+.1f}, the middle half of {ROUNDS} rounds)")
         for kind, requests in kinds.items():
             one, two = (statistics.median(rate(reader, requests, threads) for _ in range(3)) for threads in (1, 2))
             print(f"{kind}: {one:.0f} a second with 1 thread, {two:.0f} with 2, {two / one:.2f} times")
 
 
-def timed(reader: lexivec.Collection, requests: list[dict]) -> list[float]:
-    """Microseconds of each search, its answer read to the ids."""
-    times = []
-    for one in requests * 6:
-        began = time.perf_counter()
-        reader.search(**one)
-        times.append((time.perf_counter() - began) * 1e6)
-    return times[len(requests):]
+def turns(where: str, lines: Path, reader: lexivec.Collection, requests: list[dict]) -> "tuple[np.ndarray, np.ndarray]":
+    """Microseconds of each request in each round, of Rust and of Python, which take turns; the first rounds warm up."""
+    rust, python = [], []
+    with subprocess.Popen([RELEASE / "call-bench", where, lines], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+
+        def by_rust() -> None:
+            other.stdin.write("\n")
+            other.stdin.flush()
+            rust.append(json.loads(other.stdout.readline()))
+
+        def by_python() -> None:
+            times = []
+            for one in requests:
+                began = time.perf_counter()
+                reader.search(**one)
+                times.append((time.perf_counter() - began) * 1e6)
+            python.append(times)
+
+        for turn in range(WARM_UP + ROUNDS):
+            for side in (by_rust, by_python) if turn % 2 else (by_python, by_rust):
+                side()
+        other.stdin.close()
+    return np.array(rust[WARM_UP:]), np.array(python[WARM_UP:])
 
 
 def rate(reader: lexivec.Collection, requests: list[dict], threads: int) -> float:

@@ -11,7 +11,6 @@ from ._frames import array_of, columns_of_table, is_table
 from ._lexivec import RawCollection, RawSearcher
 from ._models import AnyEmbedder, AnyReranker, raw_embedder, raw_reranker
 from ._reading import Reader, Searcher
-from ._requests import filter_of
 from .errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -175,7 +174,7 @@ class Collection(Closing, Reader):
 
     def delete_where(self, filter: Filter, *, durability: Optional[str] = None) -> Dict[str, Any]:
         """Deletes every row that a filter admits."""
-        return self._raw.delete_where(filter_of(filter), durability)
+        return self._raw.delete_where(filter, durability)
 
     # Upkeep
 
@@ -204,7 +203,10 @@ class Collection(Closing, Reader):
         return self._raw.snapshot(name)
 
     def export(self, path: Path) -> int:
-        """Writes the collection into one new file, which `lexivec.import_collection` reads; its bytes."""
+        """Writes the collection into one new file, which `lexivec.import_collection` reads; its bytes.
+
+        The file gets its name once it is complete.
+        """
         return self._raw.export(os.fspath(path))
 
     # Settings

@@ -39,6 +39,7 @@ __all__ = [
     "percentiles",
     "query_type",
     "rank_scores",
+    "request",
     "statistics",
     "supported_sentences",
     "text_similarity",
@@ -48,6 +49,7 @@ __all__ = [
 __version__: str
 
 def filter_text(filter: Any) -> str: ...
+def request(keywords: dict[str, Any]) -> dict[str, Any]: ...
 
 @final
 class Hit:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 
 from ._documents import Document
 from ._lexivec import Answer, RawCursor, RawSearcher
-from ._requests import filter_of, request, requests_of
+from ._lexivec import request as native_request
+from ._requests import request, requests_of
 
 if TYPE_CHECKING:
     from ._requests import Filter, Request, Vector
@@ -99,36 +100,7 @@ class Reader:
         >>> [hit.payload["year"] for hit in papers.search("heat", limit=1)]
         [1961]
         """
-        members = request(
-            text,
-            vector=vector,
-            filter=filter,
-            limit=limit,
-            offset=offset,
-            mode=mode,
-            syntax=syntax,
-            synonyms=synonyms,
-            typos=typos,
-            vector_field=vector_field,
-            adapter=adapter,
-            legs=legs,
-            bm25=bm25,
-            field_weights=field_weights,
-            fusion=fusion,
-            rerank=rerank,
-            score_threshold=score_threshold,
-            profile=profile,
-            floor=floor,
-            group_by=group_by,
-            facets=facets,
-            params=params,
-            with_payload=with_payload,
-            with_text=with_text,
-            highlight=highlight,
-            explain=explain,
-            deadline_ms=deadline_ms,
-        )
-        return self._view(deadline_ms).search(members)
+        return self._view(deadline_ms).search(native_request(locals()))
 
     def search_many(self, requests: Sequence[Union[str, Mapping[str, Any]]]) -> List[Answer]:
         """Answers many requests on all cores, in their order: texts, or what `lexivec.request` makes.
@@ -169,8 +141,6 @@ class Reader:
         >>> [one["text"] for one in notes.suggest("sli")["completions"]]
         ['slipstream']
         """
-        if "filter" in options:
-            options["filter"] = filter_of(options["filter"])
         return self._view().suggest({"text": text, **options})
 
     def get(self, id: str) -> Optional[Document]:
@@ -204,7 +174,7 @@ class Reader:
 
     def count(self, filter: Optional[Filter] = None) -> int:
         """The exact number of rows that a filter admits; of all rows without one."""
-        return self._view().count(filter_of(filter))
+        return self._view().count(filter)
 
     def facet(self, field: str, *, filter: Optional[Filter] = None, limit: int = 10) -> Dict[str, Any]:
         """Exact counts of the values at a payload path, over the rows that a filter admits.
@@ -215,7 +185,7 @@ class Reader:
         >>> notes.facet("even")["values"]
         [{'value': True, 'count': 2}, {'value': False, 'count': 1}]
         """
-        return self._view().facet(field, filter_of(filter), limit)
+        return self._view().facet(field, filter, limit)
 
     def scan(self, filter: Optional[Filter] = None, *, after: Optional[str] = None) -> Iterator[Document]:
         """All rows that a filter admits, in the order of their ids, of one state of the collection.
@@ -226,7 +196,7 @@ class Reader:
         >>> [row.id for row in notes.scan()]
         ['a', 'b']
         """
-        view, filter = self._view(), filter_of(filter)
+        view = self._view()
         while True:
             rows, after = view.scroll(filter, after, SCAN_ROWS)
             for row in rows:
@@ -250,7 +220,7 @@ class Reader:
             field=field,
             k=k,
             params=dict(params or {}),
-            filter=filter_of(filter),
+            filter=filter,
             queries=queries,
             samples=samples,
             seed=seed,
@@ -302,7 +272,7 @@ class Searcher(Reader):
 
     def scoped(self, filter: Filter) -> "Searcher":
         """A view to which the rows outside the filter do not exist: the filter is a part of every read."""
-        return Searcher(self._raw.scoped(filter_of(filter)))
+        return Searcher(self._raw.scoped(filter))
 
     @property
     def generation(self) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
 
+from ._lexivec import request as native_request
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike
@@ -57,52 +59,9 @@ def request(
     >>> lexivec.request("wing", limit=3, filter=lexivec.field("year") > 1950)
     {'text': 'wing', 'filter': '"year" > 1950', 'limit': 3}
     """
-    members: Request = {
-        "text": text,
-        "vector": vector,
-        "filter": filter_of(filter),
-        "limit": limit,
-        "offset": offset or None,
-        "mode": mode,
-        "syntax": syntax,
-        "synonyms": synonyms,
-        "typos": typos,
-        "vector_field": vector_field,
-        "adapter": adapter,
-        "legs": legs,
-        "bm25": bm25,
-        "field_weights": field_weights,
-        "fusion": {fusion: {}} if isinstance(fusion, str) else fusion,
-        "rerank": {rerank: {}} if isinstance(rerank, str) else rerank,
-        "score_threshold": score_threshold,
-        "profile": profile,
-        "floor": floor,
-        "group_by": {"field": group_by} if isinstance(group_by, str) else group_by,
-        "facets": facets and [{"field": one} if isinstance(one, str) else one for one in facets],
-        "params": params,
-        "with_payload": None if with_payload else False,
-        "with_text": with_text or None,
-        "highlight": {} if highlight is True else highlight or None,
-        "explain": explain or None,
-        "deadline_ms": deadline_ms,
-    }
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def filter_of(filter: Optional[Filter]) -> Optional[Union[str, Mapping[str, Any]]]:
-    """A filter as text or dictionary."""
-    if filter is None or isinstance(filter, (str, dict)):
-        return filter
-    made: Any = getattr(filter, "_to_filter", lambda: filter)()
-    return made  # type: ignore[no-any-return]
+    return native_request(locals())
 
 
 def requests_of(requests: Sequence[Union[str, Mapping[str, Any]]]) -> List[Request]:
     """Requests as new dictionaries; a text stands for a search for its words."""
-    made: List[Request] = []
-    for one in requests:
-        members: Request = {"text": one} if isinstance(one, str) else dict(one)
-        if "filter" in members:
-            members["filter"] = filter_of(members["filter"])
-        made.append(members)
-    return made
+    return [{"text": one} if isinstance(one, str) else dict(one) for one in requests]

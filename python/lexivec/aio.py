@@ -20,7 +20,6 @@ from . import _collection
 from ._collection import Collection
 from ._reading import SCAN_ROWS, Cursor, Reader, Searcher
 from ._documents import Document
-from ._requests import filter_of
 
 if TYPE_CHECKING:
     from typing_extensions import Concatenate, ParamSpec
@@ -69,7 +68,7 @@ class AsyncReader:
         self, filter: Optional[Filter] = None, *, after: Optional[str] = None
     ) -> AsyncIterator[Document]:
         """All rows that a filter admits, in the order of their ids, of one state of the collection."""
-        view, filter = await asyncio.to_thread(self._of._view), filter_of(filter)
+        view = await asyncio.to_thread(self._of._view)
         while True:
             rows, after = await asyncio.to_thread(view.scroll, filter, after, SCAN_ROWS)
             for row in rows:

@@ -1,11 +1,12 @@
 //! A collection: its lifecycle, its writes and its upkeep, without the GIL. Reads are those of its read view.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
+use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use lexivec::storage::output;
 use lexivec::{
     AdapterOptions, Budget, Collection, CompactOptions, CopyOptions, Document, Durability,
     Feedback, OpenOptions, Options, Profile, Receipt, RewriteOptions, Searcher, Snapshot, Synonyms,
@@ -302,18 +303,8 @@ impl RawCollection {
     }
 
     fn export(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
-        let mut out = BufWriter::new(File::create_new(&path)?);
         let collection = self.handle.get(py)?;
-        let written = interruptible(py, |_| collection.export(&mut out));
-        let synced = || out.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all();
-        match written.and_then(|bytes| Ok((bytes, synced()?))) {
-            Ok((bytes, ())) => Ok(bytes),
-            Err(error) => {
-                // Half an export is no export.
-                let _ = std::fs::remove_file(&path);
-                Err(error)
-            }
-        }
+        interruptible(py, |_| output::create(&path, |out| collection.export(out))?)
     }
 
     fn profiles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -1,7 +1,7 @@
-//! Values between Python and the engine: JSON, vectors, filters, requests.
+//! Values between Python and the engine: JSON, vectors, filters.
 
+use lexivec::Filter;
 use lexivec::query::json;
-use lexivec::{Filter, SearchRequest};
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -112,18 +112,4 @@ pub(crate) fn vectors_of(
         vector_of(part, &format!("{what}[{index}]"), &vector?)
     };
     values.try_iter()?.enumerate().map(one).collect()
-}
-
-/// A search request, from a dictionary of its members.
-pub(crate) fn request_of(members: &Bound<'_, PyDict>) -> PyResult<SearchRequest> {
-    let vector = match members.get_item("vector")? {
-        None => None,
-        Some(vector) => {
-            members.del_item("vector")?;
-            Some(vector_of(Part::Request, "vector", &vector)?)
-        }
-    };
-    let mut request: SearchRequest = read(Part::Request, "request", members.as_any())?;
-    request.vector = vector;
-    Ok(request)
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::convert::{read, to_python};
+use crate::courses::list;
 use crate::errors::Part;
 
 /// The exception that a caller of the Python module expects.
@@ -75,8 +76,7 @@ fn demo_data<'py>(
     match what {
         "courses" => {
             let (viewer, count): (_, u64) = (of.viewer()?, of.get("count")?);
-            let made: Vec<_> = py.detach(|| courses(&viewer, count, source).collect());
-            to_python(py, &made)
+            Ok(list(py, courses(&viewer, count, source))?.into_any())
         }
         "students" => to_python(py, &class(course, source)),
         "labs" => to_python(py, &lab_set(course, source)),

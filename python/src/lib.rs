@@ -6,6 +6,7 @@
 mod answer;
 mod collection;
 mod convert;
+mod courses;
 mod cursor;
 mod database;
 mod demo;
@@ -16,6 +17,7 @@ mod interrupt;
 mod models;
 mod platform;
 mod process;
+mod request;
 mod searcher;
 
 use pyo3::prelude::*;
@@ -34,6 +36,7 @@ fn _lexivec(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<models::RawReranker>()?;
     module.add_class::<searcher::RawSearcher>()?;
     module.add_function(wrap_pyfunction!(convert::filter_text, module)?)?;
+    module.add_function(wrap_pyfunction!(request::request, module)?)?;
     demo::register(module)?;
     platform::register(module)?;
     Ok(())

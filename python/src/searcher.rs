@@ -6,12 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::answer::Answer;
-use crate::convert::{filter_of, read, request_of, to_python, vectors_of};
+use crate::convert::{filter_of, read, to_python, vectors_of};
 use crate::cursor::RawCursor;
 use crate::documents::members_of;
 use crate::errors::{OrRaise, Part, invalid};
 use crate::interrupt::interruptible;
 use crate::process;
+use crate::request::request_of;
 
 /// A read view of one state of a collection.
 #[pyclass(frozen, module = "lexivec._lexivec")]

@@ -7,12 +7,32 @@ use rustix::io::Errno;
 /// Result of every storage call.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// The reason of a failed file operation, in words without the system's number of the error.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
+    use io::ErrorKind;
+    let words = match error.kind() {
+        ErrorKind::NotFound => "it does not exist",
+        ErrorKind::AlreadyExists => "it exists already",
+        ErrorKind::PermissionDenied => "this user has no permission for it",
+        ErrorKind::IsADirectory => "it is a folder",
+        ErrorKind::NotADirectory => "a part of its path is no folder",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "there is no space left; free some",
+        ErrorKind::ReadOnlyFilesystem => "its file system is mounted read-only",
+        _ => {
+            let text = error.to_string();
+            return text.split(" (os error").next().unwrap_or(&text).to_owned();
+        }
+    };
+    words.to_owned()
+}
+
 /// A storage error; each says what, where and what now.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused an operation.
-    #[error("cannot {op} {path}: {source}")]
+    #[error("cannot {op} {path}: {}", reason(source))]
     Io {
         /// The operation.
         op: &'static str,

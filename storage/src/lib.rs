@@ -9,6 +9,7 @@ mod export;
 mod manifest;
 mod mapped;
 mod names;
+pub mod output;
 mod poison;
 mod segment;
 mod sigbus;
@@ -16,7 +17,7 @@ mod vfs;
 mod wal;
 
 pub use directory::{Directory, NextManifest, publish};
-pub use error::{Error, Result};
+pub use error::{Error, Result, reason};
 pub use export::{Export, Imported, SiblingDirectory, import};
 pub use manifest::{Manifest, SegmentEntry};
 pub use mapped::{Bytes, Scratch};

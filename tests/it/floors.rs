@@ -39,7 +39,7 @@ const STORAGE: [&[&str]; 8] = [
     &["segment"],
     &["vfs"],
     &["codec", "mapped", "poison"],
-    &["checksum", "names", "sigbus"],
+    &["checksum", "names", "output", "sigbus"],
     &["error"],
 ];
 

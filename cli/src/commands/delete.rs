@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
+use lexivec::storage::reason;
 use lexivec::{Filter, OpenOptions};
-use lexivec_ingest::reason;
 
 use super::settle;
 use crate::exit::{Failure, Outcome};

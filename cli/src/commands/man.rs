@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory};
 use clap_mangen::Man as Page;
-use lexivec_ingest::reason;
+use lexivec::storage::reason;
 
 use super::Cli;
 use crate::exit::{Failure, Outcome};

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::exit::{Failure, Outcome};
 use crate::output;
+use lexivec::storage::reason;
 use lexivec_ingest::model_registry::{self, Scratch};
-use lexivec_ingest::reason;
 use lexivec_ingest::wheel::{self, Package};
 
 #[derive(clap::Args)]

@@ -5,8 +5,8 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use lexivec::storage::reason;
 use lexivec::{Collection, CopyOptions, OpenOptions};
-use lexivec_ingest::reason;
 
 use crate::exit::{Failure, Outcome};
 use crate::output;

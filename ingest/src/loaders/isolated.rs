@@ -14,7 +14,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process_group, setrlimit};
 
 use super::{Content, Format, Part, parse, pdf, table};
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 
 /// First argument of a program that is started to read one file; bounds and path follow.
 const VERB: &str = "lexivec-read-file";

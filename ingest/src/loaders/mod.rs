@@ -18,7 +18,9 @@ use lexivec::chunk::Block;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 use crate::lines::{Numbered, Places};
 use isolated::Bounds;
 pub use isolated::{READER_VARIABLE, Reader, serve, serve_if_asked};

@@ -8,7 +8,9 @@ use parquet::record::Field;
 use serde_json::Value;
 
 use super::{Part, Row};
-use crate::error::{Error, Result, reason};
+use lexivec::storage::reason;
+
+use crate::error::{Error, Result};
 use crate::lines::{BYTE_ORDER_MARK, json_fault};
 
 /// Columns that are texts of a document; all other columns are payload.

@@ -3,7 +3,7 @@
 //! These are the platform's metrics, equal to the bit so that old and new values can be compared. Words
 //! are split at white space and lower-cased: "hello," is not "hello". The metrics ignore meaning.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
@@ -19,27 +19,77 @@ const RELEVANT: f64 = 0.3;
 /// Weights of shared words and of length in an answer's relevancy.
 const RELEVANCY_WEIGHTS: (f64, f64) = (0.7, 0.3);
 
-/// The different words of a text in lower case.
-type WordSet<'a> = HashSet<&'a str, RandomState>;
+/// Numbers of the words of texts that are compared, so that a set of words is a set of bits.
+#[derive(Default)]
+struct Numbers<'a>(HashMap<&'a str, usize, RandomState>);
+
+impl<'a> Numbers<'a> {
+    /// The different words of a text in lower case.
+    fn set(&mut self, lower: &'a str) -> WordSet {
+        let mut set = WordSet::default();
+        for word in words(lower) {
+            let next = self.0.len();
+            set.insert(*self.0.entry(word).or_insert(next));
+        }
+        set
+    }
+
+    fn sets(&mut self, lower: &'a [String]) -> Vec<WordSet> {
+        lower.iter().map(|text| self.set(text)).collect()
+    }
+
+    /// True if a word is in a set.
+    fn has(&self, set: &WordSet, word: &str) -> bool {
+        self.0.get(word).is_some_and(|number| set.contains(*number))
+    }
+}
+
+/// Different words, by their numbers.
+#[derive(Default)]
+struct WordSet {
+    bits: Vec<u64>,
+    len: usize,
+}
+
+impl WordSet {
+    fn insert(&mut self, number: usize) {
+        let (at, bit) = (number / 64, 1 << (number % 64));
+        if at >= self.bits.len() {
+            self.bits.resize(at + 1, 0);
+        }
+        self.len += usize::from(self.bits[at] & bit == 0);
+        self.bits[at] |= bit;
+    }
+
+    fn contains(&self, number: usize) -> bool {
+        self.bits.get(number / 64).is_some_and(|bits| bits & 1 << (number % 64) != 0)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The words of all of some sets.
+    fn union(sets: &[Self]) -> Self {
+        let mut bits = vec![0; sets.iter().map(|set| set.bits.len()).max().unwrap_or(0)];
+        for set in sets {
+            bits.iter_mut().zip(&set.bits).for_each(|(all, one)| *all |= one);
+        }
+        let len = bits.iter().map(|bits| bits.count_ones() as usize).sum();
+        Self { bits, len }
+    }
+}
 
 fn lower<S: AsRef<str>>(texts: &[S]) -> Vec<String> {
     texts.iter().map(|text| text.as_ref().to_lowercase()).collect()
-}
-
-fn set(lower: &str) -> WordSet<'_> {
-    words(lower).collect()
-}
-
-fn sets(lower: &[String]) -> Vec<WordSet<'_>> {
-    lower.iter().map(|text| set(text)).collect()
 }
 
 fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-fn shared(a: &WordSet<'_>, b: &WordSet<'_>) -> usize {
-    a.intersection(b).count()
+fn shared(a: &WordSet, b: &WordSet) -> usize {
+    a.bits.iter().zip(&b.bits).map(|(a, b)| (a & b).count_ones() as usize).sum()
 }
 
 /// Jaccard's similarity of two sets (1901) from their sizes and that of their intersection: 1 of
@@ -59,15 +109,16 @@ pub fn jaccard(a: usize, b: usize, intersection: usize) -> f64 {
 }
 
 /// [`jaccard`] of two sets of words, but 0 where one is empty: no text is like another.
-fn set_similarity(a: &WordSet<'_>, b: &WordSet<'_>) -> f64 {
-    if a.is_empty() || b.is_empty() { 0.0 } else { jaccard(a.len(), b.len(), shared(a, b)) }
+fn set_similarity(a: &WordSet, b: &WordSet) -> f64 {
+    if a.is_empty() || b.is_empty() { 0.0 } else { jaccard(a.len, b.len, shared(a, b)) }
 }
 
 /// Similarity of two texts: Jaccard's of their words, 0 to 1; 0 where a text has none. Of an answer
 /// and the true one it is the answer similarity.
 pub fn similarity(a: &str, b: &str) -> f64 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    set_similarity(&set(&a), &set(&b))
+    let mut numbers = Numbers::default();
+    set_similarity(&numbers.set(&a), &numbers.set(&b))
 }
 
 /// Share of the answer's sentences that the contexts support: at least half of a sentence's tokens,
@@ -77,17 +128,19 @@ pub fn similarity(a: &str, b: &str) -> f64 {
 /// A sentence ends at every full stop, the decimal point of "3.14" included.
 pub fn faithfulness<S: AsRef<str>>(answer: &str, contexts: &[S]) -> f64 {
     let contexts = lower(contexts);
-    support(answer, &contexts.iter().flat_map(|context| words(context)).collect())
+    let mut numbers = Numbers::default();
+    let known = WordSet::union(&numbers.sets(&contexts));
+    support(answer, &known, &numbers)
 }
 
 /// [`faithfulness`] of an answer to the known words.
-fn support(answer: &str, known: &WordSet<'_>) -> f64 {
+fn support(answer: &str, known: &WordSet, numbers: &Numbers<'_>) -> f64 {
     let (mut sentences, mut supported) = (0, 0);
     for sentence in answer.split('.') {
         let sentence = sentence.to_lowercase();
         let tokens = words(&sentence).count();
         if tokens > 0 {
-            let found = words(&sentence).filter(|word| known.contains(word)).count();
+            let found = words(&sentence).filter(|word| numbers.has(known, word)).count();
             sentences += 1;
             supported += usize::from(share(found, tokens) >= SUPPORTED);
         }
@@ -124,19 +177,20 @@ pub fn overlap_ratio(words: &[i64], others: &[i64], different: usize) -> f64 {
 /// has no words; an echo of the question has 0.85.
 pub fn answer_relevancy(question: &str, answer: &str) -> f64 {
     let (question, answer) = (question.to_lowercase(), answer.to_lowercase());
-    relevancy(&set(&question), &set(&answer))
+    let mut numbers = Numbers::default();
+    relevancy(&numbers.set(&question), &numbers.set(&answer))
 }
 
 /// [`answer_relevancy`] of words.
-fn relevancy(question: &WordSet<'_>, answer: &WordSet<'_>) -> f64 {
-    let overlap = share(shared(question, answer), question.len());
-    let length = share(answer.len(), question.len() * 2).min(1.0);
+fn relevancy(question: &WordSet, answer: &WordSet) -> f64 {
+    let overlap = share(shared(question, answer), question.len);
+    let length = share(answer.len, question.len * 2).min(1.0);
     (overlap * RELEVANCY_WEIGHTS.0 + length * RELEVANCY_WEIGHTS.1).min(1.0)
 }
 
 /// Share of `these` that are the same context as one of `those`.
-fn found(these: &[WordSet<'_>], those: &[WordSet<'_>]) -> f64 {
-    let same = |set: &&WordSet<'_>| those.iter().any(|t| set_similarity(set, t) > SAME_CONTEXT);
+fn found(these: &[WordSet], those: &[WordSet]) -> f64 {
+    let same = |set: &&WordSet| those.iter().any(|t| set_similarity(set, t) > SAME_CONTEXT);
     share(these.iter().filter(same).count(), these.len())
 }
 
@@ -146,15 +200,17 @@ fn found(these: &[WordSet<'_>], those: &[WordSet<'_>]) -> f64 {
 pub fn context_precision<S: AsRef<str>>(question: &str, retrieved: &[S], expected: &[S]) -> f64 {
     let (question, retrieved, expected) =
         (question.to_lowercase(), lower(retrieved), lower(expected));
-    precision(&set(&question), &sets(&retrieved), &sets(&expected))
+    let mut numbers = Numbers::default();
+    let asked = numbers.set(&question);
+    precision(&asked, &numbers.sets(&retrieved), &numbers.sets(&expected))
 }
 
 /// [`context_precision`] of words.
-fn precision(question: &WordSet<'_>, retrieved: &[WordSet<'_>], expected: &[WordSet<'_>]) -> f64 {
+fn precision(question: &WordSet, retrieved: &[WordSet], expected: &[WordSet]) -> f64 {
     if !expected.is_empty() {
         return found(retrieved, expected);
     }
-    let relevant = |set: &&WordSet<'_>| share(shared(question, set), question.len()) > RELEVANT;
+    let relevant = |set: &&WordSet| share(shared(question, set), question.len) > RELEVANT;
     share(retrieved.iter().filter(relevant).count(), retrieved.len())
 }
 
@@ -162,11 +218,12 @@ fn precision(question: &WordSet<'_>, retrieved: &[WordSet<'_>], expected: &[Word
 /// where none is expected.
 pub fn context_recall<S: AsRef<str>>(retrieved: &[S], expected: &[S]) -> f64 {
     let (retrieved, expected) = (lower(retrieved), lower(expected));
-    recall(&sets(&retrieved), &sets(&expected))
+    let mut numbers = Numbers::default();
+    recall(&numbers.sets(&retrieved), &numbers.sets(&expected))
 }
 
 /// [`context_recall`] of words.
-fn recall(retrieved: &[WordSet<'_>], expected: &[WordSet<'_>]) -> f64 {
+fn recall(retrieved: &[WordSet], expected: &[WordSet]) -> f64 {
     if expected.is_empty() { 1.0 } else { found(expected, retrieved) }
 }
 
@@ -182,14 +239,15 @@ impl Metrics {
     ) -> Self {
         let [asked, truth, said] = [question, ground_truth, answer].map(str::to_lowercase);
         let (retrieved, expected) = (lower(retrieved), lower(expected));
-        let (asked, said) = (set(&asked), set(&said));
-        let (retrieved, expected) = (sets(&retrieved), sets(&expected));
+        let mut numbers = Numbers::default();
+        let [asked, truth, said] = [&asked, &truth, &said].map(|text| numbers.set(text));
+        let (retrieved, expected) = (numbers.sets(&retrieved), numbers.sets(&expected));
         Self {
-            faithfulness: support(answer, &retrieved.iter().flatten().copied().collect()),
+            faithfulness: support(answer, &WordSet::union(&retrieved), &numbers),
             answer_relevancy: relevancy(&asked, &said),
             context_precision: precision(&asked, &retrieved, &expected),
             context_recall: recall(&retrieved, &expected),
-            answer_similarity: set_similarity(&said, &set(&truth)),
+            answer_similarity: set_similarity(&said, &truth),
         }
     }
 }
