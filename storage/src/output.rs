@@ -1,9 +1,9 @@
 //! Files for other programs, such as exports: each gets its name once it is complete, so that a killed process leaves no
 //! half of one under that name.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, FileType, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -16,7 +16,8 @@ const FILE_MODE: u32 = 0o666;
 /// Beginning of the name of a file that is being written.
 const UNNAMED: &str = ".lexivec-";
 
-/// Writes a file that must not exist. It gets its name once it is complete and synced; a failure leaves no file behind.
+/// Writes a file that must not exist. It gets its name once it is complete and synced; a failure leaves no file behind. A
+/// pipe or a character device, such as `/dev/null`, is written as it is.
 ///
 /// What `write` returns is returned, its error as well.
 ///
@@ -39,6 +40,15 @@ pub fn create<T, E>(
     path: &Path,
     write: impl FnOnce(&mut (dyn Write + Send)) -> std::result::Result<T, E>,
 ) -> Result<std::result::Result<T, E>> {
+    if path.metadata().is_ok_and(|existing| is_stream(existing.file_type())) {
+        let stream = File::options().write(true).open(path).map_err(|e| failed(path, e))?;
+        let mut out = BufWriter::new(stream);
+        let written = write(&mut out);
+        if written.is_ok() {
+            out.flush().map_err(|e| failed(path, e))?;
+        }
+        return Ok(written);
+    }
     if path.symlink_metadata().is_ok() {
         return Err(failed(path, io::ErrorKind::AlreadyExists.into()));
     }
@@ -68,6 +78,11 @@ pub fn replace(path: &Path, data: &[u8]) -> Result<()> {
         made.persist(path).map(drop).map_err(|e| e.error)
     };
     written().map_err(|e| failed(path, e))
+}
+
+/// True for what is read while it is written, and holds nothing afterwards.
+fn is_stream(kind: FileType) -> bool {
+    kind.is_fifo() || kind.is_char_device()
 }
 
 /// A complete file in the folder of `path`, which is removed unless it gets a name.

@@ -253,6 +253,21 @@ fn the_command_writes_what_the_library_does() {
     let bytes = std::fs::read(file("q.parquet")).expect("read");
     assert_eq!(bytes, written(&Kind::Quizzes, 30, Format::Parquet, 9));
     assert_eq!(run(&["courses", "--count", "0"]), "");
+    // The case of an ending means nothing; a name without one is of JSON lines, and --format is stronger than an ending.
+    for (name, format, more) in [
+        ("q.PARQUET", Format::Parquet, &[][..]),
+        ("q.Csv", Format::Csv, &[]),
+        ("q", Format::JsonLines, &[]),
+        ("q.data", Format::Csv, &["--format", "csv"]),
+    ] {
+        let path = file(name);
+        run(&[&["quizzes", "-n", "30", "--seed", "9", "--output", arg(&path)], more].concat());
+        assert_eq!(
+            std::fs::read(file(name)).expect("read"),
+            written(&Kind::Quizzes, 30, format, 9)
+        );
+    }
+    run(&["quizzes", "--output", "/dev/null"]);
     // The seed chooses an instructor, and dates are of the present day.
     let lines = lexivec_ok(&["generate", "courses", "--role", "instructor"]);
     let courses = records(lines.as_bytes());
@@ -291,6 +306,11 @@ fn a_wrong_use_is_said_and_an_existing_file_stays() {
         (&["courses", "--name", "A"], 2, "add --role instructor"),
         (&["analytics", "--timeframe", "14d"], 2, "[possible values: 7d, 30d, 90d, 1y]"),
         (&["labs", "--now", "yesterday"], 2, "a date or a time is expected"),
+        (
+            &["labs", "-o", "a.jsonl.gz"],
+            2,
+            "a.jsonl.gz ends in none of jsonl, csv, parquet; name the form with --format",
+        ),
     ] {
         let output = lexivec(&[&["generate"], args].concat());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -24,11 +24,12 @@ pub(crate) struct Generate {
     /// Number that all choices follow from: the same seed gives the same records, on any machine.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Form of the output; without it, the one that the name of the file ends in, else jsonl. csv and parquet hold nested
-    /// members as JSON texts.
+    /// Form of the output; without it, the one that the name of the file ends in, and jsonl for stdout and names without
+    /// an ending. csv and parquet hold nested members as JSON texts.
     #[arg(long, value_parser = one_of(&Format::ALL, Format::name))]
     format: Option<Format>,
-    /// File to write, which must not exist; - is stdout, which only parquet is not written to by default.
+    /// File to write, which must not exist unless it is a pipe or a device; - is stdout, which only parquet is not written
+    /// to by default.
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Role of the person for whom courses and analytics are made; it decides on their ranges and members. By default
@@ -109,8 +110,11 @@ pub(super) fn run(args: &Generate) -> Outcome<ExitCode> {
     let now = args.now.unwrap_or_else(today);
     let source = Source::new(args.seed, now);
     let kind = kind(args, &source)?;
-    let format = args.format.or_else(|| of_file(args.output.as_deref()?));
-    let format = format.unwrap_or(Format::JsonLines);
+    let format = match (args.format, &args.output) {
+        (Some(format), _) => format,
+        (None, Some(path)) => of_file(path)?,
+        (None, None) => Format::JsonLines,
+    };
     match &args.output {
         None if format == Format::Parquet => {
             let detail = "a Parquet file is no text; name one with --output FILE, or write --output - for a pipe";
@@ -162,10 +166,15 @@ fn kind(args: &Generate, source: &Source) -> Outcome<Kind> {
     })
 }
 
-/// The format that the name of a file ends in.
-fn of_file(path: &Path) -> Option<Format> {
-    let end = path.extension()?.to_str()?;
-    Format::ALL.into_iter().find(|format| format.name() == end)
+/// The format that the name of a file ends in, in upper or lower case; JSON lines for a name without an ending.
+fn of_file(path: &Path) -> Outcome<Format> {
+    let Some(end) = path.extension() else { return Ok(Format::JsonLines) };
+    let known = Format::ALL.into_iter().find(|format| end.eq_ignore_ascii_case(format.name()));
+    known.ok_or_else(|| {
+        let names = Format::ALL.map(Format::name).join(", ");
+        let path = path.display();
+        Failure::usage(format!("{path} ends in none of {names}; name the form with --format"))
+    })
 }
 
 /// The beginning of the present day in UTC.
