@@ -34,13 +34,14 @@ const HEADLESS: &str =
     r"^(What|Whether|How|Who|Where|When|Which|Nothing|None|Those|That|The same|As)\b";
 
 /// Folders of the product.
-const PRODUCT: [&str; 9] = [
+const PRODUCT: [&str; 10] = [
     "cli/src/",
     "demo/src/",
     "engine/src/",
     "eval/src/",
     "ingest/src/",
     "platform/src/",
+    "python/src/",
     "query/src/",
     "server/src/",
     "storage/src/",
@@ -106,6 +107,9 @@ fn read_by_users(name: &str, text: &str) -> String {
     if name.ends_with(".md") && (guide(name) || name.ends_with("FILTERS.md")) {
         return text.to_owned();
     }
+    if name.starts_with("python/lexivec/") && name.ends_with(".py") {
+        return texts_of_python(text);
+    }
     let tests = name.ends_with("/tests.rs") || name.contains("/tests/");
     if tests || !name.ends_with(".rs") || !PRODUCT.iter().any(|folder| name.starts_with(folder)) {
         return String::new();
@@ -128,6 +132,23 @@ fn read_by_users(name: &str, text: &str) -> String {
             }
             block.clear();
         }
+    }
+    read
+}
+
+/// The docstrings of Python, as doc comments, and its string literals.
+fn texts_of_python(text: &str) -> String {
+    let literal = Regex::new(r#""(?:[^"\\\n]|\\.)*""#).expect("a pattern");
+    let comment = Regex::new(r"(?m)^\s*#.*$").expect("a pattern");
+    let mut read = String::new();
+    for (part, text) in text.split("\"\"\"").enumerate() {
+        if part % 2 == 1 {
+            read.extend(text.trim().lines().map(|line| format!("/// {}\n", line.trim())));
+        } else {
+            let code = comment.replace_all(text, "");
+            read.extend(literal.find_iter(&code).map(|l| l.as_str().to_owned() + "\n"));
+        }
+        read.push('\n');
     }
     read
 }
@@ -156,4 +177,6 @@ fn a_phrase_is_found_across_lines_and_an_opening_in_its_comment() {
     assert_eq!(banned_in("/// A row.\n/// What follows.\n"), [""; 0]);
     let code = "/// Who reads.\npub fn f() { g(\"told\") }\n// beside\nfn g() {}\n";
     assert_eq!(banned_in(&read_by_users("cli/src/x.rs", code)).len(), 3);
+    let code = "def f():\n    \"\"\"What it does.\"\"\"\n    # told\n    raise E(\"told\")\n";
+    assert_eq!(banned_in(&read_by_users("python/lexivec/x.py", code)).len(), 2);
 }

@@ -15,7 +15,7 @@ R = TypeVar("R", bound="_Retriever")
 
 
 class _Retriever:
-    """What the retrievers share: their store, their filters and their form in a saved pipeline."""
+    """The common part of the retrievers: their store, their filters and their form in a saved pipeline."""
 
     document_store: LexivecDocumentStore
     filters: Optional[Filters]

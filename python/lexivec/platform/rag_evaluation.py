@@ -176,7 +176,7 @@ class RAGTestCase:
 
 @dataclass
 class RAGEvaluationResult:
-    """What a system gave for a test case, and the scores of it.
+    """The answer of a system to a test case, with its scores.
 
     Attributes:
         test_case: The test case.
