@@ -55,7 +55,18 @@ impl Arguments<'_, '_> {
     }
 }
 
-/// The present moment, from which dates are counted.
+/// The moment from which dates are counted: the argument `now`, a date or a time as text, else the present one.
+fn moment(of: &Arguments<'_, '_>) -> PyResult<Moment> {
+    let Some(text) = of.maybe::<String>("now")? else { return Ok(now()) };
+    Moment::parse(&text).ok_or_else(|| {
+        let fault = format!(
+            "now: {text:?} is no date and no time; give one as 2026-01-31 or 2026-01-31T12:00:00Z"
+        );
+        PyValueError::new_err(fault)
+    })
+}
+
+/// The present moment.
 fn now() -> Moment {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Moment::from_unix(i64::try_from(since.as_secs()).unwrap_or(0))
@@ -69,8 +80,8 @@ fn demo_data<'py>(
     arguments: &Bound<'py, PyDict>,
     seed: u64,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let source = Source::new(seed, now());
     let of = Arguments(arguments);
+    let source = Source::new(seed, moment(&of)?);
     let course: Option<String> = of.maybe("course")?;
     let course = course.as_deref();
     match what {
