@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
 from ._closing import Closing
-from ._documents import list_of
+from ._documents import column_of, list_of
 from ._frames import array_of, columns_of_table, is_table
 from ._lexivec import RawCollection, RawSearcher
-from ._models import AnyEmbedder, AnyReranker, raw_embedder, raw_reranker
+from ._models import AnyEmbedder, AnyReranker, Models, embedder_of, models_of
 from ._reading import Reader, Searcher
 from .errors import InvalidArgument
 
@@ -29,13 +30,26 @@ class Collection(Closing, Reader):
     `lexivec.create`, `lexivec.open`, `lexivec.open_read_only` and `lexivec.in_memory` make one. It may be used by any
     number of threads at once: no call holds the GIL while it works. `with` closes it at the end.
 
-    A fork of a process that used lexivec is refused, with the way out; a pickled handle is opened again, read-only, where it arrives.
+    A fork of a process that used lexivec is refused, with the way out. A pickled handle has its models with it, and is
+    opened again, read-only, by its first use where it arrives.
     """
 
-    def __init__(self, raw: RawCollection, path: Optional[str] = None, models: Optional[Dict[str, Any]] = None) -> None:
-        self._raw = raw
+    def __init__(self, raw: Optional[RawCollection], path: Optional[str] = None, models: Models = Models()) -> None:
+        self._opened = raw
+        self._opening = threading.Lock()
+        self._ended = False
         self._path = path
-        self._models = models or {}
+        self._models = models
+
+    @property
+    def _raw(self) -> RawCollection:
+        if self._opened is None:
+            with self._opening:
+                if self._ended:
+                    raise ValueError("the collection is closed; open it again")
+                if self._opened is None:
+                    self._opened = RawCollection.open(self._path or "", True, False, *self._models.raw())
+        return self._opened
 
     def _view(self, deadline_ms: Optional[int] = None) -> RawSearcher:
         return self._raw.searcher(deadline_ms)
@@ -44,15 +58,18 @@ class Collection(Closing, Reader):
 
     def close(self) -> None:
         """Syncs what was written and gives the directory free. Read views that are held go on."""
-        self._raw.close()
+        with self._opening:
+            self._ended = True
+        if self._opened is not None:
+            self._opened.close()
 
     def __reduce__(self) -> Any:
         if self._path is None:
             raise TypeError("a collection in memory is in this process alone; pickle one that has a directory")
-        return _unpickled, (self._path, self._models)
+        return Collection, (None, self._path, self._models)
 
     def __repr__(self) -> str:
-        state = "closed" if self._raw.closed else "read-only" if self._raw.read_only else "open"
+        state = "closed" if self.closed else "read-only" if self.read_only else "open"
         return f"Collection({self._path or 'in memory'!r}, {state})"
 
     @property
@@ -63,12 +80,12 @@ class Collection(Closing, Reader):
     @property
     def closed(self) -> bool:
         """True once it was closed."""
-        return self._raw.closed
+        return self._ended
 
     @property
     def read_only(self) -> bool:
         """True if it was opened for reading."""
-        return self._raw.read_only
+        return self._opened is None or self._opened.read_only
 
     @property
     def generation(self) -> int:
@@ -82,7 +99,7 @@ class Collection(Closing, Reader):
 
     @property
     def aio(self) -> "AsyncCollection":
-        """The same collection for `async` code: every call is awaited and blocks no event loop."""
+        """The collection for `async` code: every call is awaited and blocks no event loop."""
         from .aio import AsyncCollection
 
         return AsyncCollection(self)
@@ -137,10 +154,10 @@ class Collection(Closing, Reader):
             if ids is None:
                 raise InvalidArgument("documents: none are given; give documents, or columns with ids")
             return self._raw.upsert_columns(
-                list(ids),
-                _named(texts, "text", list),
-                _named(vectors, "vector", lambda column: column),
-                None if payloads is None else list(payloads),
+                column_of("ids", ids),
+                _named(texts, "text", column_of),
+                _named(vectors, "vector", array_of),
+                None if payloads is None else column_of("payloads", payloads),
                 durability,
             )
         if ids is not None or texts is not None or vectors is not None or payloads is not None:
@@ -153,6 +170,8 @@ class Collection(Closing, Reader):
 
     def check(self, documents: Any) -> None:
         """Checks documents like a write of them, and writes nothing."""
+        if is_table(documents):
+            documents = columns_of_table(documents, self.schema).documents()
         self._raw.check(list_of(documents))
 
     def patch(self, id: str, changes: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
@@ -275,23 +294,19 @@ class Collection(Closing, Reader):
         self._raw.delete_adapter(version)
 
 
-def _named(columns: Any, field: str, one: Any) -> Dict[str, Any]:
+def _named(columns: Any, field: str, one: Callable[[str, Any], Any]) -> Dict[str, Any]:
     """Columns by field; a column alone is that of the usual field."""
     if columns is None:
         return {}
     named = columns if isinstance(columns, Mapping) else {field: columns}
-    return {name: array_of(name, column) if field == "vector" else one(column) for name, column in named.items()}
-
-
-def _unpickled(path: str, models: Dict[str, Any]) -> Collection:
-    return open_read_only(path, **models)
+    return {name: one(name, column) for name, column in named.items()}
 
 
 def options_of(
     name: Optional[str],
     dim: Optional[int],
     metric: Optional[str],
-    text: Optional[Sequence[Union[str, Mapping[str, Any]]]],
+    text: Optional[Union[str, Sequence[Union[str, Mapping[str, Any]]]]],
     vectors: Optional[Union[Mapping[str, int], Sequence[Mapping[str, Any]]]],
     tokens: Optional[int],
     options: Mapping[str, Any],
@@ -313,6 +328,7 @@ def options_of(
     if name is not None:
         made["name"] = name
     if text is not None:
+        text = [text] if isinstance(text, str) else text
         made["text"] = [{"name": field} if isinstance(field, str) else dict(field) for field in text]
     if tokens is not None:
         made["tokens"] = [{"name": "tokens", "dim": tokens}]
@@ -329,7 +345,7 @@ def create(
     embedder: Optional[AnyEmbedder] = None,
     reranker: Optional[AnyReranker] = None,
     name: Optional[str] = None,
-    text: Optional[Sequence[Union[str, Mapping[str, Any]]]] = None,
+    text: Optional[Union[str, Sequence[Union[str, Mapping[str, Any]]]]] = None,
     join_text: Optional[bool] = None,
     vectors: Optional[Union[Mapping[str, int], Sequence[Mapping[str, Any]]]] = None,
     tokens: Optional[int] = None,
@@ -351,7 +367,8 @@ def create(
         embedder: A model that makes the vectors of texts, or its folder.
         reranker: A model for requests with `rerank="model"`, or its folder.
         name: Its name; `documents` by default.
-        text: Text fields by name, or with an `analyzer` and a `weight`; `title` and `text` by default.
+        text: Text fields, or one: names, or dictionaries with `name`, `analyzer` and `weight`; `title` and `text` by
+            default.
         join_text: False to search each text field by itself.
         vectors: More vector fields: dimensions by name, or with `m`, `ef_construction` and `quantization`.
         tokens: Components of token vectors, for late interaction.
@@ -375,7 +392,7 @@ def create(
     options = {"join_text": join_text, "bm25": bm25, "fusion": fusion, "seed": seed,
                "graph_min_rows": graph_min_rows, "durability": durability}
     made = options_of(name, dim, metric, text, vectors, tokens, options)
-    return _created(os.fspath(path), made, embedder, embed_tokens, reranker, background, exist_ok)
+    return _created(os.path.abspath(path), made, embedder, embed_tokens, reranker, background, exist_ok)
 
 
 def in_memory(
@@ -385,7 +402,7 @@ def in_memory(
     embedder: Optional[AnyEmbedder] = None,
     reranker: Optional[AnyReranker] = None,
     name: Optional[str] = None,
-    text: Optional[Sequence[Union[str, Mapping[str, Any]]]] = None,
+    text: Optional[Union[str, Sequence[Union[str, Mapping[str, Any]]]]] = None,
     join_text: Optional[bool] = None,
     vectors: Optional[Union[Mapping[str, int], Sequence[Mapping[str, Any]]]] = None,
     tokens: Optional[int] = None,
@@ -418,8 +435,10 @@ def _created(
     exist_ok: bool = False,
 ) -> Collection:
     """A new collection in a directory, or in memory without a path."""
-    models = raw_embedder(embedder), embed_tokens, raw_reranker(reranker)
-    return Collection(RawCollection.create(path, options, background, exist_ok, *models), path, _models(embedder, reranker))
+    models = models_of(embedder, reranker)
+    raw_embedder, raw_reranker = models.raw()
+    raw = RawCollection.create(path, options, background, exist_ok, raw_embedder, embed_tokens, raw_reranker)
+    return Collection(raw, path, models)
 
 
 def open(
@@ -456,15 +475,9 @@ def _opened(
     read_only: bool = False,
     background: bool = False,
 ) -> Collection:
-    where = os.fspath(path)
-    raw = RawCollection.open(where, read_only, background, raw_embedder(embedder), raw_reranker(reranker))
-    return Collection(raw, where, _models(embedder, reranker))
-
-
-def _models(embedder: Optional[AnyEmbedder], reranker: Optional[AnyReranker]) -> Dict[str, Any]:
-    """The models that a pickled handle opens again: those of folders."""
-    given = {"embedder": embedder, "reranker": reranker}
-    return {name: os.fspath(model) for name, model in given.items() if isinstance(model, (str, os.PathLike))}
+    # The path of a handle stays right when the process goes to another folder.
+    where, models = os.path.abspath(path), models_of(embedder, reranker)
+    return Collection(RawCollection.open(where, read_only, background, *models.raw()), where, models)
 
 
 def verify(path: Path, *, level: str = "full") -> Dict[str, Any]:
@@ -501,9 +514,10 @@ def snapshots(path: Path) -> Dict[str, Any]:
 
 def reembed(path: Path, embedder: AnyEmbedder) -> Dict[str, Any]:
     """Replaces the vectors of every row by those of another model. Readers keep the old ones until they open again."""
-    model = raw_embedder(embedder)
-    assert model is not None
-    return RawCollection.reembed(os.fspath(path), model)
+    model = embedder_of(embedder)
+    if model is None:
+        raise InvalidArgument("embedder: None is given; give a lexivec.Embedder or the folder of a model")
+    return RawCollection.reembed(os.fspath(path), model._raw)
 
 
 def reindex(path: Path) -> Dict[str, Any]:

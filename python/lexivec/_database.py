@@ -7,8 +7,8 @@ from typing import Any, Iterator, List, Mapping, Optional, Sequence, Union
 
 from ._closing import Closing
 from ._collection import Collection, Path, options_of
-from ._lexivec import RawDatabase
-from ._models import AnyEmbedder, AnyReranker, raw_embedder, raw_reranker
+from ._lexivec import RawCollection, RawDatabase
+from ._models import AnyEmbedder, AnyReranker, Models, models_of
 
 
 class Database(Closing):
@@ -28,9 +28,9 @@ class Database(Closing):
         embedder: Optional[AnyEmbedder] = None,
         reranker: Optional[AnyReranker] = None,
     ) -> None:
-        self._path = os.fspath(path)
-        self._embedder = raw_embedder(embedder)
-        self._raw = RawDatabase(self._path, self._embedder, raw_reranker(reranker))
+        self._path = os.path.abspath(path)
+        self._models = models_of(embedder, reranker)
+        self._raw = RawDatabase(self._path, *self._models.raw())
 
     def create(
         self,
@@ -39,7 +39,7 @@ class Database(Closing):
         dim: Optional[int] = None,
         metric: Optional[str] = None,
         embed: bool = False,
-        text: Optional[Sequence[Union[str, Mapping[str, Any]]]] = None,
+        text: Optional[Union[str, Sequence[Union[str, Mapping[str, Any]]]]] = None,
         vectors: Optional[Union[Mapping[str, int], Sequence[Mapping[str, Any]]]] = None,
         tokens: Optional[int] = None,
         embed_tokens: bool = False,
@@ -47,12 +47,17 @@ class Database(Closing):
     ) -> Collection:
         """Creates a collection; with `embed` the database's embedder makes its vectors. See `lexivec.create`."""
         made = options_of(None, dim, metric, text, vectors, tokens, options)
-        raw = self._raw.create(name, made, self._embedder if embed else None, embed_tokens)
-        return Collection(raw, self._raw.path_of(name))
+        raw = self._raw.create(name, made, self._models.raw()[0] if embed else None, embed_tokens)
+        return self._collection(name, raw)
 
     def __getitem__(self, name: str) -> Collection:
         """The collection of this name; a missing one is a `KeyError`."""
-        return Collection(self._raw.get(name), self._raw.path_of(name))
+        return self._collection(name, self._raw.get(name))
+
+    def _collection(self, name: str, raw: RawCollection) -> Collection:
+        # The database's embedder is the model of those collections that were made with one.
+        embedder = self._models.embedder if raw.schema.get("embedder") else None
+        return Collection(raw, os.fspath(self._raw.path_of(name)), Models(embedder, self._models.reranker))
 
     def __contains__(self, name: object) -> bool:
         return name in self.names()
@@ -79,6 +84,9 @@ class Database(Closing):
     def close(self) -> None:
         """Closes the database. Collections that are held go on."""
         self._raw.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a database is open for writing in this process alone; pickle its collections, or its path")
 
     def __repr__(self) -> str:
         return f"Database({self._path!r})"

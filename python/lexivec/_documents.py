@@ -67,6 +67,13 @@ def members_of(document: Any) -> Dict[str, Any]:
     )
 
 
+def column_of(what: str, values: Iterable[Any]) -> List[Any]:
+    """The values of a column, one a row; a text alone would be taken for its letters, so it is refused."""
+    if isinstance(values, (str, bytes)):
+        raise InvalidArgument(f"{what}: {values!r} is one value; give a list with one for each row")
+    return list(values)
+
+
 def list_of(documents: Any) -> List[Dict[str, Any]]:
     """The documents of what `upsert` was given, as a list of dictionaries."""
     if isinstance(documents, (str, bytes)):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple
 
-from .errors import InvalidArgument
+from .errors import DimensionMismatch, InvalidArgument, InvalidDocument
 
 if TYPE_CHECKING:
     from ._lexivec import Answer
@@ -17,6 +18,16 @@ class Columns(NamedTuple):
     texts: Dict[str, List[Optional[str]]]
     vectors: Dict[str, Any]
     payloads: Optional[List[Optional[Dict[str, Any]]]]
+
+    def documents(self) -> List[Dict[str, Any]]:
+        """The documents as dictionaries."""
+        made = []
+        for row, id in enumerate(self.ids):
+            texts = {name: column[row] for name, column in self.texts.items() if column[row] is not None}
+            vectors = {name: column[row] for name, column in self.vectors.items()}
+            payload = None if self.payloads is None else self.payloads[row]
+            made.append({"id": id, "text": texts, "vectors": vectors, "payload": payload})
+        return made
 
 
 def is_table(documents: Any) -> bool:
@@ -36,9 +47,9 @@ def columns_of_table(table: Any, schema: Dict[str, Any]) -> Columns:
     rest: Dict[str, List[Any]] = {}
     for name, column in columns.items():
         if name in texts:
-            made.texts[name] = [None if value is None else str(value) for value in _plain(column)]
+            made.texts[name] = [_text(name, row, value) for row, value in enumerate(_plain(column))]
         elif name in fields:
-            made.vectors[name] = array_of(name, column)
+            made.vectors[name] = array_of(name, column, fields[name])
         else:
             rest[name] = _plain(column)
     given = rest.pop("payload", None)
@@ -52,37 +63,99 @@ def columns_of_table(table: Any, schema: Dict[str, Any]) -> Columns:
     return made._replace(payloads=payloads)
 
 
-def array_of(name: str, column: Any) -> Any:
-    """An array of rows x components of float32 in row order. One that is so already is not copied."""
+def array_of(name: str, column: Any, dim: Optional[int] = None) -> Any:
+    """An array of rows x components of float32 in row order. One that is so already is not copied.
+
+    Rows of another length than `dim`, or than the first row without it, are a `DimensionMismatch`.
+    """
     import numpy as np
 
     if hasattr(column, "to_arrow"):
         column = column.to_arrow()
-    if hasattr(column, "combine_chunks"):
-        # Lists of Arrow lie one after the other.
-        column = column.combine_chunks()
-    if hasattr(column, "flatten") and hasattr(column, "null_count"):
-        if column.null_count:
-            raise InvalidArgument(f"{name}: {column.null_count} rows have no vector; write those rows as dictionaries")
-        count = len(column)
-        flat = column.flatten().to_numpy(zero_copy_only=False)
-        column = flat.reshape(count, -1) if count else flat.reshape(0, 0)
-    elif getattr(column, "dtype", None) == object:
+    if hasattr(column, "null_count"):
+        column = _array_of_arrow(name, column, dim)
+    elif getattr(column, "ndim", 1) == 1 and not isinstance(column, (str, bytes)):
         column = list(column)
+        _same_length(name, [_length(name, row, vector) for row, vector in enumerate(column)], dim)
     try:
-        made = np.ascontiguousarray(column, dtype=np.float32)
-    except ValueError as error:
+        made = np.asarray(column)
+        if made.dtype.kind not in "biufO":
+            raise ValueError(f"{made.dtype} is no type of real numbers")
+        made = np.ascontiguousarray(made, dtype=np.float32)
+    except (TypeError, ValueError) as error:
         raise InvalidArgument(f"{name}: the vectors make no array of rows x components: {error}") from None
     if made.ndim != 2:
         raise InvalidArgument(f"{name}: an array of rows x components is expected, not of shape {made.shape}")
     return made
 
 
+def _array_of_arrow(name: str, column: Any, dim: Optional[int]) -> Any:
+    """The array of a column of lists of Arrow; its numbers lie one after the other, so they are not copied."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if hasattr(column, "combine_chunks"):
+        column = column.combine_chunks()
+    # A tensor of fixed shape is kept as lists.
+    column = getattr(column, "storage", column)
+    if not any(is_one(column.type) for is_one in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)):
+        raise InvalidArgument(f"{name}: a column of lists of numbers is expected, not of {column.type}")
+    count = len(column)
+    if column.null_count:
+        row = pc.index(pc.is_null(column), True).as_py()
+        raise InvalidDocument(f"{name}: row {row} has no vector; write rows without one as dictionaries")
+    length = _same_length(name, pc.list_value_length(column).to_numpy(zero_copy_only=False), dim)
+    flat = column.flatten()
+    if flat.null_count:
+        row = pc.index(pc.is_null(flat), True).as_py() // length
+        raise InvalidDocument(f"{name}: the vector of row {row} lacks a number")
+    return flat.to_numpy(zero_copy_only=False).reshape(count, length)
+
+
+def _length(name: str, row: int, vector: Any) -> int:
+    if vector is None:
+        raise InvalidDocument(f"{name}: row {row} has no vector; write rows without one as dictionaries")
+    try:
+        return len(vector)
+    except TypeError:
+        fault = f"an array of rows x components is expected, and row {row} is {vector!r}"
+        raise InvalidArgument(f"{name}: {fault}") from None
+
+
+def _same_length(name: str, lengths: Any, dim: Optional[int]) -> int:
+    """The number of components that all rows have."""
+    import numpy as np
+
+    lengths = np.asarray(lengths, dtype=np.int64)
+    if not len(lengths):
+        return 0
+    wanted = int(lengths[0]) if dim is None else dim
+    other = np.flatnonzero(lengths != wanted)
+    if len(other):
+        row, why = int(other[0]), "the first row has" if dim is None else "the field has"
+        raise DimensionMismatch(f"{name}: the vector of row {row} has {lengths[row]} components, and {why} {wanted}")
+    return wanted
+
+
 def to_arrow(answer: "Answer") -> Any:
-    """The hits as an Arrow table: `id`, `score`, texts, and the payload's keys."""
+    """The hits as an Arrow table: `id`, `score`, texts, and the payload's keys.
+
+    A key whose values are of several types, such as numbers and texts, is a column of JSON texts.
+    """
     import pyarrow as pa
 
-    return pa.Table.from_pylist(_rows(answer)) if len(answer) else pa.table({"id": [], "score": []})
+    rows = _rows(answer)
+    names = list(rows[0]) if rows else ["id", "score"]
+    return pa.table({name: _column([row[name] for row in rows]) for name in names})
+
+
+def _column(values: List[Any]) -> Any:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):
+        return pa.array([None if value is None else json.dumps(value, ensure_ascii=False) for value in values])
 
 
 def to_pandas(answer: "Answer") -> Any:
@@ -107,7 +180,16 @@ def _rows(answer: "Answer") -> List[Dict[str, Any]]:
 def _columns(table: Any) -> Tuple[Dict[str, Any], int]:
     names = getattr(table, "column_names", None) or list(table.columns)
     count = table.num_rows if hasattr(table, "num_rows") else len(table)
+    twice = sorted({str(name) for name in names if list(names).count(name) > 1})
+    if twice:
+        raise InvalidArgument(f"documents: the table has several columns of the name {twice[0]!r}; keep one")
     return {str(name): table[name] for name in names}, count
+
+
+def _text(name: str, row: int, value: Any) -> Optional[str]:
+    if isinstance(value, (bytes, list, dict)):
+        raise InvalidDocument(f"{name}: row {row} has a {type(value).__name__}; a text is expected")
+    return None if value is None else str(value)
 
 
 def _plain(column: Any) -> List[Any]:

@@ -1,16 +1,14 @@
-"""What the adapters of frameworks share: when their collection is made, the order of metadata, and checked filters."""
+"""The common part of the adapters of frameworks: when their collection is made, the order of metadata, checked filters."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import functools
+import os
 import threading
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
-    Coroutine,
     Dict,
     Iterable,
     Iterator,
@@ -18,7 +16,6 @@ from typing import (
     Mapping,
     Optional,
     Sequence,
-    TypeVar,
 )
 
 import numpy as np
@@ -30,18 +27,34 @@ from ._reading import Reader
 from .errors import InvalidArgument, PathNotFound
 from .filters import Expression
 
-if TYPE_CHECKING:
-    from typing_extensions import Concatenate, ParamSpec
-
-    P = ParamSpec("P")
-T = TypeVar("T")
-
-#: Member of a payload that keeps the order of keys: payloads come back with their keys sorted.
+#: Member of a payload that keeps the order of keys: payloads come back with their keys sorted. Metadata that has such a
+#: key itself gets the order under a key that is longer by one `_`.
 ORDER = "_order"
 #: Hits that one search may have.
 MOST_HITS = 10_000
 #: Factor by which a search whose hits were checked and did not suffice is widened.
 WIDENING = 4
+
+
+class Once:
+    """A collection that is made once, by the first thread that needs it."""
+
+    def __init__(self, there: Optional[Collection] = None) -> None:
+        self._lock = threading.Lock()
+        self.there = there
+
+    def get(self, make: Callable[[], Collection]) -> Collection:
+        """The collection that is there; a new one if there is none yet."""
+        with self._lock:
+            if self.there is None:
+                self.there = make()
+            return self.there
+
+    def close(self) -> None:
+        """Closes the collection, if there is one."""
+        with self._lock:
+            if self.there is not None:
+                self.there.close()
 
 
 class Store:
@@ -53,18 +66,35 @@ class Store:
     def __init__(self, collection: Optional[Collection], path: Optional[Path], metric: Optional[str]) -> None:
         if collection is not None and (path is not None or metric is not None):
             raise InvalidArgument("collection: it has its path and its metric already; give either")
-        self._path = path
+        self._path = None if path is None else os.path.abspath(path)
         self._metric = metric
-        self._lock = threading.Lock()
-        self.collection = collection
-        if path is not None:
+        self._given = collection is not None
+        self._once = Once(collection)
+
+    @classmethod
+    def opened(cls, collection: Optional[Collection], path: Optional[Path], metric: Optional[str]) -> "Store":
+        """A store whose collection is opened now, if it is there, so that one which cannot be opened is said at once."""
+        made = cls(collection, path, metric)
+        _ = made.collection
+        return made
+
+    @property
+    def collection(self) -> Optional[Collection]:
+        """The collection; None before the first write to a new one."""
+        if self._once.there is None and self._path is not None:
             try:
-                self.collection = _collection.open(path)
+                return self._once.get(functools.partial(_collection.open, self._path))
             except PathNotFound:
                 pass
+        return self._once.there
+
+    def close(self) -> None:
+        """Closes the collection, unless it was given: it is closed where it was opened."""
+        if not self._given:
+            self._once.close()
 
     def __reduce__(self) -> Any:
-        # A collection arrives as one that is opened for reading.
+        # A collection arrives as one that is opened for reading, by its first use.
         given = (self.collection, None, None) if self.collection is not None else (None, self._path, self._metric)
         return Store, given
 
@@ -88,14 +118,12 @@ class Store:
 
     def made(self, dim: int) -> Collection:
         """The collection; made with vectors of this length if it is not there yet."""
-        with self._lock:
-            if self.collection is None:
-                options: Dict[str, Any] = {"dim": dim, "metric": self._metric, "text": ["text"]}
-                if self._path is None:
-                    self.collection = _collection.in_memory(**options)
-                else:
-                    self.collection = _collection.create(self._path, **options)
+        if self.collection is not None:
             return self.collection
+        options: Dict[str, Any] = {"dim": dim, "metric": self._metric, "text": ["text"]}
+        if self._path is None:
+            return self._once.get(functools.partial(_collection.in_memory, **options))
+        return self._once.get(functools.partial(_collection.create, self._path, **options))
 
     def metric(self) -> str:
         """The metric of the vectors."""
@@ -110,9 +138,13 @@ def ordered(metadata: Mapping[str, Any]) -> Dict[str, Any]:
 
     >>> ordered({"b": 1, "a": 2})
     {'b': 1, 'a': 2, '_order': [['b', 'a']]}
+    >>> ordered({"_order": 1})
+    {'_order': 1, '_order_': [['_order']]}
     """
-    orders = list(_orders(metadata))
-    return dict(metadata) if all(keys == sorted(keys) for keys in orders) else {**metadata, ORDER: orders}
+    orders, taken = list(_orders(metadata)), _order_key(metadata)
+    if taken is None and all(keys == sorted(keys) for keys in orders):
+        return dict(metadata)
+    return {**metadata, ORDER if taken is None else taken + "_": orders}
 
 
 def restored(payload: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
@@ -122,9 +154,28 @@ def restored(payload: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     {'b': 1, 'a': 2}
     """
     metadata = dict(payload or {})
-    orders = metadata.pop(ORDER, None)
-    made: Dict[str, Any] = metadata if orders is None else _in_order(metadata, iter(orders))
+    key = _order_key(metadata)
+    # Rows of before may have a key of the user here.
+    if key is None or not _is_orders(metadata[key]):
+        return metadata
+    orders = iter(metadata.pop(key))
+    made: Dict[str, Any] = _in_order(metadata, orders)
     return made
+
+
+def _order_key(metadata: Mapping[str, Any]) -> Optional[str]:
+    """The longest key that `ordered` may have made."""
+    keys = (key for key in metadata if isinstance(key, str) and key.rstrip("_") == ORDER)
+    return max(keys, key=len, default=None)
+
+
+def _is_orders(value: Any) -> bool:
+    """True for lists of keys, the first of them those of the metadata."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(keys, list) and all(isinstance(key, str) for key in keys) for keys in value)
+    )
 
 
 def _orders(value: Any) -> Iterator[List[str]]:
@@ -210,14 +261,3 @@ def vectors_of(reader: Reader, found: Sequence[Hit]) -> "np.ndarray[Any, Any]":
     """The vectors of the hits of a search by vector, a row each."""
     rows = [reader[hit.id].vectors["vector"] for hit in found]
     return np.stack(rows) if rows else np.empty((0, 0), dtype=np.float32)
-
-
-def awaited(method: "Callable[Concatenate[Any, P], T]") -> "Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]":
-    """The coroutine of a method: same arguments and result, on a thread that holds no event loop."""
-
-    async def twin(self: Any, /, *args: "P.args", **options: "P.kwargs") -> T:
-        return await asyncio.to_thread(method, self, *args, **options)
-
-    functools.update_wrapper(twin, method, assigned=("__module__", "__annotations__"))
-    twin.__doc__ = f"Does what `{method.__name__}` does, awaited."
-    return twin

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Union
+import pickle
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from ._lexivec import RawEmbedder, RawReranker
+from .errors import InvalidArgument
 
 if TYPE_CHECKING:
     import numpy as np
 
     from ._requests import Vector
+
+M = TypeVar("M")
 
 
 class Embedder:
@@ -50,6 +54,13 @@ class Embedder:
         batch_size: int = 64,
         contextual: bool = True,
     ) -> None:
+        _check_callable("call", call)
+        if query is not None:
+            _check_callable("query", query)
+        for what, number in (("dim", dim), ("batch_size", batch_size)):
+            if number < 1:
+                raise InvalidArgument(f"{what}: {number} is below 1")
+        self._made: Tuple[Any, ...] = _embedder, (call, dim, name, fingerprint, query, batch_size, contextual)
         fingerprint = name if fingerprint is None else fingerprint
         digest = hashlib.md5(fingerprint.encode(), usedforsecurity=False).hexdigest()
         self._raw = RawEmbedder.callable(call, query, name, digest, dim, batch_size, contextual)
@@ -57,9 +68,13 @@ class Embedder:
     @classmethod
     def open(cls, folder: Union[str, "os.PathLike[str]"], *, precision: Optional[str] = None) -> "Embedder":
         """The model in a folder; `precision` is `"f32"` or another that the model has."""
-        made = cls.__new__(cls)
-        made._raw = RawEmbedder.folder(os.fspath(folder), precision)
+        made, where = cls.__new__(cls), os.path.abspath(folder)
+        made._raw = RawEmbedder.folder(where, precision)
+        made._made = _open_embedder, (where, precision)
         return made
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _pickled(self)
 
     @property
     def name(self) -> str:
@@ -115,14 +130,22 @@ class Reranker:
         name: str = "python",
         batch_size: int = 256,
     ) -> None:
+        _check_callable("call", call)
+        if batch_size < 1:
+            raise InvalidArgument(f"batch_size: {batch_size} is below 1")
+        self._made: Tuple[Any, ...] = _reranker, (call, name, batch_size)
         self._raw = RawReranker.callable(call, name, batch_size)
 
     @classmethod
     def open(cls, folder: Union[str, "os.PathLike[str]"]) -> "Reranker":
         """The cross-encoder in a folder."""
-        made = cls.__new__(cls)
-        made._raw = RawReranker.folder(os.fspath(folder))
+        made, where = cls.__new__(cls), os.path.abspath(folder)
+        made._raw = RawReranker.folder(where)
+        made._made = Reranker.open, (where,)
         return made
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _pickled(self)
 
     @property
     def name(self) -> str:
@@ -133,25 +156,80 @@ class Reranker:
         return f"Reranker(name={self.name!r})"
 
 
+def _check_callable(what: str, call: Any) -> None:
+    if not callable(call):
+        raise InvalidArgument(f"{what}: {call!r} cannot be called; give a function, or open a folder with .open(folder)")
+
+
+def _embedder(
+    call: Any, dim: int, name: str, fingerprint: Optional[str], query: Any, batch_size: int, contextual: bool
+) -> Embedder:
+    options = {"fingerprint": fingerprint, "query": query, "batch_size": batch_size, "contextual": contextual}
+    return Embedder(call, dim=dim, name=name, **options)
+
+
+def _open_embedder(folder: str, precision: Optional[str]) -> Embedder:
+    return Embedder.open(folder, precision=precision)
+
+
+def _reranker(call: Any, name: str, batch_size: int) -> Reranker:
+    return Reranker(call, name=name, batch_size=batch_size)
+
+
+class _Nowhere:
+    """A file that keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        """Takes the bytes."""
+        return len(data)
+
+
+def _pickled(model: Union[Embedder, Reranker]) -> Tuple[Any, ...]:
+    """The function and the arguments that make a model again."""
+    try:
+        pickle.Pickler(_Nowhere()).dump(model._made)
+    except Exception as error:
+        raise TypeError(
+            f"the model {model.name!r} cannot be pickled, as what it calls cannot ({error}); give it a function that "
+            "is defined in a module, not a lambda or one inside of another function"
+        ) from error
+    return model._made
+
+
 #: An embedder, or the folder of one.
 AnyEmbedder = Union[Embedder, str, "os.PathLike[str]"]
 #: A reranker, or the folder of one.
 AnyReranker = Union[Reranker, str, "os.PathLike[str]"]
 
 
-def raw_embedder(model: Optional[AnyEmbedder]) -> Optional[RawEmbedder]:
-    """The native part of an embedder or of the model in a folder."""
-    if model is None:
-        return None
-    if isinstance(model, Embedder):
-        return model._raw
-    return Embedder.open(model)._raw
+def embedder_of(model: Optional[AnyEmbedder]) -> Optional[Embedder]:
+    """An embedder, or that of a folder."""
+    return Embedder.open(model) if isinstance(model, (str, os.PathLike)) else _checked("embedder", model, Embedder)
 
 
-def raw_reranker(model: Optional[AnyReranker]) -> Optional[RawReranker]:
-    """The native part of a reranker or of the model in a folder."""
-    if model is None:
-        return None
-    if isinstance(model, Reranker):
-        return model._raw
-    return Reranker.open(model)._raw
+def reranker_of(model: Optional[AnyReranker]) -> Optional[Reranker]:
+    """A reranker, or that of a folder."""
+    return Reranker.open(model) if isinstance(model, (str, os.PathLike)) else _checked("reranker", model, Reranker)
+
+
+def _checked(what: str, model: Any, kind: Type[M]) -> Optional[M]:
+    if model is None or isinstance(model, kind):
+        return model
+    raise InvalidArgument(f"{what}: {model!r} is neither a lexivec.{kind.__name__} nor the folder of a model")
+
+
+class Models(NamedTuple):
+    """The models of a collection."""
+
+    embedder: Optional[Embedder] = None
+    reranker: Optional[Reranker] = None
+
+    def raw(self) -> Tuple[Optional[RawEmbedder], Optional[RawReranker]]:
+        """Their native parts."""
+        embedder, reranker = self
+        return None if embedder is None else embedder._raw, None if reranker is None else reranker._raw
+
+
+def models_of(embedder: Optional[AnyEmbedder], reranker: Optional[AnyReranker]) -> Models:
+    """Models, of which a folder is opened."""
+    return Models(embedder_of(embedder), reranker_of(reranker))

@@ -21,6 +21,8 @@ def plain(what: str, value: Any) -> Any:
 
     Dates become texts of RFC 3339, which filters compare in time. `what` names the value in errors.
     """
+    if isinstance(value, enum.Enum):
+        return plain(what, value.value)
     if value is None or isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
@@ -35,8 +37,6 @@ def plain(what: str, value: Any) -> Any:
         return sorted((plain(what, one) for one in value), key=repr)
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
-    if isinstance(value, enum.Enum):
-        return plain(what, value.value)
     if isinstance(value, (uuid.UUID, os.PathLike)):
         return str(value)
     if isinstance(value, Decimal):

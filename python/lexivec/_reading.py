@@ -168,6 +168,17 @@ class Reader:
     def __len__(self) -> int:
         return self.count()
 
+    def __iter__(self) -> Iterator[str]:
+        """The ids of all rows in their order, as a dictionary gives its keys; `scan` gives the rows.
+
+        >>> import lexivec
+        >>> notes = lexivec.in_memory()
+        >>> _ = notes.upsert([{"id": "b", "text": "x"}, {"id": "a", "text": "y"}])
+        >>> list(notes)
+        ['a', 'b']
+        """
+        return (row.id for row in self.scan())
+
     def __bool__(self) -> bool:
         # An empty collection is still a collection.
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence, Union
 
 from ._lexivec import request as native_request
+from .errors import InvalidRequest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,4 +65,6 @@ def request(
 
 def requests_of(requests: Sequence[Union[str, Mapping[str, Any]]]) -> List[Request]:
     """Requests as new dictionaries; a text stands for a search for its words."""
+    if isinstance(requests, (str, Mapping)):
+        raise InvalidRequest("requests: one request is given; give a list of requests, or use search")
     return [{"text": one} if isinstance(one, str) else dict(one) for one in requests]

@@ -12,35 +12,18 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, AsyncIterator, Callable, Coroutine, Optional, Type, TypeVar
+from typing import TYPE_CHECKING, Any, AsyncIterator, Optional, Type
 
 from . import _collection
+from ._awaited import awaited
 from ._collection import Collection
 from ._reading import SCAN_ROWS, Cursor, Reader, Searcher
 from ._documents import Document
 
 if TYPE_CHECKING:
-    from typing_extensions import Concatenate, ParamSpec
-
     from ._lexivec import Answer
     from ._requests import Filter
-
-    P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def _twin(
-    method: "Callable[Concatenate[Any, P], T]",
-) -> "Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]":
-    """The coroutine of a method: same name, arguments and result."""
-
-    @functools.wraps(method)
-    async def twin(self: Any, *args: Any, **options: Any) -> T:
-        return await asyncio.to_thread(method, self._of, *args, **options)
-
-    return twin  # type: ignore[return-value]
 
 
 class AsyncReader:
@@ -49,16 +32,16 @@ class AsyncReader:
     def __init__(self, of: Any) -> None:
         self._of = of
 
-    search = _twin(Reader.search)
-    search_many = _twin(Reader.search_many)
-    explain = _twin(Reader.explain)  # type: ignore[arg-type]
-    why_not = _twin(Reader.why_not)  # type: ignore[arg-type]
-    suggest = _twin(Reader.suggest)  # type: ignore[arg-type]
-    get = _twin(Reader.get)
-    count = _twin(Reader.count)
-    facet = _twin(Reader.facet)
-    recall = _twin(Reader.recall)
-    tune = _twin(Reader.tune)
+    search = awaited(Reader.search, "_of")
+    search_many = awaited(Reader.search_many, "_of")
+    explain = awaited(Reader.explain, "_of")  # type: ignore[arg-type]
+    why_not = awaited(Reader.why_not, "_of")  # type: ignore[arg-type]
+    suggest = awaited(Reader.suggest, "_of")  # type: ignore[arg-type]
+    get = awaited(Reader.get, "_of")
+    count = awaited(Reader.count, "_of")
+    facet = awaited(Reader.facet, "_of")
+    recall = awaited(Reader.recall, "_of")
+    tune = awaited(Reader.tune, "_of")
 
     async def cursor(self, text: Optional[str] = None, *, reach: int = 1_000, **options: Any) -> "AsyncCursor":
         """Ranks up to `reach` hits once, and gives them page by page."""
@@ -83,8 +66,8 @@ class AsyncCursor:
     def __init__(self, of: Cursor) -> None:
         self._of = of
 
-    next = _twin(Cursor.next)
-    page = _twin(Cursor.page)
+    next = awaited(Cursor.next, "_of")
+    page = awaited(Cursor.page, "_of")
 
     async def pages(self, limit: int = 10) -> AsyncIterator[Answer]:
         """The pages that are left."""
@@ -103,28 +86,28 @@ class AsyncCollection(AsyncReader):
 
     _of: Collection
 
-    close = _twin(Collection.close)
-    refresh = _twin(Collection.refresh)
-    upsert = _twin(Collection.upsert)
+    close = awaited(Collection.close, "_of")
+    refresh = awaited(Collection.refresh, "_of")
+    upsert = awaited(Collection.upsert, "_of")
     add = upsert
-    check = _twin(Collection.check)
-    patch = _twin(Collection.patch)
-    delete = _twin(Collection.delete)
-    delete_where = _twin(Collection.delete_where)
-    flush = _twin(Collection.flush)
-    compact = _twin(Collection.compact)
-    stats = _twin(Collection.stats)
-    snapshot = _twin(Collection.snapshot)
-    export = _twin(Collection.export)
-    set_profile = _twin(Collection.set_profile)
-    remove_profile = _twin(Collection.remove_profile)
-    set_synonyms = _twin(Collection.set_synonyms)
-    remove_synonyms = _twin(Collection.remove_synonyms)
-    add_feedback = _twin(Collection.add_feedback)
-    train_adapter = _twin(Collection.train_adapter)
-    adapters = _twin(Collection.adapters)
-    activate_adapter = _twin(Collection.activate_adapter)
-    delete_adapter = _twin(Collection.delete_adapter)
+    check = awaited(Collection.check, "_of")
+    patch = awaited(Collection.patch, "_of")
+    delete = awaited(Collection.delete, "_of")
+    delete_where = awaited(Collection.delete_where, "_of")
+    flush = awaited(Collection.flush, "_of")
+    compact = awaited(Collection.compact, "_of")
+    stats = awaited(Collection.stats, "_of")
+    snapshot = awaited(Collection.snapshot, "_of")
+    export = awaited(Collection.export, "_of")
+    set_profile = awaited(Collection.set_profile, "_of")
+    remove_profile = awaited(Collection.remove_profile, "_of")
+    set_synonyms = awaited(Collection.set_synonyms, "_of")
+    remove_synonyms = awaited(Collection.remove_synonyms, "_of")
+    add_feedback = awaited(Collection.add_feedback, "_of")
+    train_adapter = awaited(Collection.train_adapter, "_of")
+    adapters = awaited(Collection.adapters, "_of")
+    activate_adapter = awaited(Collection.activate_adapter, "_of")
+    delete_adapter = awaited(Collection.delete_adapter, "_of")
 
     async def searcher(self) -> AsyncSearcher:
         """A read view of this moment."""

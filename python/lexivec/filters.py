@@ -11,10 +11,9 @@ expression that is made here. All three mean the same; `docs/filters.md` has eve
 
 from __future__ import annotations
 
-import datetime
-import math
 from typing import Any, Iterable, Tuple
 
+from ._plain import Refused, plain
 from .errors import InvalidArgument
 
 __all__ = ["Expression", "Field", "at_least", "field", "ids", "matches"]
@@ -67,6 +66,8 @@ class Field:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, path: str) -> None:
+        if not isinstance(path, str):
+            raise InvalidArgument(f"field: {path!r} is no path; give a text, such as 'author.name'")
         self._path = '"' + path.replace('"', '""') + '"'
 
     def __eq__(self, value: object) -> "Expression":  # type: ignore[override]
@@ -159,19 +160,24 @@ def _expression(filter: object) -> Expression:
 
 
 def _literals(values: Iterable[Any]) -> str:
+    if isinstance(values, (str, bytes)):
+        raise InvalidArgument(f"filter: {values!r} is one value; give a list of values")
     return ", ".join(_literal(value) for value in values)
 
 
 def _literal(value: Any) -> str:
+    """The value as payloads have it: an enumeration by its value, a date, a UUID or a path as text."""
+    try:
+        made = None if isinstance(value, Expression) else plain("filter", value)
+    except Refused as refused:
+        raise InvalidArgument(str(refused)) from None
+    if isinstance(made, str):
+        return "'" + made.replace("'", "''") + "'"
+    if isinstance(made, bool):
+        return "TRUE" if made else "FALSE"
+    if isinstance(made, (int, float)):
+        # Subclasses, such as numbers of NumPy, print themselves in other ways.
+        return repr(int(made) if isinstance(made, int) else float(made))
     if value is None:
         return "NULL"
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, (datetime.datetime, datetime.date)):
-        return f"'{value.isoformat()}'"
-    number = value.item() if hasattr(value, "item") else value
-    if isinstance(number, (int, float)) and math.isfinite(number):
-        return repr(number)
     raise InvalidArgument(f"filter: {value!r} is no text, number, date or truth value")

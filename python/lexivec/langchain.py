@@ -3,7 +3,7 @@
 `pip install lexivec[langchain]` brings what is needed. The page content is the text of a row, the metadata is its
 payload, so filters name metadata directly: `filter="year >= 2020"`, `{"year": {"$gte": 2020}}` or
 `lexivec.field("year") >= 2020`. Metadata is what JSON has; dates become texts. One more member of the payload,
-`_order`, keeps the order of the metadata's keys.
+`_order`, keeps the order of the metadata's keys; metadata with such a key has it under `_order_`.
 
 >>> from langchain_core.embeddings import DeterministicFakeEmbedding
 >>> from lexivec.langchain import LexivecVectorStore
@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import math
 import uuid
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Coroutine, Dict, Iterable, List, Optional, Sequence, Tuple, Type, TypeVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ except ImportError as error:
         f"lexivec.langchain needs langchain-core ({error}); install it by: pip install lexivec[langchain]"
     ) from error
 
+from ._awaited import awaited
+from ._closing import Closing
 from ._collection import Collection, Path
 from ._frameworks import Store, hits, ordered, restored, vectors_of
 from ._lexivec import Hit
@@ -53,9 +55,22 @@ if TYPE_CHECKING:
 __all__ = ["LexivecHybridRetriever", "LexivecVectorStore"]
 
 S = TypeVar("S", bound="LexivecVectorStore")
+T = TypeVar("T")
 
 
-class LexivecVectorStore(VectorStore):
+def _embedded(method: Callable[..., T]) -> Callable[..., Coroutine[Any, Any, T]]:
+    """The coroutine of a search by a query: the store's model is awaited, and its vector searched for on a thread."""
+
+    async def twin(self: Any, query: str, *args: Any, **kwargs: Any) -> T:
+        vector = await self.embeddings.aembed_query(query)
+        made: T = await asyncio.to_thread(getattr(self, method.__name__), vector, *args, **kwargs)
+        return made
+
+    twin.__doc__ = f"Does what `{method.__name__}` does, awaited, by the vector of the query."
+    return twin
+
+
+class LexivecVectorStore(Closing, VectorStore):
     """A vector store in a lexivec collection, which can be searched by words and vectors together as well.
 
     The scores of `similarity_search_with_score` are similarities, the best first: the cosine, the dot product, or the
@@ -69,6 +84,8 @@ class LexivecVectorStore(VectorStore):
         metric: `"cosine"` (the default), `"dot"` or `"l2"`, for a collection that is made. Without collection and path
             it is in memory.
         relevance_score_fn: The relevance, from 0 to 1, of a score; by default the one of the metric.
+
+    `close`, or `with`, closes what the store opened or made; a collection that was given is closed by its owner.
 
     >>> from langchain_core.documents import Document
     >>> from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -89,7 +106,7 @@ class LexivecVectorStore(VectorStore):
         relevance_score_fn: Optional[Callable[[float], float]] = None,
     ) -> None:
         self._embedding = embedding
-        self._store = Store(collection, path, metric)
+        self._store = Store.opened(collection, path, metric)
         self._relevance = relevance_score_fn
 
     @property
@@ -101,6 +118,10 @@ class LexivecVectorStore(VectorStore):
     def collection(self) -> Optional[Collection]:
         """The collection; None before the first write to a new one."""
         return self._store.collection
+
+    def close(self) -> None:
+        """Closes the collection, unless it was given to the store."""
+        self._store.close()
 
     # Writes
 
@@ -162,10 +183,6 @@ class LexivecVectorStore(VectorStore):
             collection.delete(ids, **kwargs)
         return True
 
-    async def adelete(self, ids: Optional[Sequence[str]] = None, **kwargs: Any) -> Optional[bool]:
-        """Does what `delete` does, awaited."""
-        return await asyncio.to_thread(self.delete, ids, **kwargs)
-
     # Reads
 
     def get_by_ids(self, ids: Sequence[str], /) -> List[Document]:
@@ -176,17 +193,9 @@ class LexivecVectorStore(VectorStore):
         rows = [row for row in map(view.get, ids) if row is not None]
         return [_document(row.id, row.text, row.payload) for row in rows]
 
-    async def aget_by_ids(self, ids: Sequence[str], /) -> List[Document]:
-        """Does what `get_by_ids` does, awaited."""
-        return await asyncio.to_thread(self.get_by_ids, ids)
-
     def similarity_search(self, query: str, k: int = 4, **kwargs: Any) -> List[Document]:
         """The `k` documents whose vectors are most similar to that of the query; `filter` narrows them."""
         return _documents(self.similarity_search_with_score(query, k, **kwargs))
-
-    async def asimilarity_search(self, query: str, k: int = 4, **kwargs: Any) -> List[Document]:
-        """Does what `similarity_search` does, awaited."""
-        return _documents(await self.asimilarity_search_with_score(query, k, **kwargs))
 
     def similarity_search_with_score(
         self, query: str, k: int = 4, **kwargs: Any
@@ -194,33 +203,15 @@ class LexivecVectorStore(VectorStore):
         """The `k` most similar documents with their similarities."""
         return self.similarity_search_with_score_by_vector(self._embedding.embed_query(query), k, **kwargs)
 
-    async def asimilarity_search_with_score(
-        self, query: str, k: int = 4, **kwargs: Any
-    ) -> List[Tuple[Document, float]]:
-        """Does what `similarity_search_with_score` does, awaited."""
-        return await self.asimilarity_search_with_score_by_vector(
-            await self._embedding.aembed_query(query), k, **kwargs
-        )
-
     def similarity_search_by_vector(self, embedding: List[float], k: int = 4, **kwargs: Any) -> List[Document]:
         """The `k` documents whose vectors are most similar to this one."""
         return _documents(self.similarity_search_with_score_by_vector(embedding, k, **kwargs))
-
-    async def asimilarity_search_by_vector(self, embedding: List[float], k: int = 4, **kwargs: Any) -> List[Document]:
-        """Does what `similarity_search_by_vector` does, awaited."""
-        return _documents(await self.asimilarity_search_with_score_by_vector(embedding, k, **kwargs))
 
     def similarity_search_with_score_by_vector(
         self, embedding: List[float], k: int = 4, **kwargs: Any
     ) -> List[Tuple[Document, float]]:
         """The `k` documents most similar to this vector, with their similarities."""
         return self._search(k, vector=embedding, mode="vector", **kwargs)
-
-    async def asimilarity_search_with_score_by_vector(
-        self, embedding: List[float], k: int = 4, **kwargs: Any
-    ) -> List[Tuple[Document, float]]:
-        """Does what `similarity_search_with_score_by_vector` does, awaited."""
-        return await asyncio.to_thread(self._search, k, vector=embedding, mode="vector", **kwargs)
 
     def max_marginal_relevance_search(
         self, query: str, k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
@@ -231,14 +222,6 @@ class LexivecVectorStore(VectorStore):
         """
         return self.max_marginal_relevance_search_by_vector(
             self._embedding.embed_query(query), k, fetch_k, lambda_mult, **kwargs
-        )
-
-    async def amax_marginal_relevance_search(
-        self, query: str, k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
-    ) -> List[Document]:
-        """Does what `max_marginal_relevance_search` does, awaited."""
-        return await self.amax_marginal_relevance_search_by_vector(
-            await self._embedding.aembed_query(query), k, fetch_k, lambda_mult, **kwargs
         )
 
     def max_marginal_relevance_search_by_vector(
@@ -254,21 +237,9 @@ class LexivecVectorStore(VectorStore):
         )
         return [_document_of_hit(found[index]) for index in chosen]
 
-    async def amax_marginal_relevance_search_by_vector(
-        self, embedding: List[float], k: int = 4, fetch_k: int = 20, lambda_mult: float = 0.5, **kwargs: Any
-    ) -> List[Document]:
-        """Does what `max_marginal_relevance_search_by_vector` does, awaited."""
-        return await asyncio.to_thread(
-            self.max_marginal_relevance_search_by_vector, embedding, k, fetch_k, lambda_mult, **kwargs
-        )
-
     def hybrid_search(self, query: str, k: int = 4, **kwargs: Any) -> List[Document]:
         """The `k` best documents by the words of the query and by its vector, fused; see `hybrid_search_with_score`."""
         return _documents(self.hybrid_search_with_score(query, k, **kwargs))
-
-    async def ahybrid_search(self, query: str, k: int = 4, **kwargs: Any) -> List[Document]:
-        """Does what `hybrid_search` does, awaited."""
-        return _documents(await self.ahybrid_search_with_score(query, k, **kwargs))
 
     def hybrid_search_with_score(self, query: str, k: int = 4, **kwargs: Any) -> List[Tuple[Document, float]]:
         """The `k` best documents by words and vector, with their fused scores.
@@ -285,6 +256,21 @@ class LexivecVectorStore(VectorStore):
         ('a wing', 0.0328)
         """
         return self._hybrid(query, self._embedding.embed_query(query), k, **kwargs)
+
+    # The same, awaited
+
+    adelete = awaited(delete)
+    aget_by_ids = awaited(get_by_ids)
+    asimilarity_search_by_vector = awaited(similarity_search_by_vector)
+    asimilarity_search_with_score_by_vector = awaited(similarity_search_with_score_by_vector)
+    amax_marginal_relevance_search_by_vector = awaited(max_marginal_relevance_search_by_vector)
+    asimilarity_search = _embedded(similarity_search_by_vector)
+    asimilarity_search_with_score = _embedded(similarity_search_with_score_by_vector)
+    amax_marginal_relevance_search = _embedded(max_marginal_relevance_search_by_vector)
+
+    async def ahybrid_search(self, query: str, k: int = 4, **kwargs: Any) -> List[Document]:
+        """Does what `hybrid_search` does, awaited."""
+        return _documents(await self.ahybrid_search_with_score(query, k, **kwargs))
 
     async def ahybrid_search_with_score(self, query: str, k: int = 4, **kwargs: Any) -> List[Tuple[Document, float]]:
         """Does what `hybrid_search_with_score` does, awaited."""

@@ -23,7 +23,6 @@ its metadata as LlamaIndex's vector stores keep it: next to `ref_doc_id`, and wi
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import shutil
@@ -58,6 +57,8 @@ except ImportError as error:
     ) from error
 
 from . import _collection, filters as _filters
+from ._awaited import awaited
+from ._closing import Closing
 from ._collection import Collection, Path
 from ._documents import Document
 from ._frameworks import Clause, Store, all_of, any_of, hits, vectors_of
@@ -78,7 +79,7 @@ MOST_LISTED = 10_000
 COPIED_ROWS = 1_000
 
 
-class LexivecVectorStore(BasePydanticVectorStore):
+class LexivecVectorStore(Closing, BasePydanticVectorStore):
     """A vector store in a lexivec collection.
 
     Args:
@@ -86,6 +87,8 @@ class LexivecVectorStore(BasePydanticVectorStore):
         path: Or the directory of one: opened if it is there, otherwise made at the first write.
         metric: `"cosine"` (the default), `"dot"` or `"l2"`, for a collection that is made. Without collection and path
             it is in memory.
+
+    `close`, or `with`, closes what the store opened or made; a collection that was given is closed by its owner.
 
     >>> from llama_index.core.schema import TextNode
     >>> from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
@@ -112,7 +115,7 @@ class LexivecVectorStore(BasePydanticVectorStore):
         place = collection.path if path is None and collection is not None else path
         fields: Dict[str, Any] = {"path": None if place is None else os.fspath(place), "metric": metric}
         super().__init__(**{**kwargs, **fields, "stores_text": True})
-        self._store = Store(collection, path, metric)
+        self._store = Store.opened(collection, path, metric)
 
     @classmethod
     def class_name(cls) -> str:
@@ -124,6 +127,10 @@ class LexivecVectorStore(BasePydanticVectorStore):
         """The collection; None before the first write to a new one."""
         return self._store.collection
 
+    def close(self) -> None:
+        """Closes the collection, unless it was given to the store."""
+        self._store.close()
+
     # Writes
 
     def add(self, nodes: Sequence[BaseNode], **add_kwargs: Any) -> List[str]:
@@ -134,18 +141,10 @@ class LexivecVectorStore(BasePydanticVectorStore):
         self._store.write(ids, texts, [node.get_embedding() for node in nodes], payloads)
         return ids
 
-    async def async_add(self, nodes: Sequence[BaseNode], **kwargs: Any) -> List[str]:
-        """Does what `add` does, awaited."""
-        return await asyncio.to_thread(self.add, nodes, **kwargs)
-
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
         """Deletes the nodes of a document."""
         if self.client is not None:
             self.client.delete_where(Field("ref_doc_id") == ref_doc_id)
-
-    async def adelete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
-        """Does what `delete` does, awaited."""
-        await asyncio.to_thread(self.delete, ref_doc_id, **delete_kwargs)
 
     def delete_nodes(
         self,
@@ -164,23 +163,10 @@ class LexivecVectorStore(BasePydanticVectorStore):
         else:
             self.client.delete([row.id for row in self._rows(node_ids, filters)])
 
-    async def adelete_nodes(
-        self,
-        node_ids: Optional[List[str]] = None,
-        filters: Optional[MetadataFilters] = None,
-        **delete_kwargs: Any,
-    ) -> None:
-        """Does what `delete_nodes` does, awaited."""
-        await asyncio.to_thread(self.delete_nodes, node_ids, filters)
-
     def clear(self) -> None:
         """Deletes all nodes."""
         if self.client is not None:
             self.client.delete_where("TRUE")
-
-    async def aclear(self) -> None:
-        """Does what `clear` does, awaited."""
-        await asyncio.to_thread(self.clear)
 
     # Reads
 
@@ -202,14 +188,6 @@ class LexivecVectorStore(BasePydanticVectorStore):
         """
         nodes = {row.id: _node_of(row) for row in self._rows(node_ids, filters)}
         return [nodes[id] for id in dict.fromkeys(nodes if node_ids is None else node_ids) if id in nodes]
-
-    async def aget_nodes(
-        self,
-        node_ids: Optional[List[str]] = None,
-        filters: Optional[MetadataFilters] = None,
-    ) -> List[BaseNode]:
-        """Does what `get_nodes` does, awaited."""
-        return await asyncio.to_thread(self.get_nodes, node_ids, filters)
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
         """Searches by embedding, by words, by both, or for diversity, as the mode of the query says.
@@ -239,9 +217,14 @@ class LexivecVectorStore(BasePydanticVectorStore):
         found = hits(view, **options)
         return _result(found, [hit.score for hit in found])
 
-    async def aquery(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """Does what `query` does, awaited."""
-        return await asyncio.to_thread(self.query, query, **kwargs)
+    # The same, awaited
+
+    async_add = awaited(add)
+    adelete = awaited(delete)
+    adelete_nodes = awaited(delete_nodes)
+    aclear = awaited(clear)
+    aget_nodes = awaited(get_nodes)
+    aquery = awaited(query)
 
     # Files
 
@@ -457,7 +440,7 @@ def _listed(field: Field, operator: FilterOperator, values: List[Any]) -> Clause
 
 
 def _admits(filters: Optional[MetadataFilters], metadata: Mapping[str, Any]) -> bool:
-    """Whether LlamaIndex's own function admits the metadata, of nested filters as well."""
+    """True if LlamaIndex's own function admits the metadata, of nested filters as well."""
     if filters is None or not filters.filters:
         return True
     results = [

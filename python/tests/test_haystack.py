@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import os
+import pickle
 import random
 import threading
 from typing import Any, Dict, Iterator, List
 
 import pytest
+
+import lexivec
 
 os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
 pytest.importorskip("haystack")
@@ -317,3 +322,48 @@ async def test_awaited_retrievers_leave_the_loop_to_others(monkeypatch: pytest.M
     ]
     assert [[found.id for found in answer["documents"]] for answer in answers] == [["wing"]] * 3
     assert len(seen) == 3 and loop not in seen
+
+
+@pytest.mark.parametrize("meta", [{"_order": 5}, {"b": 1, "_order": [["b"]], "a": {"z": 1, "b": 2}}], ids=str)
+def test_no_key_of_the_user_is_lost_to_the_order_of_keys(meta: Any) -> None:
+    made = LexivecDocumentStore(embedding_dim=2)
+    made.write_documents([Document(id="a", content="wing", meta=meta, blob=ByteStream(b"x", meta=meta))])
+    [found], [hit] = made.filter_documents(), made.bm25_retrieval("wing")
+    made.update_by_filter({"field": "id", "operator": "==", "value": "a"}, {"c": 1})
+    [changed] = made.filter_documents()
+    assert [json.dumps(one) for one in (found.meta, hit.meta, found.blob.meta)] == [json.dumps(meta)] * 3
+    assert json.dumps(changed.meta) == json.dumps({**meta, "c": 1})
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_copy_has_the_same_documents(copied: Any, kept: bool, tmp_path: Any) -> None:
+    made = LexivecDocumentStore(tmp_path / "c" if kept else None, embedding_dim=2)
+    early = copied(made)
+    made.write_documents([Document(id="a", content="wing")])
+    late = copied(made)
+    late.write_documents([Document(id="b", content="wing")])
+    assert [one.count_documents() for one in (made, early, late)] == [2, 2, 2]
+    made.close()
+    early.close()
+    assert late.count_documents() == 2
+    late.close()
+    for one in (made, early, late):
+        with pytest.raises(ValueError, match="closed"):
+            one.count_documents()
+
+
+def test_a_store_can_be_closed_and_opened_again(tmp_path: Any) -> None:
+    for number in range(2):
+        with LexivecDocumentStore(tmp_path / "c", embedding_dim=2) as made:
+            assert made.write_documents([Document(id=str(number), content="wing")]) == 1
+    with lexivec.open(tmp_path / "c") as rows:
+        assert list(rows) == ["0", "1"]
+
+
+def test_a_pickled_store_reads(tmp_path: Any) -> None:
+    with LexivecDocumentStore(tmp_path / "c", embedding_dim=2) as made:
+        made.write_documents([Document(id="a", content="wing")])
+        with pickle.loads(pickle.dumps(made)) as again:
+            assert again.count_documents() == 1 and again.collection.read_only
+        assert made.count_documents() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import pickle
 import threading
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import lexivec
+from lexivec import errors
 
 pytest.importorskip("langchain_core")
 pytest.importorskip("langchain_tests")
@@ -24,6 +26,8 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests, Vector
 
 from lexivec._reading import Reader
 from lexivec.langchain import LexivecHybridRetriever, LexivecVectorStore
+
+EMBEDDING = DeterministicFakeEmbedding(size=4)
 
 TEXTS = ["a wing in a slipstream", "heat in a boundary layer", "a wing stalls", "flow round a cylinder"]
 
@@ -214,3 +218,64 @@ async def test_awaited_calls_leave_the_loop_to_others(monkeypatch: pytest.Monkey
     assert [[found.id for found in answer] for answer in answers] == [["a"]] * 6
     assert len(seen) == 6 and loop not in seen
     assert await made.adelete(["a"]) and await made.aget_by_ids(["a"]) == []
+
+
+#: Metadata with a key in which the order of keys could be kept, or with several.
+ORDERED = [
+    {"_order": 5},
+    {"b": 1, "_order": "mine", "a": 2},
+    {"_order_": [["x"]], "_order": [["b", "a"]], "a": {"z": 1, "_order": 2}},
+    {"_order__": 1, "a": 2},
+    {"_ordered": 1, "a": 2},
+]
+
+
+@pytest.mark.parametrize("metadata", ORDERED, ids=str)
+def test_no_key_of_the_user_is_lost_to_the_order_of_keys(metadata: Any) -> None:
+    made = LexivecVectorStore.from_texts(["wing"], EMBEDDING, [metadata], ids=["a"])
+    found = [*made.get_by_ids(["a"]), *made.similarity_search("wing", k=1), *made.hybrid_search("wing", k=1)]
+    assert [json.dumps(one.metadata) for one in found] == [json.dumps(metadata)] * 3
+
+
+def test_rows_of_earlier_releases_keep_their_order() -> None:
+    with lexivec.in_memory(dim=4, text=["text"]) as rows:
+        rows.upsert([
+            {"id": "a", "text": "x", "payload": {"a": 2, "b": 1, "_order": [["b", "a"]]}},
+            {"id": "b", "text": "x", "payload": {"_order": 5, "a": 2}},
+        ])
+        old, own = LexivecVectorStore(EMBEDDING, collection=rows).get_by_ids(["a", "b"])
+    assert list(old.metadata.items()) == [("b", 1), ("a", 2)] and own.metadata == {"_order": 5, "a": 2}
+
+
+def test_a_store_closes_what_it_opened(tmp_path: Any) -> None:
+    for _ in range(2):
+        with LexivecVectorStore(EMBEDDING, path=tmp_path / "c") as made:
+            made.add_texts(["wing"], ids=["a"])
+        with pytest.raises(ValueError, match="closed"):
+            made.get_by_ids(["a"])
+    with lexivec.open(tmp_path / "c") as given:
+        with LexivecVectorStore(EMBEDDING, collection=given):
+            pass
+        assert len(given) == 1
+
+
+def test_a_pickled_store_opens_by_its_first_use(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    early = pickle.dumps(LexivecVectorStore(EMBEDDING, path="c"))
+    with LexivecVectorStore(EMBEDDING, path="c") as made:
+        made.add_texts(["wing"], ids=["a"])
+        again = pickle.loads(pickle.dumps(made))
+        monkeypatch.chdir("/")
+        assert again.collection.read_only and [one.id for one in again.similarity_search("wing", k=1)] == ["a"]
+        waiting = pickle.loads(early)
+        with pytest.raises(errors.Locked):
+            waiting.get_by_ids(["a"])
+    assert [one.id for one in waiting.get_by_ids(["a"])] == ["a"]
+
+
+async def test_the_method_of_a_subclass_is_awaited() -> None:
+    class Loud(LexivecVectorStore):
+        def get_by_ids(self, ids: Any, /) -> Any:
+            return ["loud", *ids]
+
+    assert await Loud(EMBEDDING).aget_by_ids(["a"]) == ["loud", "a"]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import random
 import threading
 from typing import Any, Dict, List, Optional
 
 import pytest
+
+import lexivec
 
 pytest.importorskip("llama_index.core")
 
@@ -324,3 +327,22 @@ async def test_awaited_calls_leave_the_loop_to_others(monkeypatch: pytest.Monkey
     assert [node.node_id for node in await store.aget_nodes(["node-1", "node-4", "node-5"])] == ["node-5"]
     await store.aclear()
     assert await store.aget_nodes() == []
+
+
+def test_no_key_of_the_user_is_lost_to_the_order_of_keys() -> None:
+    metadata = {"b": 1, "_order": [["b"]], "a": {"z": 1, "b": 2}}
+    store = LexivecVectorStore()
+    store.add([TextNode(id_="a", text="wing", metadata=metadata, embedding=[1.0, 0.0])])
+    [kept], [found] = store.get_nodes(), store.query(VectorStoreQuery([1.0, 0.0], 1)).nodes or []
+    assert [json.dumps(one.metadata) for one in (kept, found)] == [json.dumps(metadata)] * 2
+
+
+def test_a_store_closes_what_it_opened(tmp_path: Any) -> None:
+    for _ in range(2):
+        with LexivecVectorStore(path=tmp_path / "c") as store:
+            store.add([TextNode(id_="a", text="wing", embedding=[1.0, 0.0])])
+        with pytest.raises(ValueError, match="closed"):
+            store.get_nodes()
+    with lexivec.open(tmp_path / "c") as given:
+        LexivecVectorStore(given).close()
+        assert len(given) == 1

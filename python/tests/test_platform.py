@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
+import datetime
 import importlib
 import json
 import math
@@ -10,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +21,7 @@ from typing import Any, Dict, List
 import numpy as np
 import pytest
 
+import lexivec
 import lexivec.platform
 from conftest import shared_data
 from lexivec.platform import RAGService, compute_similarity_scores, evaluate_embeddings, rank_results
@@ -179,7 +183,7 @@ def tied(found: Any) -> Any:
 
 def test_every_case_is_answered_as_the_platform_does(tmp_path: Path) -> None:
     cases = json.loads(data("equivalence.json").read_text(encoding="utf-8"))["cases"]
-    differences, counted, exact = [], 0, 0
+    differences, counted = [], 0
     for number, case in enumerate(cases):
         if case["area"] in ELSEWHERE or BETTER.get(case["id"], "") is None:
             continue
@@ -194,11 +198,9 @@ def test_every_case_is_answered_as_the_platform_does(tmp_path: Path) -> None:
         if case["id"] in ("bm25-11", "bm25-12"):
             ours, expected = tied(ours), tied(expected)
         counted += 1
-        tolerance = case.get("tolerance", 0.0)
+        tolerance = 0.0 if case["area"] in BIT_EQUAL else case.get("tolerance", 0.0)
         if not same(ours, expected, tolerance):
             differences.append(f"{case['id']}: {ours} is not {expected}")
-        exact += same(ours, expected, 0.0)
-    print(f"{counted} cases, {exact} of them to the last bit")
     assert not differences, "\n".join(differences)
     assert counted > 90
 
@@ -249,8 +251,55 @@ def test_a_guest_sees_a_part_of_the_demo() -> None:
         with pytest.raises(PermissionError):
             closed()
     assert demo.generate_demo_courses("student", {}, -1) == []
-    assert demo.generate_demo_students("c", seed=1)[0]["id"] == demo.generate_demo_students("c", seed=1)[0]["id"]
     assert demo.generate_demo_feedback()[0]["id"] != demo.generate_demo_feedback()[0]["id"]
+
+
+NOW = "2026-01-31T12:00:00Z"
+#: Every kind of data with dates, or a choice; a call with a seed and a moment.
+GENERATED: Any = {
+    "courses": lambda demo, **given: demo.generate_demo_courses("instructor", {"name": "Dr. Chen"}, 20, **given),
+    "students": lambda demo, **given: demo.generate_demo_students("c", **given),
+    "labs": lambda demo, **given: demo.generate_demo_labs("student", "c", **given),
+    "feedback": lambda demo, **given: demo.generate_demo_feedback("c", **given),
+    "report": lambda demo, **given: demo.generate_demo_analytics("student", {"name": "A"}, **given),
+    "chart": lambda demo, **given: demo.generate_demo_analytics("student_progress", "c", **given),
+    "syllabus": lambda demo, **given: demo.generate_demo_syllabus("Botany", ["leaves"], **given),
+    "slides": lambda demo, **given: demo.generate_demo_slides({"title": "Loops"}, **given),
+    "quiz": lambda demo, **given: demo.generate_demo_quiz(["trees"], **given),
+    "lab": lambda demo, **given: demo.generate_demo_lab(["trees"], **given),
+    "graph": lambda demo, **given: demo.generate_demo_knowledge_graph({"title": "B", "modules": ["L"]}, **given),
+    "graph answer": lambda demo, **given: demo.query_demo_knowledge_graph({"concept": "trees"}, **given),
+    "path": lambda demo, **given: demo.generate_demo_learning_path({"current_level": "beginner", "goal": "g"}, **given),
+    "environment": lambda demo, **given: demo.generate_demo_lab_environment({"ide": "vscode"}, **given),
+    "execution": lambda demo, **given: demo.simulate_demo_code_execution("print(1)", **given),
+    "heat map": lambda demo, **given: demo.generate_demo_heatmap("activity", 7, **given),
+    "funnel": lambda demo, **given: demo.generate_demo_funnel("enrollment", **given),
+}
+
+
+@pytest.mark.parametrize("kind", GENERATED)
+def test_a_seed_and_a_moment_give_the_same_records(kind: str) -> None:
+    from lexivec.platform import demo_data_generator as demo
+
+    made = lambda seed, now: GENERATED[kind](demo, seed=seed, now=now)
+    assert made(1, NOW) == made(1, datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc))
+    if kind in ("courses", "feedback", "report"):
+        assert "2026-01" in json.dumps(made(1, NOW)) or "2025" in json.dumps(made(1, NOW))
+        assert made(1, NOW) != made(1, datetime.date(2020, 2, 1)) and made(1, NOW) != made(2, NOW)
+    with pytest.raises(ValueError, match="now: \"yesterday\" is no date and no time"):
+        made(1, "yesterday")
+
+
+def test_a_keyword_that_is_not_known_is_refused() -> None:
+    from lexivec.platform import demo_data_generator as demo
+
+    for call in (
+        lambda: demo.generate_demo_syllabus("Botany", ["leaves"], force_generated=True),
+        lambda: demo.generate_demo_analytics("student_progress", "c", custom_filter={}),
+        lambda: demo.generate_demo_analytics("student", {"name": "A"}, period="30d"),
+    ):
+        with pytest.raises(TypeError, match="is not known; there are"):
+            call()
 
 
 def test_install_gives_the_old_names_unless_they_are_taken() -> None:
@@ -473,6 +522,14 @@ def test_a_callable_scores_in_batches_and_a_failure_is_named() -> None:
     assert reranker.get_performance_stats()["reranker"] == "none"
 
 
+@pytest.mark.parametrize("scores", [[1.0, 2.0], [], [1.0, math.nan, 2.0], [1.0, 2.0, 3.0, 4.0], [1.0, "x", 2.0]])
+def test_no_document_is_lost_to_scores_that_do_not_fit(scores: Any) -> None:
+    reranker = CrossEncoderReranker(RerankerConfig(model_name=lambda pairs: scores))
+    kept = asyncio.run(reranker.rerank("wing", DOCUMENTS))
+    assert [(one.document_id, one.cross_encoder_score) for one in kept] == [("a", 0.0), ("b", 0.0), ("c", 0.0)]
+    assert reranker.get_performance_stats()["reranker"] == "none"
+
+
 def test_explanations_count_what_changed() -> None:
     reranker = CrossEncoderReranker(RerankerConfig(model_name=lambda pairs: [0.0, 3.0, 1.0]))
     said = asyncio.run(reranker.rerank_with_explanations("q", DOCUMENTS))["explanations"]
@@ -530,6 +587,62 @@ def test_a_service_answers_with_and_without_a_model(tmp_path: Path) -> None:
         assert RAGService(folder=folder, embedder=embedder).query("heat").score > 0.8
 
 
+def at_once(work: Any, count: int = 8) -> List[Any]:
+    """The results of threads that begin together."""
+    barrier = threading.Barrier(count)
+
+    def one(number: int) -> Any:
+        barrier.wait()
+        return work(number)
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_threads_that_write_first_make_one_collection(kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = RAGService(folder=tmp_path if kept else None)
+    make = service._create
+
+    def slowly(domain: str) -> Any:
+        # The other threads have their turns, and come here as well unless they wait for this one.
+        sum(1 for _ in range(200_000))
+        return make(domain)
+
+    monkeypatch.setattr(service, "_create", slowly)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        at_once(lambda number: service.add_document(f"wing {number}", "labs"))
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(service.query("wing", "labs", 20).retrieved_documents) == 8
+    service.close()
+
+
+def test_threads_that_initialize_share_their_collections(tmp_path: Path) -> None:
+    with RAGDAO(tmp_path) as dao:
+        def add(number: int) -> bool:
+            dao.initialize_collections([{"name": "labs", "description": ""}])
+            return dao.add_document_to_collection("labs", str(number), "t", [1.0, 0.0], {})
+
+        assert at_once(add) == [True] * 8 and dao.collections["labs"].count() == 8
+
+
+def test_what_was_closed_can_be_opened_again(tmp_path: Path) -> None:
+    for _ in range(2):
+        with RAGService(folder=tmp_path / "service") as service, RAGDAO(tmp_path / "dao") as dao:
+            service.add_document("a wing", "labs", document_id="a")
+            dao.initialize_collections([{"name": "labs", "description": ""}])
+            dao.add_document_to_collection("labs", "a", "a wing", [1.0, 0.0], {})
+            # The closed one still refers to its collections.
+            assert len(service.query("wing", "labs").retrieved_documents) == dao.collections["labs"].count() == 1
+        with pytest.raises(ValueError, match="closed"):
+            service.query("wing", "labs")
+        with pytest.raises(RAGException, match="closed"):
+            dao.query_collection("labs", [1.0, 0.0])
+
+
 # Adapters
 
 
@@ -554,8 +667,12 @@ def test_an_adapter_is_trained_measured_and_opened_again(tmp_path: Path) -> None
     finetuner = LoRAFinetuner(config)
     made = asyncio.run(finetuner.train(examples))
     assert made["adapter_path"] == str(tmp_path / "labs_adapter")
-    assert made["metrics"]["num_examples"] == 110 and made["success"] in (True, False)
+    assert made["metrics"]["num_examples"] == 110
     assert finetuner._get_adapter_size(made["adapter_path"]) > 0
+    # An adapter is a success if it is the active one.
+    with lexivec.open_read_only(made["adapter_path"]) as kept:
+        active = [adapter for adapter in kept.adapters() if adapter["active"]]
+    assert made["success"] is bool(active)
     again = LoRAFinetuner(config)
     assert again.load_adapter(made["adapter_path"])
     assert len(again.adapters[made["adapter_path"]]) > 100

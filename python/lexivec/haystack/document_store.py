@@ -16,9 +16,11 @@ from haystack.document_stores.types import DuplicatePolicy
 from haystack.utils.filters import document_matches_filter
 
 from .. import _collection
+from .._awaited import awaited
+from .._closing import Closing
 from .._collection import Collection, Path
 from .._documents import Document as Row
-from .._frameworks import awaited, hits, ordered, restored
+from .._frameworks import hits, ordered, restored
 from .._lexivec import Hit
 from ..errors import PathNotFound
 from ._filters import Filters, clause_of
@@ -28,19 +30,28 @@ from ._rows import document_of, found_document, row_of
 BM25_SCALE = 8.0
 DOT_SCALE = 100.0
 
+class _Shared:
+    """A collection that several stores use; the last one of them that is closed closes it."""
+
+    def __init__(self, collection: Collection) -> None:
+        self.collection = collection
+        #: Held by a write that first looks at the rows that are there.
+        self.writing = threading.Lock()
+        self.stores: "weakref.WeakSet[LexivecDocumentStore]" = weakref.WeakSet()
+
+
 #: Collections that are open in this process, by directory: all stores of one directory share one handle.
-_OPEN: "weakref.WeakValueDictionary[str, Collection]" = weakref.WeakValueDictionary()
-#: What a write that looks at the rows before holds, by collection.
-_WRITING: "weakref.WeakKeyDictionary[Collection, threading.Lock]" = weakref.WeakKeyDictionary()
+_OPEN: "weakref.WeakValueDictionary[str, _Shared]" = weakref.WeakValueDictionary()
 _OPENING = threading.Lock()
 
 
-class LexivecDocumentStore:
+class LexivecDocumentStore(Closing):
     """A document store in a lexivec collection.
 
     Documents come back as they were written, in the order in which they were. All stores of one directory in a process
     share its handle, so that a pipeline that is loaded may name its store several times. The collection is opened, or
-    made, when it is used first.
+    made, when it is used first. A copy of a store, deep or not, has the same documents, not other ones; a store that is
+    pickled while its directory is open arrives as one for reading.
 
     Args:
         path: The directory; without one the documents are in memory.
@@ -66,51 +77,91 @@ class LexivecDocumentStore:
         exact_embeddings: bool = True,
     ) -> None:
         self.path = None if path is None else os.fspath(path)
+        self._place = None if path is None else os.path.realpath(path)
         self.embedding_dim = embedding_dim
         self.metric = metric
         self.exact_embeddings = exact_embeddings
-        self._collection: Optional[Collection] = None
+        self._shared: Optional[_Shared] = None
+        self._ended = False
 
     @property
     def collection(self) -> Collection:
         """The collection, opened or made."""
-        if self._collection is None:
-            with _OPENING:
-                if self._collection is None:
-                    collection = self._opened()
-                    _WRITING.setdefault(collection, threading.Lock())
-                    for field in collection.schema["vectors"][:1]:
-                        self.embedding_dim, self.metric = field["dim"], field["metric"]
-                    self._collection = collection
-        return self._collection
+        return self._handle().collection
 
     @property
     def _writing(self) -> threading.Lock:
-        return _WRITING[self.collection]
+        return self._handle().writing
 
-    def _opened(self) -> Collection:
+    def _handle(self) -> _Shared:
+        if self._shared is None:
+            with _OPENING:
+                if self._ended:
+                    raise ValueError("the document store is closed; make a new one")
+                if self._shared is None:
+                    self._share(self._opened())
+        assert self._shared is not None
+        return self._shared
+
+    def _share(self, shared: _Shared) -> None:
+        for field in shared.collection.schema["vectors"][:1]:
+            self.embedding_dim, self.metric = field["dim"], field["metric"]
+        shared.stores.add(self)
+        self._shared = shared
+
+    def _opened(self) -> _Shared:
         options: Dict[str, Any] = {"dim": self.embedding_dim, "metric": self.metric, "text": ["text"]}
-        if self.path is None:
-            return _collection.in_memory(**options)
-        place = os.path.realpath(self.path)
-        collection = _OPEN.get(place)
-        if collection is None or collection.closed:
+        place = self._place
+        if place is None:
+            return _Shared(_collection.in_memory(**options))
+        shared = _OPEN.get(place)
+        if shared is None or shared.collection.closed:
             try:
-                collection = _collection.open(place)
+                shared = _Shared(_collection.open(place))
             except PathNotFound:
-                collection = _collection.create(place, **options)
-            _OPEN[place] = collection
-        return collection
+                shared = _Shared(_collection.create(place, **options))
+            _OPEN[place] = shared
+        return shared
+
+    def close(self) -> None:
+        """Gives up the collection, which is closed with the last store of the directory."""
+        with _OPENING:
+            self._ended, shared, self._shared = True, self._shared, None
+            if shared is not None:
+                shared.stores.discard(self)
+                if not shared.stores:
+                    shared.collection.close()
+
+    def _arguments(self) -> Dict[str, Any]:
+        return {name: getattr(self, name) for name in ("path", "embedding_dim", "metric", "exact_embeddings")}
+
+    def __copy__(self) -> "LexivecDocumentStore":
+        if self.path is None and not self._ended:
+            # A copy that made its own collection in memory would not see the documents of this one.
+            self._handle()
+        made = type(self)(**self._arguments())
+        with _OPENING:
+            made._place, made._ended = self._place, self._ended
+            if self._shared is not None:
+                made._share(self._shared)
+        return made
+
+    def __deepcopy__(self, memo: Any) -> "LexivecDocumentStore":
+        return self.__copy__()
+
+    def __getstate__(self) -> Dict[str, Any]:
+        collection = None if self._shared is None else self._shared.collection
+        return {**self._arguments(), "_place": self._place, "_ended": self._ended, "collection": collection}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        collection = state.pop("collection")
+        self.__dict__.update(state, _shared=None if collection is None else _Shared(collection))
+        if self._shared is not None:
+            self._shared.stores.add(self)
 
     def to_dict(self) -> Dict[str, Any]:
         """The arguments of the store, for a pipeline that is saved; documents in memory are not among them."""
-        saved: Dict[str, Any] = default_to_dict(
-            self,
-            path=self.path,
-            embedding_dim=self.embedding_dim,
-            metric=self.metric,
-            exact_embeddings=self.exact_embeddings,
-        )
+        saved: Dict[str, Any] = default_to_dict(self, **self._arguments())
         return saved
 
     @classmethod
@@ -366,7 +417,7 @@ def _bare(field: str) -> str:
 
 
 def _distinct(value: Any) -> Tuple[str, str]:
-    """What two values share if they are of one kind and equal: 1, 1.0, "1" and true are four values."""
+    """A key that values of one kind have in common if they are equal: 1, 1.0, "1" and true are four values."""
     return type(value).__name__, repr(value)
 
 

@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 _Score = Callable[[str, List[str]], Sequence[float]]
 #: A (query, text) pair.
 Pair = Sequence[str]
-#: What names a model.
+#: The name of a model: a folder, a name, or a callable in its place.
 ModelName = Union[str, "os.PathLike[str]", Callable[[List[Pair]], Sequence[float]]]
 
 #: Characters of the best document that an explanation shows.
@@ -251,13 +251,15 @@ class CrossEncoderReranker:
             await asyncio.to_thread(self.load_model)
         start = time.perf_counter()
         try:
-            scores = await self._scores([[query, document.get("content", "")] for document in documents])
+            scores = _checked(
+                await self._scores([[query, document.get("content", "")] for document in documents]), len(documents)
+            )
         except Exception as error:
             logger.error("the reranker failed: the documents keep their order: %s", error)
             self._ran = "none"
             return self._fallback_ranking(documents, top_k)
         results = [
-            RerankResult(**_plain(document, place), cross_encoder_score=float(score), original_rank=place, new_rank=-1)
+            RerankResult(**_plain(document, place), cross_encoder_score=score, original_rank=place, new_rank=-1)
             for place, (document, score) in enumerate(zip(documents, scores))
         ]
         results.sort(key=lambda result: result.cross_encoder_score, reverse=True)
@@ -387,6 +389,16 @@ class CrossEncoderReranker:
         [1, 0]
         """
         return [await self.rerank(query, documents, top_k) for query, documents in queries_documents]
+
+
+def _checked(scores: Sequence[float], count: int) -> List[float]:
+    """The scores as numbers, if there is one for each document: none is left out without a word."""
+    numbers = [float(score) for score in scores]
+    if len(numbers) != count:
+        raise ValueError(f"the model gave {len(numbers)} scores for {count} documents")
+    if any(math.isnan(number) for number in numbers):
+        raise ValueError("the model gave a score that is not a number")
+    return numbers
 
 
 def _plain(document: Mapping[str, Any], place: int) -> Dict[str, Any]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from .. import _lexivec as _native
+from .._closing import Closing
 from .._collection import Collection, in_memory
 from .._database import Database
-from .._models import Embedder
+from .._frameworks import Once
+from .._models import Embedder, embedder_of
 from .exceptions import ValidationException
 
 __all__ = ["RAGQueryResult", "RAGService", "RetrievedDocument"]
@@ -68,7 +70,7 @@ class RAGQueryResult:
         return max(self.similarity_scores, default=0.0)
 
 
-class RAGService:
+class RAGService(Closing):
     """Stores texts and finds those for a question.
 
     With an embedder a document's score is the cosine of its vector with that of the question, at least 0; without one
@@ -95,11 +97,18 @@ class RAGService:
         if evaluation_backend != "rust":
             raise ValueError(f"evaluation_backend: {evaluation_backend!r} is not known; the only one is 'rust'")
         self.evaluation_backend = evaluation_backend
-        self._embedder = Embedder.open(embedder) if isinstance(embedder, (str, os.PathLike)) else embedder
+        self._embedder = embedder_of(embedder)
         self._database = None if folder is None else Database(folder, embedder=self._embedder)
-        self._domains: Dict[str, Collection] = {}
+        self._domains: Dict[str, Once] = {}
         if self._database is not None:
-            self._domains = {name: self._database[name] for name in self._database}
+            self._domains = {name: Once(self._database[name]) for name in self._database}
+
+    def close(self) -> None:
+        """Closes the collections of all domains, and the folder."""
+        for domain in list(self._domains.values()):
+            domain.close()
+        if self._database is not None:
+            self._database.close()
 
     def add_document(
         self,
@@ -122,10 +131,9 @@ class RAGService:
         'a'
         """
         id = document_id or str(uuid.uuid4())
-        if domain not in self._domains:
-            self._domains[domain] = self._create(domain)
+        collection = self._domains.setdefault(domain, Once()).get(lambda: self._create(domain))
         payload = {"source": source, **(metadata or {})}
-        self._domains[domain].upsert({"id": id, "text": content, "payload": payload})
+        collection.upsert({"id": id, "text": content, "payload": payload})
         return id
 
     def _create(self, domain: str) -> Collection:
@@ -154,7 +162,7 @@ class RAGService:
         if n_results < 1:
             fault = {"n_results": "a number from 1 is expected"}
             raise ValidationException(f"n_results: {n_results} is below 1", fault, "INVALID_N_RESULTS")
-        collection = self._domains.get(domain)
+        collection = self._domains.get(domain, Once()).there
         if collection is None:
             return RAGQueryResult(query, domain)
         found = collection.search(

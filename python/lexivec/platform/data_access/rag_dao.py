@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from ..._collection import Collection
+from ..._closing import Closing
 from ..._database import Database
-from ..._frameworks import hits
+from ..._frameworks import Once, hits
 from ..exceptions import RAGException, ValidationException
 
 __all__ = ["RAGDAO", "RAGCollection"]
@@ -46,12 +46,11 @@ class RAGCollection:
         self.name = name
         self.metadata = {"description": description}
         self._database = database
-        self._lock = threading.Lock()
-        self._opened: Optional[Collection] = database[name] if name in database else None
+        self._once = Once(database[name] if name in database else None)
 
     def count(self) -> int:
         """Documents in it."""
-        return 0 if self._opened is None else len(self._opened)
+        return 0 if self._once.there is None else len(self._once.there)
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Writes documents, all or none."""
@@ -60,11 +59,9 @@ class RAGCollection:
         vectors = np.asarray([entry[2] for entry in entries], dtype=np.float32)
         if vectors.ndim != 2:
             raise ValueError("every embedding is a list of numbers, and all have equally many")
-        with self._lock:
-            if self._opened is None:
-                dim = int(vectors.shape[1])
-                self._opened = self._database.create(self.name, dim=dim, metric="l2", text=[TEXT])
-        self._opened.upsert(
+        dim = int(vectors.shape[1])
+        collection = self._once.get(lambda: self._database.create(self.name, dim=dim, metric="l2", text=[TEXT]))
+        collection.upsert(
             ids=[entry[0] for entry in entries],
             texts=[entry[1] for entry in entries],
             vectors=vectors,
@@ -77,28 +74,32 @@ class RAGCollection:
         """Ids, texts, metadata and squared distances of the nearest documents, the nearest first."""
         if n_results < 1:
             raise ValueError(f"n_results: {n_results} is below 1; give the number of documents that is wanted")
-        if self._opened is None:
+        if self._once.there is None:
             return []
         given = dict(filter) if filter else None
-        found = hits(self._opened, limit=n_results, vector=embedding, mode="vector", filter=given, with_text=True)
+        found = hits(self._once.there, limit=n_results, vector=embedding, mode="vector", filter=given, with_text=True)
         # The score of this metric is the squared distance with its sign turned.
         return [(hit.id, (hit.text or {}).get(TEXT, ""), hit.payload or {}, abs(hit.score)) for hit in found]
 
     def delete(self, document_id: str) -> None:
         """Deletes a document; one that is not there is passed over."""
-        if self._opened is not None:
-            self._opened.delete(document_id)
+        if self._once.there is not None:
+            self._once.there.delete(document_id)
 
     def update(self, document_id: str, metadata: Mapping[str, Any]) -> None:
         """Sets keys of a document's metadata, and removes those that are None."""
-        if self._opened is not None:
-            self._opened.patch(document_id, metadata)
+        if self._once.there is not None:
+            self._once.there.patch(document_id, metadata)
+
+    def close(self) -> None:
+        """Closes it."""
+        self._once.close()
 
     def __repr__(self) -> str:
         return f"RAGCollection({self.name!r}, documents={self.count()})"
 
 
-class RAGDAO:
+class RAGDAO(Closing):
     """A store of collections in a folder. What it wrote is there when the folder is opened again.
 
     Args:
@@ -120,6 +121,14 @@ class RAGDAO:
     def __init__(self, folder: Union[str, "os.PathLike[str]"]) -> None:
         self.client = Database(folder)
         self.collections: Dict[str, RAGCollection] = {}
+        self._known: Dict[str, RAGCollection] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Closes every collection, and the folder."""
+        for collection in list(self._known.values()):
+            collection.close()
+        self.client.close()
 
     def initialize_collections(self, collection_configs: Sequence[Mapping[str, Any]]) -> Dict[str, RAGCollection]:
         """Opens collections, and makes those that are not there: dictionaries with `name` and `description`.
@@ -134,8 +143,10 @@ class RAGDAO:
                 name = config["name"]
                 if not NAME.fullmatch(name):
                     raise ValueError(f"{name!r} is refused; use 1 to 63 of a-z, 0-9, '_', '-', a letter or digit first")
-                known = self.collections.get(name)
-                collections[name] = known or RAGCollection(self.client, name, config["description"])
+                with self._lock:
+                    if name not in self._known:
+                        self._known[name] = RAGCollection(self.client, name, config["description"])
+                collections[name] = self._known[name]
         self.collections = collections
         return collections
 
