@@ -19,3 +19,4 @@ page!(models, "../../docs/models.md");
 page!(operations, "../../docs/operations.md");
 page!(python, "../../docs/python.md");
 page!(ranking, "../../docs/ranking.md");
+page!(tutorial_python, "../../docs/tutorial-python.md");

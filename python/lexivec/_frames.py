@@ -98,7 +98,8 @@ def _array_of_arrow(name: str, column: Any, dim: Optional[int]) -> Any:
         column = column.combine_chunks()
     # A tensor of fixed shape is kept as lists.
     column = getattr(column, "storage", column)
-    if not any(is_one(column.type) for is_one in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)):
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    if not any(is_one(column.type) for is_one in kinds):
         raise InvalidArgument(f"{name}: a column of lists of numbers is expected, not of {column.type}")
     count = len(column)
     if column.null_count:

@@ -1,4 +1,4 @@
-"""The common part of the adapters of frameworks: when their collection is made, the order of metadata, checked filters."""
+"""The common part of the adapters: when their collection is made, the order of metadata, checked filters."""
 
 from __future__ import annotations
 

@@ -247,8 +247,15 @@ class Reader:
     ) -> Dict[str, Any]:
         """Chooses settings of a search by judged queries, and measures the choice on queries that had no part in it.
 
-        A judged query has an `id`, a `request` and `relevant`, the grades of its documents by id. Nothing is saved;
-        `set_profile` does that.
+        A judged query has an `id`, a `request` and `judgments`, the grades of documents by id: above 0 is relevant.
+        Nothing is saved; `set_profile` does that.
+
+        >>> import lexivec
+        >>> notes = lexivec.in_memory()
+        >>> _ = notes.upsert([{"id": "a", "text": "wing"}, {"id": "b", "text": "heat"}])
+        >>> judged = [{"id": id, "request": {"text": notes[id].text["text"]}, "judgments": {id: 1}} for id in notes]
+        >>> notes.tune(judged, metric="mrr@10", folds=2)["default"]
+        1.0
         """
         return self._view().tune(list(queries), metric, folds, seed)
 

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+TREE = Path(__file__).parents[2]
 
 
-def test_the_sessions_of_the_page_on_python():
+@pytest.mark.parametrize("page", ["python.md", "tutorial-python.md"])
+def test_the_sessions_of_the_pages_on_python(page, monkeypatch):
+    # The tutorial reads the guide, as in a checkout.
+    monkeypatch.chdir(TREE)
     flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
-    ran = doctest.testfile(str(PAGE), module_relative=False, optionflags=flags)
+    ran = doctest.testfile(str(TREE / "docs" / page), module_relative=False, optionflags=flags)
     assert ran.failed == 0 and ran.attempted > 20
 
 

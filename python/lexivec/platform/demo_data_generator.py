@@ -1,8 +1,8 @@
 """Demo data of an education platform: courses, students, labs, feedback, analytics, and single answers.
 
-All of it is made up. With `seed` and `now` a call gives the same data in every process: `now` is the moment that dates are
-counted from, a date, a time, or a text such as `2026-01-31T12:00:00Z`; without it that is the present moment. Without
-`seed` each call gives other data. The chatbot of the platform's module is left out.
+All of it is made up. With `seed` and `now` a call gives the same data in every process: `now` is the moment that dates
+are counted from, a date, a time, or a text such as `2026-01-31T12:00:00Z`; without it that is the present moment.
+Without `seed` each call gives other data. The chatbot of the platform's module is left out.
 
 A `guest_session` that is not None is a guest, to whom some calls are closed: a `PermissionError` says what to do. If it
 has `record_feature_view`, that is called with what the guest saw.
@@ -50,9 +50,7 @@ __all__ = [
 def _made(what: str, seed: Optional[int], now: Optional[Now] = None, **arguments: Any) -> Any:
     """Data of a kind; by chance without a seed."""
     moment = now.isoformat() if isinstance(now, datetime.date) else now
-    return _native.demo_data(
-        what, {**arguments, "now": moment}, random.getrandbits(63) if seed is None else seed
-    )
+    return _native.demo_data(what, {**arguments, "now": moment}, random.getrandbits(63) if seed is None else seed)
 
 
 #: Topics of courses by subject.
@@ -103,7 +101,12 @@ def switch_demo_role(session: DemoSession, new_role: str) -> DemoSession:
 
 
 def generate_demo_courses(
-    user_type: str, user_data: Mapping[str, Any], count: int = 10, *, seed: Optional[int] = None, now: Optional[Now] = None
+    user_type: str,
+    user_data: Mapping[str, Any],
+    count: int = 10,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> List[Dict[str, Any]]:
     """Gives courses as a user sees them.
 
@@ -143,7 +146,11 @@ def generate_demo_students(
 
 
 def generate_demo_labs(
-    user_type: str, course_id: Optional[str] = None, *, seed: Optional[int] = None, now: Optional[Now] = None
+    user_type: str,
+    course_id: Optional[str] = None,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> List[Dict[str, Any]]:
     """Gives three to five labs of different kinds. They are the same for every `user_type`.
 
@@ -234,7 +241,12 @@ def generate_demo_syllabus(
     return made
 
 
-def generate_demo_slides(module_info: Mapping[str, Any], *, seed: Optional[int] = None, now: Optional[Now] = None) -> Dict[str, Any]:
+def generate_demo_slides(
+    module_info: Mapping[str, Any],
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
+) -> Dict[str, Any]:
     """Gives twelve to twenty slides for a module: `title`, and `learning_objectives` and `key_concepts` if it has them.
 
     >>> 12 <= generate_demo_slides({"title": "Loops"})["slide_count"] <= 20
@@ -252,7 +264,11 @@ def generate_demo_slides(module_info: Mapping[str, Any], *, seed: Optional[int] 
 
 
 def generate_demo_quiz(
-    slide_topics: Sequence[str], question_count: int = 10, *, seed: Optional[int] = None, now: Optional[Now] = None
+    slide_topics: Sequence[str],
+    question_count: int = 10,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> Dict[str, Any]:
     """Gives a quiz about topics, two minutes a question.
 
@@ -267,7 +283,11 @@ def generate_demo_quiz(
 
 
 def generate_demo_lab(
-    quiz_topics: Sequence[str], difficulty: str = "beginner", *, seed: Optional[int] = None, now: Optional[Now] = None
+    quiz_topics: Sequence[str],
+    difficulty: str = "beginner",
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> Dict[str, Any]:
     """Gives an exercise about the first topic, with starter code and tests.
 
@@ -282,7 +302,10 @@ def generate_demo_lab(
 
 
 def generate_demo_knowledge_graph(
-    course_content: Mapping[str, Any], *, seed: Optional[int] = None, now: Optional[Now] = None
+    course_content: Mapping[str, Any],
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> Dict[str, Any]:
     """Gives concepts of a course and how they depend on each other: `title`, and `modules` by name.
 
@@ -295,7 +318,11 @@ def generate_demo_knowledge_graph(
 
 
 def query_demo_knowledge_graph(
-    query: Mapping[str, Any], guest_session: Optional[Any] = None, *, seed: Optional[int] = None, now: Optional[Now] = None
+    query: Mapping[str, Any],
+    guest_session: Optional[Any] = None,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> Dict[str, Any]:
     """Answers a question about a concept: `concept`, and `query_type`, by default `prerequisites`.
 
@@ -314,7 +341,11 @@ def query_demo_knowledge_graph(
 
 
 def generate_demo_learning_path(
-    student_profile: Mapping[str, Any], guest_session: Optional[Any] = None, *, seed: Optional[int] = None, now: Optional[Now] = None
+    student_profile: Mapping[str, Any],
+    guest_session: Optional[Any] = None,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> Dict[str, Any]:
     """Gives the steps from a student's `current_level` to the `goal`.
 
@@ -335,7 +366,11 @@ def generate_demo_learning_path(
 
 
 def generate_demo_lab_environment(
-    lab_config: Mapping[str, Any], guest_session: Optional[Any] = None, *, seed: Optional[int] = None, now: Optional[Now] = None
+    lab_config: Mapping[str, Any],
+    guest_session: Optional[Any] = None,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> Dict[str, Any]:
     """Gives a lab environment for an `ide` and a `language`, by default Python.
 
@@ -355,7 +390,12 @@ def generate_demo_lab_environment(
 
 
 def simulate_demo_code_execution(
-    code: str, language: str = "python", guest_session: Optional[Any] = None, *, seed: Optional[int] = None, now: Optional[Now] = None
+    code: str,
+    language: str = "python",
+    guest_session: Optional[Any] = None,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
 ) -> Dict[str, Any]:
     """Gives a made-up result of code, which is not run. `language` is ignored.
 
@@ -369,7 +409,13 @@ def simulate_demo_code_execution(
     return made
 
 
-def generate_demo_heatmap(heatmap_type: str, days: int = 30, *, seed: Optional[int] = None, now: Optional[Now] = None) -> Dict[str, Any]:
+def generate_demo_heatmap(
+    heatmap_type: str,
+    days: int = 30,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
+) -> Dict[str, Any]:
     """Gives a number from 0 to 100 for each hour of some days.
 
     >>> len(generate_demo_heatmap("activity", 7)["heatmap_data"])
@@ -379,7 +425,12 @@ def generate_demo_heatmap(heatmap_type: str, days: int = 30, *, seed: Optional[i
     return made
 
 
-def generate_demo_funnel(funnel_type: str, *, seed: Optional[int] = None, now: Optional[Now] = None) -> Dict[str, Any]:
+def generate_demo_funnel(
+    funnel_type: str,
+    *,
+    seed: Optional[int] = None,
+    now: Optional[Now] = None,
+) -> Dict[str, Any]:
     """Gives how many learners reach each of five stages.
 
     >>> [stage["name"] for stage in generate_demo_funnel("enrollment")["stages"]][0]
