@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Optional, Type, TypeVar
+from typing import Any, Optional, Type, TypeVar
 
 T = TypeVar("T", bound="Closing")
 
@@ -25,3 +25,13 @@ class Closing:
         trace: Optional[TracebackType],
     ) -> None:
         self.close()
+
+
+class Handle(Closing):
+    """A handle of what there is once: a copy of it, deep or not, is the handle itself, and one `close` closes it."""
+
+    def __copy__(self: T) -> T:
+        return self
+
+    def __deepcopy__(self: T, memo: Any) -> T:
+        return self

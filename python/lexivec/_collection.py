@@ -6,7 +6,7 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
-from ._closing import Closing
+from ._closing import Handle
 from ._documents import column_of, list_of
 from ._frames import array_of, columns_of_table, is_table
 from ._lexivec import RawCollection, RawSearcher
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Path = Union[str, "os.PathLike[str]"]
 
 
-class Collection(Closing, Reader):
+class Collection(Handle, Reader):
     """Documents in one directory, searched by words, vectors or both.
 
     `lexivec.create`, `lexivec.open`, `lexivec.open_read_only` and `lexivec.in_memory` make one. It may be used by any

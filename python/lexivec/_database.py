@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Union
 
-from ._closing import Closing
+from ._closing import Handle
 from ._collection import Collection, Path, options_of
 from ._lexivec import RawCollection, RawDatabase
 from ._models import AnyEmbedder, AnyReranker, Models, models_of
 
 
-class Database(Closing):
+class Database(Handle):
     """A directory of collections, each under its name. It is made if it is not there.
 
     >>> import lexivec, tempfile

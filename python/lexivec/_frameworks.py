@@ -21,6 +21,7 @@ from typing import (
 import numpy as np
 
 from . import _collection
+from ._closing import Handle
 from ._collection import Collection, Path
 from ._lexivec import Hit
 from ._reading import Reader
@@ -36,7 +37,7 @@ MOST_HITS = 10_000
 WIDENING = 4
 
 
-class Once:
+class Once(Handle):
     """A collection that is made once, by the first thread that needs it."""
 
     def __init__(self, there: Optional[Collection] = None) -> None:
@@ -57,7 +58,7 @@ class Once:
                 self.there.close()
 
 
-class Store:
+class Store(Handle):
     """The collection of an adapter: a given one, that of a path, or one in memory.
 
     A new collection is made at the first write, when the length of the vectors is known.

@@ -1,5 +1,6 @@
 """Collections: life, writes, reads, errors."""
 
+import copy
 import dataclasses
 import datetime
 import decimal
@@ -534,6 +535,13 @@ def last_first(query, rows):
     return [row["rank"] for row in rows]
 
 
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_handle_is_the_handle(copied, kept, papers, tmp_path):
+    with lexivec.Database(tmp_path / "shelves") as shelves:
+        for made in (kept, papers, shelves):
+            assert copied(made) is made and copied([made])[0] is made
+
+
 def test_a_relative_path_stays_where_it_was(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with lexivec.create("papers", dim=2) as made, lexivec.Database("shelves") as shelves:
@@ -589,13 +597,21 @@ def _search(handle):
     return handle.search("wing").ids()
 
 
-def test_a_pool_of_processes_searches_one_collection(kept):
+def _by_vector(handle):
+    return handle.search("aaa", mode="vector", limit=1).ids()
+
+
+def test_a_pool_of_processes_searches_one_collection(kept, tmp_path):
     kept.flush()
+    embedded = lexivec.create(tmp_path / "c", embedder=lexivec.Embedder(letters, dim=2))
+    embedded.upsert([{"id": "a", "text": "aa"}, {"id": "e", "text": "ee"}])
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         assert pool.map(_search, [kept, kept]) == [["lift", "wake"]] * 2
+        assert pool.map(_by_vector, [embedded]) == [["a"]]
         lost = pickle.loads(pickle.dumps(kept).replace(b"papers", b"nopapr"))
         with pytest.raises(errors.PathNotFound):
             pool.map_async(_search, [lost]).get(timeout=120)
+    embedded.close()
 
 
 def test_a_pool_of_forks_says_that_it_cannot(kept):

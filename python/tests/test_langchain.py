@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import math
 import pickle
@@ -271,6 +272,16 @@ def test_a_pickled_store_opens_by_its_first_use(tmp_path: Any, monkeypatch: pyte
         with pytest.raises(errors.Locked):
             waiting.get_by_ids(["a"])
     assert [one.id for one in waiting.get_by_ids(["a"])] == ["a"]
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_has_the_same_documents(copied: Any, tmp_path: Any) -> None:
+    for made in (LexivecVectorStore(EMBEDDING), LexivecVectorStore(EMBEDDING, path=tmp_path / "c")):
+        early = copied(made)
+        made.add_texts(["wing"], ids=["a"])
+        copied(made).add_texts(["heat"], ids=["b"])
+        assert [one.id for one in early.get_by_ids(["a", "b"])] == ["a", "b"]
+        made.close()
 
 
 async def test_the_method_of_a_subclass_is_awaited() -> None:

@@ -346,3 +346,12 @@ def test_a_store_closes_what_it_opened(tmp_path: Any) -> None:
     with lexivec.open(tmp_path / "c") as given:
         LexivecVectorStore(given).close()
         assert len(given) == 1
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_copy_has_the_same_nodes(deep: bool, tmp_path: Any) -> None:
+    for store in (LexivecVectorStore(), LexivecVectorStore(path=tmp_path / "c")):
+        early = store.model_copy(deep=deep)
+        early.add([TextNode(id_="a", text="wing", embedding=[1.0, 0.0])])
+        assert [node.node_id for node in store.get_nodes()] == ["a"] and early is not store
+        store.close()

@@ -267,7 +267,17 @@ fn the_command_writes_what_the_library_does() {
             written(&Kind::Quizzes, 30, format, 9)
         );
     }
+    // A device and a pipe are there already, and are written as they are.
     run(&["quizzes", "--output", "/dev/null"]);
+    let pipe = file("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).expect("read")
+    });
+    run(&["quizzes", "-n", "30", "--seed", "9", "--output", arg(&pipe)]);
+    let read = reader.join().expect("a reader");
+    assert_eq!(read, written(&Kind::Quizzes, 30, Format::JsonLines, 9));
     // The seed chooses an instructor, and dates are of the present day.
     let lines = lexivec_ok(&["generate", "courses", "--role", "instructor"]);
     let courses = records(lines.as_bytes());
@@ -293,6 +303,8 @@ fn a_wrong_use_is_said_and_an_existing_file_stays() {
             "a.csv: it exists already; remove it, or name another file",
         ),
         (&["labs", "-o", "nowhere/a.csv"], 1, "cannot write nowhere/a.csv"),
+        #[cfg(target_os = "linux")]
+        (&["labs", "-o", "/dev/full"], 1, "/dev/full"),
         (
             &["lessons"],
             2,

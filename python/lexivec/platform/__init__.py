@@ -1,6 +1,6 @@
 """The education platform's Python services as drop-in modules, with the arithmetic in Rust.
 
-| module | what it has |
+| module | contents |
 |---|---|
 | `rag_evaluation` | scores of answers, suites, comparisons |
 | `hybrid_search` | BM25 and the fusion with vector hits |

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Dict, List, Mapping, Optional, Union
 
 from .. import _lexivec as _native
-from .._closing import Closing
+from .._closing import Handle
 from .._collection import Collection, in_memory
 from .._database import Database
 from .._frameworks import Once
@@ -70,7 +70,7 @@ class RAGQueryResult:
         return max(self.similarity_scores, default=0.0)
 
 
-class RAGService(Closing):
+class RAGService(Handle):
     """Stores texts and finds those for a question.
 
     With an embedder a document's score is the cosine of its vector with that of the question, at least 0; without one

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
-from ..._closing import Closing
+from ..._closing import Handle
 from ..._database import Database
 from ..._frameworks import Once, hits
 from ..exceptions import RAGException, ValidationException
@@ -99,7 +99,7 @@ class RAGCollection:
         return f"RAGCollection({self.name!r}, documents={self.count()})"
 
 
-class RAGDAO(Closing):
+class RAGDAO(Handle):
     """A store of collections in a folder. What it wrote is there when the folder is opened again.
 
     Args:
