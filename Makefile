@@ -7,8 +7,8 @@ MODEL := models/wordllama-256
 REGISTRY := $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
 DEMO := demo-index
 LEXIVEC := $(or $(CARGO_TARGET_DIR),target)/release/lexivec
-WHEELS := $(or $(CARGO_TARGET_DIR),target)/wheels
 PROFILE ?= release
+WHEELS = $(or $(CARGO_TARGET_DIR),target)/wheels$(if $(filter dev,$(PROFILE)),-dev)
 BUILT = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
 CAMPAIGN = $(CARGO) build --quiet --release -p lexivec-cli -p lexivec-tests && target/release/campaign
 STATES ?= 200000
@@ -52,7 +52,8 @@ test: $(VENV)/ready
 test-python: wheel
 	PYTHON=$(VENV)/bin/python python/tests/run $(WHEELS)
 
-## Builds the Python package, the command within it, into target/wheels; PROFILE=dev builds it sooner and slower.
+## Builds the Python package, the command within it, into target/wheels; PROFILE=dev builds a slower one sooner,
+## into target/wheels-dev.
 wheel: $(VENV)/ready
 	$(CARGO) build --workspace --bin lexivec --profile $(PROFILE)
 	mkdir -p python/lexivec.data/scripts

@@ -241,6 +241,14 @@ pub enum Error {
     /// The collection was made with another model, or with none.
     #[error("embedder: {0}")]
     Embedder(String),
+    /// A model of the caller's own failed.
+    #[error("model {name}: {source}")]
+    Model {
+        /// Name of the model.
+        name: String,
+        /// The failure.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The work was cancelled before its end; the collection is unchanged.
     #[error("cancelled; the collection is as it was")]
     Cancelled,
@@ -333,7 +341,7 @@ impl Error {
             Self::Vector { .. } => ErrorKind::InvalidRequest,
             Self::Request(_) => ErrorKind::InvalidRequest,
             Self::Invalid { .. } => ErrorKind::InvalidArgument,
-            Self::Embedder(_) => ErrorKind::Embedder,
+            Self::Embedder(_) | Self::Model { .. } => ErrorKind::Embedder,
             Self::TextIndex { .. } => ErrorKind::Corrupt,
             Self::Cancelled => ErrorKind::Cancelled,
             Self::DeadlineExceeded => ErrorKind::DeadlineExceeded,

@@ -113,12 +113,9 @@ def adding(place: str) -> None:
     generator = np.random.default_rng(2)
     vectors = generator.normal(size=(ADDED, DIM)).astype(np.float32)
     np.save(f"{place}/vectors.npy", vectors)
-    with open(f"{place}/rows.jsonl", "w") as lines:
-        for n, row in enumerate(vectors):
-            lines.write(json.dumps({"id": str(n), "vector": [round(float(x), 6) for x in row]}) + "\n")
     ratios = []
     for turn in range(3):
-        command = [RELEASE / "lexivec", "ingest", f"{place}/command{turn}", "--jsonl", f"{place}/rows.jsonl"]
+        command = [RELEASE / "lexivec", "ingest", f"{place}/command{turn}", "--vectors", f"{place}/vectors.npy"]
         program = (
             "import numpy, lexivec, sys\n"
             "vectors = numpy.load(sys.argv[1])\n"

@@ -17,6 +17,7 @@ __all__ = [
     "__version__",
     "aggregate",
     "answer_metrics",
+    "answer_of",
     "answer_relevancy",
     "better_suite",
     "bi_scores",
@@ -31,6 +32,7 @@ __all__ = [
     "filter_text",
     "fuse_ranks",
     "fuse_scores",
+    "hit_of",
     "jaccard",
     "lexical_scores",
     "okapi_tokens",
@@ -49,6 +51,8 @@ __all__ = [
 __version__: str
 
 def filter_text(filter: Any) -> str: ...
+def answer_of(members: dict[str, Any]) -> Answer: ...
+def hit_of(members: dict[str, Any]) -> Hit: ...
 def request(keywords: dict[str, Any]) -> dict[str, Any]: ...
 
 @final
@@ -69,6 +73,7 @@ class Hit:
     def highlight(self) -> Optional[dict[str, list[dict[str, Any]]]]: ...
     def to_dict(self) -> dict[str, Any]: ...
     def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
 
 @final
 class Group:

@@ -15,6 +15,7 @@ DimensionMismatch dimension_mismatch
 
 from __future__ import annotations
 
+import errno
 from typing import Dict, Type
 
 
@@ -106,7 +107,7 @@ class DurabilityUnknown(LexivecError, OSError):
     kind = "durability_unknown"
 
 
-class Forked(LexivecError, OSError):
+class Forked(LexivecError, RuntimeError):
     """The handle came into this process by a fork; open the collection again in this process."""
 
     kind = "forked"
@@ -116,6 +117,10 @@ class OutOfSpace(LexivecError, OSError):
     """The disk is full; nothing was published, and the write may be repeated once there is space."""
 
     kind = "out_of_space"
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.errno = errno.ENOSPC
 
 
 class Corrupt(LexivecError, OSError):
@@ -148,6 +153,12 @@ class IoError(LexivecError, OSError):
     kind = "io"
 
 
+class Closed(LexivecError, ValueError):
+    """The handle was closed; open the collection or the database again."""
+
+    kind = "closed"
+
+
 class Cancelled(LexivecError):
     """The work was cancelled; the collection is as it was."""
 
@@ -166,7 +177,7 @@ class OverBudget(LexivecError, MemoryError):
     kind = "over_budget"
 
 
-#: The exceptions by the name of their kind; `path_not_found` is the one of a path.
+#: The exceptions by the name of their kind; `path_not_found` is the one of a path, and `closed` that of a handle of Python.
 BY_KIND: Dict[str, Type[LexivecError]] = {
     **{
         error.kind: error
@@ -193,6 +204,7 @@ BY_KIND: Dict[str, Type[LexivecError]] = {
             Cancelled,
             DeadlineExceeded,
             OverBudget,
+            Closed,
         )
     },
     "path_not_found": PathNotFound,

@@ -1,12 +1,15 @@
 //! Answers: hits with attributes, made into Python objects when they are looked at.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use lexivec::{Hit as EngineHit, SearchResponse};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList};
 use serde::Serialize;
 
-use crate::convert::to_python;
+use crate::convert::{read, to_python};
+use crate::errors::Part;
 
 /// One document found.
 ///
@@ -84,6 +87,37 @@ impl Hit {
     fn __eq__(&self, other: &Self) -> bool {
         self.hit == other.hit
     }
+
+    fn __hash__(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.hit.id, self.hit.score.to_bits()).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// A pickle has the hit as a dictionary.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Pickle<'py>> {
+        pickle(self.to_dict(py)?, "hit_of")
+    }
+}
+
+/// A function of the native module, and the dictionary from which it makes the object again.
+type Pickle<'py> = (Bound<'py, PyAny>, (Bound<'py, PyAny>,));
+
+fn pickle<'py>(members: Bound<'py, PyAny>, function: &str) -> PyResult<Pickle<'py>> {
+    let native = members.py().import("lexivec._lexivec")?;
+    Ok((native.getattr(function)?, (members,)))
+}
+
+/// The hit that a pickle has as a dictionary.
+#[pyfunction]
+pub(crate) fn hit_of(members: &Bound<'_, PyAny>) -> PyResult<Hit> {
+    Ok(Hit::new(read(Part::Argument, "hit", members)?))
+}
+
+/// The answer that a pickle has as a dictionary.
+#[pyfunction]
+pub(crate) fn answer_of(py: Python<'_>, members: &Bound<'_, PyAny>) -> PyResult<Answer> {
+    Answer::new(py, read(Part::Argument, "answer", members)?)
 }
 
 /// The hits with one value of the field by which they are grouped.
@@ -258,6 +292,11 @@ impl Answer {
     /// The hits as a pandas DataFrame, with the columns of [`to_arrow`]. Needs `pandas`.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("lexivec._frames")?.call_method1("to_pandas", (slf,))
+    }
+
+    /// A pickle has the answer as a dictionary.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Pickle<'py>> {
+        pickle(self.to_dict(py)?, "answer_of")
     }
 
     fn __len__(&self, py: Python<'_>) -> usize {

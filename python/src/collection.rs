@@ -19,7 +19,7 @@ use crate::convert::{filter_of, read, to_json, to_python};
 use crate::documents::{documents_of, documents_of_columns};
 use crate::errors::{OrRaise, Part, invalid};
 use crate::handle::Handle;
-use crate::interrupt::interruptible;
+use crate::interrupt::{UntilInterrupted, interruptible, interruptible_by};
 use crate::models::{RawEmbedder, RawReranker};
 use crate::process;
 use crate::searcher::RawSearcher;
@@ -278,7 +278,8 @@ impl RawCollection {
             None => CompactOptions::new(),
             Some(bytes) => CompactOptions::new().memory(bytes),
         };
-        let report = interruptible(py, |_| collection.compact(options))?;
+        let cancel = || collection.cancel_compaction();
+        let report = interruptible_by(py, cancel, |_| collection.compact(options))?;
         to_python(py, &report)
     }
 
@@ -304,7 +305,9 @@ impl RawCollection {
 
     fn export(&self, py: Python<'_>, path: PathBuf) -> PyResult<u64> {
         let collection = self.handle.get(py)?;
-        interruptible(py, |_| output::create(&path, |out| collection.export(out))?)
+        interruptible(py, |_| {
+            output::create(&path, |out| collection.export(&mut UntilInterrupted(out)))?
+        })
     }
 
     fn profiles<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
@@ -422,9 +425,9 @@ impl RawCollection {
         export: PathBuf,
         name: Option<String>,
     ) -> PyResult<()> {
-        let mut input = BufReader::new(File::open(export)?);
+        let input = BufReader::new(File::open(export)?);
         let options = name.into_iter().fold(CopyOptions::new(), CopyOptions::name);
-        interruptible(py, |_| Collection::import(path, &mut input, options))
+        interruptible(py, |_| Collection::import(path, &mut UntilInterrupted(input), options))
     }
 
     #[staticmethod]

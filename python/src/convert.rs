@@ -2,16 +2,21 @@
 
 use lexivec::Filter;
 use lexivec::query::json;
-use numpy::{PyArray1, PyArrayMethods};
-use pyo3::exceptions::PyValueError;
+use numpy::ndarray::{Dimension, Ix1};
+use numpy::{Element, PyArray, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString};
 use pythonize::{depythonize, pythonize};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::errors::{Part, invalid, refused};
+
+/// Levels of dictionaries and lists of a value that is read. The engine takes 64 in a payload; as many again are for what is
+/// around it.
+const MAX_DEPTH: usize = 128;
 
 /// Python's form of a value: what `json.loads` makes of its JSON.
 pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
@@ -24,6 +29,7 @@ pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
 /// The JSON of a Python value. What JSON has no form for (numbers of NumPy, dates, dataclasses, enumerations, paths) is
 /// made plain by `lexivec._plain`.
 pub(crate) fn to_json(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    check_depth(part, what, value)?;
     if let Ok(value) = depythonize(value)
         && !has_null(&value)
     {
@@ -48,17 +54,69 @@ fn has_null(value: &Value) -> bool {
     }
 }
 
+/// Refuses a value that is nested too deep to be read: each level takes a part of the thread's stack.
+fn check_depth(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    match is_deeper(value, MAX_DEPTH)? {
+        false => Ok(()),
+        true => {
+            let fault = format!("it is nested deeper than {MAX_DEPTH} levels, or contains itself");
+            Err(invalid(value.py(), part, what, &fault))
+        }
+    }
+}
+
+/// True if there are more levels of dictionaries and lists in a value than these.
+fn is_deeper(value: &Bound<'_, PyAny>, levels: usize) -> PyResult<bool> {
+    if value.is_instance_of::<PyString>()
+        || value.is_instance_of::<PyFloat>()
+        || value.is_instance_of::<PyInt>()
+    {
+        return Ok(false);
+    }
+    let below = |inner: &Bound<'_, PyAny>| Ok(levels == 0 || is_deeper(inner, levels - 1)?);
+    if let Ok(dict) = value.cast::<PyDict>() {
+        return any(dict.iter().map(|(_, inner)| Ok(inner)), below);
+    }
+    if let Ok(list) = value.cast::<PyList>() {
+        return any(list.iter().map(Ok), below);
+    }
+    if let Ok(mapping) = value.cast::<PyMapping>() {
+        return any(mapping.values()?.iter().map(Ok), below);
+    }
+    match value.cast::<PySequence>() {
+        Ok(sequence) if !value.is_instance_of::<PyBytes>() => any(sequence.try_iter()?, below),
+        _ => Ok(false),
+    }
+}
+
+/// True if one of some values passes a test.
+fn any<'py>(
+    values: impl Iterator<Item = PyResult<Bound<'py, PyAny>>>,
+    test: impl Fn(&Bound<'py, PyAny>) -> PyResult<bool>,
+) -> PyResult<bool> {
+    for value in values {
+        if test(&value?)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// A value of the engine, from its JSON form in Python. A fault names the member, in words of JSON.
 pub(crate) fn read<T: DeserializeOwned>(
     part: Part,
     what: &str,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<T> {
+    check_depth(part, what, value)?;
     if let Ok(read) = depythonize(value) {
         return Ok(read);
     }
-    json::from_value(to_json(part, what, value)?)
-        .map_err(|fault| invalid(value.py(), part, what, &fault))
+    json::from_value(to_json(part, what, value)?).map_err(|fault| match fault.starts_with('[') {
+        // The place in a list.
+        true => refused(value.py(), part, &format!("{what}{fault}")),
+        false => invalid(value.py(), part, what, &fault),
+    })
 }
 
 /// A filter, from text in the SQL-like notation or a dictionary in a JSON notation.
@@ -79,6 +137,13 @@ pub(crate) fn numpy_array<'py>(
     kind: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
+    // NumPy would leave out the imaginary parts.
+    if value
+        .getattr("dtype")
+        .is_ok_and(|kind| kind.getattr("kind").is_ok_and(|c| c.eq("c").unwrap_or(false)))
+    {
+        return Err(PyTypeError::new_err("complex numbers are none of a vector"));
+    }
     let options = PyDict::new(py);
     options.set_item("dtype", kind)?;
     py.import("numpy")?.call_method(function, (value,), Some(&options))
@@ -91,15 +156,31 @@ pub(crate) fn vector_of(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyR
     if value.is_exact_instance_of::<PyList>() {
         return value.extract().or_else(|_| read(part, what, value));
     }
-    if let Ok(array) = value.cast::<PyArray1<f32>>() {
-        return Ok(array.readonly().as_array().to_vec());
-    }
     let no_vector =
         |_| invalid(py, part, what, "a list of numbers or a one-dimensional array is expected");
-    let array = numpy_array("asarray", value, "float32").map_err(no_vector)?;
-    let array = array.cast_into::<PyArray1<f32>>();
-    let array = array.map_err(|error| no_vector(error.into()))?;
+    let array = array_of::<f32, Ix1>(value, "float32").map_err(no_vector)?;
     Ok(array.readonly().as_array().to_vec())
+}
+
+/// The array of a value: the value itself if it is one of this type, and else what NumPy makes of it.
+///
+/// Fields of structured arrays and views of bytes may lie at any address, which Rust's references may not; they are copied.
+pub(crate) fn array_of<'py, T: Element, D: Dimension>(
+    value: &Bound<'py, PyAny>,
+    kind: &str,
+) -> PyResult<Bound<'py, PyArray<T, D>>> {
+    if let Ok(array) = value.cast::<PyArray<T, D>>()
+        && is_aligned(array)
+    {
+        return Ok(array.clone());
+    }
+    let made = numpy_array("array", value, kind)?;
+    Ok(made.cast_into::<PyArray<T, D>>()?)
+}
+
+fn is_aligned<T: Element, D: Dimension>(array: &Bound<'_, PyArray<T, D>>) -> bool {
+    let size = size_of::<T>().cast_signed();
+    array.data().is_aligned() && array.strides().iter().all(|stride| stride % size == 0)
 }
 
 /// Vectors, one after another; see [`vector_of`].

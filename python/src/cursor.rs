@@ -28,7 +28,7 @@ impl RawCursor {
     ) -> PyResult<T> {
         process::check(py)?;
         let done = py.detach(|| self.cursor.lock().ok().map(|mut cursor| read(&mut cursor)));
-        done.ok_or_else(|| closed("cursor"))?.or_raise(py)
+        done.ok_or_else(|| closed(py, "cursor"))?.or_raise(py)
     }
 }
 

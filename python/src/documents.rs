@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use lexivec::Document;
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
+use numpy::ndarray::Ix2;
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyList, PyString};
 use serde_json::{Map, Value};
 
-use crate::convert::{read, to_json, to_python, vector_of, vectors_of};
+use crate::convert::{array_of, read, to_json, to_python, vector_of, vectors_of};
 use crate::errors::{Part, invalid};
 
+/// Documents that are read from Python before other threads get their turn: some milliseconds.
+const TURN: usize = 1_000;
 /// Name of the text that `text` alone stands for.
 const TEXT: &str = "text";
 /// Name of the text that `title` stands for.
@@ -24,12 +27,20 @@ const TOKENS: &str = "tokens";
 pub(crate) fn documents_of(list: &Bound<'_, PyList>) -> PyResult<Vec<Document>> {
     let document = |(index, item): (usize, Bound<'_, PyAny>)| {
         let what = || format!("documents[{index}]");
+        let_others_run(item.py(), index);
         match item.cast::<PyDict>() {
             Ok(dict) => document_of(&what(), dict),
             Err(_) => Err(invalid(item.py(), Part::Document, &what(), "a dictionary is expected")),
         }
     };
     list.iter().enumerate().map(document).collect()
+}
+
+/// Gives the GIL to other threads once in [`TURN`] documents.
+fn let_others_run(py: Python<'_>, index: usize) {
+    if index % TURN == TURN - 1 {
+        py.detach(|| ());
+    }
 }
 
 fn document_of(what: &str, dict: &Bound<'_, PyDict>) -> PyResult<Document> {
@@ -176,6 +187,7 @@ pub(crate) fn documents_of_columns(
     };
     let mut documents = Vec::with_capacity(count);
     for (row, id) in ids.iter().enumerate() {
+        let_others_run(py, row);
         documents.push(Document::new(id_of(&format!("ids[{row}]"), &id)?));
     }
     for (name, column) in texts.iter() {
@@ -198,16 +210,20 @@ pub(crate) fn documents_of_columns(
                 "an array of rows x components, of float32, is expected",
             )
         };
-        let array = column.cast::<PyArray2<f32>>().map_err(|_| refused())?;
-        let (rows, array) = (array.shape().first().copied().unwrap_or(0), array.readonly());
-        check(&name, rows)?;
-        for (document, vector) in documents.iter_mut().zip(array.as_array().rows()) {
-            document.vectors.insert(name.clone(), vector.to_vec());
-        }
+        let array = array_of::<f32, Ix2>(&column, "float32").map_err(|_| refused())?;
+        let array = array.readonly();
+        let rows = array.as_array();
+        check(&name, rows.nrows())?;
+        py.detach(|| {
+            for (document, vector) in documents.iter_mut().zip(rows.rows()) {
+                document.vectors.insert(name.clone(), vector.to_vec());
+            }
+        });
     }
     if let Some(payloads) = payloads {
         check("payloads", payloads.len())?;
         for (row, (document, payload)) in documents.iter_mut().zip(payloads.iter()).enumerate() {
+            let_others_run(py, row);
             if !payload.is_none() {
                 document.payload = payload_of(&format!("payloads[{row}]"), &payload)?;
             }

@@ -1,7 +1,7 @@
 //! Errors of the engine as the exceptions of `lexivec.errors`.
 
 use lexivec::{Error, storage};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -13,7 +13,24 @@ pub(crate) fn raised(py: Python<'_>, error: &Error) -> PyErr {
         Error::Storage(storage::Error::NotFound { .. }) => "path_not_found",
         error => error.kind().name(),
     };
-    exception(py, kind, &error.to_string())
+    let exception = exception(py, kind, &error.to_string());
+    match cause(error) {
+        // Ctrl-C and the end of the program are no faults of the model in which they came.
+        Some(cause) if !cause.is_instance_of::<PyException>(py) => cause.clone_ref(py),
+        cause => {
+            exception.set_cause(py, cause.map(|cause| cause.clone_ref(py)));
+            exception
+        }
+    }
+}
+
+/// The exception of a Python callable that an error came of.
+fn cause(error: &Error) -> Option<&PyErr> {
+    match error {
+        Error::Model { source, .. } => source.downcast_ref(),
+        Error::InBatch { source, .. } | Error::Open { source, .. } => cause(source),
+        _ => None,
+    }
 }
 
 /// The whole of which a refused value is part; it decides the class of the exception.
@@ -43,8 +60,8 @@ pub(crate) fn refused(py: Python<'_>, part: Part, message: &str) -> PyErr {
 }
 
 /// The exception of a call on a handle that was closed.
-pub(crate) fn closed(what: &str) -> PyErr {
-    PyValueError::new_err(format!("the {what} is closed; open it again"))
+pub(crate) fn closed(py: Python<'_>, what: &str) -> PyErr {
+    exception(py, "closed", &format!("the {what} is closed; open it again"))
 }
 
 /// The exception of this kind, from the table `lexivec.errors.BY_KIND`.

@@ -23,7 +23,7 @@ impl<T: Send + Sync> Handle<T> {
     pub(crate) fn get(&self, py: Python<'_>) -> PyResult<Arc<T>> {
         process::check(py)?;
         let held = self.held.lock().ok().and_then(|held| held.clone());
-        held.ok_or_else(|| closed(self.kind))
+        held.ok_or_else(|| closed(py, self.kind))
     }
 
     /// True once it was closed.

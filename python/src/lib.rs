@@ -35,6 +35,8 @@ fn _lexivec(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<models::RawEmbedder>()?;
     module.add_class::<models::RawReranker>()?;
     module.add_class::<searcher::RawSearcher>()?;
+    module.add_function(wrap_pyfunction!(answer::answer_of, module)?)?;
+    module.add_function(wrap_pyfunction!(answer::hit_of, module)?)?;
     module.add_function(wrap_pyfunction!(convert::filter_text, module)?)?;
     module.add_function(wrap_pyfunction!(request::request, module)?)?;
     demo::register(module)?;

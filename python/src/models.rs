@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::convert::{to_python, vector_of};
 use crate::errors::{OrRaise, Part, invalid};
+use crate::interrupt::{self, interrupted};
 use crate::process;
 
 /// A model that turns texts into vectors.
@@ -91,8 +92,8 @@ struct Callable {
 }
 
 impl Callable {
-    fn failed(&self, error: &PyErr) -> Error {
-        Error::Embedder(format!("{}: {error}", self.name))
+    fn failed(&self, error: PyErr) -> Error {
+        Error::Model { name: self.name.clone(), source: Box::new(error) }
     }
 
     /// The vectors that the callable gives for a batch of texts.
@@ -110,7 +111,7 @@ impl Callable {
             };
             made.try_iter()?.enumerate().map(one).collect::<PyResult<Vec<_>>>()
         });
-        let made = made.map_err(|error| self.failed(&error))?;
+        let made = made.map_err(|error| self.failed(error))?;
         if made.len() != texts.len() {
             let detail =
                 format!("{} gave {} vectors for {} texts", self.name, made.len(), texts.len());
@@ -147,7 +148,10 @@ impl Embedder for Callable {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Option<Vec<f32>>>> {
-        let batches = texts.chunks(self.batch).map(|batch| self.vectors(batch));
+        let batches = texts.chunks(self.batch).map(|batch| match interrupted() {
+            true => Err(Error::Cancelled),
+            false => self.vectors(batch),
+        });
         Ok(batches.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
 
@@ -162,7 +166,7 @@ impl Embedder for Callable {
                 false => vector_of(Part::Argument, "the query's vector", &vector).map(Some),
             }
         });
-        made.map_err(|error| self.failed(&error))?.map(|v| self.checked(v)).transpose()
+        made.map_err(|error| self.failed(error))?.map(|v| self.checked(v)).transpose()
     }
 }
 
@@ -230,8 +234,10 @@ impl Reranker for Scorer {
 
     fn rerank(&self, query: &RerankQuery, candidates: &[Candidate]) -> Result<Vec<f64>> {
         let batches = candidates.chunks(self.batch).map(|batch| {
-            self.scores(query, batch)
-                .map_err(|error| Error::Embedder(format!("{}: {error}", self.name)))
+            self.scores(query, batch).map_err(|error| {
+                Python::attach(|py| interrupt::keep(py, &error));
+                Error::Model { name: self.name.clone(), source: Box::new(error) }
+            })
         });
         Ok(batches.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }

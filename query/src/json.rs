@@ -69,12 +69,20 @@ where
         match path.as_str() {
             "." => fault,
             // serde reads an object from an array as well, member by member.
-            path if path.starts_with('[') => "an object is expected, not an array".to_owned(),
+            path if path.starts_with('[') && !is_list::<T>() => {
+                "an object is expected, not an array".to_owned()
+            }
             // The fault names its member already.
             _ if fault.starts_with(&format!("\"{member}\" ")) => fault,
             path => format!("{path}: {fault}"),
         }
     })
+}
+
+/// True if a type is read from an array, and from no object.
+fn is_list<'de, T: Deserialize<'de>>() -> bool {
+    let object = Value::Object(serde_json::Map::new());
+    T::deserialize(object).is_err_and(|e| e.to_string().starts_with("invalid type: map"))
 }
 
 /// The fault of a text that is no JSON, with its position.
@@ -141,6 +149,13 @@ fn given(found: &str) -> &str {
 mod tests {
     use super::*;
     use crate::request::SearchRequest;
+
+    #[test]
+    fn faults_in_an_array_name_the_place() {
+        let fault = |json| from_value::<Vec<f32>>(json).expect_err("a fault");
+        assert_eq!(fault(serde_json::json!([1, "a"])), "[1]: a number is expected, not \"a\"");
+        assert_eq!(fault(serde_json::json!({})), "an array is expected, not an object");
+    }
 
     #[test]
     fn faults_name_the_member_and_what_is_expected_in_words_of_json() {

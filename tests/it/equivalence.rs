@@ -3,7 +3,7 @@
 use lexivec_platform::Error;
 use lexivec_platform::query_type::QueryType;
 use lexivec_platform::rag::{
-    self, AggregatedMetrics, EvaluationResult, Metrics, TestCase, compare, rank_by_cosine,
+    self, AggregatedMetrics, EvaluationResult, Metrics, TestCase, compare,
 };
 use lexivec_tests::test_data;
 use serde_json::{Value, from_value, json, to_value};
@@ -46,7 +46,8 @@ const AREAS: [Area; 10] = [
     ("evaluate_embeddings", |input| {
         let (query, documents): (Vec<f64>, Vec<Vec<f64>>) =
             from_value(input.clone()).expect("input");
-        Ok(json!(rank_by_cosine(&query, &documents)?))
+        let cosines = rag::cosines(&query, &documents.concat())?;
+        Ok(json!(rag::rank_scores(&cosines, usize::MAX)))
     }),
     ("query_type", |input| {
         let (query,): (String,) = from_value(input.clone()).expect("input");

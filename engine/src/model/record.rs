@@ -17,13 +17,18 @@ impl EmbedderRecord {
     /// The record of a model that fills a field.
     ///
     /// # Errors
-    /// When the model fails.
+    /// When the model fails, or gives a vector with a component that is not a finite number.
     pub(crate) fn of(model: &dyn Embedder, field: &str) -> Result<Self> {
+        let canaries = model.embed(&CANARY_TEXTS)?;
+        if canaries.iter().flatten().flatten().any(|x| !x.is_finite()) {
+            let detail = "it gave a vector with a component that is not a finite number";
+            return Err(Error::Embedder(format!("model {}: {detail}", model.name())));
+        }
         Ok(Self {
             name: model.name().to_owned(),
             hash: model.hash().to_owned(),
             field: field.to_owned(),
-            canaries: model.embed(&CANARY_TEXTS)?,
+            canaries,
             tokens: None,
         })
     }

@@ -1,38 +1,7 @@
-//! Documents in the order of their embeddings' similarity to a query's.
+//! Similarity of embeddings to a query's, and the order of scores.
 
 use crate::error::{Error, Result};
 use lexivec_query::topk::descending;
-
-/// Places and cosines of the documents, the most similar first and ties by place. A zero vector has
-/// a cosine of 0 to every other.
-///
-/// `documents` are of as many components as `query`. Each vector is first divided by its largest
-/// magnitude: no product overflows, and the multiples of one vector tie.
-///
-/// # Errors
-/// Names the document of another length than the query, or the vector with a component that is not
-/// a finite number.
-pub fn rank_by_cosine<D: AsRef<[f64]>>(
-    query: &[f64],
-    documents: &[D],
-) -> Result<Vec<(usize, f64)>> {
-    let query = scaled("query", query)?;
-    let length = norm(&query);
-    let mut cosines = Vec::with_capacity(documents.len());
-    for (i, document) in documents.iter().map(AsRef::as_ref).enumerate() {
-        let at = format!("documents[{i}]");
-        if document.len() != query.len() {
-            let (found, expected) = (document.len(), query.len());
-            let detail = format!("it has {found} components, the query has {expected}");
-            return Err(Error::invalid(at, detail));
-        }
-        let document = scaled(&at, document)?;
-        let lengths = length * norm(&document);
-        let cosine = if lengths > 0.0 { dot(&query, &document) / lengths } else { 0.0 };
-        cosines.push(cosine.clamp(-1.0, 1.0));
-    }
-    Ok(rank_scores(&cosines, usize::MAX))
-}
 
 /// Squares of a length between which no sum of a row overflows or loses its lowest bits.
 const SAFE: std::ops::Range<f64> = 1e-200..1e200;
@@ -42,7 +11,7 @@ const LANES: usize = 4;
 /// Cosines of rows that lie one after another, each of as many components as the query, with the query: -1 to 1, and 0
 /// where one is a zero vector. They are computed in `f64`, whatever the components are.
 ///
-/// Unlike [`rank_by_cosine`] it reads each row once, so multiples of one vector may differ in the last bit.
+/// Each row is read once, so the cosines of a row and of its multiple may differ in the last bit, as those of NumPy do.
 ///
 /// # Errors
 /// Names the vector with a component that is not a finite number; a query without a component, or rows that are no
@@ -128,40 +97,23 @@ fn norm(vector: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_nearest_come_first_and_ties_keep_their_order() {
-        let indices = |query: &[f64], documents: &[[f64; 3]]| -> Vec<usize> {
-            let ranked = rank_by_cosine(query, documents).expect("ranked");
-            assert!(ranked.iter().all(|r| (-1.0..=1.0).contains(&r.1)), "{ranked:?}");
-            ranked.iter().map(|r| r.0).collect()
-        };
-        let documents = [
-            [-1.0, 0.0, 0.0],
-            [7.0, 14.0, 21.0],
-            [0.0; 3],
-            [1.0, 2.0, 3.0],
-            [1e-300, 2e-300, 3e-300],
-        ];
-        assert_eq!(indices(&[3.0, 6.0, 9.0], &documents), [1, 3, 4, 2, 0]);
-        assert_eq!(indices(&[1e308, 2e307, -1e308], &[[-1.0, 0.0, 1e308], [1e308; 3]]), [1, 0]);
-        assert_eq!(indices(&[0.0; 3], &documents), [0, 1, 2, 3, 4]);
-        assert_eq!(rank_by_cosine(&[1.0], &[[0.0; 1]; 0]).expect("ranked"), []);
-        let half = rank_by_cosine(&[1.0, 0.0], &[[1.0, 3f64.sqrt()]]).expect("ranked");
-        assert!((half[0].1 - 0.5).abs() < 1e-15, "{half:?}");
+    /// The cosine as it is defined, of vectors that are scaled first.
+    fn plain(query: &[f64], row: &[f64]) -> f64 {
+        let (query, row) =
+            (scaled("query", query).expect("finite"), scaled("row", row).expect("finite"));
+        let lengths = norm(&query) * norm(&row);
+        if lengths > 0.0 { dot(&query, &row) / lengths } else { 0.0 }
     }
 
     #[test]
-    fn rows_in_one_piece_have_the_same_cosines() {
-        // Eleven components: a whole group of lanes, and a rest.
+    fn cosines_are_those_of_the_definition() {
+        // Eleven components: whole groups of lanes, and a rest.
         let row = |seed: u32| -> Vec<f64> {
             (0..11).map(|i| f64::from((seed * 31 + i * 7) % 13) - 6.0).collect()
         };
         let query = row(1);
         let rows: Vec<Vec<f64>> = (0..9).map(row).chain([vec![0.0; 11]]).collect();
-        let mut expected = vec![0.0; rows.len()];
-        for (i, cosine) in rank_by_cosine(&query, &rows).expect("ranked") {
-            expected[i] = cosine;
-        }
+        let expected: Vec<f64> = rows.iter().map(|row| plain(&query, row)).collect();
         let close = |found: Vec<f64>| {
             let all = found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-15);
             assert!(all && found.len() == expected.len(), "{found:?} is not {expected:?}");
@@ -171,11 +123,15 @@ mod tests {
         close(cosines(&query, &single).expect("cosines"));
         // Sums that overflow, and sums of which nothing is left.
         for scale in [1e200, 1e-200] {
-            close(
-                cosines(&query, &rows.concat().iter().map(|x| x * scale).collect::<Vec<_>>())
-                    .expect("cosines"),
-            );
+            let rows: Vec<f64> = rows.concat().iter().map(|x| x * scale).collect();
+            close(cosines(&query, &rows).expect("cosines"));
         }
+        let half = cosines(&[1.0, 0.0], &[1.0, 3f64.sqrt()]).expect("cosines");
+        assert!((half[0] - 0.5).abs() < 1e-15, "{half:?}");
+        assert_eq!(
+            cosines(&[1e308, 2e307], &[1e308, 2e307, -1e308, -2e307]).expect("cosines"),
+            [1.0, -1.0]
+        );
         assert_eq!(cosines(&query, &[0.0f32; 0]).expect("cosines"), [0.0; 0]);
     }
 
@@ -195,18 +151,6 @@ mod tests {
             (&[1.0], &[0.0, f64::NAN], "documents[1]: a component is not a finite number"),
         ] {
             assert_eq!(cosines(query, rows).expect_err("must be refused").to_string(), expected);
-        }
-    }
-
-    #[test]
-    fn a_vector_of_another_shape_is_refused() {
-        for (query, document, expected) in [
-            (&[1.0, 2.0][..], &[1.0][..], "documents[0]: it has 1 components, the query has 2"),
-            (&[f64::NAN], &[1.0], "query: a component is not a finite number"),
-            (&[1.0], &[f64::INFINITY], "documents[0]: a component is not a finite number"),
-        ] {
-            let error = rank_by_cosine(query, &[document]).expect_err("must be refused");
-            assert_eq!(error.to_string(), expected);
         }
     }
 }

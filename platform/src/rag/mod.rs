@@ -18,7 +18,7 @@ pub use compare::{
     Comparison, Experiment, Improvements, NO_CLEAR_WINNER_BELOW, Recommendation, Significance,
     compare, significance,
 };
-pub use embedding::{cosines, rank_by_cosine, rank_scores};
+pub use embedding::{cosines, rank_scores};
 pub use overlap::{
     answer_relevancy, context_precision, context_recall, faithfulness, jaccard, overlap_ratio,
     similarity, supported_sentences,

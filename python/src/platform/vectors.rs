@@ -1,18 +1,33 @@
 //! Cosines of a query with many rows, and numbers out of Python.
 
 use lexivec_platform::rag;
-use numpy::{Element, PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
+use numpy::ndarray::{Dimension, Ix1, Ix2};
+use numpy::{Element, PyArray, PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::raised;
-use crate::convert::numpy_array;
+use crate::convert::array_of;
 use crate::errors::{Part, invalid};
 
-/// The array of this type that NumPy makes of a value.
-fn array<'py>(what: &str, value: &Bound<'py, PyAny>, kind: &str) -> PyResult<Bound<'py, PyAny>> {
-    numpy_array("ascontiguousarray", value, kind)
-        .map_err(|error| invalid(value.py(), Part::Argument, what, &error.to_string()))
+/// The array of a value; see [`array_of`].
+fn array<'py, T: Element, D: Dimension>(
+    what: &str,
+    value: &Bound<'py, PyAny>,
+    kind: &str,
+) -> PyResult<Bound<'py, PyArray<T, D>>> {
+    array_of(value, kind).map_err(|error| match error.is_instance_of::<PyTypeError>(value.py()) {
+        true => {
+            let expected = format!("{} of equally many numbers each are expected", shape::<D>());
+            invalid(value.py(), Part::Argument, what, &expected)
+        }
+        false => invalid(value.py(), Part::Argument, what, &error.to_string()),
+    })
+}
+
+fn shape<D: Dimension>() -> &'static str {
+    if D::NDIM == Some(2) { "rows" } else { "a list or a one-dimensional array" }
 }
 
 /// One-dimensional numbers: a list, an array, or anything that NumPy makes one of.
@@ -25,11 +40,7 @@ where
     {
         return Ok(list);
     }
-    let made = array(what, value, kind)?;
-    let made = made.cast::<PyArray1<T>>().map_err(|_| {
-        invalid(value.py(), Part::Argument, what, "a list or a one-dimensional array is expected")
-    })?;
-    Ok(made.readonly().as_array().to_vec())
+    Ok(array::<T, Ix1>(what, value, kind)?.readonly().as_array().to_vec())
 }
 
 pub(super) fn floats(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
@@ -48,21 +59,14 @@ fn cosines<'py>(
     documents: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
     let query = floats("query_embedding", query)?;
-    if let Ok(rows) = documents.cast::<PyArray2<f32>>() {
-        return cosines_of(py, &query, rows);
-    }
-    if let Ok(rows) = documents.cast::<PyArray2<f64>>() {
-        return cosines_of(py, &query, rows);
+    let what = "document_embeddings";
+    if documents.cast::<PyArray2<f32>>().is_ok() {
+        return cosines_of(py, &query, &array::<f32, Ix2>(what, documents, "float32")?);
     }
     if documents.len()? == 0 {
         return Ok(PyArray1::from_vec(py, Vec::new()));
     }
-    let made = array("document_embeddings", documents, "float64")?;
-    let rows = made.cast::<PyArray2<f64>>().map_err(|_| {
-        let expected = "rows of equally many components are expected";
-        invalid(py, Part::Argument, "document_embeddings", expected)
-    })?;
-    cosines_of(py, &query, rows)
+    cosines_of(py, &query, &array::<f64, Ix2>(what, documents, "float64")?)
 }
 
 fn cosines_of<'py, T: Element + Copy + Into<f64> + Sync>(
