@@ -9,9 +9,9 @@ use serde::{Serialize, Serializer};
 pub(crate) const DAY: i64 = 86_400;
 /// Seconds from the first moment of the year 0 to that of 1970.
 const BEFORE_1970: i64 = 719_528 * DAY;
-/// First and last reference moment, in seconds since 1970: the years 1 and 9998, so that all dates of records, which
-/// are up to a year away, have four digits.
-const FIRST: i64 = 366 * DAY - BEFORE_1970;
+/// First and last reference moment, in seconds since 1970: the years 2 and 9998, so that all dates of records, which
+/// are up to a year away, are from the year 1 to 9999.
+const FIRST: i64 = (366 + 365) * DAY - BEFORE_1970;
 const LAST: i64 = 3_652_060 * DAY - BEFORE_1970 - 1;
 /// Bytes of a moment as text.
 const LEN: usize = 19;
@@ -40,7 +40,7 @@ const MONTHS: [&str; 12] = [
 pub struct Moment(i64);
 
 impl Moment {
-    /// The moment a number of seconds after the beginning of 1970 in UTC; moments outside of the years 1 to 9998 become
+    /// The moment a number of seconds after the beginning of 1970 in UTC; moments outside of the years 2 to 9998 become
     /// the nearest one inside.
     #[must_use]
     pub fn from_unix(seconds: i64) -> Self {
@@ -136,7 +136,7 @@ mod tests {
             (1_795_773_966, "2026-11-27T10:06:06"),
             (4_107_542_399, "2100-02-28T23:59:59"),
             (4_107_542_400, "2100-03-01T00:00:00"),
-            (i64::MIN, "0001-01-01T00:00:00"),
+            (i64::MIN, "0002-01-01T00:00:00"),
             (i64::MAX, "9998-12-31T23:59:59"),
         ] {
             assert_eq!(Moment::from_unix(seconds).to_string(), text);

@@ -12,7 +12,7 @@ from ._frames import array_of, columns_of_table, is_table
 from ._lexivec import RawCollection, RawSearcher
 from ._models import AnyEmbedder, AnyReranker, Models, embedder_of, models_of
 from ._reading import Reader, Searcher
-from .errors import InvalidArgument
+from .errors import Closed, InvalidArgument
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,7 +46,7 @@ class Collection(Handle, Reader):
         if self._opened is None:
             with self._opening:
                 if self._ended:
-                    raise ValueError("the collection is closed; open it again")
+                    raise Closed("the collection is closed; open it again")
                 if self._opened is None:
                     self._opened = RawCollection.open(self._path or "", True, False, *self._models.raw())
         return self._opened

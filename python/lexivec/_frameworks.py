@@ -25,7 +25,7 @@ from ._closing import Handle
 from ._collection import Collection, Path
 from ._lexivec import Hit
 from ._reading import Reader
-from .errors import InvalidArgument, PathNotFound
+from .errors import Closed, InvalidArgument, PathNotFound
 from .filters import Expression
 
 #: Member of a payload that keeps the order of keys: payloads come back with their keys sorted. Metadata that has such a
@@ -42,11 +42,14 @@ class Once(Handle):
 
     def __init__(self, there: Optional[Collection] = None) -> None:
         self._lock = threading.Lock()
+        self._ended = False
         self.there = there
 
     def get(self, make: Callable[[], Collection]) -> Collection:
         """The collection that is there; a new one if there is none yet."""
         with self._lock:
+            if self._ended:
+                raise Closed("the store is closed; make a new one")
             if self.there is None:
                 self.there = make()
             return self.there
@@ -54,6 +57,7 @@ class Once(Handle):
     def close(self) -> None:
         """Closes the collection, if there is one."""
         with self._lock:
+            self._ended = True
             if self.there is not None:
                 self.there.close()
 
@@ -156,7 +160,7 @@ def restored(payload: Optional[Mapping[str, Any]]) -> Dict[str, Any]:
     """
     metadata = dict(payload or {})
     key = _order_key(metadata)
-    # Rows of before may have a key of the user here.
+    # Rows of earlier releases may have a key of the user here.
     if key is None or not _is_orders(metadata[key]):
         return metadata
     orders = iter(metadata.pop(key))

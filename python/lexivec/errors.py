@@ -177,7 +177,7 @@ class OverBudget(LexivecError, MemoryError):
     kind = "over_budget"
 
 
-#: The exceptions by the name of their kind; `path_not_found` is the one of a path, and `closed` that of a handle of Python.
+#: The exceptions by the name of their kind; `path_not_found` is for paths, and `closed` for handles, which only Python has.
 BY_KIND: Dict[str, Type[LexivecError]] = {
     **{
         error.kind: error

@@ -141,6 +141,11 @@ impl Group {
         self.hits.clone_ref(py)
     }
 
+    fn __eq__(&self, py: Python<'_>, other: &Self) -> PyResult<bool> {
+        Ok(self.value.bind(py).eq(other.value.bind(py))?
+            && self.hits.bind(py).eq(other.hits.bind(py))?)
+    }
+
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let hits = self.hits.bind(py).len();
         Ok(format!("Group(value={}, hits={hits})", self.value.bind(py).repr()?))
@@ -292,6 +297,15 @@ impl Answer {
     /// The hits as a pandas DataFrame, with the columns of [`to_arrow`]. Needs `pandas`.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("lexivec._frames")?.call_method1("to_pandas", (slf,))
+    }
+
+    fn __eq__(&self, py: Python<'_>, other: &Self) -> PyResult<bool> {
+        let groups = |answer: &Self| answer.groups.as_ref().map(|groups| groups.bind(py).clone());
+        let same_groups = match (groups(self), groups(other)) {
+            (Some(one), Some(two)) => one.eq(two)?,
+            (one, two) => one.is_none() && two.is_none(),
+        };
+        Ok(same_groups && self.rest == other.rest && self.hits.bind(py).eq(other.hits.bind(py))?)
     }
 
     /// A pickle has the answer as a dictionary.

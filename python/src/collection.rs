@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::convert::{filter_of, read, to_json, to_python};
 use crate::documents::{documents_of, documents_of_columns};
-use crate::errors::{OrRaise, Part, invalid};
+use crate::errors::{OrRaise, Part, invalid, unread};
 use crate::handle::Handle;
 use crate::interrupt::{UntilInterrupted, interruptible, interruptible_by};
 use crate::models::{RawEmbedder, RawReranker};
@@ -425,7 +425,8 @@ impl RawCollection {
         export: PathBuf,
         name: Option<String>,
     ) -> PyResult<()> {
-        let input = BufReader::new(File::open(export)?);
+        let input = File::open(&export).map_err(|error| unread(py, &export, &error))?;
+        let input = BufReader::new(input);
         let options = name.into_iter().fold(CopyOptions::new(), CopyOptions::name);
         interruptible(py, |_| Collection::import(path, &mut UntilInterrupted(input), options))
     }

@@ -4,7 +4,7 @@ use lexivec::Filter;
 use lexivec::query::json;
 use numpy::ndarray::{Dimension, Ix1};
 use numpy::{Element, PyArray, PyArrayMethods, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRecursionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString};
 use pythonize::{depythonize, pythonize};
@@ -37,9 +37,14 @@ pub(crate) fn to_json(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyRes
     }
     let py = value.py();
     let plain = py.import("lexivec._plain")?.call_method1("plain", (what, value));
-    let plain = plain.map_err(|error| match error.is_instance_of::<PyValueError>(py) {
-        true => refused(py, part, &error.value(py).to_string()),
-        false => error,
+    let plain = plain.map_err(|error| {
+        if error.is_instance_of::<PyRecursionError>(py) {
+            return invalid(py, part, what, "it is nested too deep, or contains itself");
+        }
+        match error.is_instance_of::<PyValueError>(py) {
+            true => refused(py, part, &error.value(py).to_string()),
+            false => error,
+        }
     })?;
     depythonize(&plain).map_err(|error| invalid(py, part, what, &error.to_string()))
 }
@@ -82,6 +87,10 @@ fn is_deeper(value: &Bound<'_, PyAny>, levels: usize) -> PyResult<bool> {
     }
     if let Ok(mapping) = value.cast::<PyMapping>() {
         return any(mapping.values()?.iter().map(Ok), below);
+    }
+    // Dataclasses are read as dictionaries of their members.
+    if value.hasattr("__dataclass_fields__")? && value.hasattr("__dict__")? {
+        return is_deeper(&value.getattr("__dict__")?, levels);
     }
     match value.cast::<PySequence>() {
         Ok(sequence) if !value.is_instance_of::<PyBytes>() => any(sequence.try_iter()?, below),
@@ -142,7 +151,7 @@ pub(crate) fn numpy_array<'py>(
         .getattr("dtype")
         .is_ok_and(|kind| kind.getattr("kind").is_ok_and(|c| c.eq("c").unwrap_or(false)))
     {
-        return Err(PyTypeError::new_err("complex numbers are none of a vector"));
+        return Err(PyTypeError::new_err("a vector has no complex components"));
     }
     let options = PyDict::new(py);
     options.set_item("dtype", kind)?;

@@ -12,8 +12,6 @@ use serde_json::{Map, Value};
 use crate::convert::{array_of, read, to_json, to_python, vector_of, vectors_of};
 use crate::errors::{Part, invalid};
 
-/// Documents that are read from Python before other threads get their turn: some milliseconds.
-const TURN: usize = 1_000;
 /// Name of the text that `text` alone stands for.
 const TEXT: &str = "text";
 /// Name of the text that `title` stands for.
@@ -27,20 +25,12 @@ const TOKENS: &str = "tokens";
 pub(crate) fn documents_of(list: &Bound<'_, PyList>) -> PyResult<Vec<Document>> {
     let document = |(index, item): (usize, Bound<'_, PyAny>)| {
         let what = || format!("documents[{index}]");
-        let_others_run(item.py(), index);
         match item.cast::<PyDict>() {
             Ok(dict) => document_of(&what(), dict),
             Err(_) => Err(invalid(item.py(), Part::Document, &what(), "a dictionary is expected")),
         }
     };
     list.iter().enumerate().map(document).collect()
-}
-
-/// Gives the GIL to other threads once in [`TURN`] documents.
-fn let_others_run(py: Python<'_>, index: usize) {
-    if index % TURN == TURN - 1 {
-        py.detach(|| ());
-    }
 }
 
 fn document_of(what: &str, dict: &Bound<'_, PyDict>) -> PyResult<Document> {
@@ -187,7 +177,6 @@ pub(crate) fn documents_of_columns(
     };
     let mut documents = Vec::with_capacity(count);
     for (row, id) in ids.iter().enumerate() {
-        let_others_run(py, row);
         documents.push(Document::new(id_of(&format!("ids[{row}]"), &id)?));
     }
     for (name, column) in texts.iter() {
@@ -223,7 +212,6 @@ pub(crate) fn documents_of_columns(
     if let Some(payloads) = payloads {
         check("payloads", payloads.len())?;
         for (row, (document, payload)) in documents.iter_mut().zip(payloads.iter()).enumerate() {
-            let_others_run(py, row);
             if !payload.is_none() {
                 document.payload = payload_of(&format!("payloads[{row}]"), &payload)?;
             }

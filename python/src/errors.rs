@@ -1,6 +1,9 @@
 //! Errors of the engine as the exceptions of `lexivec.errors`.
 
-use lexivec::{Error, storage};
+use std::io;
+use std::path::Path;
+
+use lexivec::{Error, ErrorKind, storage};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -62,6 +65,16 @@ pub(crate) fn refused(py: Python<'_>, part: Part, message: &str) -> PyErr {
 /// The exception of a call on a handle that was closed.
 pub(crate) fn closed(py: Python<'_>, what: &str) -> PyErr {
     exception(py, "closed", &format!("the {what} is closed; open it again"))
+}
+
+/// The exception of a file that cannot be read.
+pub(crate) fn unread(py: Python<'_>, path: &Path, error: &io::Error) -> PyErr {
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound => "path_not_found",
+        _ => ErrorKind::Io.name(),
+    };
+    let reason = storage::reason(error);
+    exception(py, kind, &format!("cannot read {}: {reason}", path.display()))
 }
 
 /// The exception of this kind, from the table `lexivec.errors.BY_KIND`.

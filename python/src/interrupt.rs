@@ -3,11 +3,10 @@
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use crate::errors::raised;
@@ -24,25 +23,6 @@ thread_local! {
 /// True if the work of this thread was interrupted, so that what it would do next is of no use.
 pub(crate) fn interrupted() -> bool {
     INTERRUPTED.with_borrow(|flag| flag.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed)))
-}
-
-/// An exception that ends the program, such as that of Ctrl-C, which a reranker raised. A search answers without a
-/// reranker that fails, so the exception waits here for the end of the call.
-static KEPT: Mutex<Option<PyErr>> = Mutex::new(None);
-
-/// Keeps an exception of a reranker if it is no failure of it.
-pub(crate) fn keep(py: Python<'_>, error: &PyErr) {
-    if !error.is_instance_of::<PyException>(py)
-        && let Ok(mut kept) = KEPT.lock()
-    {
-        *kept = Some(error.clone_ref(py));
-    }
-}
-
-/// Raises the exception that was kept.
-pub(crate) fn raise_kept() -> PyResult<()> {
-    let kept = KEPT.lock().ok().and_then(|mut kept| kept.take());
-    kept.map_or(Ok(()), Err)
 }
 
 /// Runs work without the GIL. Once Python has an exception to raise, as for Ctrl-C, the flag is set and the exception is

@@ -10,7 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::convert::{to_python, vector_of};
 use crate::errors::{OrRaise, Part, invalid};
-use crate::interrupt::{self, interrupted};
+use crate::interrupt::interrupted;
 use crate::process;
 
 /// A model that turns texts into vectors.
@@ -113,8 +113,8 @@ impl Callable {
         });
         let made = made.map_err(|error| self.failed(error))?;
         if made.len() != texts.len() {
-            let detail =
-                format!("{} gave {} vectors for {} texts", self.name, made.len(), texts.len());
+            let (name, found, texts) = (&self.name, made.len(), texts.len());
+            let detail = format!("model {name} gave {found} vectors for {texts} texts");
             return Err(Error::Embedder(detail));
         }
         made.into_iter().map(|vector| vector.map(|v| self.checked(v)).transpose()).collect()
@@ -125,7 +125,7 @@ impl Callable {
             return Ok(vector);
         }
         let (name, found, dim) = (&self.name, vector.len(), self.dim);
-        let detail = format!("{name} gave a vector of {found} components; its dim is {dim}");
+        let detail = format!("model {name} gave a vector of {found} components; its dim is {dim}");
         Err(Error::Embedder(detail))
     }
 }
@@ -234,10 +234,8 @@ impl Reranker for Scorer {
 
     fn rerank(&self, query: &RerankQuery, candidates: &[Candidate]) -> Result<Vec<f64>> {
         let batches = candidates.chunks(self.batch).map(|batch| {
-            self.scores(query, batch).map_err(|error| {
-                Python::attach(|py| interrupt::keep(py, &error));
-                Error::Model { name: self.name.clone(), source: Box::new(error) }
-            })
+            self.scores(query, batch)
+                .map_err(|e| Error::Model { name: self.name.clone(), source: Box::new(e) })
         });
         Ok(batches.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }

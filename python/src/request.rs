@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyString};
 
 use crate::convert::{read, vector_of};
-use crate::errors::Part;
+use crate::errors::{Part, invalid};
 
 /// The members of a request, from the keywords of a search, in the form that JSON has: what is at its default is left
 /// out, and short forms are written out. The keywords of a method may have its `self` among them.
@@ -40,6 +40,9 @@ fn member<'py>(name: &str, value: Bound<'py, PyAny>) -> PyResult<Option<Bound<'p
         }
         "group_by" => Some(of_field(value)?),
         "facets" => {
+            if value.is_instance_of::<PyString>() {
+                return Err(invalid(py, Part::Request, "facets", "a list of fields is expected"));
+            }
             let facets: Vec<_> =
                 value.try_iter()?.map(|facet| of_field(facet?)).collect::<PyResult<_>>()?;
             Some(PyList::new(py, facets)?.into_any())

@@ -10,7 +10,7 @@ use crate::convert::{filter_of, read, to_python, vectors_of};
 use crate::cursor::RawCursor;
 use crate::documents::members_of;
 use crate::errors::{OrRaise, Part, invalid};
-use crate::interrupt::{interruptible, raise_kept};
+use crate::interrupt::interruptible;
 use crate::process;
 use crate::request::request_of;
 
@@ -37,9 +37,7 @@ impl RawSearcher {
         read: impl FnOnce(&Searcher) -> lexivec::Result<T> + Send,
     ) -> PyResult<T> {
         let searcher = self.searcher(py)?;
-        let answer = py.detach(|| read(searcher));
-        raise_kept()?;
-        answer.or_raise(py)
+        py.detach(|| read(searcher)).or_raise(py)
     }
 }
 

@@ -19,19 +19,18 @@ const RELEVANT: f64 = 0.3;
 /// Weights of shared words and of length in an answer's relevancy.
 const RELEVANCY_WEIGHTS: (f64, f64) = (0.7, 0.3);
 
-/// Numbers of the words of texts that are compared, so that a set of words is a set of bits.
+/// Numbers of the words of texts that are compared: sets of numbers are compared faster than sets of words.
 #[derive(Default)]
-struct Numbers<'a>(HashMap<&'a str, usize, RandomState>);
+struct Numbers<'a>(HashMap<&'a str, u32, RandomState>);
 
 impl<'a> Numbers<'a> {
     /// The different words of a text in lower case.
     fn set(&mut self, lower: &'a str) -> WordSet {
-        let mut set = WordSet::default();
-        for word in words(lower) {
-            let next = self.0.len();
-            set.insert(*self.0.entry(word).or_insert(next));
-        }
-        set
+        let number = |word| {
+            let next = self.0.len() as u32;
+            *self.0.entry(word).or_insert(next)
+        };
+        WordSet::of(words(lower).map(number).collect())
     }
 
     fn sets(&mut self, lower: &'a [String]) -> Vec<WordSet> {
@@ -40,43 +39,27 @@ impl<'a> Numbers<'a> {
 
     /// True if a word is in a set.
     fn has(&self, set: &WordSet, word: &str) -> bool {
-        self.0.get(word).is_some_and(|number| set.contains(*number))
+        self.0.get(word).is_some_and(|number| set.0.binary_search(number).is_ok())
     }
 }
 
-/// Different words, by their numbers.
-#[derive(Default)]
-struct WordSet {
-    bits: Vec<u64>,
-    len: usize,
-}
+/// Different words, by their numbers in ascending order.
+struct WordSet(Vec<u32>);
 
 impl WordSet {
-    fn insert(&mut self, number: usize) {
-        let (at, bit) = (number / 64, 1 << (number % 64));
-        if at >= self.bits.len() {
-            self.bits.resize(at + 1, 0);
-        }
-        self.len += usize::from(self.bits[at] & bit == 0);
-        self.bits[at] |= bit;
+    fn of(mut numbers: Vec<u32>) -> Self {
+        numbers.sort_unstable();
+        numbers.dedup();
+        Self(numbers)
     }
 
-    fn contains(&self, number: usize) -> bool {
-        self.bits.get(number / 64).is_some_and(|bits| bits & 1 << (number % 64) != 0)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.len == 0
+    fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The words of all of some sets.
     fn union(sets: &[Self]) -> Self {
-        let mut bits = vec![0; sets.iter().map(|set| set.bits.len()).max().unwrap_or(0)];
-        for set in sets {
-            bits.iter_mut().zip(&set.bits).for_each(|(all, one)| *all |= one);
-        }
-        let len = bits.iter().map(|bits| bits.count_ones() as usize).sum();
-        Self { bits, len }
+        Self::of(sets.iter().flat_map(|set| &set.0).copied().collect())
     }
 }
 
@@ -89,7 +72,14 @@ fn share(part: usize, whole: usize) -> f64 {
 }
 
 fn shared(a: &WordSet, b: &WordSet) -> usize {
-    a.bits.iter().zip(&b.bits).map(|(a, b)| (a & b).count_ones() as usize).sum()
+    let (mut a, mut b, mut count) = (a.0.as_slice(), b.0.as_slice(), 0);
+    while let ([first, rest_a @ ..], [second, rest_b @ ..]) = (a, b) {
+        count += usize::from(first == second);
+        let order = first.cmp(second);
+        a = if order.is_le() { rest_a } else { a };
+        b = if order.is_ge() { rest_b } else { b };
+    }
+    count
 }
 
 /// Jaccard's similarity of two sets (1901) from their sizes and that of their intersection: 1 of
@@ -110,7 +100,7 @@ pub fn jaccard(a: usize, b: usize, intersection: usize) -> f64 {
 
 /// [`jaccard`] of two sets of words, but 0 where one is empty: no text is like another.
 fn set_similarity(a: &WordSet, b: &WordSet) -> f64 {
-    if a.is_empty() || b.is_empty() { 0.0 } else { jaccard(a.len, b.len, shared(a, b)) }
+    if a.len() == 0 || b.len() == 0 { 0.0 } else { jaccard(a.len(), b.len(), shared(a, b)) }
 }
 
 /// Similarity of two texts: Jaccard's of their words, 0 to 1; 0 where a text has none. Of an answer
@@ -183,8 +173,8 @@ pub fn answer_relevancy(question: &str, answer: &str) -> f64 {
 
 /// [`answer_relevancy`] of words.
 fn relevancy(question: &WordSet, answer: &WordSet) -> f64 {
-    let overlap = share(shared(question, answer), question.len);
-    let length = share(answer.len, question.len * 2).min(1.0);
+    let overlap = share(shared(question, answer), question.len());
+    let length = share(answer.len(), question.len() * 2).min(1.0);
     (overlap * RELEVANCY_WEIGHTS.0 + length * RELEVANCY_WEIGHTS.1).min(1.0)
 }
 
@@ -210,7 +200,7 @@ fn precision(question: &WordSet, retrieved: &[WordSet], expected: &[WordSet]) ->
     if !expected.is_empty() {
         return found(retrieved, expected);
     }
-    let relevant = |set: &&WordSet| share(shared(question, set), question.len) > RELEVANT;
+    let relevant = |set: &&WordSet| share(shared(question, set), question.len()) > RELEVANT;
     share(retrieved.iter().filter(relevant).count(), retrieved.len())
 }
 

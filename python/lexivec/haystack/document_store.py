@@ -22,7 +22,7 @@ from .._collection import Collection, Path
 from .._documents import Document as Row
 from .._frameworks import hits, ordered, restored
 from .._lexivec import Hit
-from ..errors import PathNotFound
+from ..errors import Closed, PathNotFound
 from ._filters import Filters, clause_of
 from ._rows import document_of, found_document, row_of
 
@@ -97,7 +97,7 @@ class LexivecDocumentStore(Closing):
         if self._shared is None:
             with _OPENING:
                 if self._ended:
-                    raise ValueError("the document store is closed; make a new one")
+                    raise Closed("the document store is closed; make a new one")
                 if self._shared is None:
                     self._share(self._opened())
         assert self._shared is not None
