@@ -1,4 +1,4 @@
-"""The way off the event loop: coroutines of methods that wait."""
+"""The way off the event loop: coroutines of functions and methods that wait."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def awaited(
 
 
 def awaited(method: Any, of: str = "") -> Any:
-    """Gives the coroutine of a method: same arguments and result, on a thread that holds no event loop.
+    """Gives the coroutine of a method: same arguments and result, on another thread, so that the event loop goes on.
 
     `of` names the attribute that has the object of the method; without it that is `self`.
     """
@@ -34,5 +34,15 @@ def awaited(method: Any, of: str = "") -> Any:
         # By its name, so that the method of a subclass is called.
         called = getattr(getattr(self, of) if of else self, method.__name__)
         return await asyncio.to_thread(called, *args, **options)
+
+    return twin
+
+
+def off_the_loop(function: "Callable[P, T]") -> "Callable[P, Coroutine[Any, Any, T]]":
+    """Gives the coroutine of a function: same arguments and result, on another thread."""
+
+    @functools.wraps(function)
+    async def twin(*args: "P.args", **options: "P.kwargs") -> T:
+        return await asyncio.to_thread(function, *args, **options)
 
     return twin

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 from ._lexivec import RawEmbedder, RawReranker
@@ -74,7 +73,8 @@ class Embedder:
         return made
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return _pickled(self)
+        # What it calls decides with the pickler whether it can travel: cloudpickle takes lambdas too.
+        return self._made
 
     @property
     def name(self) -> str:
@@ -145,7 +145,8 @@ class Reranker:
         return made
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return _pickled(self)
+        # What it calls decides with the pickler whether it can travel: cloudpickle takes lambdas too.
+        return self._made
 
     @property
     def name(self) -> str:
@@ -174,26 +175,6 @@ def _open_embedder(folder: str, precision: Optional[str]) -> Embedder:
 
 def _reranker(call: Any, name: str, batch_size: int) -> Reranker:
     return Reranker(call, name=name, batch_size=batch_size)
-
-
-class _Nowhere:
-    """A file that keeps nothing."""
-
-    def write(self, data: Any) -> int:
-        """Takes the bytes."""
-        return len(data)
-
-
-def _pickled(model: Union[Embedder, Reranker]) -> Tuple[Any, ...]:
-    """The function and the arguments that make a model again."""
-    try:
-        pickle.Pickler(_Nowhere()).dump(model._made)
-    except Exception as error:
-        raise TypeError(
-            f"the model {model.name!r} cannot be pickled, as what it calls cannot ({error}); give it a function that "
-            "is defined in a module, not a lambda or one inside of another function"
-        ) from error
-    return model._made
 
 
 #: An embedder, or the folder of one.

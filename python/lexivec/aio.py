@@ -1,4 +1,4 @@
-"""Collections for `async` code: every call is awaited, and runs on a thread that holds no event loop.
+"""Collections for `async` code: every call is awaited, and runs on another thread, so that the event loop goes on.
 
 >>> import asyncio, lexivec
 >>> async def main():
@@ -13,17 +13,41 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, AsyncIterator, Optional, Type
+from typing import TYPE_CHECKING, Any, AsyncIterator, Optional, Type, TypeVar
 
 from . import _collection
-from ._awaited import awaited
+from ._awaited import awaited, off_the_loop
+from ._closing import Handle
 from ._collection import Collection
+from ._database import Database
 from ._reading import SCAN_ROWS, Cursor, Reader, Searcher
 from ._documents import Document
 
 if TYPE_CHECKING:
     from ._lexivec import Answer
     from ._requests import Filter
+
+H = TypeVar("H", bound="AsyncHandle")
+
+
+class AsyncHandle:
+    """A handle that `async with` closes."""
+
+    def __init__(self, of: Any) -> None:
+        self._of = of
+
+    close = awaited(Handle.close, "_of")
+
+    async def __aenter__(self: H) -> H:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        await self.close()
 
 
 class AsyncReader:
@@ -81,12 +105,11 @@ class AsyncSearcher(AsyncReader):
     _of: Searcher
 
 
-class AsyncCollection(AsyncReader):
+class AsyncCollection(AsyncHandle, AsyncReader):
     """A collection whose calls are awaited; `Collection.aio` gives that of an open one."""
 
     _of: Collection
 
-    close = awaited(Collection.close, "_of")
     refresh = awaited(Collection.refresh, "_of")
     upsert = awaited(Collection.upsert, "_of")
     add = upsert
@@ -113,16 +136,36 @@ class AsyncCollection(AsyncReader):
         """A read view of this moment."""
         return AsyncSearcher(await asyncio.to_thread(self._of.searcher))
 
-    async def __aenter__(self) -> "AsyncCollection":
-        return self
 
-    async def __aexit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        await self.close()
+class AsyncDatabase(AsyncHandle):
+    """A directory of collections whose calls are awaited; `lexivec.aio.database` opens one."""
+
+    _of: Database
+
+    names = awaited(Database.names, "_of")
+    drop = awaited(Database.drop, "_of")
+
+    async def create(self, name: str, **options: Any) -> AsyncCollection:
+        """Creates a collection; see `lexivec.Database.create`."""
+        return AsyncCollection(await asyncio.to_thread(self._of.create, name, **options))
+
+    async def get(self, name: str) -> AsyncCollection:
+        """The collection of this name; a missing one is a `KeyError`."""
+        return AsyncCollection(await asyncio.to_thread(self._of.__getitem__, name))
+
+
+async def database(*args: Any, **options: Any) -> AsyncDatabase:
+    """Opens a directory of collections; see `lexivec.Database`.
+
+    >>> import tempfile
+    >>> async def main():
+    ...     async with await database(tempfile.mkdtemp()) as shelves:
+    ...         papers = await shelves.create("papers")
+    ...         return await shelves.names()
+    >>> asyncio.run(main())
+    ['papers']
+    """
+    return AsyncDatabase(await asyncio.to_thread(Database, *args, **options))
 
 
 async def create(*args: Any, **options: Any) -> AsyncCollection:
@@ -138,3 +181,17 @@ async def open(*args: Any, **options: Any) -> AsyncCollection:
 async def open_read_only(*args: Any, **options: Any) -> AsyncCollection:
     """Opens a collection for reading; see `lexivec.open_read_only`."""
     return AsyncCollection(await asyncio.to_thread(_collection.open_read_only, *args, **options))
+
+
+async def in_memory(*args: Any, **options: Any) -> AsyncCollection:
+    """Makes a collection in memory; see `lexivec.in_memory`."""
+    return AsyncCollection(await asyncio.to_thread(_collection.in_memory, *args, **options))
+
+
+verify = off_the_loop(_collection.verify)
+repair = off_the_loop(_collection.repair)
+import_collection = off_the_loop(_collection.import_collection)
+restore = off_the_loop(_collection.restore)
+snapshots = off_the_loop(_collection.snapshots)
+reembed = off_the_loop(_collection.reembed)
+reindex = off_the_loop(_collection.reindex)

@@ -19,6 +19,25 @@ def test_every_read_and_write_has_a_twin():
     assert inspect.signature(AsyncCollection.search) == inspect.signature(lexivec.Collection.search)
 
 
+def test_every_function_that_waits_has_a_twin():
+    functions = {name for name in lexivec.__all__ if inspect.isfunction(getattr(lexivec, name))}
+    # These do not wait for anything.
+    assert {name for name in functions if not hasattr(lexivec.aio, name)} == {"field", "request"}
+
+
+async def test_a_directory_of_collections_has_twins(tmp_path):
+    async with await lexivec.aio.database(tmp_path / "shelves") as shelves:
+        async with await shelves.create("papers", dim=2) as papers:
+            await papers.upsert(PAPERS)
+            await papers.export(tmp_path / "papers.lxv")
+        assert await shelves.names() == ["papers"]
+        assert await (await shelves.get("papers")).count() == 3
+        await shelves.drop("papers")
+        assert await shelves.names() == []
+    await lexivec.aio.import_collection(tmp_path / "papers.lxv", tmp_path / "again")
+    assert (await lexivec.aio.verify(tmp_path / "again"))["sound"]
+
+
 async def test_twins_answer_like_the_others(tmp_path):
     async with await lexivec.aio.create(tmp_path / "c", dim=2) as made:
         await made.upsert(PAPERS)

@@ -6,6 +6,7 @@ import datetime
 import decimal
 import enum
 import inspect
+import io
 import multiprocessing
 import os
 import pickle
@@ -13,6 +14,7 @@ import re
 import subprocess
 import sys
 import threading
+import types
 import uuid
 from pathlib import Path
 
@@ -574,13 +576,26 @@ def test_a_pickled_handle_has_its_models_with_it(tmp_path):
     assert pickle.loads(pickle.dumps(embedder)).fingerprint == embedder.fingerprint
 
 
-def test_a_model_that_cannot_be_pickled_is_named(tmp_path):
+class ByReference(pickle.Pickler):
+    """A pickler that takes any function, as cloudpickle does."""
+
+    def persistent_id(self, value):
+        return id(value) if isinstance(value, types.FunctionType) and value.__name__ == "<lambda>" else None
+
+
+def test_the_pickler_decides_whether_a_model_travels(tmp_path):
     local = lambda texts: letters(texts)
     with lexivec.create(tmp_path / "c", embedder=lexivec.Embedder(local, dim=2, name="local")) as made:
-        with pytest.raises(TypeError, match="the model 'local' cannot be pickled.*defined in a module"):
+        made.upsert({"id": "a", "text": "aaaa"})
+        with pytest.raises((AttributeError, pickle.PicklingError), match="lambda"):
             pickle.dumps(made)
-    with pytest.raises(TypeError, match="the model 'local' cannot be pickled"):
-        pickle.dumps(lexivec.Reranker(lambda query, rows: [], name="local"))
+        pickled = io.BytesIO()
+        ByReference(pickled).dump(made)
+    unpickler = pickle.Unpickler(io.BytesIO(pickled.getvalue()))
+    unpickler.persistent_load = lambda _: local
+    with unpickler.load() as again:
+        assert again.search("aaaa", mode="vector", limit=1).ids() == ["a"]
+    assert copy.deepcopy(lexivec.Embedder(local, dim=2)).dim == 2
 
 
 def test_an_unpickled_handle_opens_by_its_first_use(kept, tmp_path):
