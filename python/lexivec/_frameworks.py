@@ -100,8 +100,9 @@ class Store(Handle):
 
     def __reduce__(self) -> Any:
         # A collection arrives as one that is opened for reading, by its first use.
-        given = (self.collection, None, None) if self.collection is not None else (None, self._path, self._metric)
-        return Store, given
+        if self.collection is None:
+            return Store, (None, self._path, self._metric)
+        return _arrived, (self.collection, self._given)
 
     def write(
         self,
@@ -136,6 +137,14 @@ class Store(Handle):
             return self._metric or "cosine"
         fields = self.collection.schema["vectors"]
         return str(fields[0]["metric"]) if fields else "cosine"
+
+
+def _arrived(collection: Collection, given: bool) -> Store:
+    """The store of a pickle. It closes what the pickled one would close."""
+    made = Store(collection, None, None)
+    made._given = given
+    return made
+
 
 
 def ordered(metadata: Mapping[str, Any]) -> Dict[str, Any]:

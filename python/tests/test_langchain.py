@@ -268,6 +268,9 @@ def test_a_pickled_store_opens_by_its_first_use(tmp_path: Any, monkeypatch: pyte
         again = pickle.loads(pickle.dumps(made))
         monkeypatch.chdir("/")
         assert again.collection.read_only and [one.id for one in again.similarity_search("wing", k=1)] == ["a"]
+        with again:
+            pass
+        assert again.collection.closed and not made.collection.closed
         waiting = pickle.loads(early)
         with pytest.raises(errors.Locked):
             waiting.get_by_ids(["a"])
