@@ -79,7 +79,8 @@ def array_of(name: str, column: Any, dim: Optional[int] = None) -> Any:
         _same_length(name, [_length(name, row, vector) for row, vector in enumerate(column)], dim)
     try:
         made = np.asarray(column)
-        if made.dtype.kind not in "biufO":
+        texts = made.dtype.kind == "O" and any(isinstance(one, (str, bytes)) for one in made.flat)
+        if texts or made.dtype.kind not in "biufO":
             raise ValueError(f"{made.dtype} is no type of real numbers")
         made = np.ascontiguousarray(made, dtype=np.float32)
     except (TypeError, ValueError) as error:
@@ -99,7 +100,8 @@ def _array_of_arrow(name: str, column: Any, dim: Optional[int]) -> Any:
     # A tensor of fixed shape is kept as lists.
     column = getattr(column, "storage", column)
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    if not any(is_one(column.type) for is_one in kinds):
+    is_list = any(is_one(column.type) for is_one in kinds)
+    if not is_list or not (pa.types.is_integer(column.type.value_type) or pa.types.is_floating(column.type.value_type)):
         raise InvalidArgument(f"{name}: a column of lists of numbers is expected, not of {column.type}")
     count = len(column)
     if column.null_count:

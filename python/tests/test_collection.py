@@ -264,7 +264,7 @@ def test_columns_of_arrow_with_nulls_and_other_types():
         ([[1.0, 2.0], None], "row 1 has no vector"),
         ([[1.0, 2.0], [None, 1.0]], "the vector of row 1 lacks a number"),
         ([1.0, 2.0], "a column of lists of numbers is expected, not of double"),
-        ([["x", "y"], ["z", "u"]], "no array of rows x components"),
+        ([["x", "y"], ["z", "u"]], "a column of lists of numbers is expected, not of list"),
     ):
         with pytest.raises(ValueError, match=words):
             made.upsert(table(vector=vector))

@@ -13,6 +13,7 @@ from collections import UserDict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import lexivec
@@ -55,6 +56,16 @@ def test_complex_numbers_are_refused():
         ):
             with pytest.raises(ValueError, match="vector|rows"):
                 call()
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [np.array([["1", "2"]], object), np.array([["1", "2"]]), pa.array([["1", "2"]]), [["1", "2"]]],
+    ids=["objects", "texts", "arrow", "list"],
+)
+def test_texts_are_no_numbers_of_a_vector(vectors):
+    with lexivec.in_memory(dim=2) as made, pytest.raises(errors.LexivecError):
+        made.upsert(ids=["a"], vectors=vectors)
 
 
 @dataclasses.dataclass
