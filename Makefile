@@ -55,7 +55,7 @@ test-python: wheel
 ## Builds the Python package, the command within it, into target/wheels; PROFILE=dev builds a slower one sooner,
 ## into target/wheels-dev.
 wheel: $(VENV)/ready
-	$(CARGO) build --workspace --bin lexivec --profile $(PROFILE)
+	$(CARGO) build --workspace $(if $(filter dev,$(PROFILE)),--all-targets,--bin lexivec --profile $(PROFILE))
 	mkdir -p python/lexivec.data/scripts
 	install -m 755 $(BUILT)/lexivec python/lexivec.data/scripts/lexivec
 	strip python/lexivec.data/scripts/lexivec
