@@ -132,6 +132,21 @@ def evaluation(texts: list[str]) -> None:
     compare("suite of 100 evaluations", ours, lambda: asyncio.run(plain()), "plain Python")
 
 
+def nearest(documents: list[dict[str, Any]], scores: np.ndarray) -> list[dict[str, Any]]:
+    """The 20 best hits of a dense search by NumPy."""
+    best = np.argpartition(-scores, 20)[:20]
+    return [{**documents[n], "metadata": {}, "similarity": float(scores[n])} for n in best[np.argsort(-scores[best])]]
+
+
+def fused(dense: list[dict[str, Any]], sparse: np.ndarray) -> list[str]:
+    """The ids of the ten best by sums of reciprocal ranks."""
+    found: dict[str, float] = {}
+    for ranked in ([one["id"] for one in dense], [str(n) for n in sparse]):
+        for rank, id in enumerate(ranked):
+            found[id] = found.get(id, 0.0) + 1 / (60 + rank)
+    return sorted(found, key=lambda id: -found[id])[:10]
+
+
 def bm25(texts: list[str]) -> None:
     documents = [{"id": str(n), "content": text} for n, text in enumerate(texts)]
     tokens = [text.lower().split() for text in texts]
@@ -151,16 +166,10 @@ def bm25(texts: list[str]) -> None:
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def dense() -> list[dict[str, Any]]:
-        scores = vectors @ vectors[0]
-        best = np.argpartition(-scores, 20)[:20]
-        return [{**documents[n], "metadata": {}, "similarity": float(scores[n])} for n in best[np.argsort(-scores[best])]]
+        return nearest(documents, vectors @ vectors[0])
 
     def original() -> Any:
-        found: dict[str, float] = {}
-        for ranked in ([one["id"] for one in dense()], [str(n) for n in by_rank_bm25()]):
-            for rank, id in enumerate(ranked):
-                found[id] = found.get(id, 0.0) + 1 / (60 + rank)
-        return sorted(found, key=lambda id: -found[id])[:10]
+        return fused(dense(), by_rank_bm25())
 
     compare(f"hybrid search of {ROWS:,}", lambda: asyncio.run(engine.hybrid_search(query, dense())), original, "NumPy + rank-bm25")
 
@@ -255,21 +264,13 @@ def models(texts: list[str], folder: str) -> None:
     okapi, engine = BM25Okapi(tokens), HybridSearchEngine()
     engine.index_documents(documents)
 
-    def hits(scores: np.ndarray) -> list[dict[str, Any]]:
-        best = np.argpartition(-scores, 20)[:20]
-        return [{**documents[n], "metadata": {}, "similarity": float(scores[n])} for n in best[np.argsort(-scores[best])]]
-
     with lexivec.in_memory(embedder=embedder) as kept:
         kept.upsert(ids=range(len(texts)), texts=texts, vectors=vectors)
 
         def original() -> list[str]:
-            dense = hits(vectors @ theirs.encode(query, normalize_embeddings=True))
-            sparse = np.argsort(okapi.get_scores(query.split()))[::-1][:20]
-            found: dict[str, float] = {}
-            for ranked in ([one["id"] for one in dense], [str(n) for n in sparse]):
-                for rank, id in enumerate(ranked):
-                    found[id] = found.get(id, 0.0) + 1 / (60 + rank)
-            return sorted(found, key=lambda id: -found[id])[:10]
+            scores = okapi.get_scores(query.split())
+            dense = nearest(documents, vectors @ theirs.encode(query, normalize_embeddings=True))
+            return fused(dense, np.argsort(scores)[::-1][:20])
 
         def rebuilt() -> list[str]:
             nonlocal okapi
@@ -277,7 +278,7 @@ def models(texts: list[str], folder: str) -> None:
             return original()
 
         def by_module() -> Any:
-            return asyncio.run(engine.hybrid_search(query, hits(vectors @ np.array(embedder.embed_query(query)))))
+            return asyncio.run(engine.hybrid_search(query, nearest(documents, vectors @ np.array(embedder.embed_query(query)))))
 
         name = f"hybrid search of {len(texts):,} from the words on"
         compare(f"{name}, the module", by_module, original, "PyTorch, NumPy and rank-bm25")

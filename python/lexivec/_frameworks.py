@@ -146,7 +146,6 @@ def _arrived(collection: Collection, given: bool) -> Store:
     return made
 
 
-
 def ordered(metadata: Mapping[str, Any]) -> Dict[str, Any]:
     """Metadata as a payload that `restored` brings back with the same order of keys.
 

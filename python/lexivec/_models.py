@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ._requests import Vector
 
 M = TypeVar("M")
+#: What makes a model again, and its arguments.
+Made = Tuple[Callable[..., Any], Tuple[Any, ...]]
 
 
 class Embedder:
@@ -59,7 +62,16 @@ class Embedder:
         for what, number in (("dim", dim), ("batch_size", batch_size)):
             if number < 1:
                 raise InvalidArgument(f"{what}: {number} is below 1")
-        self._made: Tuple[Any, ...] = _embedder, (call, dim, name, fingerprint, query, batch_size, contextual)
+        again = functools.partial(
+            Embedder,
+            dim=dim,
+            name=name,
+            fingerprint=fingerprint,
+            query=query,
+            batch_size=batch_size,
+            contextual=contextual,
+        )
+        self._made: Made = again, (call,)
         fingerprint = name if fingerprint is None else fingerprint
         digest = hashlib.md5(fingerprint.encode(), usedforsecurity=False).hexdigest()
         self._raw = RawEmbedder.callable(call, query, name, digest, dim, batch_size, contextual)
@@ -69,10 +81,10 @@ class Embedder:
         """The model in a folder; `precision` is `"f32"` or another that the model has."""
         made, where = cls.__new__(cls), os.path.abspath(folder)
         made._raw = RawEmbedder.folder(where, precision)
-        made._made = _open_embedder, (where, precision)
+        made._made = functools.partial(Embedder.open, precision=precision), (where,)
         return made
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> Made:
         # What it calls decides with the pickler whether it can travel: cloudpickle takes lambdas too.
         return self._made
 
@@ -133,7 +145,7 @@ class Reranker:
         _check_callable("call", call)
         if batch_size < 1:
             raise InvalidArgument(f"batch_size: {batch_size} is below 1")
-        self._made: Tuple[Any, ...] = _reranker, (call, name, batch_size)
+        self._made: Made = functools.partial(Reranker, name=name, batch_size=batch_size), (call,)
         self._raw = RawReranker.callable(call, name, batch_size)
 
     @classmethod
@@ -144,7 +156,7 @@ class Reranker:
         made._made = Reranker.open, (where,)
         return made
 
-    def __reduce__(self) -> Tuple[Any, ...]:
+    def __reduce__(self) -> Made:
         # What it calls decides with the pickler whether it can travel: cloudpickle takes lambdas too.
         return self._made
 
@@ -160,21 +172,6 @@ class Reranker:
 def _check_callable(what: str, call: Any) -> None:
     if not callable(call):
         raise InvalidArgument(f"{what}: {call!r} cannot be called; give a function, or open a folder with .open(folder)")
-
-
-def _embedder(
-    call: Any, dim: int, name: str, fingerprint: Optional[str], query: Any, batch_size: int, contextual: bool
-) -> Embedder:
-    options = {"fingerprint": fingerprint, "query": query, "batch_size": batch_size, "contextual": contextual}
-    return Embedder(call, dim=dim, name=name, **options)
-
-
-def _open_embedder(folder: str, precision: Optional[str]) -> Embedder:
-    return Embedder.open(folder, precision=precision)
-
-
-def _reranker(call: Any, name: str, batch_size: int) -> Reranker:
-    return Reranker(call, name=name, batch_size=batch_size)
 
 
 #: An embedder, or the folder of one.

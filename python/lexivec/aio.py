@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 H = TypeVar("H", bound="AsyncHandle")
 
 
-class AsyncHandle:
-    """A handle that `async with` closes."""
+class Twin:
+    """An object whose calls are awaited: those of another one, on another thread."""
 
     def __init__(self, of: Any) -> None:
         self._of = of
+
+
+class AsyncHandle(Twin):
+    """A handle that `async with` closes."""
 
     close = awaited(Handle.close, "_of")
 
@@ -50,11 +54,8 @@ class AsyncHandle:
         await self.close()
 
 
-class AsyncReader:
+class AsyncReader(Twin):
     """The reads of a collection, awaited; see `lexivec.Collection` for each of them."""
-
-    def __init__(self, of: Any) -> None:
-        self._of = of
 
     search = awaited(Reader.search, "_of")
     search_many = awaited(Reader.search_many, "_of")
@@ -84,11 +85,10 @@ class AsyncReader:
                 return
 
 
-class AsyncCursor:
+class AsyncCursor(Twin):
     """One ranked list, read page by page, awaited."""
 
-    def __init__(self, of: Cursor) -> None:
-        self._of = of
+    _of: Cursor
 
     next = awaited(Cursor.next, "_of")
     page = awaited(Cursor.page, "_of")

@@ -30,6 +30,11 @@ pub(crate) fn to_python<'py, T: Serialize + ?Sized>(
 /// made plain by `lexivec._plain`.
 pub(crate) fn to_json(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     check_depth(part, what, value)?;
+    json_of(part, what, value)
+}
+
+/// The JSON of a value whose depth was checked.
+fn json_of(part: Part, what: &str, value: &Bound<'_, PyAny>) -> PyResult<Value> {
     if let Ok(value) = depythonize(value)
         && !has_null(&value)
     {
@@ -121,7 +126,7 @@ pub(crate) fn read<T: DeserializeOwned>(
     if let Ok(read) = depythonize(value) {
         return Ok(read);
     }
-    json::from_value(to_json(part, what, value)?).map_err(|fault| match fault.starts_with('[') {
+    json::from_value(json_of(part, what, value)?).map_err(|fault| match fault.starts_with('[') {
         // The place in a list.
         true => refused(value.py(), part, &format!("{what}{fault}")),
         false => invalid(value.py(), part, what, &fault),
@@ -137,25 +142,6 @@ pub(crate) fn filter_of(value: Option<&Bound<'_, PyAny>>) -> PyResult<Filter> {
 #[pyfunction]
 pub(crate) fn filter_text(filter: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(filter_of(Some(filter))?.to_text())
-}
-
-/// The array of this type that a function of NumPy makes of a value.
-pub(crate) fn numpy_array<'py>(
-    function: &str,
-    value: &Bound<'py, PyAny>,
-    kind: &str,
-) -> PyResult<Bound<'py, PyAny>> {
-    let py = value.py();
-    // NumPy would leave out the imaginary parts.
-    if value
-        .getattr("dtype")
-        .is_ok_and(|kind| kind.getattr("kind").is_ok_and(|c| c.eq("c").unwrap_or(false)))
-    {
-        return Err(PyTypeError::new_err("a vector has no complex components"));
-    }
-    let options = PyDict::new(py);
-    options.set_item("dtype", kind)?;
-    py.import("numpy")?.call_method(function, (value,), Some(&options))
 }
 
 /// A vector: a list of numbers, or anything that NumPy makes a one-dimensional array of. An array of float32 is read in
@@ -183,7 +169,15 @@ pub(crate) fn array_of<'py, T: Element, D: Dimension>(
     {
         return Ok(array.clone());
     }
-    let made = numpy_array("array", value, kind)?;
+    // NumPy would leave out the imaginary parts.
+    let dtype = value.getattr("dtype").and_then(|dtype| dtype.getattr("kind"));
+    if dtype.is_ok_and(|kind| kind.eq("c").unwrap_or(false)) {
+        return Err(PyTypeError::new_err("a vector has no complex components"));
+    }
+    let py = value.py();
+    let options = PyDict::new(py);
+    options.set_item("dtype", kind)?;
+    let made = py.import("numpy")?.call_method("array", (value,), Some(&options))?;
     Ok(made.cast_into::<PyArray<T, D>>()?)
 }
 

@@ -50,30 +50,59 @@ struct ModuleDict {
 
 impl From<Course> for CourseDict {
     fn from(course: Course) -> Self {
-        let Instructor { name, title, rating } = course.instructor;
+        let Course {
+            id,
+            title,
+            description,
+            subject,
+            difficulty,
+            duration,
+            enrollment_count,
+            completion_rate,
+            rating,
+            review_count,
+            created_at,
+            last_updated,
+            instructor,
+            modules,
+            skills_taught,
+            prerequisites,
+            has_labs,
+            has_certificates,
+            price,
+            ai_generated_content,
+            demo_note,
+        } = course;
         Self {
-            id: course.id.to_string(),
-            title: course.title,
-            description: course.description,
-            subject: course.subject,
-            difficulty: course.difficulty,
-            duration: course.duration,
-            enrollment_count: course.enrollment_count,
-            completion_rate: course.completion_rate,
-            rating: course.rating,
-            review_count: course.review_count,
-            created_at: course.created_at.to_string(),
-            last_updated: course.last_updated.to_string(),
-            instructor: InstructorDict { name, title, rating },
-            modules: course.modules.into_iter().map(ModuleDict::from).collect(),
-            skills_taught: course.skills_taught,
-            prerequisites: course.prerequisites,
-            has_labs: course.has_labs,
-            has_certificates: course.has_certificates,
-            price: course.price,
-            ai_generated_content: course.ai_generated_content,
-            demo_note: course.demo_note,
+            id: id.to_string(),
+            title,
+            description,
+            subject,
+            difficulty,
+            duration,
+            enrollment_count,
+            completion_rate,
+            rating,
+            review_count,
+            created_at: created_at.to_string(),
+            last_updated: last_updated.to_string(),
+            instructor: instructor.into(),
+            modules: modules.into_iter().map(ModuleDict::from).collect(),
+            skills_taught,
+            prerequisites,
+            has_labs,
+            has_certificates,
+            price,
+            ai_generated_content,
+            demo_note,
         }
+    }
+}
+
+impl From<Instructor> for InstructorDict {
+    fn from(instructor: Instructor) -> Self {
+        let Instructor { name, title, rating } = instructor;
+        Self { name, title, rating }
     }
 }
 

@@ -189,7 +189,7 @@ def test_an_interrupt_ends_a_compaction(tmp_path):
 
 #: Does something to the process once an export has begun to write.
 EXPORTED = """
-import _thread, os, signal, sys, threading, lexivec
+import os, signal, sys, threading, lexivec
 made = lexivec.create(sys.argv[1] + "/a")
 made.upsert(ids=range(20_000), texts=[f"wing {n} " * 50 for n in range(20_000)])
 made.flush()

@@ -41,13 +41,9 @@ pub fn create<T, E>(
     write: impl FnOnce(&mut (dyn Write + Send)) -> std::result::Result<T, E>,
 ) -> Result<std::result::Result<T, E>> {
     if path.metadata().is_ok_and(|existing| is_stream(existing.file_type())) {
-        let stream = File::options().write(true).open(path).map_err(|e| failed(path, e))?;
-        let mut out = BufWriter::new(stream);
-        let written = write(&mut out);
-        if written.is_ok() {
-            out.flush().map_err(|e| failed(path, e))?;
-        }
-        return Ok(written);
+        let stream = File::options().write(true).open(path);
+        let written = stream.and_then(|mut stream| filled(&mut stream, write));
+        return written.map_err(|e| failed(path, e));
     }
     if path.symlink_metadata().is_ok() {
         return Err(failed(path, io::ErrorKind::AlreadyExists.into()));
@@ -96,15 +92,24 @@ fn unnamed<T, E>(
     builder.prefix(UNNAMED).permissions(Permissions::from_mode(FILE_MODE));
     let mut made = builder.tempfile_in(folder)?;
     made.as_file().lock()?;
-    let mut out = BufWriter::new(made.as_file_mut());
-    let written = write(&mut out);
-    let flushed = out.flush();
-    drop(out);
+    let written = filled(made.as_file_mut(), write)?;
     if written.is_ok() {
-        flushed?;
         made.as_file().sync_all()?;
     }
     Ok((made, written))
+}
+
+/// Writes a file through a buffer.
+fn filled<T, E>(
+    file: &mut File,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> std::result::Result<T, E>,
+) -> io::Result<std::result::Result<T, E>> {
+    let mut out = BufWriter::new(file);
+    let written = write(&mut out);
+    if written.is_ok() {
+        out.flush()?;
+    }
+    Ok(written)
 }
 
 /// Removes the files that killed processes were writing in a folder; those that are being written are locked. One that
@@ -122,8 +127,8 @@ fn sweep(folder: &Path) {
     }
 }
 
-/// The folder of a file; that of a bare name is the present one.
-fn folder_of(path: &Path) -> &Path {
+/// The folder of a file or a directory; that of a bare name is the present one.
+pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -18,6 +18,7 @@ use super::{FileInfo, FileStamp, LockGuard, LogFile, Vfs, VfsFile, check_name, w
 use crate::error::{Error, Result};
 use crate::mapped::Bytes;
 use crate::names::{LOCK, is_file_name, is_of_a_generation};
+use crate::output::folder_of;
 
 /// Mode of directories: only the owner may read a collection.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -410,18 +411,11 @@ pub fn ensure_directory(path: &Path) -> Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    let parent = parent(path);
-    ensure_directory(&parent)?;
+    let parent = folder_of(path);
+    ensure_directory(parent)?;
     match DirBuilder::new().mode(DIRECTORY_MODE).create(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(fail("create", path, e)),
-        _ => sync_directory(&parent),
-    }
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p.to_owned(),
-        _ => PathBuf::from("."),
+        _ => sync_directory(parent),
     }
 }
 
@@ -507,7 +501,7 @@ impl Staging {
             return Err(fail("create", path, io::ErrorKind::AlreadyExists.into()));
         }
         // What cannot be removed does not disturb.
-        let _ = sweep(&parent(path));
+        let _ = sweep(folder_of(path));
         let mut outer = path.as_os_str().to_owned();
         outer.push(format!(".{}{STAGING_ENDING}", fresh_name()));
         let outer = PathBuf::from(outer);
@@ -531,7 +525,7 @@ impl Staging {
     /// Gives the directory its name, durably; an empty one of that name is replaced.
     pub fn publish(self, path: &Path) -> Result<()> {
         fs::rename(&self.inner, path).map_err(|e| fail("rename to", path, e))?;
-        sync_directory(&parent(path))
+        sync_directory(folder_of(path))
     }
 }
 
@@ -560,7 +554,7 @@ pub fn remove_tree(path: &Path) -> Result<()> {
     // What an interrupted removal of the same name left would be in the way.
     remove_all(&doomed)?;
     fs::rename(path, &doomed).map_err(|e| fail("remove", path, e))?;
-    sync_directory(&parent(path))?;
+    sync_directory(folder_of(path))?;
     remove_all(&doomed)
 }
 
