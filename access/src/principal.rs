@@ -11,9 +11,9 @@ pub struct Principal {
     pub id: String,
     /// The name that was given to the key; empty for tokens.
     pub name: String,
-    /// What it may do.
+    /// Its role, which allows verbs.
     pub role: Role,
-    /// What it may do that to.
+    /// The collections and rows that it reaches.
     pub scope: Scope,
 }
 

@@ -51,7 +51,7 @@ impl FromStr for Role {
     }
 }
 
-/// How much of a database a caller has to hold before it may do a verb.
+/// The part of a database that a caller has to hold before it may do a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// Some rows: the verb touches those of the caller alone.
@@ -73,7 +73,7 @@ impl Reach {
     }
 }
 
-/// What a request does, as far as access is concerned.
+/// An act that a request asks for, as far as access is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verb {
@@ -91,7 +91,7 @@ pub enum Verb {
     ReadMetrics,
     /// Writes, changes and deletes rows.
     Write,
-    /// Stores feedback, which is shared by all who search the collection.
+    /// Stores feedback, which all searches of the collection share.
     Learn,
     /// Changes profiles, synonyms and adapters.
     Configure,
@@ -149,7 +149,7 @@ impl Verb {
         }
     }
 
-    /// How much its caller has to hold.
+    /// The part of the database that its caller has to hold.
     pub fn reach(self) -> Reach {
         match self {
             Self::Health

@@ -4,7 +4,7 @@ use lexivec_query::Filter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What a caller reaches. One made by [`Scope::everything`] reaches every row of every collection.
+/// The collections and rows that a caller reaches. One made by [`Scope::everything`] reaches every row of every collection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {

@@ -6,17 +6,20 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use lexivec::{Collection, Cursor, SearchResponse};
+use lexivec_access::Principal;
 use uuid::Uuid;
 
 use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_CURSOR_ROWS, MAX_CURSORS};
+use crate::scoped::Scoped;
 use crate::wire::PageJson;
 
-/// The cursors of one server. If one more would be too many, those that were not used for longest are
-/// closed: most cursors are abandoned after the first pages, and refusing new ones for their sake would block every
-/// client until they expire.
+/// The cursors of one server. If one more would be too many, those are closed that were not used for longest among those
+/// of the caller that holds most rows by them: most cursors are abandoned after the first pages, and refusing new ones for
+/// their sake would block every client until they expire.
 ///
-/// A token says which cursor and which page, so that a page whose answer was lost can be requested again.
+/// A token says which cursor and which page, so that a page whose answer was lost can be requested again. It is of use to
+/// the caller alone that opened the cursor.
 pub(crate) struct Cursors {
     idle: Duration,
     open: Mutex<BTreeMap<Uuid, Open>>,
@@ -26,6 +29,7 @@ struct Open {
     cursor: Arc<Cursor>,
     /// The collection, weakly, so that a dropped one is freed.
     collection: Weak<Collection>,
+    caller: Arc<Principal>,
     /// Hits of a page where a request names no number.
     limit: usize,
     used: Instant,
@@ -40,7 +44,7 @@ impl Cursors {
     /// Takes a cursor in, unless all its hits are in the first page, which is the answer.
     pub(crate) fn open(
         &self,
-        collection: &Arc<Collection>,
+        collection: &Scoped,
         cursor: Cursor,
         limit: usize,
         now: Instant,
@@ -51,13 +55,12 @@ impl Cursors {
         }
         let id = Uuid::new_v4();
         let (rows, next) = (cursor.rows(), token(id, &answer, 0));
-        let collection = Arc::downgrade(collection);
-        let opened = Open { cursor: Arc::new(cursor), collection, limit, used: now };
+        let (caller, collection) = (collection.caller().clone(), collection.downgrade());
+        let opened = Open { cursor: Arc::new(cursor), collection, caller, limit, used: now };
         self.sweep(now);
         let mut open = self.lock();
         while open.len() >= MAX_CURSORS || held(&open) + rows > MAX_CURSOR_ROWS {
-            let oldest = open.iter().min_by_key(|(_, open)| open.used).map(|(id, _)| *id);
-            if oldest.and_then(|id| open.remove(&id)).is_none() {
+            if dispensable(&open).and_then(|id| open.remove(&id)).is_none() {
                 break;
             }
         }
@@ -68,7 +71,7 @@ impl Cursors {
     /// The page that a token stands for.
     pub(crate) fn page(
         &self,
-        collection: &Arc<Collection>,
+        collection: &Scoped,
         token_given: &str,
         limit: Option<usize>,
         now: Instant,
@@ -81,15 +84,10 @@ impl Cursors {
         Ok(PageJson { answer, cursor })
     }
 
-    fn find(
-        &self,
-        collection: &Arc<Collection>,
-        id: Uuid,
-        now: Instant,
-    ) -> Option<(Arc<Cursor>, usize)> {
+    fn find(&self, collection: &Scoped, id: Uuid, now: Instant) -> Option<(Arc<Cursor>, usize)> {
         let mut open = self.lock();
         let found = open.get_mut(&id).filter(|open| !open.is_over(self.idle, now))?;
-        if !std::ptr::eq(found.collection.as_ptr(), Arc::as_ptr(collection)) {
+        if !collection.is(&found.collection) || found.caller != *collection.caller() {
             return None;
         }
         found.used = now;
@@ -97,9 +95,8 @@ impl Cursors {
     }
 
     /// Closes those of a collection.
-    pub(crate) fn close(&self, collection: &Arc<Collection>) {
-        let dropped = Arc::as_ptr(collection);
-        self.lock().retain(|_, open| !std::ptr::eq(open.collection.as_ptr(), dropped));
+    pub(crate) fn close(&self, collection: &Weak<Collection>) {
+        self.lock().retain(|_, open| !open.collection.ptr_eq(collection));
     }
 
     /// Closes those that were not used for too long, and those whose collection was dropped.
@@ -121,6 +118,20 @@ impl Open {
 /// Rows that cursors keep.
 fn held(open: &BTreeMap<Uuid, Open>) -> usize {
     open.values().map(|open| open.cursor.rows()).sum()
+}
+
+/// The cursor that was not used for longest, of the caller whose cursors keep most rows.
+fn dispensable(open: &BTreeMap<Uuid, Open>) -> Option<Uuid> {
+    let mut rows: Vec<(&Principal, usize)> = Vec::new();
+    for open in open.values() {
+        match rows.iter_mut().find(|(caller, _)| *caller == &*open.caller) {
+            Some((_, sum)) => *sum += open.cursor.rows(),
+            None => rows.push((&open.caller, open.cursor.rows())),
+        }
+    }
+    let (most, _) = rows.into_iter().max_by_key(|(_, sum)| *sum)?;
+    let theirs = open.iter().filter(|(_, open)| &*open.caller == most);
+    theirs.min_by_key(|(_, open)| open.used).map(|(id, _)| *id)
 }
 
 /// The token of the page after this one.
@@ -148,25 +159,31 @@ fn closed() -> Problem {
 mod tests {
     use super::*;
     use lexivec::{Document, Options, SearchRequest};
+    use lexivec_access::{Role, Scope};
 
     const IDLE: Duration = Duration::from_secs(60);
 
-    fn collection(rows: usize) -> Arc<Collection> {
+    fn collection(rows: usize) -> Scoped {
         let collection = Collection::in_memory(Options::new()).expect("made");
         let row = |id: usize| Document::new(id.to_string()).text("wing");
         collection.upsert((0..rows).map(row)).expect("written");
-        Arc::new(collection)
+        Scoped::of(&Arc::new(collection), &Arc::new(Principal::anyone()))
+    }
+
+    fn view(collection: &Scoped) -> lexivec::Searcher {
+        collection.searcher(lexivec::Budget::new()).expect("a view")
     }
 
     /// Opens a cursor of pages of two hits; gives its token.
-    fn open(cursors: &Cursors, collection: &Arc<Collection>, reach: usize, now: Instant) -> String {
-        let cursor = collection.cursor(&SearchRequest::text("wing"), reach).expect("a cursor");
+    fn open(cursors: &Cursors, collection: &Scoped, reach: usize, now: Instant) -> String {
+        let cursor =
+            view(collection).cursor(&SearchRequest::text("wing"), reach).expect("a cursor");
         let page = cursors.open(collection, cursor, 2, now).expect("opened");
         assert_eq!(page.answer.hits.len(), 2);
         page.cursor.expect("more is left")
     }
 
-    fn is_open(cursors: &Cursors, of: &Arc<Collection>, token: &str, now: Instant) -> bool {
+    fn is_open(cursors: &Cursors, of: &Scoped, token: &str, now: Instant) -> bool {
         match cursors.page(of, token, None, now) {
             Ok(page) => !page.answer.hits.is_empty(),
             Err(problem) => {
@@ -228,18 +245,36 @@ mod tests {
         let (mine, other) = (collection(9), collection(9));
         let token = open(&cursors, &mine, 9, now);
         assert!(!is_open(&cursors, &other, &token, now));
-        cursors.close(&other);
+        cursors.close(&other.downgrade());
         assert!(is_open(&cursors, &mine, &token, now));
-        cursors.close(&mine);
+        cursors.close(&mine.downgrade());
         assert!(!is_open(&cursors, &mine, &token, now));
 
         // A collection that is dropped while a cursor is opened on it.
         open(&cursors, &mine, 9, now);
-        let watch = Arc::downgrade(&mine);
+        let watch = mine.downgrade();
         drop(mine);
         assert_eq!(watch.strong_count(), 0, "a cursor does not hold its collection");
         cursors.sweep(now);
         assert_eq!(cursors.lock().len(), 0);
+    }
+
+    #[test]
+    fn a_token_is_of_use_to_its_caller_alone() {
+        let (cursors, now) = (Cursors::new(IDLE), Instant::now());
+        let whole = Arc::new(Collection::in_memory(Options::new()).expect("made"));
+        whole.upsert((0..9).map(|id| Document::new(id.to_string()).text("wing"))).expect("written");
+        let caller = |id| Arc::new(Principal::new(id, Role::Reader, Scope::everything()));
+        let [mine, other] = ["a", "b"].map(|id| Scoped::of(&whole, &caller(id)));
+        let token = open(&cursors, &mine, 9, now);
+        assert!(!is_open(&cursors, &other, &token, now));
+        assert!(is_open(&cursors, &mine, &token, now));
+        // The other caller's cursors close each other, and not this one.
+        for _ in 0..=MAX_CURSORS {
+            open(&cursors, &other, 9, now + Duration::from_secs(1));
+        }
+        assert_eq!(cursors.lock().len(), MAX_CURSORS);
+        assert!(is_open(&cursors, &mine, &token, now));
     }
 
     #[test]
@@ -258,7 +293,7 @@ mod tests {
         let all = cursors.page(&of, &token, Some(100), now).expect("the rest");
         assert_eq!((all.answer.hits.len(), all.cursor), (7, None));
         let one = collection(1);
-        let cursor = one.cursor(&SearchRequest::text("wing"), 5).expect("a cursor");
+        let cursor = view(&one).cursor(&SearchRequest::text("wing"), 5).expect("a cursor");
         assert_eq!(cursors.open(&one, cursor, 5, now).expect("a page").cursor, None);
         assert_eq!(cursors.lock().len(), 1, "nothing is left of it");
     }

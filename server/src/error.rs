@@ -73,6 +73,10 @@ impl Problem {
         (detail != self.detail).then(|| Self { detail, ..self.clone() })
     }
 
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The key does not allow it", detail)
+    }
+
     pub(crate) fn over_budget(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "over_budget", "The request costs too much", detail)
     }
@@ -91,6 +95,12 @@ impl Problem {
 pub(crate) fn without_path(text: &str, directory: &Path) -> String {
     let directory = directory.display().to_string();
     text.replace(&format!("{directory}/"), "").replace(&directory, "the server's directory")
+}
+
+impl From<lexivec_access::Refused> for Problem {
+    fn from(refused: lexivec_access::Refused) -> Self {
+        Self::forbidden(refused.to_string())
+    }
 }
 
 impl From<lexivec_platform::Error> for Problem {

@@ -14,6 +14,7 @@ mod metrics;
 mod places;
 mod queue;
 mod routes;
+mod scoped;
 mod state;
 mod transfer;
 mod wire;
@@ -59,12 +60,12 @@ impl Server {
 
     /// Names of the collections it serves.
     pub fn collections(&self) -> Vec<String> {
-        self.state.database().names()
+        self.state.collections.names()
     }
 
     /// The collections that it does not serve, as they cannot be opened.
     pub fn unopened(&self) -> Vec<Unopened> {
-        self.state.database().unopened().to_vec()
+        self.state.collections.unopened().to_vec()
     }
 
     /// Answers requests until `stop` resolves, then lets those under way end.

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use axum::response::Response;
 use lexivec::model::Deadline;
-use lexivec::{Budget, Collection, Database, DatabaseOptions, Unopened};
+use lexivec::{Budget, DatabaseOptions};
 use serde::Serialize;
 
 use crate::accept::most_places;
 use crate::answer;
 use crate::config::Config;
 use crate::cursors::Cursors;
-use crate::error::{ApiResult, Problem, StartError};
+use crate::error::{ApiResult, StartError};
 use crate::limits::{
     BACKGROUND_WAIT, MAX_QUICK_ROWS, MAX_WAITING_BACKGROUND, MAX_WAITING_MODEL_CALLS,
     MAX_WAITING_WRITES, MAX_WRITES, MIN_WAITING_SEARCHES, MODEL_DEADLINE, SEARCH_DEADLINE,
@@ -23,11 +22,13 @@ use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::queue::Queue;
 pub(crate) use crate::queue::blocking;
+use crate::scoped::Collections;
 
 /// Shared by all requests of one server.
 pub(crate) struct State {
     config: Config,
-    database: Database,
+    /// The collections, each of which a caller reaches through its scope.
+    pub(crate) collections: Collections,
     searches: Queue,
     /// Permits for work that takes long, by its kind: none of one kind waits for another kind.
     batches: Queue,
@@ -62,7 +63,7 @@ impl State {
         Ok(Self {
             cursors: Arc::new(Cursors::new(config.cursor_idle)),
             config,
-            database,
+            collections: Collections::new(database),
             searches: Queue::new("search", 2 * cores, MIN_WAITING_SEARCHES, SEARCH_DEADLINE),
             batches: background("batch", 1),
             // These take minutes, and the calls of one collection have one permit of two.
@@ -78,39 +79,6 @@ impl State {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
-    }
-
-    /// The collections.
-    pub(crate) fn database(&self) -> &Database {
-        &self.database
-    }
-
-    /// The collection of this name.
-    pub(crate) fn collection(&self, name: &str) -> ApiResult<Arc<Collection>> {
-        self.database.get(name).map_err(|error| {
-            let of_name = |other: &&Unopened| other.name.as_deref() == Some(name);
-            match self.database.unopened().iter().find(of_name) {
-                Some(other) => Problem::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "collection_not_open",
-                    "The collection cannot be opened",
-                    other.reason.clone(),
-                ),
-                None => error.into(),
-            }
-        })
-    }
-
-    /// Drops a collection and its files, its snapshots only if `snapshots` is true. Its cursors are closed;
-    /// running searches keep what they have mapped.
-    pub(crate) fn drop_collection(&self, name: &str, snapshots: bool) -> ApiResult<()> {
-        let collection = self.database.get(name);
-        match snapshots {
-            true => self.database.drop_with_snapshots(name)?,
-            false => self.database.drop_collection(name)?,
-        }
-        self.cursors.close(&collection?);
-        Ok(())
     }
 
     /// Answers with what a search finds, once there is a permit for it.

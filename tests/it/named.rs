@@ -48,7 +48,7 @@ fn described_routes(text: &str) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn the_route_table_of_the_documents_is_that_of_the_router() {
     let text = std::fs::read_to_string(root().join("docs/http.md")).expect("read");
-    let methods = |r: &Route| r.methods.iter().map(|m| (*m).to_owned()).collect();
+    let methods = |r: &Route| r.methods.iter().map(|(method, _)| (*method).to_owned()).collect();
     let routes: BTreeMap<_, BTreeSet<_>> =
         routes().iter().map(|r| (r.path.to_owned(), methods(r))).collect();
     assert_eq!(described_routes(&text), routes);

@@ -9,32 +9,39 @@ use lexivec::{AdapterInfo, FeedbackReceipt};
 
 use super::App;
 use super::body::read_json;
+use super::gate::Caller;
 use crate::error::ApiResult;
 use crate::wire::evaluation::{ActiveJson, LearnJson, TrainJson};
 
 pub(super) async fn learn(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Json<FeedbackReceipt>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     let feedback = read_json::<LearnJson>(&state, &headers, body).await?.check()?;
     Ok(Json(state.write(&name, move || Ok(collection.add_feedback(&feedback)?)).await?))
 }
 
-pub(super) async fn list(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+pub(super) async fn list(
+    Shared(state): App,
+    Caller(caller): Caller,
+    Path(name): Path<String>,
+) -> ApiResult<Response> {
+    let collection = state.collections.whole(&caller, &name)?;
     state.describe(move || Ok(collection.adapters()?)).await
 }
 
 pub(super) async fn train(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     let mut options = read_json::<TrainJson>(&state, &headers, body).await?.into_options();
     let memory = state.memory.clone();
     let work = move || {
@@ -46,11 +53,12 @@ pub(super) async fn train(
 
 pub(super) async fn activate(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Json<Vec<AdapterInfo>>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     let version = read_json::<ActiveJson>(&state, &headers, body).await?.version;
     let work = move || {
         collection.activate_adapter(version)?;
@@ -61,9 +69,10 @@ pub(super) async fn activate(
 
 pub(super) async fn delete(
     Shared(state): App,
+    Caller(caller): Caller,
     Path((name, version)): Path<(String, u32)>,
 ) -> ApiResult<Json<Vec<AdapterInfo>>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     let work = move || {
         collection.delete_adapter(version)?;
         Ok(collection.adapters()?)

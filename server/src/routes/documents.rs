@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::App;
 use super::body::{BodyKind, body_kind, read_body, read_json};
+use super::gate::Caller;
 use crate::answer;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_DOCUMENTS, MAX_ROWS_BYTES, SEARCH_DEADLINE};
@@ -84,12 +85,13 @@ fn page() -> usize {
 /// Deletes by ids or by filter, all of them in one write.
 pub(super) async fn delete(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     Query(query): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Json<Receipt>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let asked: DeleteJson = read_json(&state, &headers, body).await?;
     let work = move || match (asked.ids, asked.filter) {
         (Some(Ids(ids)), None) => Ok(collection.writer(query.options()).delete(&ids)?),
@@ -104,12 +106,13 @@ pub(super) async fn delete(
 /// Changes the payload of a document (RFC 7396).
 pub(super) async fn patch(
     Shared(state): App,
+    Caller(caller): Caller,
     Path((name, id)): Path<(String, String)>,
     Query(query): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Json<Receipt>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let changes: PatchJson = read_json(&state, &headers, body).await?;
     let work = move || {
         let patched = collection.writer(query.options()).patch(&id, &changes.payload)?;
@@ -128,15 +131,16 @@ struct PatchJson {
 /// Counts the documents that a filter admits.
 pub(super) async fn count(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let CountJson { filter } = read_json(&state, &headers, body).await?;
     let (filter, budget) = (filter.unwrap_or_default(), state.budget(SEARCH_DEADLINE));
     let count = move || {
-        let count = collection.searcher_within(budget)?.count(&filter)?;
+        let count = collection.searcher(budget)?.count(&filter)?;
         Ok(serde_json::json!({ "count": count }))
     };
     state.search(&name, count).await
@@ -145,15 +149,15 @@ pub(super) async fn count(
 /// A page of documents by id.
 pub(super) async fn scroll(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let ScrollJson { filter, after, limit } = read_json(&state, &headers, body).await?;
     let (filter, budget) = (filter.unwrap_or_default(), state.budget(SEARCH_DEADLINE));
-    let page =
-        move || Ok(collection.searcher_within(budget)?.scroll(&filter, after.as_deref(), limit)?);
+    let page = move || Ok(collection.searcher(budget)?.scroll(&filter, after.as_deref(), limit)?);
     state.find(&name, limit, page).await
 }
 
@@ -169,12 +173,13 @@ fn no_document(id: &str) -> Problem {
 /// Writes all documents of the body, or none.
 pub(super) async fn write(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     Query(asked): Query<WriteQuery>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let kind = body_kind(&headers)?;
     let held = read_body(&state, &headers, body).await?;
     let memory = state.memory.clone();
@@ -288,9 +293,11 @@ fn from_lines(bytes: &[u8]) -> ApiResult<Vec<(usize, Document)>> {
 
 pub(super) async fn read(
     Shared(state): App,
+    Caller(caller): Caller,
     Path((name, id)): Path<(String, String)>,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
-    let read = move || collection.get(&id)?.ok_or_else(|| no_document(&id));
+    let collection = state.collections.get(&caller, &name)?;
+    let budget = state.budget(SEARCH_DEADLINE);
+    let read = move || collection.searcher(budget)?.get(&id)?.ok_or_else(|| no_document(&id));
     state.search(&name, read).await
 }

@@ -6,51 +6,48 @@ use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::header;
 use axum::response::IntoResponse;
-use lexivec::{Collection, Unopened};
+use lexivec::Collection;
+use lexivec_access::Principal;
 use serde_json::{Value, json};
 
 use super::App;
-use crate::error::{ApiResult, without_path};
+use super::gate::Caller;
+use crate::error::ApiResult;
 use crate::state::{State, blocking};
 
 /// Answers as long as the event loop runs; collections are open before the server listens. Those that cannot be
-/// opened, and those that answer without something that is damaged, are listed.
-pub(super) async fn health(Shared(state): App) -> Json<Value> {
+/// opened, and those that answer without something that is damaged, are listed for a caller that holds them.
+pub(super) async fn health(Shared(state): App, caller: Option<Caller>) -> Json<Value> {
     let mut answer = json!({ "status": "ok" });
-    add_faults(&state, &mut answer);
+    if let Some(Caller(caller)) = caller {
+        add_faults(&state, &caller, &mut answer);
+    }
     Json(answer)
 }
 
 /// Adds the collections that cannot be opened, and the damage of open ones, if there are any.
-pub(super) fn add_faults(state: &State, answer: &mut Value) {
-    let directory = state.database().path();
-    let shown = |other: &Unopened| {
-        let mut other = other.clone();
-        other.reason = without_path(&other.reason, directory);
-        other
-    };
-    let unopened: Vec<Unopened> = state.database().unopened().iter().map(shown).collect();
+pub(super) fn add_faults(state: &State, caller: &Arc<Principal>, answer: &mut Value) {
+    let unopened = state.collections.unopened_of(caller);
     if !unopened.is_empty() {
         answer["unopened"] = json!(unopened);
     }
-    let damage = |collection: &Arc<Collection>| {
-        let reason = without_path(&collection.damage()?, directory);
-        Some(json!({ "name": collection.schema().name, "reason": reason }))
-    };
-    let damaged: Vec<Value> = state.database().list().iter().filter_map(damage).collect();
+    let damaged = state.collections.damaged(caller);
     if !damaged.is_empty() {
         answer["damaged"] = json!(damaged);
     }
 }
 
-pub(super) async fn metrics(Shared(state): App) -> ApiResult<impl IntoResponse> {
+pub(super) async fn metrics(
+    Shared(state): App,
+    Caller(caller): Caller,
+) -> ApiResult<impl IntoResponse> {
     let text = blocking(move || {
         let (mut stats, mut failed) = (Vec::new(), Vec::new());
-        for collection in state.database().list() {
-            match collection.stats() {
-                Ok(counted) => stats.push(counted),
+        for collection in state.collections.list(&caller) {
+            match collection.whole().map(Collection::stats) {
+                Some(Ok(counted)) => stats.push(counted),
                 // The others are reported.
-                Err(_) => failed.push(collection.schema().name.clone()),
+                _ => failed.push(collection.schema().name.clone()),
             }
         }
         Ok(state.metrics.render(&stats, &failed))

@@ -9,16 +9,18 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::App;
+use super::gate::Caller;
 use super::head::of_no_form;
 use crate::error::ApiResult;
 
 pub(super) async fn flush(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Json<Value>> {
     of_no_form(&headers)?;
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     let generation = state.write(&name, move || Ok(collection.flush()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }
@@ -33,12 +35,13 @@ pub(super) struct CompactQuery {
 
 pub(super) async fn compact(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     Query(query): Query<CompactQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     of_no_form(&headers)?;
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     let work = move || {
         let options = CompactOptions::new();
         let options = query.memory.map_or(options, |bytes| options.memory(bytes));
@@ -48,8 +51,12 @@ pub(super) async fn compact(
 }
 
 /// Ends a compaction under way; what it has committed stays.
-pub(super) async fn cancel(Shared(state): App, Path(name): Path<String>) -> ApiResult<StatusCode> {
-    state.collection(&name)?.cancel_compaction();
+pub(super) async fn cancel(
+    Shared(state): App,
+    Caller(caller): Caller,
+    Path(name): Path<String>,
+) -> ApiResult<StatusCode> {
+    state.collections.whole(&caller, &name)?.cancel_compaction();
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -64,24 +71,30 @@ pub(super) struct VerifyQuery {
 
 pub(super) async fn verify(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     Query(query): Query<VerifyQuery>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     of_no_form(&headers)?;
-    let path = state.database().path_of(&name)?;
+    let path = state.collections.path_of(&caller, &name)?;
     state.maintain(&name, move || Ok(Collection::verify(path, query.level)?)).await
 }
 
-pub(super) async fn snapshots(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
-    let path = state.database().path_of(&name)?;
+pub(super) async fn snapshots(
+    Shared(state): App,
+    Caller(caller): Caller,
+    Path(name): Path<String>,
+) -> ApiResult<Response> {
+    let path = state.collections.path_of(&caller, &name)?;
     state.describe(move || Ok(Snapshot::list(path)?)).await
 }
 
 pub(super) async fn snapshot(
     Shared(state): App,
+    Caller(caller): Caller,
     Path((name, snapshot)): Path<(String, String)>,
 ) -> ApiResult<Json<Snapshot>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     Ok(Json(state.write(&name, move || Ok(collection.snapshot(&snapshot)?)).await?))
 }

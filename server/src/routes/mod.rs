@@ -5,6 +5,7 @@ mod body;
 mod collections;
 mod documents;
 mod evaluation;
+mod gate;
 mod head;
 mod health;
 mod maintenance;
@@ -42,6 +43,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .fold(Router::new(), |router, row| router.route(row.route.path, row.handlers))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(state.clone(), gate::pass))
         .layer(from_fn_with_state(state.clone(), head::check))
         .layer(from_fn_with_state(state.clone(), count))
         .with_state(state)
@@ -70,7 +72,7 @@ async fn no_route() -> Problem {
 async fn no_method(method: Method, path: Option<MatchedPath>) -> Problem {
     let path = path.as_ref().map_or("", MatchedPath::as_str);
     let taken = routes().into_iter().filter(|route| route.path == path);
-    let taken: Vec<_> = taken.flat_map(|route| route.methods).collect();
+    let taken: Vec<_> = taken.flat_map(|route| route.methods).map(|(method, _)| method).collect();
     Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
@@ -94,7 +96,7 @@ async fn count(Shared(state): App, request: Request, next: Next) -> Response {
             .into_response();
     }
     let problem = response.extensions_mut().remove::<Problem>();
-    if let Some(problem) = problem.and_then(|p| p.without(state.database().path())) {
+    if let Some(problem) = problem.and_then(|p| p.without(state.collections.directory())) {
         response = problem.into_response();
     }
     let seconds = start.elapsed().as_secs_f64();

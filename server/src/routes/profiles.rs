@@ -10,29 +10,36 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::body::read_json;
+use super::gate::Caller;
 use crate::error::{ApiResult, Problem};
 
-pub(super) async fn list(Shared(state): App, Path(name): Path<String>) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+pub(super) async fn list(
+    Shared(state): App,
+    Caller(caller): Caller,
+    Path(name): Path<String>,
+) -> ApiResult<Response> {
+    let collection = state.collections.whole(&caller, &name)?;
     state.describe(move || Ok((*collection.profiles()).clone())).await
 }
 
 pub(super) async fn set(
     Shared(state): App,
+    Caller(caller): Caller,
     Path((name, profile)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Json<Value>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     let settings = read_json::<Profile>(&state, &headers, body).await?;
     change(&state, &name, move || collection.set_profile(&profile, settings)).await
 }
 
 pub(super) async fn remove(
     Shared(state): App,
+    Caller(caller): Caller,
     Path((name, profile)): Path<(String, String)>,
 ) -> ApiResult<Json<Value>> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.whole(&caller, &name)?;
     if !collection.profiles().contains_key(&profile) {
         return Err(Problem::new(
             StatusCode::NOT_FOUND,

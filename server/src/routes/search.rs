@@ -8,14 +8,16 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use lexivec::query::limits::MAX_DEADLINE_MS;
 use lexivec::query::why_not::WhyNot;
-use lexivec::{Collection, SearchRequest, SearchResponse, Searcher};
+use lexivec::{SearchRequest, SearchResponse, Searcher};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::App;
 use super::body::{read_as, read_json};
+use super::gate::Caller;
 use crate::error::ApiResult;
 use crate::limits::{MAX_QUICK_BATCH, MAX_REQUESTS, MEASURE_DEADLINE, SEARCH_DEADLINE};
+use crate::scoped::Scoped;
 use crate::state::State;
 use crate::wire::json;
 use crate::wire::{
@@ -43,10 +45,10 @@ fn late(mut request: SearchRequest, since: Instant) -> SearchRequest {
 }
 
 /// The view by which a request is answered: its time is over when that of the request is.
-fn view(state: &State, collection: &Collection, request: &SearchRequest) -> ApiResult<Searcher> {
+fn view(state: &State, collection: &Scoped, request: &SearchRequest) -> ApiResult<Searcher> {
     let most = u64::try_from(SEARCH_DEADLINE.as_millis()).unwrap_or(u64::MAX);
     let time = Duration::from_millis(request.deadline_ms.unwrap_or(most).min(most));
-    Ok(collection.searcher_within(state.budget(time))?)
+    Ok(collection.searcher(state.budget(time))?)
 }
 
 /// The answer to a search, or a page of a cursor.
@@ -59,11 +61,12 @@ enum Found {
 
 pub(super) async fn search(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let asked = read_as(&state, &headers, body, SearchBody::read).await?;
     let rows = asked.rows();
     let (own, since) = (state.clone(), Instant::now());
@@ -96,11 +99,12 @@ enum Explained {
 
 pub(super) async fn explain(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let read = |bytes: &[u8]| ExplainJson::read(json::<Map<String, Value>>(bytes)?);
     let ExplainJson { request, why_not } = read_as(&state, &headers, body, read).await?;
     let rows = request.limit;
@@ -118,11 +122,12 @@ pub(super) async fn explain(
 
 pub(super) async fn batch(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let requests = read_json::<BatchJson>(&state, &headers, body).await?.requests;
     within("requests", requests.len(), MAX_REQUESTS)?;
     let rows = requests.iter().map(|request| request.limit).fold(0, usize::saturating_add);
@@ -133,7 +138,7 @@ pub(super) async fn batch(
         let since = if quick { since } else { Instant::now() };
         let late = requests.into_iter().map(|request| late(request, since));
         let late: Vec<SearchRequest> = late.collect();
-        let view = collection.searcher_within(own.budget(SEARCH_DEADLINE))?;
+        let view = collection.searcher(own.budget(SEARCH_DEADLINE))?;
         Ok(view.search_many(&late)?)
     };
     match quick {
@@ -144,29 +149,29 @@ pub(super) async fn batch(
 
 pub(super) async fn facet(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let (filter, facet) = read_json::<FacetJson>(&state, &headers, body).await?.into_facet();
     let budget = state.budget(SEARCH_DEADLINE);
-    let count = move || {
-        Ok(collection.searcher_within(budget)?.facet(&facet.field, &filter, facet.limit)?)
-    };
+    let count =
+        move || Ok(collection.searcher(budget)?.facet(&facet.field, &filter, facet.limit)?);
     state.search(&name, count).await
 }
 
 pub(super) async fn recall(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
-    let collection = state.collection(&name)?;
+    let collection = state.collections.get(&caller, &name)?;
     let options = read_json::<RecallJson>(&state, &headers, body).await?.into_options()?;
     let own = state.clone();
-    let work =
-        move || Ok(collection.searcher_within(own.budget(MEASURE_DEADLINE))?.recall(&options)?);
+    let work = move || Ok(collection.searcher(own.budget(MEASURE_DEADLINE))?.recall(&options)?);
     state.measure(&name, work).await
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::App;
 use super::body::read_json;
+use super::gate::Caller;
 use super::search::time_left;
 use crate::error::ApiResult;
 use crate::limits::SEARCH_DEADLINE;
@@ -32,6 +33,7 @@ pub(super) struct SuggestQuery {
 
 pub(super) async fn get(
     app: App,
+    caller: Caller,
     path: Path<String>,
     Query(query): Query<SuggestQuery>,
 ) -> ApiResult<Response> {
@@ -41,29 +43,31 @@ pub(super) async fn get(
     if let Some(filter) = &query.filter {
         request.filter = Filter::parse(filter).map_err(lexivec::Error::from)?;
     }
-    answer(app, path, request).await
+    answer(app, caller, path, request).await
 }
 
 pub(super) async fn post(
     app: App,
+    caller: Caller,
     path: Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
     let request = read_json(&app.0, &headers, body).await?;
-    answer(app, path, request).await
+    answer(app, caller, path, request).await
 }
 
 async fn answer(
     Shared(state): App,
+    Caller(caller): Caller,
     Path(name): Path<String>,
     mut request: SuggestRequest,
 ) -> ApiResult<Response> {
-    let (collection, since) = (state.collection(&name)?, Instant::now());
+    let (collection, since) = (state.collections.get(&caller, &name)?, Instant::now());
     let budget = state.budget(SEARCH_DEADLINE);
     let work = move || {
         request.deadline_ms = Some(time_left(request.deadline_ms, since));
-        Ok(collection.searcher_within(budget)?.suggest(&request)?)
+        Ok(collection.searcher(budget)?.suggest(&request)?)
     };
     state.search(&name, work).await
 }

@@ -1,9 +1,15 @@
-//! The route table: the router and the answers that list routes are made of it, and `docs/http.md` has to agree.
+//! The route table, with the verb of each method: the router, the gate and the answers that list routes are made of it,
+//! and `docs/http.md` has to agree.
 
 use std::sync::Arc;
 
 use axum::handler::Handler;
 use axum::routing::MethodRouter;
+
+use lexivec_access::Verb::{
+    self, Configure, Create, Describe, Drop, Health, Learn, Maintain, ReadMetrics, Search,
+    ShowSettings, UseModel, Write,
+};
 
 use super::{
     adapters, collections, documents, evaluation, health, maintenance, models, profiles, search,
@@ -17,8 +23,8 @@ use crate::state::State;
 pub struct Route {
     /// The path; a name in braces stands for one part of it.
     pub path: &'static str,
-    /// The HTTP methods.
-    pub methods: Vec<&'static str>,
+    /// The HTTP methods, each with the verb that its caller has to be allowed.
+    pub methods: Vec<(&'static str, Verb)>,
 }
 
 /// Every route of the server.
@@ -34,75 +40,80 @@ pub(super) fn table() -> Vec<Row> {
 
 fn of_server() -> Vec<Row> {
     vec![
-        path("/healthz").get(health::health),
-        path("/livez").get(health::health),
-        path("/readyz").get(health::health),
-        path("/metrics").get(health::metrics),
+        path("/healthz").get(Health, health::health),
+        path("/livez").get(Health, health::health),
+        path("/readyz").get(Health, health::health),
+        path("/metrics").get(ReadMetrics, health::metrics),
     ]
 }
 
 fn of_collections() -> Vec<Row> {
     vec![
-        path("/v1/collections").get(collections::list),
+        path("/v1/collections").get(Describe, collections::list),
         path("/v1/collections/{collection}")
-            .get(collections::describe)
-            .put(collections::create)
-            .delete(collections::delete),
+            .get(Describe, collections::describe)
+            .put(Create, collections::create)
+            .delete(Drop, collections::delete),
         path("/v1/collections/{collection}/documents")
-            .post(documents::write)
-            .delete(documents::delete),
+            .post(Write, documents::write)
+            .delete(Write, documents::delete),
         path("/v1/collections/{collection}/documents/{id}")
-            .get(documents::read)
-            .patch(documents::patch),
-        path("/v1/collections/{collection}/count").post(documents::count),
-        path("/v1/collections/{collection}/scroll").post(documents::scroll),
-        path("/v1/collections/{collection}/flush").post(maintenance::flush),
+            .get(Search, documents::read)
+            .patch(Write, documents::patch),
+        path("/v1/collections/{collection}/count").post(Search, documents::count),
+        path("/v1/collections/{collection}/scroll").post(Search, documents::scroll),
+        path("/v1/collections/{collection}/flush").post(Maintain, maintenance::flush),
         path("/v1/collections/{collection}/compact")
-            .post(maintenance::compact)
-            .delete(maintenance::cancel),
-        path("/v1/collections/{collection}/verify").post(maintenance::verify),
-        path("/v1/collections/{collection}/snapshots").get(maintenance::snapshots),
-        path("/v1/collections/{collection}/snapshots/{snapshot}").put(maintenance::snapshot),
+            .post(Maintain, maintenance::compact)
+            .delete(Maintain, maintenance::cancel),
+        path("/v1/collections/{collection}/verify").post(Maintain, maintenance::verify),
+        path("/v1/collections/{collection}/snapshots").get(ShowSettings, maintenance::snapshots),
+        path("/v1/collections/{collection}/snapshots/{snapshot}")
+            .put(Maintain, maintenance::snapshot),
     ]
 }
 
 fn of_searches() -> Vec<Row> {
     vec![
-        path("/v1/collections/{collection}/search").post(search::search),
-        path("/v1/collections/{collection}/search/batch").post(search::batch),
-        path("/v1/collections/{collection}/explain").post(search::explain),
-        path("/v1/collections/{collection}/suggest").get(suggest::get).post(suggest::post),
-        path("/v1/collections/{collection}/facet").post(search::facet),
-        path("/v1/collections/{collection}/recall").post(search::recall),
+        path("/v1/collections/{collection}/search").post(Search, search::search),
+        path("/v1/collections/{collection}/search/batch").post(Search, search::batch),
+        path("/v1/collections/{collection}/explain").post(Search, search::explain),
+        path("/v1/collections/{collection}/suggest")
+            .get(Search, suggest::get)
+            .post(Search, suggest::post),
+        path("/v1/collections/{collection}/facet").post(Search, search::facet),
+        path("/v1/collections/{collection}/recall").post(Search, search::recall),
     ]
 }
 
 fn of_evaluation() -> Vec<Row> {
     vec![
-        path("/v1/collections/{collection}/evaluate").post(evaluation::evaluate),
-        path("/v1/collections/{collection}/tune").post(evaluation::tune),
-        path("/v1/collections/{collection}/diff").post(evaluation::diff),
-        path("/v1/collections/{collection}/profiles").get(profiles::list),
+        path("/v1/collections/{collection}/evaluate").post(Search, evaluation::evaluate),
+        path("/v1/collections/{collection}/tune").post(Search, evaluation::tune),
+        path("/v1/collections/{collection}/diff").post(Search, evaluation::diff),
+        path("/v1/collections/{collection}/profiles").get(ShowSettings, profiles::list),
         path("/v1/collections/{collection}/profiles/{profile}")
-            .put(profiles::set)
-            .delete(profiles::remove),
+            .put(Configure, profiles::set)
+            .delete(Configure, profiles::remove),
         path("/v1/collections/{collection}/synonyms")
-            .get(synonyms::show)
-            .put(synonyms::set)
-            .delete(synonyms::remove),
-        path("/v1/collections/{collection}/learn").post(adapters::learn),
-        path("/v1/collections/{collection}/adapters").get(adapters::list).post(adapters::train),
-        path("/v1/collections/{collection}/adapters/active").put(adapters::activate),
-        path("/v1/collections/{collection}/adapters/{version}").delete(adapters::delete),
-        path("/v1/answers").post(evaluation::answers),
+            .get(ShowSettings, synonyms::show)
+            .put(Configure, synonyms::set)
+            .delete(Configure, synonyms::remove),
+        path("/v1/collections/{collection}/learn").post(Learn, adapters::learn),
+        path("/v1/collections/{collection}/adapters")
+            .get(ShowSettings, adapters::list)
+            .post(Configure, adapters::train),
+        path("/v1/collections/{collection}/adapters/active").put(Configure, adapters::activate),
+        path("/v1/collections/{collection}/adapters/{version}").delete(Configure, adapters::delete),
+        path("/v1/answers").post(UseModel, evaluation::answers),
     ]
 }
 
 fn of_models() -> Vec<Row> {
     vec![
-        path("/v1/models").get(models::list),
-        path("/v1/embeddings").post(models::embeddings),
-        path("/v2/rerank").post(models::rerank),
+        path("/v1/models").get(UseModel, models::list),
+        path("/v1/embeddings").post(UseModel, models::embeddings),
+        path("/v2/rerank").post(UseModel, models::rerank),
     ]
 }
 
@@ -118,32 +129,33 @@ fn path(path: &'static str) -> Row {
 }
 
 impl Row {
-    fn get<H: Handler<T, Arc<State>>, T: 'static>(self, handler: H) -> Self {
-        self.with("GET", |handlers| handlers.get(handler))
+    fn get<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+        self.with("GET", verb, |handlers| handlers.get(handler))
     }
 
-    fn put<H: Handler<T, Arc<State>>, T: 'static>(self, handler: H) -> Self {
-        self.with("PUT", |handlers| handlers.put(handler))
+    fn put<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+        self.with("PUT", verb, |handlers| handlers.put(handler))
     }
 
-    fn post<H: Handler<T, Arc<State>>, T: 'static>(self, handler: H) -> Self {
-        self.with("POST", |handlers| handlers.post(handler))
+    fn post<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+        self.with("POST", verb, |handlers| handlers.post(handler))
     }
 
-    fn patch<H: Handler<T, Arc<State>>, T: 'static>(self, handler: H) -> Self {
-        self.with("PATCH", |handlers| handlers.patch(handler))
+    fn patch<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+        self.with("PATCH", verb, |handlers| handlers.patch(handler))
     }
 
-    fn delete<H: Handler<T, Arc<State>>, T: 'static>(self, handler: H) -> Self {
-        self.with("DELETE", |handlers| handlers.delete(handler))
+    fn delete<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+        self.with("DELETE", verb, |handlers| handlers.delete(handler))
     }
 
     fn with(
         mut self,
         method: &'static str,
+        verb: Verb,
         add: impl FnOnce(MethodRouter<Arc<State>>) -> MethodRouter<Arc<State>>,
     ) -> Self {
-        self.route.methods.push(method);
+        self.route.methods.push((method, verb));
         self.handlers = add(self.handlers);
         self
     }
