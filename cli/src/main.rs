@@ -4,6 +4,7 @@
 mod answer;
 mod commands;
 mod exit;
+mod log;
 mod model;
 mod output;
 mod queries;

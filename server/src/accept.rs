@@ -7,27 +7,42 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 
 use crate::connection::Connection;
 use crate::limits::{
     ACCEPT_PAUSE, BACKLOG, DRAIN_DEADLINE, HEADER_DEADLINE, MAX_CONNECTIONS, MAX_HEADER_BYTES,
     SEND_BUFFER_BYTES,
 };
-use crate::places::Places;
+use crate::places::{Place, Places};
 use crate::routes;
 use crate::state::State;
+use crate::tls::Tls;
 use crate::transfer::{Arriving, Leaving};
+
+/// The first byte of a connection that begins with a handshake of TLS (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+/// The answer to a request in the clear where TLS is served.
+const SPEAKS_TLS: &[u8] =
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n\
+    This port speaks TLS: use https://.\n";
+
+/// The address of the client that a request came from.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Listens on an address. The connections have send buffers of [`SEND_BUFFER_BYTES`].
 pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -48,7 +63,8 @@ pub(crate) async fn serve(
     state: Arc<State>,
     stop: impl Future<Output = ()>,
 ) {
-    let (places, router) = (state.memory.places().clone(), routes::router(state));
+    let (places, tls) = (state.memory.places().clone(), state.tls.clone());
+    let router = routes::router(state);
     let ending = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
@@ -57,32 +73,69 @@ pub(crate) async fn serve(
             () = &mut stop => break,
         };
         let taken = places.take(peer);
-        let stream = Connection::new(stream);
-        let (two_lengths, place) = (stream.two_lengths(), taken.place.clone());
-        let routes = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
-            let place = place.clone();
-            let mut request = request.map(|body| Arriving::new(body, place.clone()));
-            request.extensions_mut().insert(two_lengths.clone());
-            let answer = routes.call(request);
-            async move { answer.await.map(|answer| Leaving::of(answer, place)) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_DEADLINE)
-            .max_buf_size(MAX_HEADER_BYTES)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = ending.watch(connection);
+        let (place, ending) = (taken.place.clone(), ending.watcher());
+        let (router, tls) = (router.clone(), tls.clone());
         tokio::spawn(async move {
-            // A broken connection concerns no other.
+            let connection = async {
+                match tls {
+                    None => answer(stream, peer, router, &taken.place, ending).await,
+                    Some(tls) => {
+                        if let Some(stream) = encrypted(stream, &tls).await {
+                            answer(stream, peer, router, &taken.place, ending).await;
+                        }
+                    }
+                }
+            };
             tokio::select! {
-                _ = connection => (),
-                () = taken.place.leave.notified() => (),
+                () = connection => (),
+                () = place.leave.notified() => (),
             }
         });
     }
     drop(listener);
     let _ = timeout(DRAIN_DEADLINE, ending.shutdown()).await;
+}
+
+/// The TLS side of a connection, once the client has shaken hands. A client that speaks HTTP without TLS is answered in the
+/// clear.
+async fn encrypted(stream: TcpStream, tls: &Tls) -> Option<TlsStream<TcpStream>> {
+    let shake_hands = async {
+        let mut first = [0];
+        if stream.peek(&mut first).await.ok()? > 0 && first.first() != Some(&TLS_HANDSHAKE) {
+            let _ = stream.try_write(SPEAKS_TLS);
+            return None;
+        }
+        tls.acceptor().accept(stream).await.ok()
+    };
+    timeout(HEADER_DEADLINE, shake_hands).await.ok().flatten()
+}
+
+/// Answers the requests of one connection until it ends.
+async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: IpAddr,
+    router: Router,
+    place: &Arc<Place>,
+    ending: Watcher,
+) {
+    let stream = Connection::new(stream);
+    let (two_lengths, place) = (stream.two_lengths(), place.clone());
+    let routes = TowerToHyperService::new(router);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let place = place.clone();
+        let mut request = request.map(|body| Arriving::new(body, place.clone()));
+        request.extensions_mut().insert(two_lengths.clone());
+        request.extensions_mut().insert(Peer(peer));
+        let answer = routes.call(request);
+        async move { answer.await.map(|answer| Leaving::of(answer, place)) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_DEADLINE)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    // A broken connection concerns no other.
+    let _ = ending.watch(connection).await;
 }
 
 /// The next connection, once there is a place and a descriptor for it.

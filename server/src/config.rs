@@ -10,6 +10,7 @@ use lexivec::model::{Embedder, Reranker};
 
 use crate::error::StartError;
 use crate::limits::CURSOR_IDLE;
+use crate::tls::TlsFiles;
 
 /// Port used where none is given.
 pub const DEFAULT_PORT: u16 = 8009;
@@ -22,6 +23,8 @@ pub struct Config {
     pub directory: PathBuf,
     /// Address to listen on; a loopback one.
     pub bind: SocketAddr,
+    /// Files that TLS is served with; without them connections are not encrypted.
+    pub tls: Option<TlsFiles>,
     /// Host names a request may carry besides the loopback ones.
     pub hosts: Vec<String>,
     /// The model for collections that were made with one.
@@ -40,6 +43,7 @@ impl Config {
         Self {
             directory: directory.into(),
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
+            tls: None,
             hosts: Vec::new(),
             embedder: None,
             reranker: None,

@@ -1,7 +1,7 @@
 //! Errors as RFC 9457 problem documents, and what keeps a server from starting.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -18,6 +18,14 @@ pub enum StartError {
     Bind {
         /// The address.
         address: SocketAddr,
+        /// Why.
+        detail: String,
+    },
+    /// A file of TLS cannot be used.
+    #[error("TLS: {}: {detail}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
         /// Why.
         detail: String,
     },

@@ -16,13 +16,13 @@ mod queue;
 mod routes;
 mod scoped;
 mod state;
+mod tls;
 mod transfer;
 mod wire;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use lexivec::Unopened;
 use tokio::net::TcpListener;
@@ -30,6 +30,7 @@ use tokio::net::TcpListener;
 pub use config::{Config, DEFAULT_PORT};
 pub use error::StartError;
 pub use routes::{Route, routes};
+pub use tls::TlsFiles;
 
 /// A server that has opened its collections and listens, but does not answer yet.
 pub struct Server {
@@ -70,15 +71,25 @@ impl Server {
 
     /// Answers requests until `stop` resolves, then lets those under way end.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let sweep = async {
+        let state = self.state.clone();
+        let upkeep = async {
             loop {
-                tokio::time::sleep(limits::CURSOR_SWEEP).await;
-                self.state.cursors.sweep(Instant::now());
+                tokio::time::sleep(limits::UPKEEP_PAUSE).await;
+                state.keep_up();
             }
         };
+        let asked = async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+            while hangup.recv().await.is_some() {
+                tracing::info!("SIGHUP: reads what has changed again");
+                state.keep_up();
+            }
+        };
+        let others = async { tokio::join!(upkeep, asked) };
         tokio::select! {
             () = accept::serve(self.listener, self.state.clone(), stop) => (),
-            () = sweep => (),
+            _ = others => (),
         }
     }
 

@@ -15,6 +15,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Time a client has to send the head of a request: a slow one must not hold a connection.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of the id that a client may give to a request; a longer one is replaced.
+pub const MAX_REQUEST_ID_BYTES: usize = 128;
 /// Bytes of a request's body.
 pub const MAX_BODY_BYTES: usize = 32 << 20;
 /// Time a client has to send the body of a request.
@@ -105,7 +107,7 @@ pub const MAX_CURSORS: usize = 256;
 pub const MAX_CURSOR_ROWS: usize = 500_000;
 /// Time after which a cursor that is not used is closed: people read a page before they want the next.
 pub const CURSOR_IDLE: Duration = Duration::from_secs(300);
-/// Time between two searches for cursors to close.
-pub const CURSOR_SWEEP: Duration = Duration::from_secs(10);
+/// Time between two looks for cursors to close and for files of TLS and keys that have changed.
+pub const UPKEEP_PAUSE: Duration = Duration::from_secs(2);
 /// Time that requests under way have to end after a signal to stop.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! The state that all requests share: the collections, the permits for work, the metrics.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::response::Response;
 use lexivec::model::Deadline;
@@ -23,6 +23,7 @@ use crate::places::Places;
 use crate::queue::Queue;
 pub(crate) use crate::queue::blocking;
 use crate::scoped::Collections;
+use crate::tls::Tls;
 
 /// Shared by all requests of one server.
 pub(crate) struct State {
@@ -39,6 +40,8 @@ pub(crate) struct State {
     /// of searches they would keep searches waiting.
     models: Queue,
     writes: Queue,
+    /// TLS, if connections are encrypted.
+    pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) cursors: Arc<Cursors>,
     pub(crate) metrics: Metrics,
@@ -60,7 +63,9 @@ impl State {
         let background =
             |what, permits| Queue::new(what, permits, MAX_WAITING_BACKGROUND, BACKGROUND_WAIT);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let tls = config.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
         Ok(Self {
+            tls,
             cursors: Arc::new(Cursors::new(config.cursor_idle)),
             config,
             collections: Collections::new(database),
@@ -79,6 +84,18 @@ impl State {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Closes cursors that are not used, and reads again what has changed of the files of TLS.
+    pub(crate) fn keep_up(&self) {
+        self.cursors.sweep(Instant::now());
+        match self.tls.as_ref().map(|tls| tls.reload()) {
+            None | Some(Ok(false)) => {}
+            Some(Ok(true)) => tracing::info!("read the certificate and its key again"),
+            Some(Err(fault)) => {
+                tracing::error!(fault, "the changed certificate is not used, the one before is");
+            }
+        }
     }
 
     /// Answers with what a search finds, once there is a permit for it.

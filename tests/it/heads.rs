@@ -105,7 +105,10 @@ fn foreign_pages_change_nothing() {
     }
     // Nothing that a form can send does anything on any route.
     let mut forms = 0;
-    for route in lexivec_server::routes().iter().filter(|route| route.methods.iter().any(|(method, _)| *method == "POST")) {
+    for route in lexivec_server::routes()
+        .iter()
+        .filter(|route| route.methods.iter().any(|(method, _)| *method == "POST"))
+    {
         let path = route.path.replace("{collection}", "c");
         let (status, _, answer) = server.call("POST", &path, "text/plain", "{}");
         assert_eq!(status, 415, "{path}: {answer}");

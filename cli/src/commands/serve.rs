@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexivec::{OpenOptions, Unopened};
-use lexivec_server::{Config, Server};
+use lexivec_server::{Config, Server, TlsFiles};
 use serde_json::json;
 
 use crate::exit::{Failure, Outcome};
+use crate::log::LogArgs;
 use crate::model::Models;
 use crate::output;
 
@@ -19,7 +20,7 @@ pub(crate) struct Serve {
     /// Start with an empty directory of collections if the directory does not exist.
     #[arg(long)]
     create: bool,
-    /// Loopback address to listen on.
+    /// Address to listen on. One that other machines reach takes keys and TLS.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8009", env = "LEXIVEC_BIND")]
     bind: SocketAddr,
     /// Port to listen on, instead of that of --bind; 0 takes a free one.
@@ -28,11 +29,42 @@ pub(crate) struct Serve {
     /// Host name that requests may carry in addition to the loopback names; may be repeated.
     #[arg(long = "host-name", value_name = "NAME")]
     host_names: Vec<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    log: LogArgs,
     /// Print the address as JSON once the server listens.
     #[arg(long, display_order = 1_000)]
     json: bool,
     #[command(flatten)]
     models: Models,
+}
+
+/// Options of TLS.
+#[derive(clap::Args)]
+#[command(next_help_heading = "TLS")]
+struct TlsArgs {
+    /// Certificate chain of the server as PEM, its own certificate first. Files that change are read again.
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "LEXIVEC_TLS_CERTIFICATE")]
+    tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate as PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_certificate", env = "LEXIVEC_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Certificates of authorities as PEM; a client needs a certificate that one of them has signed.
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_certificate",
+        env = "LEXIVEC_TLS_CLIENT_AUTHORITIES"
+    )]
+    tls_client_authorities: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    fn files(&self) -> Option<TlsFiles> {
+        let (certificate, key) = (self.tls_certificate.clone()?, self.tls_key.clone()?);
+        Some(TlsFiles { certificate, key, client_authorities: self.tls_client_authorities.clone() })
+    }
 }
 
 pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
@@ -50,8 +82,11 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
         config.bind.set_port(port);
     }
     config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
+    config.tls = args.tls.files();
     config.embedder = args.models.vectors.embedder()?;
     config.reranker = args.models.reranker()?;
+    let scheme = if config.tls.is_some() { "https" } else { "http" };
+    args.log.begin();
     let served = Server::run_blocking(config, |server| {
         let (address, collections) = (server.address()?, server.collections());
         let unopened = server.unopened();
@@ -66,7 +101,7 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
             }
             let _ = output::json(&ready);
         } else {
-            output::note(&format!("serving {collections:?} on http://{address}"));
+            output::note(&format!("serving {collections:?} on {scheme}://{address}"));
         }
         Ok(())
     });

@@ -78,3 +78,19 @@ pub(super) async fn pass(Shared(state): App, mut request: Request, next: Next) -
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
+
+/// The caller as the record of a request names it.
+#[derive(Clone, Default)]
+pub(super) struct Seen(Option<Arc<Principal>>);
+
+impl Seen {
+    /// The id of its key; empty without one.
+    pub(super) fn caller(&self) -> &str {
+        self.0.as_ref().map_or("", |caller| &caller.id)
+    }
+
+    /// Its tenant; empty without one.
+    pub(super) fn tenant(&self) -> &str {
+        self.0.as_ref().and_then(|caller| caller.scope.tenant.as_deref()).unwrap_or_default()
+    }
+}

@@ -11,30 +11,26 @@ mod health;
 mod maintenance;
 mod models;
 mod profiles;
+mod record;
 mod search;
 mod suggest;
 mod synonyms;
 mod table;
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State as Shared};
-use axum::http::{Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{MatchedPath, State as Shared};
+use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn_with_state;
 
 use crate::error::Problem;
 use crate::state::State;
 
-use table::table;
+use table::{COLLECTION, table};
 pub use table::{Route, routes};
 
 type App = Shared<Arc<State>>;
-
-/// The path below which a collection's own routes are.
-const COLLECTION: &str = "/v1/collections/{collection}";
 
 /// All routes, with what every request passes through.
 pub(crate) fn router(state: Arc<State>) -> Router {
@@ -45,7 +41,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(state.clone(), gate::pass))
         .layer(from_fn_with_state(state.clone(), head::check))
-        .layer(from_fn_with_state(state.clone(), count))
+        .layer(from_fn_with_state(state.clone(), record::record))
         .with_state(state)
 }
 
@@ -79,33 +75,4 @@ async fn no_method(method: Method, path: Option<MatchedPath>) -> Problem {
         "Method not allowed",
         format!("this route does not take {method}; it takes {}", taken.join(", ")),
     )
-}
-
-async fn count(Shared(state): App, request: Request, next: Next) -> Response {
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let start = Instant::now();
-    let mut response = next.run(request).await;
-    let status = response.status();
-    if status.is_client_error() && !is_described(&response) {
-        // The framework's own refusals, as of a path that is not UTF-8; they are plain text.
-        let detail = "the request's path or head cannot be read";
-        response = Problem::new(status, "invalid_request", "The request is not valid", detail)
-            .into_response();
-    }
-    let problem = response.extensions_mut().remove::<Problem>();
-    if let Some(problem) = problem.and_then(|p| p.without(state.collections.directory())) {
-        response = problem.into_response();
-    }
-    let seconds = start.elapsed().as_secs_f64();
-    state.metrics.count(&route, response.status().as_u16(), seconds);
-    response
-}
-
-/// True for a refusal in a form that the routes use.
-fn is_described(response: &Response) -> bool {
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    kind.is_some_and(|k| k == "application/problem+json" || k == "application/json")
 }

@@ -27,6 +27,9 @@ pub struct Route {
     pub methods: Vec<(&'static str, Verb)>,
 }
 
+/// The path below which a collection's own routes are.
+pub(super) const COLLECTION: &str = "/v1/collections/{collection}";
+
 /// Every route of the server.
 pub fn routes() -> Vec<Route> {
     table().into_iter().map(|row| row.route).collect()
