@@ -4,6 +4,9 @@ use lexivec_query::Filter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// Longest name of a tenant, in characters; limits and the audit log repeat it.
+pub const MAX_TENANT_CHARS: usize = 128;
+
 /// The collections and rows that a caller reaches. One made by [`Scope::everything`] reaches every row of every collection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +97,33 @@ impl Scope {
         let filter = Filter::Eq { path: "tenant".to_owned(), value: tenant.into() };
         let rows = Some(Rows { filter, stamp });
         Self { collections, rows, tenant: Some(tenant.to_owned()) }
+    }
+
+    /// Checks the patterns and the tenant.
+    ///
+    /// # Errors
+    /// A sentence with the reason, if a pattern can name no collection, or there is none.
+    pub fn check(&self) -> Result<(), String> {
+        let patterns = self.collections.patterns();
+        if patterns.is_empty() {
+            return Err("the scope names no collection; name some, or `*` for all".to_owned());
+        }
+        let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let is_name = |name: &str| name.bytes().all(|byte| allowed(byte) || b"_-".contains(&byte));
+        let is_pattern = |pattern: &&String| match pattern.strip_suffix('*') {
+            Some(beginning) => is_name(beginning),
+            None => !pattern.is_empty() && is_name(pattern),
+        };
+        if let Some(pattern) = patterns.iter().find(|pattern| !is_pattern(pattern)) {
+            return Err(format!(
+                "{pattern:?} names no collection; names have a-z, 0-9, _ and -, and a * at the end stands for the rest"
+            ));
+        }
+        let tenant = self.tenant.as_deref().unwrap_or("-");
+        if tenant.is_empty() || tenant.chars().count() > MAX_TENANT_CHARS {
+            return Err(format!("a tenant has a name of 1 to {MAX_TENANT_CHARS} characters"));
+        }
+        Ok(())
     }
 
     /// True if it holds every row of its collections.

@@ -1,5 +1,8 @@
 //! Timestamps in strings: RFC 3339, and the shorter forms in common use.
 
+use std::fmt;
+use std::time::SystemTime;
+
 /// Most digits of a fraction of a second that count; those after them are left out.
 const FRACTION_DIGITS: usize = 9;
 
@@ -16,6 +19,20 @@ impl Timestamp {
     #[must_use]
     pub fn unix(self) -> i64 {
         self.seconds
+    }
+
+    /// The moment of whole seconds since the beginning of 1970 in UTC.
+    #[must_use]
+    pub fn of_unix(seconds: i64) -> Self {
+        Self { seconds, nanos: 0 }
+    }
+
+    /// The moment of a system's clock, to the millisecond.
+    #[must_use]
+    pub fn of_system(time: SystemTime) -> Self {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        Self { seconds, nanos: since.subsec_millis() * 1_000_000 }
     }
 
     /// Reads `2020-01-31T12:30:00.5+01:00` (RFC 3339) and the same with a space for the `T`, without
@@ -55,6 +72,23 @@ impl Timestamp {
         let offset = input.offset()?;
         let seconds = midnight + hour * 3_600 + minute * 60 + second - offset;
         input.0.is_empty().then_some(Self { seconds, nanos })
+    }
+}
+
+/// RFC 3339 in UTC, with as many digits of the fraction as it takes: none, three, six or nine.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.seconds.div_euclid(86_400));
+        let second = self.seconds.rem_euclid(86_400);
+        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        match self.nanos {
+            0 => {}
+            nanos if nanos % 1_000_000 == 0 => write!(f, ".{:03}", nanos / 1_000_000)?,
+            nanos if nanos % 1_000 == 0 => write!(f, ".{:06}", nanos / 1_000)?,
+            nanos => write!(f, ".{nanos:09}")?,
+        }
+        f.write_str("Z")
     }
 }
 
@@ -122,6 +156,26 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + leap + months + day - 1 - BEFORE_1970
 }
 
+/// Year, month and day of a day since the first of 1970: the year by its mean length, corrected by at most one.
+fn civil(day: i64) -> (i64, i64, i64) {
+    let mut year = 1970 + day.saturating_mul(400).div_euclid(146_097);
+    while days_since_1970(year, 1, 1) > day {
+        year -= 1;
+    }
+    while days_since_1970(year + 1, 1, 1) <= day {
+        year += 1;
+    }
+    let mut left = day - days_since_1970(year, 1, 1);
+    for month in 1..12 {
+        let days = days_of(year, month);
+        if left < days {
+            return (year, month, left + 1);
+        }
+        left -= days;
+    }
+    (year, 12, left + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,6 +204,31 @@ mod tests {
         ] {
             assert_eq!(Timestamp::parse(text), Some(Timestamp { seconds, nanos }), "{text}");
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_moment_that_is_written_is_read_back(
+            seconds in -62_167_219_200_i64..253_402_300_800,
+            nanos in prop_oneof![Just(0), (0_u32..1_000).prop_map(|ms| ms * 1_000_000), 0_u32..1_000_000_000],
+        ) {
+            let moment = Timestamp { seconds, nanos };
+            prop_assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
+        }
+    }
+
+    #[test]
+    fn moments_are_written() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(Timestamp::of_unix(seconds).to_string(), text);
+        }
+        let later = SystemTime::UNIX_EPOCH + std::time::Duration::from_micros(1_500_999);
+        assert_eq!(Timestamp::of_system(later).to_string(), "1970-01-01T00:00:01.500Z");
     }
 
     #[test]

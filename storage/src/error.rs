@@ -149,6 +149,19 @@ pub enum Error {
         /// Kind of what is there.
         kind: &'static str,
     },
+    /// A file or directory with secrets that others than its owner may read or write; it was not used.
+    #[error(
+        "{path} may be read or changed by others than its owner (mode {mode:o}), and it holds secrets; find out \
+         which users had access, then run `chmod {wanted} {path}`"
+    )]
+    NotPrivate {
+        /// Its path.
+        path: String,
+        /// Its mode.
+        mode: u32,
+        /// The mode that it has to have.
+        wanted: &'static str,
+    },
     /// The directory is no longer the one that was opened, or its lock was taken away. Nothing was removed.
     #[error("{path}: {change} since it was opened; open the collection again where it is now")]
     Displaced {

@@ -27,5 +27,6 @@ pub use sigbus::survive_lost_pages;
 pub use vfs::disk::{self, DiskVfs};
 pub use vfs::faulty::{CrashPolicy, Fault, FaultyVfs, IgnoredSync};
 pub use vfs::memory::MemoryVfs;
-pub use vfs::{FileInfo, LockGuard, LogFile, Vfs, VfsFile};
+pub use vfs::private::{AppendedFile, PrivateDirectory, read_key_file};
+pub use vfs::{FileInfo, FileStamp, LockGuard, LogFile, Vfs, VfsFile};
 pub use wal::{Frame, LOG_FILE_BYTES, Log, LogContent, Torn, read_log, salvage_log};

@@ -48,7 +48,7 @@ pub fn create<T, E>(
     if path.symlink_metadata().is_ok() {
         return Err(failed(path, io::ErrorKind::AlreadyExists.into()));
     }
-    match unnamed(path, write).map_err(|e| failed(path, e))? {
+    match unnamed(path, FILE_MODE, write).map_err(|e| failed(path, e))? {
         (made, Ok(written)) => {
             made.persist_noclobber(path).map_err(|e| failed(path, e.error))?;
             Ok(Ok(written))
@@ -65,11 +65,16 @@ pub fn create<T, E>(
 pub fn replace(path: &Path, data: &[u8]) -> Result<()> {
     let existing = path.canonicalize();
     let path = existing.as_deref().unwrap_or(path);
+    if path.exists() && !path.is_file() {
+        return fs::write(path, data).map_err(|e| failed(path, e));
+    }
+    replace_with_mode(path, data, FILE_MODE)
+}
+
+/// Writes a file with a mode, which takes the place of one that is there, or of a link, once it is complete and synced.
+pub(crate) fn replace_with_mode(path: &Path, data: &[u8], mode: u32) -> Result<()> {
     let written = || -> io::Result<()> {
-        if path.exists() && !path.is_file() {
-            return fs::write(path, data);
-        }
-        let (made, written) = unnamed(path, |out| out.write_all(data))?;
+        let (made, written) = unnamed(path, mode, |out| out.write_all(data))?;
         written?;
         made.persist(path).map(drop).map_err(|e| e.error)
     };
@@ -84,12 +89,13 @@ fn is_stream(kind: FileType) -> bool {
 /// A complete file in the folder of `path`, which is removed unless it gets a name.
 fn unnamed<T, E>(
     path: &Path,
+    mode: u32,
     write: impl FnOnce(&mut (dyn Write + Send)) -> std::result::Result<T, E>,
 ) -> io::Result<(NamedTempFile, std::result::Result<T, E>)> {
     let folder = folder_of(path);
     sweep(folder);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(UNNAMED).permissions(Permissions::from_mode(FILE_MODE));
+    builder.prefix(UNNAMED).permissions(Permissions::from_mode(mode));
     let mut made = builder.tempfile_in(folder)?;
     made.as_file().lock()?;
     let written = filled(made.as_file_mut(), write)?;

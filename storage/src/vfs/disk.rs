@@ -201,6 +201,17 @@ impl Drop for DiskLock {
 }
 
 impl DiskVfs {
+    /// Opens a file of the directory, whatever it is for.
+    pub(super) fn file(&self, name: &str, flags: OFlags, mode: Mode) -> Result<File> {
+        self.place.file(name, flags, mode)
+    }
+
+    /// Holds a lock that was taken on a file of the directory.
+    pub(super) fn guard(&self, file: File) -> Box<dyn LockGuard> {
+        let (place, owner) = (self.place.clone(), std::process::id());
+        Box::new(DiskLock { file, directory: None, place, owner })
+    }
+
     fn take_lock(&self, name: &str) -> Result<DiskLock> {
         let path = self.place.path_of(name);
         let directory = (name == LOCK).then(|| self.place.again()).transpose()?;

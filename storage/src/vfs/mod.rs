@@ -7,6 +7,7 @@ pub mod disk;
 pub(crate) mod faulty;
 pub(crate) mod memory;
 mod place;
+pub(crate) mod private;
 pub(crate) mod probe;
 #[cfg(test)]
 mod tests;

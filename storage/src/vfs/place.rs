@@ -40,6 +40,11 @@ impl Identity {
         fstat(file).map(|found| Self::of(&found))
     }
 
+    /// Device and inode.
+    pub(super) fn numbers(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
     /// The identity of what a path names. The times of a log file are not asked for: the system would then note a new one
     /// with every write, which costs each sync a write of the file's inode.
     fn at(directory: impl AsFd, path: &Path, flags: AtFlags) -> std::result::Result<Self, Errno> {
