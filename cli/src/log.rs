@@ -8,10 +8,10 @@ use tracing_subscriber::filter::LevelFilter;
 pub(crate) struct LogArgs {
     /// Least level of lines in the log, on stderr: off, error, warn, info (each request) or debug. No texts, vectors or
     /// keys are in it.
-    #[arg(long, value_name = "LEVEL", default_value = "info", env = "LEXIVEC_LOG")]
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
     log: LevelFilter,
     /// Form of the lines of the log.
-    #[arg(long, default_value = "text", env = "LEXIVEC_LOG_FORMAT")]
+    #[arg(long, default_value = "text")]
     log_format: LogFormat,
 }
 

@@ -3,6 +3,7 @@
 
 mod answer;
 mod commands;
+mod config;
 mod exit;
 mod log;
 mod model;
@@ -18,19 +19,24 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
 fn main() -> ExitCode {
     // A PDF, Parquet or long file is read by a second process of this command.
     lexivec_ingest::serve_if_asked();
     // Without it a segment file that is cut short while it is open ends the process; nothing else depends on it.
     let _ = lexivec::storage::survive_lost_pages();
-    let cli = commands::Cli::parse();
-    match commands::run(cli) {
+    match run() {
         Ok(code) => code,
         Err(failure) => {
             output::complain(&failure);
             failure.code()
         }
     }
+}
+
+fn run() -> exit::Outcome<ExitCode> {
+    let matches = config::layered(commands::Cli::command())?.get_matches();
+    let cli = commands::Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
+    commands::run(cli, &matches)
 }

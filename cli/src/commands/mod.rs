@@ -5,6 +5,7 @@ mod answers;
 mod bench;
 mod compact;
 mod completions;
+mod config;
 mod create;
 mod delete;
 mod diff;
@@ -37,6 +38,7 @@ mod verify;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::ArgMatches;
 use lexivec::{Collection, OpenOptions, Receipt};
 
 use crate::exit::{Failure, Outcome};
@@ -121,6 +123,8 @@ enum Command {
     Generate(generate::Generate),
     /// Serve a collection, or a directory of collections, over HTTP.
     Serve(serve::Serve),
+    /// Print the configuration of a server.
+    Config(config::ConfigArgs),
     /// Add models, list them, or describe one.
     Model(model::ModelVerbs),
     /// Print a completion script for a shell.
@@ -130,7 +134,7 @@ enum Command {
 }
 
 /// Runs a verb.
-pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
+pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Outcome<ExitCode> {
     // A command ends when its work is done: no work is left to background threads.
     let open = OpenOptions::new().background(false).unsafe_filesystem(cli.unsafe_filesystem);
     match cli.command {
@@ -167,6 +171,7 @@ pub(crate) fn run(cli: Cli) -> Outcome<ExitCode> {
         Command::Model(args) => model::run(args),
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
+        Command::Config(args) => config::run(&args, matches),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -1,7 +1,7 @@
-//! `serve`: a collection, or a directory of them, over HTTP on loopback.
+//! `serve`: a collection, or a directory of them, over HTTP.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use lexivec::{OpenOptions, Unopened};
@@ -20,8 +20,22 @@ pub(crate) struct Serve {
     /// Start with an empty directory of collections if the directory does not exist.
     #[arg(long)]
     create: bool,
-    /// Address to listen on. One that other machines reach takes keys and TLS.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8009", env = "LEXIVEC_BIND")]
+    #[command(flatten)]
+    options: ServeOptions,
+    /// Print the address as JSON once the server listens.
+    #[arg(long, display_order = 1_000)]
+    json: bool,
+}
+
+/// Options of a server. Each may be in the environment, and in the configuration file.
+#[derive(clap::Args)]
+pub(crate) struct ServeOptions {
+    /// TOML file with values for these options, by their names without dashes. A flag or a variable of the environment
+    /// comes before it.
+    #[arg(id = crate::config::OPTION, long, value_name = "FILE")]
+    _config: Option<PathBuf>,
+    /// Address to listen on. One that other machines reach takes keys, and TLS or --behind-proxy.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8009")]
     bind: SocketAddr,
     /// Port to listen on, instead of that of --bind; 0 takes a free one.
     #[arg(long, value_name = "PORT")]
@@ -33,9 +47,6 @@ pub(crate) struct Serve {
     tls: TlsArgs,
     #[command(flatten)]
     log: LogArgs,
-    /// Print the address as JSON once the server listens.
-    #[arg(long, display_order = 1_000)]
-    json: bool,
     #[command(flatten)]
     models: Models,
 }
@@ -45,25 +56,53 @@ pub(crate) struct Serve {
 #[command(next_help_heading = "TLS")]
 struct TlsArgs {
     /// Certificate chain of the server as PEM, its own certificate first. Files that change are read again.
-    #[arg(long, value_name = "FILE", requires = "tls_key", env = "LEXIVEC_TLS_CERTIFICATE")]
+    #[arg(long, value_name = "FILE")]
     tls_certificate: Option<PathBuf>,
     /// Private key of the certificate as PEM.
-    #[arg(long, value_name = "FILE", requires = "tls_certificate", env = "LEXIVEC_TLS_KEY")]
+    #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// Certificates of authorities as PEM; a client needs a certificate that one of them has signed.
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "tls_certificate",
-        env = "LEXIVEC_TLS_CLIENT_AUTHORITIES"
-    )]
+    #[arg(long, value_name = "FILE")]
     tls_client_authorities: Option<PathBuf>,
 }
 
 impl TlsArgs {
-    fn files(&self) -> Option<TlsFiles> {
-        let (certificate, key) = (self.tls_certificate.clone()?, self.tls_key.clone()?);
-        Some(TlsFiles { certificate, key, client_authorities: self.tls_client_authorities.clone() })
+    fn files(&self) -> Outcome<Option<TlsFiles>> {
+        let client_authorities = self.tls_client_authorities.clone();
+        match (self.tls_certificate.clone(), self.tls_key.clone()) {
+            (Some(certificate), Some(key)) => {
+                Ok(Some(TlsFiles { certificate, key, client_authorities }))
+            }
+            (None, None) if client_authorities.is_none() => Ok(None),
+            _ => Err(Failure::usage("TLS takes both --tls-certificate and --tls-key")),
+        }
+    }
+}
+
+impl ServeOptions {
+    /// Settings of a server of a directory, with its models opened.
+    fn config(&self, dir: &Path, open: OpenOptions) -> Outcome<Config> {
+        let mut config = Config::new(dir);
+        config.open = open;
+        config.bind = self.address();
+        config.hosts = self.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
+        config.tls = self.tls.files()?;
+        config.embedder = self.models.vectors.embedder()?;
+        config.reranker = self.models.reranker()?;
+        Ok(config)
+    }
+
+    /// Checks options that depend on each other.
+    pub(crate) fn check(&self) -> Outcome<()> {
+        self.tls.files().map(drop)
+    }
+
+    fn address(&self) -> SocketAddr {
+        let mut address = self.bind;
+        if let Some(port) = self.port {
+            address.set_port(port);
+        }
+        address
     }
 }
 
@@ -75,18 +114,9 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
             dir = args.dir.display()
         )));
     }
-    let mut config = Config::new(&args.dir);
-    config.open = open;
-    config.bind = args.bind;
-    if let Some(port) = args.port {
-        config.bind.set_port(port);
-    }
-    config.hosts = args.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
-    config.tls = args.tls.files();
-    config.embedder = args.models.vectors.embedder()?;
-    config.reranker = args.models.reranker()?;
+    let config = args.options.config(&args.dir, open)?;
     let scheme = if config.tls.is_some() { "https" } else { "http" };
-    args.log.begin();
+    args.options.log.begin();
     let served = Server::run_blocking(config, |server| {
         let (address, collections) = (server.address()?, server.collections());
         let unopened = server.unopened();
