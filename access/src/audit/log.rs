@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::chain::{Fault, Head, Lines, Next};
 use super::entry::Entry;
+use super::read::AuditReader;
 use crate::document::VERSION;
 use crate::error::{Error, Result};
 use crate::keys::ACCESS_DIRECTORY;
@@ -23,6 +24,7 @@ const MAX_HEAD_BYTES: u64 = 1 << 10;
 #[derive(Debug)]
 pub struct AuditLog {
     directory: PrivateDirectory,
+    reader: AuditReader,
     file: AppendedFile,
     queue: Mutex<Queue>,
     written: Condvar,
@@ -59,14 +61,18 @@ impl AuditLog {
         }
         let head = read_head(&directory)?;
         if head.entries > 0 && directory.stamp(LOG)?.is_none() {
-            return Err(damaged(&directory, Head::start().fault("the log is not there")));
+            return Err(damaged(
+                &directory.path_of(LOG),
+                Head::start().fault("the log is not there"),
+            ));
         }
         let file = directory.create_appended(LOG)?;
         let head = caught_up(&directory, &file, head)?;
         write_head(&directory, &head)?;
         drop(lock);
         let queue = Queue { waiting: Vec::new(), head: Some(head), poisoned: None };
-        Ok(Self { directory, file, queue: Mutex::new(queue), written: Condvar::new() })
+        let reader = AuditReader::open(database)?;
+        Ok(Self { directory, reader, file, queue: Mutex::new(queue), written: Condvar::new() })
     }
 
     /// Appends an entry, whose texts are cut to their bounds. It is on disk when this returns; threads that append at once
@@ -120,8 +126,9 @@ impl AuditLog {
     /// file is unknown, as it is after a sync that failed.
     fn write(&self, head: &Head, batch: &[Waiting]) -> std::result::Result<Head, (String, bool)> {
         let failed = |e: Error| (e.to_string(), false);
-        let _lock = self.directory.lock(LOCK).map_err(|e| failed(e.into()))?;
-        let start = caught_up(&self.directory, &self.file, head.clone()).map_err(failed)?;
+        let directory = &self.directory;
+        let _lock = directory.lock(LOCK).map_err(|e| failed(e.into()))?;
+        let start = caught_up(directory, &self.file, head.clone()).map_err(failed)?;
         let (mut end, mut bytes) = (start.clone(), Vec::new());
         for waiting in batch {
             let pushed = end.push(waiting.entry.clone(), &mut bytes);
@@ -134,12 +141,13 @@ impl AuditLog {
         }
         self.file.sync().map_err(|e| (e.to_string(), true))?;
         // The log is durable, and one that is ahead of its head verifies.
-        let _ = write_head(&self.directory, &end);
+        let _ = write_head(directory, &end);
         Ok(end)
     }
 
-    pub(super) fn directory(&self) -> &PrivateDirectory {
-        &self.directory
+    /// The log for reading; it may be used while entries are appended.
+    pub fn reader(&self) -> &AuditReader {
+        &self.reader
     }
 }
 
@@ -149,13 +157,17 @@ fn caught_up(directory: &PrivateDirectory, file: &AppendedFile, head: Head) -> R
     let mut head = head;
     if length < head.bytes {
         let detail = format!("it ends at byte {length}, and its head is at byte {}", head.bytes);
-        return Err(damaged(directory, head.fault(detail)));
+        return Err(damaged(&directory.path_of(LOG), head.fault(detail)));
     }
     let mut lines = Lines::new(file.range(head.bytes, length));
     loop {
-        match lines.next().map_err(|e| unreadable(directory, &e))? {
-            Next::Line(line) => drop(head.follow(line).map_err(|f| damaged(directory, f))?),
-            Next::TooLong => return Err(damaged(directory, head.fault("it has no end"))),
+        match lines.next().map_err(|e| unreadable(&directory.path_of(LOG), &e))? {
+            Next::Line(line) => {
+                drop(head.follow(line).map_err(|f| damaged(&directory.path_of(LOG), f))?)
+            }
+            Next::TooLong => {
+                return Err(damaged(&directory.path_of(LOG), head.fault("it has no end")));
+            }
             Next::Torn(_) => {
                 file.cut(head.bytes)?;
                 return Ok(head);
@@ -166,7 +178,7 @@ fn caught_up(directory: &PrivateDirectory, file: &AppendedFile, head: Head) -> R
 }
 
 pub(super) fn read_head(directory: &PrivateDirectory) -> Result<Head> {
-    let fault = |detail: &str| damaged(directory, Head::start().fault(detail));
+    let fault = |detail: &str| damaged(&directory.path_of(LOG), Head::start().fault(detail));
     let Some((bytes, _)) = directory.read(HEAD, MAX_HEAD_BYTES)? else {
         return Err(fault("audit.head, which says how far the log goes, is missing"));
     };
@@ -193,11 +205,11 @@ fn head_bytes(head: &Head) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn damaged(directory: &PrivateDirectory, fault: Fault) -> Error {
-    Error::AuditDamaged { path: directory.path_of(LOG).display().to_string(), fault }
+pub(super) fn damaged(log: &Path, fault: Fault) -> Error {
+    Error::AuditDamaged { path: log.display().to_string(), fault }
 }
 
-pub(super) fn unreadable(directory: &PrivateDirectory, error: &io::Error) -> Error {
-    let path = directory.path_of(LOG).display().to_string();
+pub(super) fn unreadable(log: &Path, error: &io::Error) -> Error {
+    let path = log.display().to_string();
     Error::Unreadable { path, detail: lexivec_storage::reason(error) }
 }

@@ -11,5 +11,7 @@ mod verify;
 pub use chain::Fault;
 pub use entry::{Entry, MAX_DESCRIPTION_CHARS, MAX_MEMBER_CHARS, MAX_USER_AGENT_CHARS, Severity};
 pub use log::AuditLog;
-pub use read::{AuditFilter, AuditFormat, AuditPage, DEFAULT_AUDIT_PAGE, MAX_AUDIT_PAGE};
+pub use read::{
+    AuditFilter, AuditFormat, AuditPage, AuditReader, DEFAULT_AUDIT_PAGE, MAX_AUDIT_PAGE,
+};
 pub use verify::{Report, verify_audit};

@@ -1,14 +1,16 @@
 //! Questions about the audit log: pages of entries, the newest first, and exports.
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use lexivec_storage::AppendedFile;
+use lexivec_storage::{AppendedFile, PrivateDirectory};
 use serde::{Deserialize, Serialize};
 
 use super::chain::{Head, Lines, Next};
 use super::entry::Entry;
-use super::log::{AuditLog, LOG, damaged, unreadable};
+use super::log::{HEAD, LOG, damaged, read_head, unreadable};
 use crate::error::{Error, Result};
+use crate::keys::{ACCESS_DIRECTORY, access_of};
 
 /// Most entries of a page.
 pub const MAX_AUDIT_PAGE: usize = 1_000;
@@ -67,7 +69,24 @@ pub enum AuditFormat {
     Json,
 }
 
-impl AuditLog {
+/// The audit log of a database for reading; nothing is changed.
+#[derive(Debug)]
+pub struct AuditReader {
+    path: PathBuf,
+    /// `None` for a database without keys and log.
+    directory: Option<PrivateDirectory>,
+}
+
+impl AuditReader {
+    /// Opens the log of a database; one without a log has no entries.
+    ///
+    /// # Errors
+    /// If others than its owner may read it.
+    pub fn open(database: &Path) -> Result<Self> {
+        let path = database.join(ACCESS_DIRECTORY).join(LOG);
+        Ok(Self { path, directory: access_of(database)? })
+    }
+
     /// Reads a page: `limit` entries that the filter admits, the newest first, after `offset` of them.
     ///
     /// # Errors
@@ -80,16 +99,16 @@ impl AuditLog {
         }
         // Twice from the start, so that the memory of a page does not depend on the offset.
         let file = self.opened()?;
-        let length = file.len()?;
+        let length = file.as_ref().map_or(Ok(0), AppendedFile::len)?;
         let mut total: u64 = 0;
-        self.walk(&file, length, filter, |_| {
+        self.walk(file.as_ref(), length, filter, |_| {
             total += 1;
             Ok(())
         })?;
         let end = total.saturating_sub(offset);
         let start = end.saturating_sub(limit as u64);
         let (mut entries, mut number) = (Vec::new(), 0_u64);
-        self.walk(&file, length, filter, |entry| {
+        self.walk(file.as_ref(), length, filter, |entry| {
             if (start..end).contains(&number) {
                 entries.push(entry);
             }
@@ -122,7 +141,8 @@ impl AuditLog {
         out.write_record(Entry::MEMBERS).map_err(failed)?;
         let mut count = 0;
         let file = self.opened()?;
-        self.walk(&file, file.len()?, filter, |entry| {
+        let length = file.as_ref().map_or(Ok(0), AppendedFile::len)?;
+        self.walk(file.as_ref(), length, filter, |entry| {
             count += 1;
             out.write_record(entry.members().map(cell)).map_err(failed)
         })?;
@@ -135,43 +155,49 @@ impl AuditLog {
         out.write_all(b"[").map_err(failed)?;
         let mut count = 0;
         let file = self.opened()?;
-        self.walk(&file, file.len()?, filter, |entry| {
+        let length = file.as_ref().map_or(Ok(0), AppendedFile::len)?;
+        self.walk(file.as_ref(), length, filter, |entry| {
             let separator: &[u8] = if count == 0 { b"\n" } else { b",\n" };
             count += 1;
             out.write_all(separator).map_err(failed)?;
             serde_json::to_writer(&mut *out, &entry).map_err(|e| failed(e.into()))
         })?;
-        out.write_all(b"\n]\n").map_err(failed)?;
+        out.write_all(b"\n]\n").and_then(|()| out.flush()).map_err(failed)?;
         Ok(count)
     }
 
-    /// The file as it is at its path now.
-    fn opened(&self) -> Result<AppendedFile> {
-        let missing = || damaged(self.directory(), Head::start().fault("the log is not there"));
-        self.directory().open_appended(LOG)?.ok_or_else(missing)
+    /// The file as it is at its path now; `None` if there was never an entry.
+    fn opened(&self) -> Result<Option<AppendedFile>> {
+        let Some(directory) = &self.directory else { return Ok(None) };
+        let file = directory.open_appended(LOG)?;
+        if file.is_none() && directory.stamp(HEAD)?.is_some() && read_head(directory)?.entries > 0 {
+            return Err(damaged(&self.path, Head::start().fault("the log is not there")));
+        }
+        Ok(file)
     }
 
     /// Visits the entries that a filter admits, the oldest first, up to a byte of the file.
     fn walk(
         &self,
-        file: &AppendedFile,
+        file: Option<&AppendedFile>,
         length: u64,
         filter: &AuditFilter,
         mut visit: impl FnMut(Entry) -> Result<()>,
     ) -> Result<()> {
         filter.check()?;
+        let Some(file) = file else { return Ok(()) };
         let mut head = Head::start();
         let mut lines = Lines::new(file.range(0, length));
         loop {
-            match lines.next().map_err(|e| unreadable(self.directory(), &e))? {
+            match lines.next().map_err(|e| unreadable(&self.path, &e))? {
                 Next::Line(line) => {
-                    let entry = head.follow(line).map_err(|f| damaged(self.directory(), f))?;
+                    let entry = head.follow(line).map_err(|f| damaged(&self.path, f))?;
                     if filter.admits(&entry) {
                         visit(entry)?;
                     }
                 }
                 Next::TooLong => {
-                    return Err(damaged(self.directory(), head.fault("it has no end")));
+                    return Err(damaged(&self.path, head.fault("it has no end")));
                 }
                 Next::Torn(_) | Next::End => return Ok(()),
             }

@@ -56,14 +56,17 @@ fn entries_are_read_back_the_newest_first() {
         (&day, 10, 0, "2", 1, false),
         (&none, 10, 0, "", 0, false),
     ] {
-        let page = log.read(filter, limit, offset).expect("read");
+        let page = log.reader().read(filter, limit, offset).expect("read");
         assert_eq!((resources(&page).as_str(), page.total, page.has_more), (expected, total, more));
     }
+    let empty = tempfile::tempdir().expect("a directory");
+    let page = AuditReader::open(empty.path()).and_then(|log| log.read(&all, 1, 0)).expect("read");
+    assert_eq!((page.entries.len(), page.total), (0, 0), "no log was ever begun");
     let bad = AuditFilter { date: Some("1970-1-3".to_owned()), ..all.clone() };
-    assert!(log.read(&bad, 1, 0).is_err() && log.read(&all, 0, 0).is_err());
-    assert!(log.read(&all, 1_001, 0).is_err());
+    assert!(log.reader().read(&bad, 1, 0).is_err() && log.reader().read(&all, 0, 0).is_err());
+    assert!(log.reader().read(&all, 1_001, 0).is_err());
     assert_eq!(
-        log.read(&all, 1, 4).expect("read").entries.first().map(|e| &e.user_id),
+        log.reader().read(&all, 1, 4).expect("read").entries.first().map(|e| &e.user_id),
         Some(&entry(0).user_id)
     );
 }
@@ -181,7 +184,7 @@ fn threads_and_handles_append_at_once() {
     });
     let found = verify_audit(scratch.path()).expect("read");
     assert_eq!((found.entries, found.intact), (40, true));
-    let page = logs[0].read(&AuditFilter::default(), 1_000, 0).expect("read");
+    let page = logs[0].reader().read(&AuditFilter::default(), 1_000, 0).expect("read");
     let ids: std::collections::BTreeSet<_> = page.entries.iter().map(|e| &e.event_id).collect();
     assert_eq!(ids.len(), 40);
 }
@@ -192,7 +195,8 @@ fn exports_have_every_member_and_no_formula() {
     let log = AuditLog::open(scratch.path()).expect("opened");
     let export = |format| {
         let mut out = Vec::new();
-        let count = log.export(&AuditFilter::default(), format, &mut out).expect("exported");
+        let count =
+            log.reader().export(&AuditFilter::default(), format, &mut out).expect("exported");
         (count, String::from_utf8(out).expect("text"))
     };
     let header = Entry::MEMBERS.join(",") + "\n";
@@ -219,7 +223,7 @@ fn exports_have_every_member_and_no_formula() {
     let (count, text) = export(AuditFormat::Json);
     let entries: Vec<Entry> = serde_json::from_str(&text).expect("json");
     assert_eq!((count, entries.len()), (7, 7));
-    let mut newest = log.read(&AuditFilter::default(), 10, 0).expect("read").entries;
+    let mut newest = log.reader().read(&AuditFilter::default(), 10, 0).expect("read").entries;
     newest.reverse();
     assert_eq!(entries, newest);
 }

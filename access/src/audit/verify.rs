@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use lexivec_storage::PrivateDirectory;
 use serde::Serialize;
 
 use super::chain::{Fault, Head, Lines, Next};
 use super::log::{HEAD, LOG, read_head, unreadable};
 use crate::error::{Error, Result};
-use crate::keys::ACCESS_DIRECTORY;
+use crate::keys::access_of;
 
 /// The state of an audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,10 +34,7 @@ pub struct Report {
 /// If the files cannot be read; a fault in them is no error, and is in the report.
 pub fn verify_audit(database: &Path) -> Result<Report> {
     let none = Report { entries: 0, intact: true, first_fault: None, unfinished_bytes: 0 };
-    let directory = match PrivateDirectory::open(&database.join(ACCESS_DIRECTORY)) {
-        Err(lexivec_storage::Error::NotFound { .. }) if database.is_dir() => return Ok(none),
-        directory => directory?,
-    };
+    let Some(directory) = access_of(database)? else { return Ok(none) };
     if directory.stamp(HEAD)?.is_none() && directory.stamp(LOG)?.is_none() {
         return Ok(none);
     }
@@ -58,7 +54,7 @@ pub fn verify_audit(database: &Path) -> Result<Report> {
         if head.entries == known.entries && head != known {
             break Some(head.fault("the entries before it are not those that audit.head has"));
         }
-        match lines.next().map_err(|e| unreadable(&directory, &e))? {
+        match lines.next().map_err(|e| unreadable(&directory.path_of(LOG), &e))? {
             Next::Line(line) => {
                 if let Err(fault) = head.follow(line) {
                     break Some(fault);

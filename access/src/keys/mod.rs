@@ -16,3 +16,4 @@ pub use store::{
 };
 
 pub(crate) use secret::{hex, looks_like_a_key};
+pub(crate) use store::access_of;

@@ -72,6 +72,14 @@ impl KeyStore {
         Ok(Self { directory: PrivateDirectory::create(&database.join(ACCESS_DIRECTORY))? })
     }
 
+    /// Opens the keys of a database for reading; `None` if it has none.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open).
+    pub fn open_existing(database: &Path) -> Result<Option<Self>> {
+        Ok(access_of(database)?.map(|directory| Self { directory }))
+    }
+
     /// Makes a key. The secret is returned once. When there are as many keys as there may be, those that ended first make
     /// room.
     ///
@@ -221,6 +229,14 @@ impl KeyStore {
             }
         }
         Ok(())
+    }
+}
+
+/// The directory of access of a database that is there; `None` if it has none.
+pub(crate) fn access_of(database: &Path) -> Result<Option<PrivateDirectory>> {
+    match PrivateDirectory::open(&database.join(ACCESS_DIRECTORY)) {
+        Err(lexivec_storage::Error::NotFound { .. }) if database.is_dir() => Ok(None),
+        directory => Ok(Some(directory?)),
     }
 }
 
