@@ -9,7 +9,7 @@ use crate::audit::AuditLog;
 use crate::denied::{Denied, Reason};
 use crate::error::{Error, Result};
 use crate::failures::{Failures, Paused};
-use crate::keys::{KeyRing, looks_like_a_key};
+use crate::keys::{KeyRing, KeyStore, looks_like_a_key};
 use crate::principal::Principal;
 use crate::rate::{RateLimits, Rates};
 use crate::token::{JwtOptions, Tokens};
@@ -77,6 +77,11 @@ impl Access {
             rates: Rates::new(options.per_key, options.per_tenant),
             failures: Failures::default(),
         })
+    }
+
+    /// True if a database, or a single collection, has keys.
+    pub fn is_used(database: &Path) -> bool {
+        KeyStore::is_at(database)
     }
 
     /// The caller with a key or token, which comes from an address. Wrong ones count against the address; the module

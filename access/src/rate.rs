@@ -238,6 +238,11 @@ impl Rates {
         Self { per_key, per_tenant, accounts: Mutex::new(Recent::new(BUCKETS, IDLE)) }
     }
 
+    /// True if bytes of a key or tenant are limited.
+    pub fn limit_bytes(&self) -> bool {
+        [&self.per_key, &self.per_tenant].iter().any(|limits| limits.bytes_per_second.is_some())
+    }
+
     /// Takes the cost of a request from its key and its tenant, or nothing from either. A cost above a burst is admitted once
     /// the bucket is full, and is paid off afterwards. `None` without a limit.
     ///

@@ -1,6 +1,7 @@
 //! The `lexivec` command: collections in directories, without a server running.
 #![forbid(unsafe_code)]
 
+mod admission;
 mod answer;
 mod commands;
 mod config;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lexivec::OpenOptions;
 use lexivec::model::{Embedder, Reranker};
+use lexivec_access::{Access, AccessOptions};
 
 use crate::error::StartError;
 use crate::limits::CURSOR_IDLE;
@@ -21,10 +22,14 @@ pub struct Config {
     /// A collection's directory, which is then the only collection; or a directory of collections,
     /// made if it is not there.
     pub directory: PathBuf,
-    /// Address to listen on; a loopback one.
+    /// Address to listen on. One that other machines reach takes keys or tokens, and TLS or a proxy that encrypts.
     pub bind: SocketAddr,
     /// Files that TLS is served with; without them connections are not encrypted.
     pub tls: Option<TlsFiles>,
+    /// True behind a proxy that encrypts, and names the client in `X-Forwarded-For`.
+    pub behind_proxy: bool,
+    /// Tokens that are accepted, and the rates of keys and tenants. Keys are in the directory.
+    pub access: AccessOptions,
     /// Host names a request may carry besides the loopback ones.
     pub hosts: Vec<String>,
     /// The model for collections that were made with one.
@@ -44,6 +49,8 @@ impl Config {
             directory: directory.into(),
             bind: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), DEFAULT_PORT),
             tls: None,
+            behind_proxy: false,
+            access: AccessOptions::default(),
             hosts: Vec::new(),
             embedder: None,
             reranker: None,
@@ -52,16 +59,23 @@ impl Config {
         }
     }
 
-    /// Refuses an address that other machines can reach: there are no keys that would distinguish callers.
+    /// Refuses an address that other machines reach unless callers have to show keys and connections are encrypted.
     pub(crate) fn check(&self) -> Result<(), StartError> {
         if self.bind.ip().is_loopback() {
             return Ok(());
         }
-        Err(StartError::Bind {
-            address: self.bind,
-            detail: "only loopback addresses are served, because requests carry no key; bind \
-                     127.0.0.1 and put a proxy that authenticates in front"
+        let keys = self.access.tokens.is_some() || Access::is_used(&self.directory);
+        let lacking = match (keys, self.tls.is_some() || self.behind_proxy) {
+            (true, true) => return Ok(()),
+            (false, _) => format!(
+                "other machines reach it, and there are no keys; make one with `lexivec key create {} NAME --role \
+                 admin`, or bind 127.0.0.1",
+                self.directory.display()
+            ),
+            (true, false) => "other machines reach it, and connections would not be encrypted; give --tls-certificate \
+                              and --tls-key, or --behind-proxy if a proxy in front encrypts"
                 .to_owned(),
-        })
+        };
+        Err(StartError::Bind { address: self.bind, detail: lacking })
     }
 }

@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lexivec::ErrorKind;
+use lexivec_access::{Exceeded, Remaining};
 use serde::Serialize;
 
 /// Why a server did not start.
@@ -40,6 +41,9 @@ pub enum StartError {
         /// Bytes that it needs at least.
         least: u64,
     },
+    /// The keys, the key of tokens or the audit log cannot be used.
+    #[error(transparent)]
+    Access(#[from] lexivec_access::Error),
     /// The directory, or a collection in it, cannot be opened.
     #[error(transparent)]
     Database(#[from] lexivec::Error),
@@ -56,6 +60,9 @@ pub(crate) struct Problem {
     pub(crate) code: &'static str,
     pub(crate) title: &'static str,
     pub(crate) detail: String,
+    /// The limit that the request is over, if it is over one of its key or tenant.
+    #[serde(skip)]
+    pub(crate) exceeded: Option<Box<Exceeded>>,
 }
 
 pub(crate) type ApiResult<T> = Result<T, Problem>;
@@ -67,7 +74,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, code, title, detail: detail.into() }
+        Self { status, code, title, detail: detail.into(), exceeded: None }
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
@@ -79,6 +86,14 @@ impl Problem {
     pub(crate) fn without(&self, directory: &Path) -> Option<Self> {
         let detail = without_path(&self.detail, directory);
         (detail != self.detail).then(|| Self { detail, ..self.clone() })
+    }
+
+    pub(crate) fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "A valid key is needed", detail)
+    }
+
+    pub(crate) fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests", detail)
     }
 
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
@@ -103,6 +118,34 @@ impl Problem {
 pub(crate) fn without_path(text: &str, directory: &Path) -> String {
     let directory = directory.display().to_string();
     text.replace(&format!("{directory}/"), "").replace(&directory, "the server's directory")
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        Self { exceeded: Some(Box::new(exceeded)), ..Self::too_many(exceeded.to_string()) }
+    }
+}
+
+impl From<lexivec_access::Error> for Problem {
+    fn from(error: lexivec_access::Error) -> Self {
+        use lexivec_access::Error;
+        let (status, code, title) = match &error {
+            Error::Invalid { .. } => {
+                (StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid")
+            }
+            Error::NoKey { .. } => (StatusCode::NOT_FOUND, "key_not_found", "No such key"),
+            Error::Ended { .. } | Error::NameTaken { .. } => {
+                (StatusCode::CONFLICT, "conflict", "Conflict")
+            }
+            Error::NotLogged { .. } | Error::AuditDamaged { .. } => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "not_logged",
+                "The act could not be written to the audit log",
+            ),
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "machine_failure", "The machine failed"),
+        };
+        Self::new(status, code, title, error.to_string())
+    }
 }
 
 impl From<lexivec_access::Refused> for Problem {
@@ -182,6 +225,25 @@ fn answer_of(error: &lexivec::Error) -> (StatusCode, &'static str, &'static str)
     }
 }
 
+/// Sets the headers of a limit (draft-ietf-httpapi-ratelimit-headers-10), unless it is one of work at once, which has no
+/// window.
+pub(crate) fn rate_headers(headers: &mut HeaderMap, state: &Remaining) {
+    let policy = format!("{}-{}", state.holder.name(), state.what.name());
+    let (window, reset) = (state.window.as_secs_f64().ceil(), state.reset.as_secs_f64().ceil());
+    let lines = [
+        (RATE_POLICY, format!("\"{policy}\";q={};w={window}", state.limit)),
+        (RATE, format!("\"{policy}\";r={};t={reset}", state.remaining)),
+    ];
+    for (name, value) in lines {
+        if let (Ok(value), false) = (HeaderValue::from_str(&value), headers.contains_key(&name)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+const RATE_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE: HeaderName = HeaderName::from_static("ratelimit");
+
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'static str,
@@ -197,8 +259,18 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        match &self.exceeded {
+            Some(exceeded) => {
+                let seconds = exceeded.retry_after.as_secs_f64().ceil().max(1.0) as u64;
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                rate_headers(headers, &exceeded.state);
+            }
+            None if status == StatusCode::SERVICE_UNAVAILABLE
+                || status == StatusCode::TOO_MANY_REQUESTS =>
+            {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            None => {}
         }
         response.extensions_mut().insert(self);
         response

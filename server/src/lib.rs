@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod admission;
 mod answer;
 mod config;
 mod connection;
@@ -29,6 +30,7 @@ use tokio::net::TcpListener;
 
 pub use config::{Config, DEFAULT_PORT};
 pub use error::StartError;
+pub use lexivec_access as access;
 pub use routes::{Route, routes};
 pub use tls::TlsFiles;
 
@@ -91,6 +93,7 @@ impl Server {
             () = accept::serve(self.listener, self.state.clone(), stop) => (),
             _ = others => (),
         }
+        self.state.admission.write_last_uses();
     }
 
     /// Answers requests until the process gets SIGINT or SIGTERM, on an event loop made for it.

@@ -15,6 +15,10 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub const MAX_HEADER_BYTES: usize = 16 << 10;
 /// Time a client has to send the head of a request: a slow one must not hold a connection.
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+/// Time between two writes of when keys were used last; a crash loses what was used since.
+pub const LAST_USE_PAUSE: Duration = Duration::from_secs(60);
+/// Time for which a rotated key is accepted as well, if the request says none: a day to give programs the new one.
+pub const DEFAULT_KEY_OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the id that a client may give to a request; a longer one is replaced.
 pub const MAX_REQUEST_ID_BYTES: usize = 128;
 /// Bytes of a request's body.

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use axum::response::Response;
 use lexivec::model::Deadline;
 use lexivec::{Budget, DatabaseOptions};
+use lexivec_access::Principal;
 use serde::Serialize;
 
 use crate::accept::most_places;
+use crate::admission::Admission;
 use crate::answer;
 use crate::config::Config;
 use crate::cursors::Cursors;
@@ -40,11 +42,36 @@ pub(crate) struct State {
     /// of searches they would keep searches waiting.
     models: Queue,
     writes: Queue,
+    /// Keys, rates and the audit log.
+    pub(crate) admission: Admission,
     /// TLS, if connections are encrypted.
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) memory: Arc<Memory>,
     pub(crate) cursors: Arc<Cursors>,
     pub(crate) metrics: Metrics,
+}
+
+/// The turn of a call among those that wait: the calls of one lane wait for each other, and not those of another lane.
+#[derive(Clone, Copy)]
+pub(crate) struct Turn<'a> {
+    caller: &'a Principal,
+    collection: &'a str,
+}
+
+impl<'a> Turn<'a> {
+    /// The turn of a caller's call for a collection; the name is empty for a call for none.
+    pub(crate) fn of(caller: &'a Principal, collection: &'a str) -> Self {
+        Self { caller, collection }
+    }
+
+    /// The lane: that of the caller's tenant, or else of its key, or of the collection where there are no keys.
+    fn lane(&self) -> &'a str {
+        match &self.caller.scope.tenant {
+            Some(tenant) => tenant,
+            None if self.caller.id.is_empty() => self.collection,
+            None => &self.caller.id,
+        }
+    }
 }
 
 impl State {
@@ -64,7 +91,10 @@ impl State {
             |what, permits| Queue::new(what, permits, MAX_WAITING_BACKGROUND, BACKGROUND_WAIT);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let tls = config.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
+        // Opened after the database, which makes its directory and has the lock of it.
+        let admission = Admission::open(database.path(), config.access.clone())?;
         Ok(Self {
+            admission,
             tls,
             cursors: Arc::new(Cursors::new(config.cursor_idle)),
             config,
@@ -86,9 +116,10 @@ impl State {
         &self.config
     }
 
-    /// Closes cursors that are not used, and reads again what has changed of the files of TLS.
+    /// Closes cursors that are not used, and reads again what has changed of the keys and the files of TLS.
     pub(crate) fn keep_up(&self) {
         self.cursors.sweep(Instant::now());
+        self.admission.keep_up();
         match self.tls.as_ref().map(|tls| tls.reload()) {
             None | Some(Ok(false)) => {}
             Some(Ok(true)) => tracing::info!("read the certificate and its key again"),
@@ -101,32 +132,43 @@ impl State {
     /// Answers with what a search finds, once there is a permit for it.
     pub(crate) async fn search<T: Serialize + 'static>(
         &self,
-        collection: &str,
+        turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
-        self.searches.run(collection, self.as_json(work)).await
+        let permit = self.admission.search(turn.caller)?;
+        let work = move || {
+            let _until_it_ends = permit;
+            work()
+        };
+        self.searches.run(turn.lane(), self.as_json(work)).await
     }
 
     /// Answers with up to `rows` hits or rows, as a search or as a batch of them.
     pub(crate) async fn find<T: Serialize + 'static>(
         &self,
-        collection: &str,
+        turn: Turn<'_>,
         rows: usize,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
+        self.admission.take_rows(turn.caller, rows)?;
         match rows > MAX_QUICK_ROWS {
-            true => self.batch(collection, work).await,
-            false => self.search(collection, work).await,
+            true => self.batch(turn, work).await,
+            false => self.search(turn, work).await,
         }
     }
 
     /// Answers with what many searches find, once there is a permit for it, in the background.
     pub(crate) async fn batch<T: Serialize + 'static>(
         &self,
-        collection: &str,
+        turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
-        self.batches.run_in_background(collection, self.as_json(work)).await
+        let permit = self.admission.search(turn.caller)?;
+        let work = move || {
+            let _until_it_ends = permit;
+            work()
+        };
+        self.batches.run_in_background(turn.lane(), self.as_json(work)).await
     }
 
     /// Answers with what a model makes of a caller's texts, once there is a permit for it.
@@ -156,29 +198,29 @@ impl State {
     /// Answers with a measurement by many searches, once there is a permit for it, in the background.
     pub(crate) async fn measure<T: Serialize + 'static>(
         &self,
-        collection: &str,
+        turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
-        self.measurements.run_in_background(collection, self.as_json(work)).await
+        self.measurements.run_in_background(turn.lane(), self.as_json(work)).await
     }
 
     /// Answers with the outcome of a compaction or a verification, once there is a permit for it, in the background.
     pub(crate) async fn maintain<T: Serialize + 'static>(
         &self,
-        collection: &str,
+        turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
-        self.maintenance.run_in_background(collection, self.as_json(work)).await
+        self.maintenance.run_in_background(turn.lane(), self.as_json(work)).await
     }
 
     /// Runs a write to a collection off the event loop, once there is a permit for it. Its caller waits until it ends,
     /// as it is not known before whether it was done.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
-        collection: &str,
+        turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        self.writes.run_to_end(collection, work).await
+        self.writes.run_to_end(turn.lane(), work).await
     }
 
     /// The limit on memory and time of one request's answers.

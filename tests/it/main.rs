@@ -1,6 +1,7 @@
 //! Integration tests: the engine, the command and the server as their users meet them.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)] // a test's ways to fail and report
 
+mod admission;
 mod advice;
 mod answers;
 mod architecture;
@@ -38,6 +39,7 @@ mod judged;
 mod late;
 mod learning;
 mod loaders;
+mod matrix;
 mod metrics;
 mod model_registry;
 mod models;

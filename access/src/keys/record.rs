@@ -128,6 +128,11 @@ pub fn rfc3339(seconds: u64) -> String {
     Timestamp::of_unix(i64::try_from(seconds).unwrap_or(i64::MAX)).to_string()
 }
 
+/// The seconds since the beginning of 1970 of a time in RFC 3339; `None` for another text, and for times before.
+pub fn unix_seconds(text: &str) -> Option<u64> {
+    u64::try_from(Timestamp::parse(text)?.unix()).ok()
+}
+
 fn moment<S: Serializer>(seconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*seconds))
 }

@@ -80,6 +80,11 @@ impl KeyStore {
         Ok(access_of(database)?.map(|directory| Self { directory }))
     }
 
+    /// True if a database has a file of keys, whether it can be read or not.
+    pub(crate) fn is_at(database: &Path) -> bool {
+        database.join(ACCESS_DIRECTORY).join(KEYS).symlink_metadata().is_ok()
+    }
+
     /// Makes a key. The secret is returned once. When there are as many keys as there may be, those that ended first make
     /// room.
     ///

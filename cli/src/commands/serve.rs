@@ -8,6 +8,7 @@ use lexivec::{OpenOptions, Unopened};
 use lexivec_server::{Config, Server, TlsFiles};
 use serde_json::json;
 
+use crate::admission::AdmissionArgs;
 use crate::exit::{Failure, Outcome};
 use crate::log::LogArgs;
 use crate::model::Models;
@@ -45,6 +46,8 @@ pub(crate) struct ServeOptions {
     host_names: Vec<String>,
     #[command(flatten)]
     tls: TlsArgs,
+    #[command(flatten)]
+    admission: AdmissionArgs,
     #[command(flatten)]
     log: LogArgs,
     #[command(flatten)]
@@ -87,6 +90,8 @@ impl ServeOptions {
         config.bind = self.address();
         config.hosts = self.host_names.iter().map(|h| h.to_ascii_lowercase()).collect();
         config.tls = self.tls.files()?;
+        config.behind_proxy = self.admission.behind_proxy();
+        config.access = self.admission.options()?;
         config.embedder = self.models.vectors.embedder()?;
         config.reranker = self.models.reranker()?;
         Ok(config)
@@ -94,7 +99,8 @@ impl ServeOptions {
 
     /// Checks options that depend on each other.
     pub(crate) fn check(&self) -> Outcome<()> {
-        self.tls.files().map(drop)
+        self.tls.files()?;
+        self.admission.options().map(drop)
     }
 
     fn address(&self) -> SocketAddr {

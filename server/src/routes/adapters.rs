@@ -11,6 +11,7 @@ use super::App;
 use super::body::read_json;
 use super::gate::Caller;
 use crate::error::ApiResult;
+use crate::state::Turn;
 use crate::wire::evaluation::{ActiveJson, LearnJson, TrainJson};
 
 pub(super) async fn learn(
@@ -22,7 +23,11 @@ pub(super) async fn learn(
 ) -> ApiResult<Json<FeedbackReceipt>> {
     let collection = state.collections.whole(&caller, &name)?;
     let feedback = read_json::<LearnJson>(&state, &headers, body).await?.check()?;
-    Ok(Json(state.write(&name, move || Ok(collection.add_feedback(&feedback)?)).await?))
+    Ok(Json(
+        state
+            .write(Turn::of(&caller, &name), move || Ok(collection.add_feedback(&feedback)?))
+            .await?,
+    ))
 }
 
 pub(super) async fn list(
@@ -48,7 +53,7 @@ pub(super) async fn train(
         options.memory = memory.for_found();
         Ok(collection.train_adapter(&options)?)
     };
-    state.measure(&name, work).await
+    state.measure(Turn::of(&caller, &name), work).await
 }
 
 pub(super) async fn activate(
@@ -64,7 +69,7 @@ pub(super) async fn activate(
         collection.activate_adapter(version)?;
         Ok(collection.adapters()?)
     };
-    Ok(Json(state.write(&name, work).await?))
+    Ok(Json(state.write(Turn::of(&caller, &name), work).await?))
 }
 
 pub(super) async fn delete(
@@ -77,5 +82,5 @@ pub(super) async fn delete(
         collection.delete_adapter(version)?;
         Ok(collection.adapters()?)
     };
-    Ok(Json(state.write(&name, work).await?))
+    Ok(Json(state.write(Turn::of(&caller, &name), work).await?))
 }

@@ -17,6 +17,7 @@ use super::gate::Caller;
 use crate::answer;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_DOCUMENTS, MAX_ROWS_BYTES, SEARCH_DEADLINE};
+use crate::state::Turn;
 use crate::wire::json;
 
 /// One document, several, or several under a key.
@@ -100,7 +101,7 @@ pub(super) async fn delete(
             Err(Problem::bad_request("give either \"ids\" or \"filter\"; {} admits every document"))
         }
     };
-    Ok(Json(state.write(&name, work).await?))
+    Ok(Json(state.write(Turn::of(&caller, &name), work).await?))
 }
 
 /// Changes the payload of a document (RFC 7396).
@@ -118,7 +119,7 @@ pub(super) async fn patch(
         let patched = collection.writer(query.options()).patch(&id, &changes.payload)?;
         patched.ok_or_else(|| no_document(&id))
     };
-    Ok(Json(state.write(&name, work).await?))
+    Ok(Json(state.write(Turn::of(&caller, &name), work).await?))
 }
 
 /// Body of a patch.
@@ -143,7 +144,7 @@ pub(super) async fn count(
         let count = collection.searcher(budget)?.count(&filter)?;
         Ok(serde_json::json!({ "count": count }))
     };
-    state.search(&name, count).await
+    state.search(Turn::of(&caller, &name), count).await
 }
 
 /// A page of documents by id.
@@ -158,7 +159,7 @@ pub(super) async fn scroll(
     let ScrollJson { filter, after, limit } = read_json(&state, &headers, body).await?;
     let (filter, budget) = (filter.unwrap_or_default(), state.budget(SEARCH_DEADLINE));
     let page = move || Ok(collection.searcher(budget)?.scroll(&filter, after.as_deref(), limit)?);
-    state.find(&name, limit, page).await
+    state.find(Turn::of(&caller, &name), limit, page).await
 }
 
 fn no_document(id: &str) -> Problem {
@@ -182,7 +183,7 @@ pub(super) async fn write(
     let collection = state.collections.get(&caller, &name)?;
     let kind = body_kind(&headers)?;
     let held = read_body(&state, &headers, body).await?;
-    let memory = state.memory.clone();
+    let (memory, own, writer) = (state.memory.clone(), state.clone(), caller.clone());
     let work = move || {
         let _tree = held.tree(&memory)?;
         let numbered = match kind {
@@ -195,6 +196,7 @@ pub(super) async fn write(
                 numbered.len()
             )));
         }
+        own.admission.take_rows(&writer, numbered.len())?;
         let rows = collection.schema().row_vector_bytes().saturating_mul(numbered.len());
         if rows > MAX_ROWS_BYTES {
             return Err(Problem::over_budget(format!(
@@ -231,7 +233,7 @@ pub(super) async fn write(
             Err(error) => Err(error.into()),
         }
     };
-    state.write(&name, work).await
+    state.write(Turn::of(&caller, &name), work).await
 }
 
 /// A receipt for each line that was written.
@@ -299,5 +301,5 @@ pub(super) async fn read(
     let collection = state.collections.get(&caller, &name)?;
     let budget = state.budget(SEARCH_DEADLINE);
     let read = move || collection.searcher(budget)?.get(&id)?.ok_or_else(|| no_document(&id));
-    state.search(&name, read).await
+    state.search(Turn::of(&caller, &name), read).await
 }

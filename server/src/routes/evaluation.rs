@@ -14,6 +14,7 @@ use super::body::read_json;
 use super::gate::Caller;
 use crate::error::ApiResult;
 use crate::limits::MEASURE_DEADLINE;
+use crate::state::Turn;
 use crate::wire::evaluation::{AnswersJson, DiffJson, TuneJson, check_evaluation};
 
 pub(super) async fn evaluate(
@@ -30,7 +31,7 @@ pub(super) async fn evaluate(
         let budget = own.budget(MEASURE_DEADLINE);
         Ok(asked.run(|queries| collection.searcher(budget.clone())?.rank(queries))?)
     };
-    state.measure(&name, work).await
+    state.measure(Turn::of(&caller, &name), work).await
 }
 
 /// The result of tuning, and the name of the profile it was saved as.
@@ -67,7 +68,7 @@ pub(super) async fn tune(
         }
         Ok(Tuned { report, saved })
     };
-    state.measure(&name, work).await
+    state.measure(Turn::of(&caller, &name), work).await
 }
 
 pub(super) async fn diff(
@@ -91,14 +92,15 @@ pub(super) async fn diff(
             |queries| other.searcher(budget.clone())?.rank(queries),
         )?)
     };
-    state.measure(&name, work).await
+    state.measure(Turn::of(&caller, &name), work).await
 }
 
 pub(super) async fn answers(
     Shared(state): App,
+    Caller(caller): Caller,
     headers: HeaderMap,
     body: Body,
 ) -> ApiResult<Response> {
     let asked = read_json::<AnswersJson>(&state, &headers, body).await?.check()?;
-    state.measure("", move || asked.report()).await
+    state.measure(Turn::of(&caller, ""), move || asked.report()).await
 }

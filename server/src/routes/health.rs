@@ -55,3 +55,22 @@ pub(super) async fn metrics(
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, text.await?))
 }
+
+/// The statistics of the server: its collections, added up and one by one, and its keys.
+pub(super) async fn stats(Shared(state): App, Caller(caller): Caller) -> ApiResult<Json<Value>> {
+    let stats = move || {
+        let (mut collections, mut documents, mut bytes) = (Vec::new(), 0, 0);
+        for collection in state.collections.list(&caller) {
+            let Some(s) = collection.whole().map(Collection::stats).transpose()? else { continue };
+            (documents, bytes) = (documents + s.documents, bytes + s.bytes);
+            collections.push(json!({ "name": s.name, "documents": s.documents, "bytes": s.bytes,
+                "dead_rows": s.dead_rows, "segments": s.segments.len(), "seq": s.seq }));
+        }
+        let keys = state.admission.access().map_or(0, |access| access.keys.len());
+        let mut answer = json!({ "collections": collections, "documents": documents,
+            "bytes": bytes, "keys": keys });
+        add_faults(&state, &caller, &mut answer);
+        Ok(answer)
+    };
+    Ok(Json(blocking(stats).await?))
+}

@@ -12,6 +12,7 @@ use super::App;
 use super::gate::Caller;
 use super::head::of_no_form;
 use crate::error::ApiResult;
+use crate::state::Turn;
 
 pub(super) async fn flush(
     Shared(state): App,
@@ -21,7 +22,7 @@ pub(super) async fn flush(
 ) -> ApiResult<Json<Value>> {
     of_no_form(&headers)?;
     let collection = state.collections.whole(&caller, &name)?;
-    let generation = state.write(&name, move || Ok(collection.flush()?)).await?;
+    let generation = state.write(Turn::of(&caller, &name), move || Ok(collection.flush()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }
 
@@ -47,7 +48,7 @@ pub(super) async fn compact(
         let options = query.memory.map_or(options, |bytes| options.memory(bytes));
         Ok(collection.compact(options)?)
     };
-    state.maintain(&name, work).await
+    state.maintain(Turn::of(&caller, &name), work).await
 }
 
 /// Ends a compaction under way; what it has committed stays.
@@ -78,7 +79,9 @@ pub(super) async fn verify(
 ) -> ApiResult<Response> {
     of_no_form(&headers)?;
     let path = state.collections.path_of(&caller, &name)?;
-    state.maintain(&name, move || Ok(Collection::verify(path, query.level)?)).await
+    state
+        .maintain(Turn::of(&caller, &name), move || Ok(Collection::verify(path, query.level)?))
+        .await
 }
 
 pub(super) async fn snapshots(
@@ -96,5 +99,7 @@ pub(super) async fn snapshot(
     Path((name, snapshot)): Path<(String, String)>,
 ) -> ApiResult<Json<Snapshot>> {
     let collection = state.collections.whole(&caller, &name)?;
-    Ok(Json(state.write(&name, move || Ok(collection.snapshot(&snapshot)?)).await?))
+    Ok(Json(
+        state.write(Turn::of(&caller, &name), move || Ok(collection.snapshot(&snapshot)?)).await?,
+    ))
 }

@@ -1,6 +1,7 @@
 //! The route table, and what every request passes through before and after its route.
 
 mod adapters;
+mod audit;
 mod body;
 mod collections;
 mod documents;
@@ -8,6 +9,7 @@ mod evaluation;
 mod gate;
 mod head;
 mod health;
+mod keys;
 mod maintenance;
 mod models;
 mod profiles;

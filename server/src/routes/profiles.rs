@@ -12,6 +12,7 @@ use super::App;
 use super::body::read_json;
 use super::gate::Caller;
 use crate::error::{ApiResult, Problem};
+use crate::state::{State, Turn};
 
 pub(super) async fn list(
     Shared(state): App,
@@ -31,7 +32,8 @@ pub(super) async fn set(
 ) -> ApiResult<Json<Value>> {
     let collection = state.collections.whole(&caller, &name)?;
     let settings = read_json::<Profile>(&state, &headers, body).await?;
-    change(&state, &name, move || collection.set_profile(&profile, settings)).await
+    change(&state, Turn::of(&caller, &name), move || collection.set_profile(&profile, settings))
+        .await
 }
 
 pub(super) async fn remove(
@@ -48,14 +50,14 @@ pub(super) async fn remove(
             format!("there is no profile {profile:?}"),
         ));
     }
-    change(&state, &name, move || collection.remove_profile(&profile)).await
+    change(&state, Turn::of(&caller, &name), move || collection.remove_profile(&profile)).await
 }
 
 async fn change(
-    state: &crate::state::State,
-    name: &str,
+    state: &State,
+    turn: Turn<'_>,
     work: impl FnOnce() -> lexivec::Result<u64> + Send + 'static,
 ) -> ApiResult<Json<Value>> {
-    let generation = state.write(name, move || Ok(work()?)).await?;
+    let generation = state.write(turn, move || Ok(work()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }

@@ -58,7 +58,7 @@ fn id_of(headers: &HeaderMap) -> HeaderValue {
 }
 
 /// The collection that a path names, as it is written there.
-fn collection_of<'p>(route: &str, path: &'p str) -> &'p str {
+pub(super) fn collection_of<'p>(route: &str, path: &'p str) -> &'p str {
     let before = COLLECTION.find('{').filter(|_| route.starts_with(COLLECTION));
     let rest = before.and_then(|before| path.get(before..)).unwrap_or_default();
     rest.split('/').next().unwrap_or_default()

@@ -18,7 +18,7 @@ use super::gate::Caller;
 use crate::error::ApiResult;
 use crate::limits::{MAX_QUICK_BATCH, MAX_REQUESTS, MEASURE_DEADLINE, SEARCH_DEADLINE};
 use crate::scoped::Scoped;
-use crate::state::State;
+use crate::state::{State, Turn};
 use crate::wire::json;
 use crate::wire::{
     BatchJson, ExplainJson, FacetJson, NextJson, PageJson, RecallJson, SearchBody, within,
@@ -70,7 +70,7 @@ pub(super) async fn search(
     let asked = read_as(&state, &headers, body, SearchBody::read).await?;
     let rows = asked.rows();
     let (own, since) = (state.clone(), Instant::now());
-    let answer = state.find(&name, rows, move || {
+    let answer = state.find(Turn::of(&caller, &name), rows, move || {
         Ok(match asked {
             SearchBody::Search(request) => {
                 let request = late(request, since);
@@ -109,7 +109,7 @@ pub(super) async fn explain(
     let ExplainJson { request, why_not } = read_as(&state, &headers, body, read).await?;
     let rows = request.limit;
     let (own, since) = (state.clone(), Instant::now());
-    let answer = state.find(&name, rows, move || {
+    let answer = state.find(Turn::of(&caller, &name), rows, move || {
         let request = late(request, since);
         let view = view(&own, &collection, &request)?;
         Ok(match why_not {
@@ -142,8 +142,8 @@ pub(super) async fn batch(
         Ok(view.search_many(&late)?)
     };
     match quick {
-        true => state.find(&name, rows, work).await,
-        false => state.batch(&name, work).await,
+        true => state.find(Turn::of(&caller, &name), rows, work).await,
+        false => state.batch(Turn::of(&caller, &name), work).await,
     }
 }
 
@@ -159,7 +159,7 @@ pub(super) async fn facet(
     let budget = state.budget(SEARCH_DEADLINE);
     let count =
         move || Ok(collection.searcher(budget)?.facet(&facet.field, &filter, facet.limit)?);
-    state.search(&name, count).await
+    state.search(Turn::of(&caller, &name), count).await
 }
 
 pub(super) async fn recall(
@@ -173,5 +173,5 @@ pub(super) async fn recall(
     let options = read_json::<RecallJson>(&state, &headers, body).await?.into_options()?;
     let own = state.clone();
     let work = move || Ok(collection.searcher(own.budget(MEASURE_DEADLINE))?.recall(&options)?);
-    state.measure(&name, work).await
+    state.measure(Turn::of(&caller, &name), work).await
 }

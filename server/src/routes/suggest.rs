@@ -16,6 +16,7 @@ use super::gate::Caller;
 use super::search::time_left;
 use crate::error::ApiResult;
 use crate::limits::SEARCH_DEADLINE;
+use crate::state::Turn;
 
 /// Query parameters of a request without a body.
 #[derive(Deserialize)]
@@ -69,5 +70,5 @@ async fn answer(
         request.deadline_ms = Some(time_left(request.deadline_ms, since));
         Ok(collection.searcher(budget)?.suggest(&request)?)
     };
-    state.search(&name, work).await
+    state.search(Turn::of(&caller, &name), work).await
 }

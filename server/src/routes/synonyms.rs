@@ -13,6 +13,7 @@ use super::App;
 use super::body::read_json;
 use super::gate::Caller;
 use crate::error::ApiResult;
+use crate::state::Turn;
 
 /// The body of a request and of an answer.
 #[derive(Deserialize, Serialize)]
@@ -40,7 +41,8 @@ pub(super) async fn set(
 ) -> ApiResult<Json<Value>> {
     let collection = state.collections.whole(&caller, &name)?;
     let SynonymsJson { rules } = read_json(&state, &headers, body).await?;
-    let generation = state.write(&name, move || Ok(collection.set_synonyms(rules)?)).await?;
+    let generation =
+        state.write(Turn::of(&caller, &name), move || Ok(collection.set_synonyms(rules)?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }
 
@@ -50,6 +52,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
 ) -> ApiResult<Json<Value>> {
     let collection = state.collections.whole(&caller, &name)?;
-    let generation = state.write(&name, move || Ok(collection.remove_synonyms()?)).await?;
+    let generation =
+        state.write(Turn::of(&caller, &name), move || Ok(collection.remove_synonyms()?)).await?;
     Ok(Json(json!({ "generation": generation })))
 }

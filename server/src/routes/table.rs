@@ -7,13 +7,13 @@ use axum::handler::Handler;
 use axum::routing::MethodRouter;
 
 use lexivec_access::Verb::{
-    self, Configure, Create, Describe, Drop, Health, Learn, Maintain, ReadMetrics, Search,
-    ShowSettings, UseModel, Write,
+    self, Configure, Create, Describe, Drop, Health, Learn, Maintain, ManageKeys, ReadAudit,
+    ReadMetrics, ReadStats, Search, ShowSettings, UseModel, Write,
 };
 
 use super::{
-    adapters, collections, documents, evaluation, health, maintenance, models, profiles, search,
-    suggest, synonyms,
+    adapters, audit, collections, documents, evaluation, health, keys, maintenance, models,
+    profiles, search, suggest, synonyms,
 };
 use crate::state::State;
 
@@ -47,6 +47,12 @@ fn of_server() -> Vec<Row> {
         path("/livez").get(Health, health::health),
         path("/readyz").get(Health, health::health),
         path("/metrics").get(ReadMetrics, health::metrics),
+        path("/v1/keys").get(ManageKeys, keys::list).post(ManageKeys, keys::create),
+        path("/v1/keys/{id}").delete(ManageKeys, keys::revoke),
+        path("/v1/keys/{id}/rotate").post(ManageKeys, keys::rotate),
+        path("/v1/audit").get(ReadAudit, audit::list),
+        path("/v1/audit/export").get(ReadAudit, audit::export),
+        path("/v1/stats").get(ReadStats, health::stats),
     ]
 }
 
