@@ -71,6 +71,19 @@ impl From<lexivec_platform::Error> for Failure {
     }
 }
 
+impl From<lexivec_access::Error> for Failure {
+    fn from(error: lexivec_access::Error) -> Self {
+        use lexivec_access::Error;
+        match error {
+            Error::Storage(lexivec::storage::Error::NotFound { path }) => Self::new(format!(
+                "{path} is not there; name the directory of a collection or of a server (`mkdir` makes an empty one)"
+            )),
+            Error::Invalid { detail } => Self::usage(detail),
+            error => Self::new(error.to_string()),
+        }
+    }
+}
+
 impl From<lexivec_demo::Error> for Failure {
     fn from(error: lexivec_demo::Error) -> Self {
         Self::new(error.to_string())

@@ -1,5 +1,7 @@
 //! Parsers of option values that several verbs share.
 
+use std::time::Duration;
+
 use bytesize::ByteSize;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use lexivec::query::request::{Bm25, check_field_weight};
@@ -59,5 +61,41 @@ pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     match size.as_u64() {
         u64::MAX => Err("it is too large".to_owned()),
         bytes => Ok(bytes),
+    }
+}
+
+/// Parses a length of time: 45s, 30m, 24h, 90d, 2w.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let parts = text.char_indices().last().and_then(|(unit, _)| text.split_at_checked(unit));
+    let seconds = parts.and_then(|(number, unit)| {
+        let unit: u64 = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            "w" => 604_800,
+            _ => return None,
+        };
+        number.parse::<u64>().ok()?.checked_mul(unit)
+    });
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| "a whole number and a unit are expected: s, m, h, d or w, as 24h".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read() {
+        for (text, seconds) in
+            [("0s", 0), ("45s", 45), ("30m", 1_800), ("24h", 86_400), ("2w", 1_209_600)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["", "s", "1", "-1s", "1.5h", "1 h", "1é", "99999999999999999w"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
     }
 }

@@ -241,6 +241,10 @@ impl KeyStore {
 pub(crate) fn access_of(database: &Path) -> Result<Option<PrivateDirectory>> {
     match PrivateDirectory::open(&database.join(ACCESS_DIRECTORY)) {
         Err(lexivec_storage::Error::NotFound { .. }) if database.is_dir() => Ok(None),
+        Err(lexivec_storage::Error::NotFound { .. }) => {
+            let path = database.display().to_string();
+            Err(lexivec_storage::Error::NotFound { path }.into())
+        }
         directory => Ok(Some(directory?)),
     }
 }

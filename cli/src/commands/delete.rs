@@ -51,7 +51,7 @@ pub(super) fn run(args: &Delete, open: OpenOptions) -> Outcome<ExitCode> {
 }
 
 /// Asks on a terminal; fails without one.
-fn confirmed(question: &str) -> Outcome<bool> {
+pub(super) fn confirmed(question: &str) -> Outcome<bool> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::usage("there is no terminal to ask on; confirm with --yes"));
     }

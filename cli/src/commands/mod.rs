@@ -2,6 +2,7 @@
 
 mod adapter;
 mod answers;
+mod audit;
 mod bench;
 mod compact;
 mod completions;
@@ -16,6 +17,7 @@ mod generate;
 mod get;
 mod ingest;
 mod inspect;
+mod key;
 mod learn;
 mod list;
 mod man;
@@ -125,6 +127,10 @@ enum Command {
     Serve(serve::Serve),
     /// Print the configuration of a server.
     Config(config::ConfigArgs),
+    /// Create, list, rotate or revoke the keys of a server.
+    Key(key::KeyArgs),
+    /// Read, verify or export the log of administrative acts.
+    Audit(audit::AuditArgs),
     /// Add models, list them, or describe one.
     Model(model::ModelVerbs),
     /// Print a completion script for a shell.
@@ -172,6 +178,8 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Outcome<ExitCode> {
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
         Command::Config(args) => config::run(&args, matches),
+        Command::Key(args) => key::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
