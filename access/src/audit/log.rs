@@ -25,17 +25,16 @@ const MAX_HEAD_BYTES: u64 = 1 << 10;
 pub struct AuditLog {
     directory: PrivateDirectory,
     reader: AuditReader,
-    file: AppendedFile,
     queue: Mutex<Queue>,
     written: Condvar,
 }
 
 /// Entries that wait for the thread that writes them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Queue {
     waiting: Vec<Waiting>,
-    /// The end of the log; `None` while a thread writes.
-    head: Option<Head>,
+    /// True while a thread writes.
+    writing: bool,
     /// The reason for which the log takes no more entries.
     poisoned: Option<String>,
 }
@@ -51,28 +50,15 @@ impl AuditLog {
     /// Opens the log of a database, or begins one. The beginning of a line at its end, which a crash left, is cut.
     ///
     /// # Errors
-    /// [`Error::AuditDamaged`] if a line was changed since, or the end was cut; and those of the files.
+    /// [`Error::AuditDamaged`] if an entry after the head was changed, or the end was cut; and those of the files.
     pub fn open(database: &Path) -> Result<Self> {
         let directory = PrivateDirectory::create(&database.join(ACCESS_DIRECTORY))?;
         let lock = directory.lock(LOCK)?;
-        // A head without a log is one whose log was removed; so the head is there before the log.
-        if directory.stamp(HEAD)?.is_none() && directory.stamp(LOG)?.is_none() {
-            write_head(&directory, &Head::start())?;
-        }
-        let head = read_head(&directory)?;
-        if head.entries > 0 && directory.stamp(LOG)?.is_none() {
-            return Err(damaged(
-                &directory.path_of(LOG),
-                Head::start().fault("the log is not there"),
-            ));
-        }
-        let file = directory.create_appended(LOG)?;
-        let head = caught_up(&directory, &file, head)?;
+        let (_, head) = end_of(&directory)?;
         write_head(&directory, &head)?;
         drop(lock);
-        let queue = Queue { waiting: Vec::new(), head: Some(head), poisoned: None };
         let reader = AuditReader::open(database)?;
-        Ok(Self { directory, reader, file, queue: Mutex::new(queue), written: Condvar::new() })
+        Ok(Self { directory, reader, queue: Mutex::default(), written: Condvar::new() })
     }
 
     /// Appends an entry, whose texts are cut to their bounds. It is on disk when this returns; threads that append at once
@@ -88,32 +74,25 @@ impl AuditLog {
             if let Some(refused) = outcome.get() {
                 break refused.clone();
             }
-            let Some(head) = queue.head.take() else {
+            if queue.writing {
                 self.written.wait(&mut queue);
                 continue;
-            };
+            }
+            queue.writing = true;
             let batch = std::mem::take(&mut queue.waiting);
             let poisoned = queue.poisoned.clone();
             drop(queue);
-            let written = match poisoned {
-                Some(reason) => Err((reason, false)),
-                None => self.write(&head, &batch),
-            };
+            let written =
+                poisoned.map_or_else(|| self.write(&batch), |reason| Err(Failed::before(reason)));
             queue = self.queue.lock();
-            let refused = match written {
-                Ok(head) => {
-                    queue.head = Some(head);
-                    None
+            queue.writing = false;
+            let refused = written.err().map(|failed| {
+                if failed.in_sync {
+                    let reason = format!("an earlier sync failed ({}); restart", failed.reason);
+                    queue.poisoned = Some(reason);
                 }
-                Err((reason, poisons)) => {
-                    queue.head = Some(head);
-                    if poisons {
-                        queue.poisoned =
-                            Some(format!("an earlier sync failed ({reason}); restart"));
-                    }
-                    Some(reason)
-                }
-            };
+                failed.reason
+            });
             for waiting in batch {
                 let _ = waiting.outcome.set(refused.clone());
             }
@@ -122,33 +101,57 @@ impl AuditLog {
         refused.map_or(Ok(()), |reason| Err(Error::NotLogged { reason }))
     }
 
-    /// Writes entries after the end of the log, wherever another process has moved it. The error says if the state of the
-    /// file is unknown, as it is after a sync that failed.
-    fn write(&self, head: &Head, batch: &[Waiting]) -> std::result::Result<Head, (String, bool)> {
-        let failed = |e: Error| (e.to_string(), false);
-        let directory = &self.directory;
-        let _lock = directory.lock(LOCK).map_err(|e| failed(e.into()))?;
-        let start = caught_up(directory, &self.file, head.clone()).map_err(failed)?;
+    /// Writes entries after the end of the log, which another process may have moved.
+    fn write(&self, batch: &[Waiting]) -> std::result::Result<(), Failed> {
+        let _lock = self.directory.lock(LOCK).map_err(Failed::before)?;
+        let (file, start) = end_of(&self.directory).map_err(Failed::before)?;
         let (mut end, mut bytes) = (start.clone(), Vec::new());
         for waiting in batch {
-            let pushed = end.push(waiting.entry.clone(), &mut bytes);
-            pushed.map_err(|e| (e.to_string(), false))?;
+            end.push(waiting.entry.clone(), &mut bytes).map_err(Failed::before)?;
         }
-        if let Err(error) = self.file.write_at(start.bytes, &bytes) {
+        if let Err(error) = file.write_at(start.bytes, &bytes) {
             // What was written of it is cut, now or before the next entry.
-            let _ = self.file.cut(start.bytes);
-            return Err((error.to_string(), false));
+            let _ = file.cut(start.bytes);
+            return Err(Failed::before(error));
         }
-        self.file.sync().map_err(|e| (e.to_string(), true))?;
+        file.sync().map_err(|e| Failed { reason: e.to_string(), in_sync: true })?;
         // The log is durable, and one that is ahead of its head verifies.
-        let _ = write_head(directory, &end);
-        Ok(end)
+        let _ = write_head(&self.directory, &end);
+        Ok(())
     }
 
     /// The log for reading; it may be used while entries are appended.
     pub fn reader(&self) -> &AuditReader {
         &self.reader
     }
+}
+
+/// A write that failed. After a sync that failed it is unknown what is on disk.
+struct Failed {
+    reason: String,
+    in_sync: bool,
+}
+
+impl Failed {
+    fn before(reason: impl ToString) -> Self {
+        Self { reason: reason.to_string(), in_sync: false }
+    }
+}
+
+/// The log and its end, of a log that is begun if there is none.
+fn end_of(directory: &PrivateDirectory) -> Result<(AppendedFile, Head)> {
+    let is_there = directory.stamp(LOG)?.is_some();
+    // A head without a log is one whose log was removed; so the head is there before the log.
+    if !is_there && directory.stamp(HEAD)?.is_none() {
+        write_head(directory, &Head::start())?;
+    }
+    let head = read_head(directory)?;
+    if head.entries > 0 && !is_there {
+        return Err(damaged(&directory.path_of(LOG), Head::start().fault("the log is not there")));
+    }
+    let file = directory.create_appended(LOG)?;
+    let head = caught_up(directory, &file, head)?;
+    Ok((file, head))
 }
 
 /// The end of a log that was known up to `head`: lines after it are followed, and the beginning of a line is cut.
