@@ -35,6 +35,7 @@ mod hard_sets;
 mod heads;
 mod http;
 mod inputs;
+mod isolated;
 mod judged;
 mod late;
 mod learning;

@@ -200,7 +200,8 @@ impl Shared {
             entry.statistics = text.to_bytes();
             entry.curves = segment.measure_curves(schema.seed)?;
             let segment = Arc::new(segment);
-            Ok(LiveSegment { segment, alive, text, entry: Some(entry), flushing: false })
+            let (entry, flushing, admitted) = (Some(entry), false, Arc::default());
+            Ok(LiveSegment { segment, alive, text, entry, flushing, admitted })
         });
         match &opened {
             // The name was taken, or no file was made: the file is another's.

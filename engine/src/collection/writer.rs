@@ -116,6 +116,11 @@ impl Collection {
     ///
     /// A row outside the scope is treated as if it were not there: a delete passes it over, a patch returns `None`, and
     /// an upsert of its id is refused. So is a row that would lie outside the scope once it is stamped.
+    ///
+    /// Ids are those of the whole collection, so that a caller that guesses an id learns by this refusal that a row
+    /// outside has it, and by the numbers of writes in receipts how much others write. The refusal cannot be left out:
+    /// the row of another would be replaced. A server closes both by giving the ids of each scope a prefix, which it
+    /// puts before the ids of requests and takes off those of answers, and by keeping the numbers to itself.
     #[must_use]
     pub fn scoped_writer(&self, filter: Filter, stamp: Map<String, Value>) -> Writer<'_> {
         self.writer(WriteOptions::new()).scoped(filter, stamp)

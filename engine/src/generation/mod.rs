@@ -2,6 +2,7 @@
 //! statistics over them.
 
 mod matching;
+mod narrowed;
 mod operation;
 mod renumbering;
 
@@ -12,6 +13,7 @@ use lexivec_storage::{Directory, MemoryVfs, SegmentEntry, SegmentFile, Vfs};
 use serde_json::Value;
 
 pub(crate) use matching::admits;
+pub(crate) use narrowed::AdmittedRows;
 pub(crate) use operation::Operation;
 pub(crate) use renumbering::Renumbering;
 
@@ -36,6 +38,8 @@ pub(crate) struct LiveSegment {
     pub(crate) entry: Option<SegmentEntry>,
     /// True for a segment in memory that is being flushed, so that it is not merged with others any more.
     pub(crate) flushing: bool,
+    /// Rows of it that filters admit.
+    pub(crate) admitted: Arc<AdmittedRows>,
 }
 
 impl LiveSegment {
@@ -158,7 +162,8 @@ impl Generation {
                 return Err(corrupt(&file, name, "statistics of another set of rows"));
             }
             let (alive, entry) = (Arc::new(alive), Some(entry.clone()));
-            segments.push(LiveSegment { segment, alive, text, entry, flushing: false });
+            let (flushing, admitted) = (false, Arc::default());
+            segments.push(LiveSegment { segment, alive, text, entry, flushing, admitted });
         }
         let seq = manifest.first_write() - 1;
         Ok(Self::of(manifest.generation, seq, schema, segments))
@@ -268,7 +273,8 @@ fn in_memory(schema: &Schema, rows: &[&Document]) -> Result<LiveSegment> {
     let segment = Arc::new(Segment::open(&vfs, schema, &entry)?);
     let alive = Arc::new(segment.all_rows());
     let text = segment.text().statistics(&alive)?;
-    Ok(LiveSegment { segment, alive, text, entry: None, flushing: false })
+    let (entry, flushing, admitted) = (None, false, Arc::default());
+    Ok(LiveSegment { segment, alive, text, entry, flushing, admitted })
 }
 
 /// Indices of the segments in memory that a new one absorbs: smallest first, as long as each has at

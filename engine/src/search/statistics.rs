@@ -15,7 +15,8 @@ use crate::text::{Expand, Mistyped, Near, QueryContext, Statistics, TextQuery};
 
 impl Searcher {
     /// The counts that the text leg of a request scores with: rows, tokens of each field, and the document frequency
-    /// of each term of its text. They are those of the collection, whatever the scope and the filter.
+    /// of each term of its text. They are those of the collection, whatever the scope and the filter, or of an
+    /// [`isolated`](Self::isolated) view.
     ///
     /// Those of several shards are added, and [`with_statistics`](Self::with_statistics) scores with the sum. Words
     /// that a prefix or a fuzzy word stands for are not counted: each of them scores by its boost alone.

@@ -26,8 +26,8 @@ use crate::text::{Mistyped, folded, terms_of_text, typed_words, words_of_term};
 const MAX_COUNTED_TERMS: usize = 1_000;
 /// Most rows whose texts are read for their terms.
 const MAX_READ_ROWS: u64 = 1_000;
-/// Rows of the collection for each of these.
-const LIVE_ROWS_PER_READ_ROW: u64 = 8;
+/// Rows of the segments for each of these.
+const ROWS_PER_READ_ROW: u64 = 8;
 /// Counted terms for each suggestion wanted: some have no form that begins as typed, or the same form as another.
 const TERMS_PER_SUGGESTION: usize = 3;
 /// Terms whose forms are compared with a word that no row has.
@@ -129,8 +129,9 @@ impl<'a> Dictionary<'a> {
 
     fn read_terms(&self) -> Result<Option<Vec<BTreeMap<String, u64>>>> {
         let rows = RowSet::total(self.matching);
-        let live = self.searcher.generation.statistics.live;
-        if rows > MAX_READ_ROWS || rows.saturating_mul(LIVE_ROWS_PER_READ_ROW) > live {
+        // Rows that are not live, or are in no view of a scope, have their terms in the dictionary.
+        let all: u64 = self.segments().map(|(live, _)| u64::from(live.segment.rows)).sum();
+        if rows > MAX_READ_ROWS || rows.saturating_mul(ROWS_PER_READ_ROW) > all {
             return Ok(None);
         }
         let mut fields = vec![BTreeMap::new(); self.fields.len()];
@@ -232,8 +233,10 @@ impl<'a> Dictionary<'a> {
         let mut counted: Vec<(String, u64)> = Vec::new();
         for (term, most) in terms.into_iter().take(MAX_COUNTED_TERMS) {
             self.time.check()?;
-            // None of the rest can have more rows.
-            if counted.iter().filter(|(_, rows)| *rows >= most).count() >= wanted {
+            // None of the rest can have more rows, or as many and come first by its letters.
+            let is_before =
+                |(other, rows): &&(String, u64)| *rows > most || (*rows == most && *other < term);
+            if counted.iter().filter(is_before).count() >= wanted {
                 break;
             }
             let rows = self.documents(field, &term)?;

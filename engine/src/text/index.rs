@@ -328,8 +328,8 @@ impl TextIndex {
         Ok(rows)
     }
 
-    /// Terms at most `edits` edits away from one, and the live rows of each: the first [`MAX_NEAR_TERMS`] of the
-    /// dictionary.
+    /// Terms of live rows at most `edits` edits away from one, and the live rows of each: the first [`MAX_NEAR_TERMS`]
+    /// of the dictionary.
     pub(crate) fn near(
         &self,
         field: usize,
@@ -352,7 +352,9 @@ impl TextIndex {
                 true => u64::from(terms.value().doc_freq),
                 false => self.doc_freq(field, &near, alive)?,
             };
-            found.push((near, rows));
+            if rows > 0 {
+                found.push((near, rows));
+            }
         }
         Ok(found)
     }
