@@ -14,11 +14,12 @@ CAMPAIGN = $(CARGO) build --quiet --release -p lexivec-cli -p lexivec-tests && t
 STATES ?= 200000
 KILLS ?= 2000
 OPS ?= 200000
+REQUESTS ?= 100000
 CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops cycles threads soak \
+.PHONY: demo model test test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops leaks cycles threads soak \
 	abuse abuse-control attacks attacks-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
@@ -93,6 +94,10 @@ damage:
 
 model-ops:
 	$(CAMPAIGN) model-ops --ops $(OPS) --seed $(SEED)
+
+## Requests of twenty tenants, compared with a plain model of the rows of each.
+leaks:
+	$(CAMPAIGN) leaks --ops $(REQUESTS) --seed $(SEED)
 
 cycles:
 	$(CAMPAIGN) cycles --cycles $(CYCLES) --seed $(SEED)

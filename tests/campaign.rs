@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use lexivec_tests::campaigns::{
-    Outcome, crash, cycles, damage, faults, fixture, flips, kill, operations, soak, threads,
+    Outcome, crash, cycles, damage, faults, fixture, flips, kill, leaks, operations, soak, threads,
 };
 
 /// Options, each with a number.
@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Some("bit-flips") => flips::run(number("--stride", 1) as usize),
         Some("damage") => damage::run(number("--places", 150) as usize, seed, false),
         Some("damage-open") => damage::run_open(number("--places", 2) as usize, seed, false),
+        Some("leaks") => leaks::run(number("--ops", 100_000) as usize, seed, false),
         Some("model-ops") => operations::run(number("--ops", 200_000) as usize, seed, None),
         Some("cycles") => {
             let rows = number("--rows", 10_000) as usize;
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "campaign crash-states [--states N] | kill9 [--kills N] | io-faults | bit-flips \
-                 [--stride N] | damage [--places N] | damage-open [--places N] | model-ops [--ops N] | cycles [--cycles N --rows N] | soak \
+                 [--stride N] | damage [--places N] | damage-open [--places N] | leaks [--ops N] | model-ops [--ops N] | cycles [--cycles N --rows N] | soak \
                  [--seconds N] | threads [--seconds N], each with [--seed S]; fixture DIR"
             );
             return ExitCode::from(2);

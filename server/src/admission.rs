@@ -1,4 +1,4 @@
-//! The admission of callers: nobody has to show a key until there are keys or tokens, and everybody from then on.
+//! The admission of callers: no key is asked for until there are keys or tokens, and from then on each caller shows one.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

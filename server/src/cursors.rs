@@ -104,6 +104,11 @@ impl Cursors {
         self.lock().retain(|_, open| !open.is_over(self.idle, now));
     }
 
+    /// Open cursors.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Uuid, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -68,6 +68,15 @@ impl Lanes {
         Entry::Waits(waits)
     }
 
+    /// Calls that run and calls that wait.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let state = self.state();
+        let lanes = state.lanes.values();
+        lanes.fold((0, 0), |(running, waiting), lane| {
+            (running + lane.running, waiting + lane.waiting.len())
+        })
+    }
+
     fn permit(self: &Arc<Self>, name: &str) -> Permit {
         Permit { lanes: self.clone(), lane: name.to_owned() }
     }

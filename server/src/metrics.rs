@@ -1,7 +1,8 @@
 //! Counters of one server, in Prometheus' text form.
 
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 /// Upper edges of the latency buckets, in seconds: from a warm search to a long write.
@@ -26,7 +27,7 @@ impl Metrics {
         .filter(|m| registry.register(Box::new(m.clone())).is_ok());
         let latency = HistogramVec::new(
             HistogramOpts::new(
-                "lexivec_request_seconds",
+                "lexivec_request_duration_seconds",
                 "Time from the head of a request to the head of its answer, by route.",
             )
             .buckets(LATENCY_BUCKETS.to_vec()),
@@ -47,16 +48,46 @@ impl Metrics {
         }
     }
 
-    /// The counters, and the documents, segments and bytes of each collection as they are now. Of one that cannot be
-    /// counted, `failed` has the name.
-    pub(crate) fn render(&self, collections: &[lexivec::Stats], failed: &[String]) -> String {
+    /// The counters; the calls that run and wait for each sort of work; the open cursors; and the documents, segments and
+    /// bytes of each collection as they are now. Of one that cannot be counted, `failed` has the name.
+    pub(crate) fn render(
+        &self,
+        collections: &[lexivec::Stats],
+        failed: &[String],
+        loads: &[(&'static str, usize, usize)],
+        cursors: usize,
+    ) -> String {
         let mut families = self.registry.gather();
         families.extend(gauges(collections, failed).gather());
+        families.extend(of_work(loads, cursors).gather());
         let mut out = Vec::new();
         // Writing to memory does not fail; a metric that cannot be encoded is left out.
         let _ = TextEncoder::new().encode(&families, &mut out);
         String::from_utf8_lossy(&out).into_owned()
     }
+}
+
+/// A registry of gauges of work, made for one answer.
+fn of_work(loads: &[(&'static str, usize, usize)], cursors: usize) -> Registry {
+    let registry = Registry::new();
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let of_load = |name: &str, help: &str, count: fn(&(&'static str, usize, usize)) -> usize| {
+        let Ok(gauge) = IntGaugeVec::new(Opts::new(name, help), &["work"]) else { return };
+        for load in loads {
+            gauge.with_label_values(&[load.0]).set(number(count(load)));
+        }
+        // The names differ, so none is refused.
+        let _ = registry.register(Box::new(gauge));
+    };
+    of_load("lexivec_running_calls", "Calls that hold a permit, by sort of work.", |load| load.1);
+    of_load("lexivec_waiting_calls", "Calls that wait for a permit, by sort of work.", |load| {
+        load.2
+    });
+    if let Ok(gauge) = IntGauge::new("lexivec_open_cursors", "Cursors that are open.") {
+        gauge.set(number(cursors));
+        let _ = registry.register(Box::new(gauge));
+    }
+    registry
 }
 
 /// A registry of gauges, made for one answer, so that a dropped collection leaves none behind.
@@ -66,6 +97,8 @@ fn gauges(collections: &[lexivec::Stats], failed: &[String]) -> Registry {
         ("documents", "Documents that searches can return.", (|s| s.documents) as Gauge),
         ("segments", "Segments searched.", |s| s.segments.len() as u64),
         ("bytes", "Bytes of segment files.", |s| s.bytes),
+        ("dead_rows", "Rows replaced or deleted whose space is not freed yet.", |s| s.dead_rows),
+        ("logged_rows", "Rows that the log has and no segment file yet.", |s| s.recent_rows),
         (DAMAGED, "1 if something of the collection is damaged or refuses writes, else 0.", |s| {
             u64::from(s.damage.is_some())
         }),
@@ -101,7 +134,12 @@ mod tests {
         let metrics = Metrics::new();
         let collection = Collection::in_memory(Options::new().name("papers")).expect("made");
         collection.upsert(vec![Document::new("a").text("wing")]).expect("written");
-        let text = metrics.render(&[collection.stats().expect("counted")], &["lost".to_owned()]);
+        let text = metrics.render(
+            &[collection.stats().expect("counted")],
+            &["lost".to_owned()],
+            &[("search", 2, 3)],
+            1,
+        );
         for line in [
             "# HELP lexivec_collection_documents Documents that searches can return.",
             "# TYPE lexivec_collection_documents gauge",
@@ -110,11 +148,15 @@ mod tests {
             "# TYPE lexivec_collection_bytes gauge",
             "lexivec_collection_damaged{collection=\"papers\"} 0",
             "lexivec_collection_damaged{collection=\"lost\"} 1",
+            "lexivec_collection_logged_rows{collection=\"papers\"} 1",
+            "lexivec_running_calls{work=\"search\"} 2",
+            "lexivec_waiting_calls{work=\"search\"} 3",
+            "lexivec_open_cursors 1",
         ] {
             assert!(text.lines().any(|l| l == line), "{line:?} is not in\n{text}");
         }
         assert!(
-            !metrics.render(&[], &[]).contains("papers"),
+            !metrics.render(&[], &[], &[], 0).contains("papers"),
             "a dropped collection leaves nothing"
         );
     }

@@ -45,6 +45,12 @@ impl Queue {
         Self { what, size, lanes, least_waiting, mean, deadline }
     }
 
+    /// The sort of work, the calls that run and the calls that wait.
+    pub(crate) fn load(&self) -> (&'static str, usize, usize) {
+        let (running, waiting) = self.lanes.load();
+        (self.what, running, waiting)
+    }
+
     /// Runs work off the event loop once there is a permit; the caller waits until the deadline for both.
     pub(crate) async fn run<T: Send + 'static>(
         &self,

@@ -171,10 +171,11 @@ impl Scoped {
     /// The read view of this moment, of the caller's rows.
     pub(crate) fn searcher(&self, budget: Budget) -> lexivec::Result<Searcher> {
         let view = self.collection.searcher_within(budget)?;
-        Ok(match &self.caller.scope.rows {
-            None => view,
-            Some(rows) => view.scoped(rows.filter.clone()),
-        })
+        match &self.caller.scope.rows {
+            None => Ok(view),
+            // Scores by the rows of others would give away their words.
+            Some(rows) => view.isolated(&rows.filter),
+        }
     }
 
     /// A writer of the caller's rows.

@@ -129,6 +129,20 @@ impl State {
         }
     }
 
+    /// The load of each sort of work.
+    pub(crate) fn loads(&self) -> Vec<(&'static str, usize, usize)> {
+        let queues = [
+            &self.searches,
+            &self.batches,
+            &self.measurements,
+            &self.maintenance,
+            &self.large_bodies,
+            &self.models,
+            &self.writes,
+        ];
+        queues.into_iter().map(Queue::load).collect()
+    }
+
     /// Answers with what a search finds, once there is a permit for it.
     pub(crate) async fn search<T: Serialize + 'static>(
         &self,

@@ -8,6 +8,7 @@ pub mod faults;
 pub mod fixture;
 pub mod flips;
 pub mod kill;
+pub mod leaks;
 pub mod operations;
 mod server;
 pub mod soak;

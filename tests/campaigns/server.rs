@@ -22,8 +22,14 @@ pub(super) struct Server {
 impl Server {
     /// Starts a server of a directory; returns once it listens.
     pub(super) fn start(dir: &Path) -> Result<Self, String> {
+        Self::start_with(dir, &[])
+    }
+
+    /// Starts a server of a directory with further options; returns once it listens.
+    pub(super) fn start_with(dir: &Path, options: &[&str]) -> Result<Self, String> {
         let child = Command::new(crate::command())
             .args(["serve", &dir.to_string_lossy(), "--bind", "127.0.0.1:0", "--json"])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -62,9 +68,21 @@ pub(super) struct Stream(BufReader<TcpStream>);
 impl Stream {
     /// Sends a request; returns status and body, `None` if the server has stopped or does not answer in time.
     pub(super) fn send(&mut self, method: &str, path: &str, body: &Value) -> Option<(u16, String)> {
+        self.send_with(method, path, body, None)
+    }
+
+    /// Sends a request with a key, as [`send`](Self::send) does.
+    pub(super) fn send_with(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Option<(u16, String)> {
         let body = body.to_string();
+        let key = key.map_or(String::new(), |key| format!("api-key: {key}\r\n"));
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n\
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{key}\
              content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         );

@@ -89,7 +89,11 @@ impl Running {
     }
 
     /// Gets a path with headers; the whole answer.
-    fn answer_with(&self, headers: &[(&str, &str)], path: &str) -> ureq::http::Response<ureq::Body> {
+    fn answer_with(
+        &self,
+        headers: &[(&str, &str)],
+        path: &str,
+    ) -> ureq::http::Response<ureq::Body> {
         let uri = format!("http://{}{path}", self.address);
         let request = ureq::http::Request::builder().uri(uri);
         let request = headers.iter().fold(request, |r, (name, value)| r.header(*name, *value));
@@ -106,7 +110,8 @@ impl Running {
     /// Gets a path with a key; status, content type and text.
     pub(crate) fn get_with_key(&self, path: &str, key: &str) -> (u16, String, String) {
         let mut answer = self.answer_with(&[("api-key", key)], path);
-        let kind = answer.headers().get("content-type").map(|v| v.to_str().expect("text").to_owned());
+        let kind =
+            answer.headers().get("content-type").map(|v| v.to_str().expect("text").to_owned());
         let text = answer.body_mut().read_to_string().expect("a body");
         (answer.status().as_u16(), kind.unwrap_or_default(), text)
     }

@@ -45,7 +45,8 @@ fn the_directory_of_keys_does_not_disturb_a_collection() {
     collection.snapshot("monday").expect("kept");
     drop(collection);
     lexivec_ok(&["compact", arg(&dir)]);
-    assert!(lexivec_ok(&["verify", arg(&dir)]).contains("0 orphans, 0 problems"));
+    // It ends with exit code 1 if there is a problem.
+    lexivec_ok(&["verify", arg(&dir)]);
     let [file, copy, restored, mended] =
         ["c.lxv", "copy", "restored", "mended"].map(|name| scratch.path().join(name));
     lexivec_ok(&["export", arg(&dir), arg(&file)]);

@@ -99,6 +99,7 @@ fn path_of(route: &Route, collection: &str, unique: usize) -> String {
         .replace("{snapshot}", &format!("s{unique}"))
         .replace("{profile}", "p")
         .replace("{version}", "1")
+        .replace("/suggest", "/suggest?text=w")
 }
 
 /// The answers that a caller may get for a verb of a route whose collection is named `target`.
@@ -115,7 +116,8 @@ fn fault(caller: &Caller, verb: Verb, target: &str, status: u16, code: &str) -> 
         (true, false, _) | (true, true, false) => status == 404 && code == "collection_not_found",
         // Whatever the route says, and not a refusal of access.
         (true, true, true) => {
-            ![401, 429, 500].contains(&status) && code != "collection_not_found"
+            ![401, 429, 500].contains(&status)
+                && code != "collection_not_found"
                 && (status != 403 || by_itself(caller, verb))
         }
     };
@@ -206,12 +208,7 @@ fn a_request_without_a_valid_key_is_answered_by_health_alone() {
     let ring = KeyRing::open(&database).expect("opened");
     let ended = |name: &str| {
         let role = Role::SiteAdmin;
-        let new = NewKey {
-            name: name.to_owned(),
-            role,
-            scope: Scope::everything(),
-            expires: None,
-        };
+        let new = NewKey { name: name.to_owned(), role, scope: Scope::everything(), expires: None };
         let (secret, info) = ring.store().create(new, now()).expect("made");
         ring.store().revoke(&info.id, now()).expect("revoked");
         secret.reveal()

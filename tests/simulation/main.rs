@@ -9,7 +9,7 @@ use std::process::Command;
 use lexivec::storage::IgnoredSync;
 use lexivec_tests::campaigns::crash::Planted;
 use lexivec_tests::campaigns::{
-    crash, cycles, damage, faults, flips, kill, operations, soak, threads,
+    crash, cycles, damage, faults, flips, kill, leaks, operations, soak, threads,
 };
 use lexivec_tests::command;
 
@@ -45,6 +45,12 @@ fn a_missing_sync_or_a_lost_frame_is_noticed() {
     ] {
         crash::run(4_000, 1, planted).expect_err("a violation must be found");
     }
+}
+
+#[test]
+fn no_tenant_is_shown_a_row_of_another() {
+    println!("{}", leaks::run(5_000, seed(), false).expect("no leak"));
+    leaks::run(5_000, seed(), true).expect_err("a key without a filter must be found");
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub(super) async fn metrics(
                 _ => failed.push(collection.schema().name.clone()),
             }
         }
-        Ok(state.metrics.render(&stats, &failed))
+        let cursors = state.cursors.count();
+        Ok(state.metrics.render(&stats, &failed, &state.loads(), cursors))
     });
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     Ok((kind, text.await?))
