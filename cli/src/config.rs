@@ -15,7 +15,7 @@ pub(crate) const OPTION: &str = "config";
 /// Options that a file cannot set: they say which file, which directory, and how one call is answered.
 const NOT_IN_FILES: [&str; 5] = [OPTION, "json", "create", "help", "version"];
 /// The verbs that are configured.
-const VERBS: [&[&str]; 2] = [&["serve"], &["config", "show"]];
+const VERBS: [&[&str]; 3] = [&["serve"], &["config", "show"], &["doctor"]];
 /// Bytes of a configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 

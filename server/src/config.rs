@@ -59,8 +59,12 @@ impl Config {
         }
     }
 
-    /// Refuses an address that other machines reach unless callers have to show keys and connections are encrypted.
-    pub(crate) fn check(&self) -> Result<(), StartError> {
+    /// Checks that the address may be served: one that other machines reach takes keys or tokens, and connections that are
+    /// encrypted.
+    ///
+    /// # Errors
+    /// [`StartError::Bind`].
+    pub fn check(&self) -> Result<(), StartError> {
         if self.bind.ip().is_loopback() {
             return Ok(());
         }

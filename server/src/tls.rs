@@ -13,6 +13,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use x509_parser::prelude::{FromDer, X509Certificate};
+
 use crate::error::StartError;
 
 /// The protocol that is offered. HTTP/2 is not: its flow control lets a client hold an answer while its connection goes on,
@@ -82,6 +84,22 @@ impl Tls {
 }
 
 impl TlsFiles {
+    /// The first second since the beginning of 1970 at which the server's certificate is no longer valid.
+    ///
+    /// # Errors
+    /// [`StartError::Tls`] if the files cannot be used, as if the key is not that of the certificate.
+    pub fn expires(&self) -> Result<u64, StartError> {
+        let failed = |Unusable { path, detail }| StartError::Tls { path, detail };
+        self.read().map_err(failed)?;
+        let chain = certificates(&self.certificate).map_err(failed)?;
+        let own = chain.first().map(|own| X509Certificate::from_der(own));
+        let end = match own {
+            Some(Ok((_, own))) => u64::try_from(own.validity().not_after.timestamp()).ok(),
+            _ => None,
+        };
+        end.ok_or_else(|| failed(unusable(&self.certificate, "its certificate cannot be read")))
+    }
+
     fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         [&self.certificate, &self.key].into_iter().chain(&self.client_authorities)
     }

@@ -213,7 +213,7 @@ impl Run {
             self.send(tenant, "GET", &format!("/documents/{id}"), &Value::Null)?;
         match self.tenants[tenant].rows.get(&id) {
             Some(words) => {
-                let own = answer["text"] == words.as_str()
+                let own = answer["text"]["text"] == words.as_str()
                     && answer["payload"]["tenant"] == format!("tenant{tenant}");
                 expect(status == 200 && own, "a row", &answer)?;
             }

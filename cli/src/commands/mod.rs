@@ -10,6 +10,7 @@ mod config;
 mod create;
 mod delete;
 mod diff;
+mod doctor;
 mod evaluate;
 mod explain;
 mod folder;
@@ -125,6 +126,8 @@ enum Command {
     Generate(generate::Generate),
     /// Serve a collection, or a directory of collections, over HTTP.
     Serve(serve::Serve),
+    /// Check everything that a server of a directory needs; exit code 0 if it may be started, 1 if not.
+    Doctor(doctor::Doctor),
     /// Print the configuration of a server.
     Config(config::ConfigArgs),
     /// Create, list, rotate or revoke the keys of a server.
@@ -177,6 +180,7 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Outcome<ExitCode> {
         Command::Model(args) => model::run(args),
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
+        Command::Doctor(args) => doctor::run(&args, open),
         Command::Config(args) => config::run(&args, matches),
         Command::Key(args) => key::run(args),
         Command::Audit(args) => audit::run(args),

@@ -84,7 +84,7 @@ impl TlsArgs {
 
 impl ServeOptions {
     /// Settings of a server of a directory, with its models opened.
-    fn config(&self, dir: &Path, open: OpenOptions) -> Outcome<Config> {
+    pub(super) fn config(&self, dir: &Path, open: OpenOptions) -> Outcome<Config> {
         let mut config = Config::new(dir);
         config.open = open;
         config.bind = self.address();
