@@ -1,6 +1,8 @@
 //! The log of a server: its lines on stderr, as text or JSON.
 
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Options of the log.
 #[derive(clap::Args)]
@@ -27,13 +29,16 @@ impl LogArgs {
     /// Sends the lines of the log to stderr from now on.
     pub(crate) fn begin(&self) {
         let lines = tracing_subscriber::fmt().with_max_level(self.log).with_writer(std::io::stderr);
+        // The library of the protocol of agents logs their messages, and these have texts.
+        let targets = Targets::new().with_default(self.log).with_target("rmcp", LevelFilter::ERROR);
         // A log that began before stays as it is.
         let _ = match self.log_format {
             LogFormat::Text => {
                 use std::io::IsTerminal;
-                lines.with_ansi(std::io::stderr().is_terminal()).try_init()
+                let lines = lines.with_ansi(std::io::stderr().is_terminal());
+                lines.finish().with(targets).try_init()
             }
-            LogFormat::Json => lines.json().flatten_event(true).try_init(),
+            LogFormat::Json => lines.json().flatten_event(true).finish().with(targets).try_init(),
         };
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use lexivec_storage::{Directory, DiskVfs, LockGuard, Vfs, disk};
+use lexivec_storage::{Directory, DiskVfs, Error as StorageError, LockGuard, Vfs, disk};
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
@@ -24,13 +24,20 @@ pub struct DatabaseOptions {
     reranker: Option<Arc<dyn Reranker>>,
     max_collections: usize,
     leave_out: bool,
+    read_only: bool,
 }
 
 impl Default for DatabaseOptions {
     fn default() -> Self {
         let open = OpenOptions::default();
-        let max_collections = MAX_COLLECTIONS;
-        Self { open, embedder: None, reranker: None, max_collections, leave_out: false }
+        Self {
+            open,
+            embedder: None,
+            reranker: None,
+            max_collections: MAX_COLLECTIONS,
+            leave_out: false,
+            read_only: false,
+        }
     }
 }
 
@@ -78,6 +85,15 @@ impl DatabaseOptions {
         self
     }
 
+    /// Sets whether the collections are opened for reading alone. Such a database takes no lock and writes nothing, so
+    /// that it can be opened next to one that writes, of this process or another; its directory has to exist. It shows
+    /// what was there when it was opened, until [`Database::refresh`].
+    #[must_use]
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
     /// Opens the database in this directory, as [`Database::open`] does.
     ///
     /// # Errors
@@ -100,7 +116,8 @@ pub struct Unopened {
     pub reason: String,
 }
 
-/// A directory of collections, all of them open for reading and writing.
+/// A directory of collections, all of them open for reading and writing, or all of them for reading
+/// ([`DatabaseOptions::read_only`]).
 ///
 /// A collection is found by its name. The name never becomes part of a path: the directory of a new collection is
 /// named by 32 random hexadecimal digits. Names are of `a-z`, `0-9`, `_` and `-`, so two names cannot differ by case
@@ -139,7 +156,7 @@ pub struct Database {
     changing: Mutex<()>,
     collections: RwLock<BTreeMap<String, Entry>>,
     unopened: Vec<Unopened>,
-    /// `None` if `path` is the directory of one collection, which has its own.
+    /// `None` if `path` is the directory of one collection, which has its own, and in a database for reading.
     root: Option<Root>,
 }
 
@@ -170,16 +187,20 @@ impl Database {
     }
 
     fn with_options(path: &Path, options: DatabaseOptions) -> Result<Self> {
-        let root = root(path).map_err(|e| at(path, e))?;
-        let paths = match root {
-            None => vec![path.to_owned()],
-            Some(_) => collection_paths(path).map_err(|e| at(path, e))?,
+        let root = match options.read_only {
+            true => None,
+            false => root(path).map_err(|e| at(path, e))?,
         };
+        let single = disk::is_collection(path);
+        if root.is_some() {
+            disk::sweep(path).map_err(|e| at(path, e.into()))?;
+        }
+        let paths = collection_paths(path).map_err(|e| at(path, e))?;
         let mut collections: BTreeMap<String, Entry> = BTreeMap::new();
         let (mut unopened, mut fault) = (Vec::new(), None);
         for path in paths {
             if let Err(error) = add(&mut collections, &path, &options) {
-                if !options.leave_out || root.is_none() {
+                if !options.leave_out || single {
                     return Err(error);
                 }
                 unopened.push(Unopened::new(&path, &error));
@@ -316,6 +337,66 @@ impl Database {
         self.remove(name, |_| Ok(()))
     }
 
+    /// Moves a database for reading to what is in its directory now: its collections to their newest writes, and to
+    /// those that were created and dropped there. One that cannot be opened is left out. It changes nothing in a
+    /// database that writes.
+    ///
+    /// # Errors
+    /// Those of reading the directory, and of reading a collection that is open.
+    pub fn refresh(&self) -> Result<()> {
+        if !self.options.read_only {
+            return Ok(());
+        }
+        let _changing = self.changing.lock();
+        self.look_around()?;
+        let entries: Vec<Entry> = self.collections.read().values().cloned().collect();
+        entries.iter().try_for_each(|entry| self.refresh_entry(entry))
+    }
+
+    /// Moves one collection of a database for reading to its newest writes, as [`refresh`](Self::refresh) does. One of
+    /// this name that is new is opened, and one that was dropped is left out.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub fn refresh_collection(&self, name: &str) -> Result<()> {
+        if !self.options.read_only {
+            return Ok(());
+        }
+        let _changing = self.changing.lock();
+        match self.entry(name) {
+            Ok(entry) if disk::is_collection(&entry.path) => self.refresh_entry(&entry),
+            _ => self.look_around(),
+        }
+    }
+
+    /// Opens the collections that are new in the directory, and leaves out those that are no longer there.
+    fn look_around(&self) -> Result<()> {
+        let paths = collection_paths(&self.path).map_err(|e| at(&self.path, e))?;
+        let mut collections = self.collections.read().clone();
+        collections.retain(|_, entry| paths.contains(&entry.path));
+        let known: Vec<PathBuf> = collections.values().map(|entry| entry.path.clone()).collect();
+        for path in paths.iter().filter(|path| !known.contains(path)) {
+            // What cannot be opened now may be one that is being created or dropped.
+            let _ = add(&mut collections, path, &self.options);
+        }
+        *self.collections.write() = collections;
+        Ok(())
+    }
+
+    /// Moves a collection to its newest writes; it is opened again if its handle cannot follow them.
+    fn refresh_entry(&self, entry: &Entry) -> Result<()> {
+        if entry.collection.refresh().is_ok() {
+            return Ok(());
+        }
+        let opened = open_collection(&entry.path, &self.options).map_err(|e| at(&entry.path, e))?;
+        let name = opened.schema().name.clone();
+        let newer = Entry { collection: Arc::new(opened), path: entry.path.clone() };
+        let mut collections = self.collections.write();
+        collections.remove(&entry.collection.schema().name);
+        collections.insert(name, newer);
+        Ok(())
+    }
+
     /// Removes what interrupted drops left of the directories that [`create`](Self::create) made; [`open`](Self::open)
     /// does so, too.
     ///
@@ -352,6 +433,9 @@ impl Database {
 
     /// The directory of collections.
     fn root(&self) -> Result<&Root> {
+        if self.options.read_only {
+            return Err(StorageError::ReadOnly.into());
+        }
         let single = || Error::SingleCollection { path: self.path.display().to_string() };
         self.root.as_ref().ok_or_else(single)
     }
@@ -385,9 +469,11 @@ fn root(path: &Path) -> Result<Option<Root>> {
     Ok(if disk::is_collection(path) { None } else { Some(Root { directory, _lock: lock }) })
 }
 
-/// The directories of collections below a directory, which is swept.
+/// The directory itself if it is that of a collection, and else those of collections below it.
 fn collection_paths(path: &Path) -> Result<Vec<PathBuf>> {
-    disk::sweep(path)?;
+    if disk::is_collection(path) {
+        return Ok(vec![path.to_owned()]);
+    }
     let paths = disk::names(path)?.into_iter().map(|name| path.join(name));
     Ok(paths.filter(|path| disk::is_collection(path)).collect())
 }
@@ -423,7 +509,10 @@ impl Unopened {
 }
 
 fn open_collection(path: &Path, options: &DatabaseOptions) -> Result<Collection> {
-    let collection = options.open.clone().open(path)?;
+    let collection = match options.read_only {
+        true => Collection::open_read_only(path)?,
+        false => options.open.clone().open(path)?,
+    };
     let collection = match (&collection.schema().embedder, &options.embedder) {
         (Some(_), Some(model)) => collection.with_embedder(model.clone())?,
         _ => collection,

@@ -22,14 +22,19 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    /// Opens the access of a directory if there are keys in it, or tokens are accepted.
-    pub(crate) fn open(directory: &Path, options: AccessOptions) -> Result<Self, StartError> {
-        let admission = Self {
+    /// The admission of a process that has one caller, which shows no key.
+    pub(crate) fn of_one_caller(directory: &Path, options: AccessOptions) -> Self {
+        Self {
             directory: directory.to_owned(),
             options,
             opened: ArcSwapOption::empty(),
             written: Mutex::new(Instant::now()),
-        };
+        }
+    }
+
+    /// Opens the access of a directory if there are keys in it, or tokens are accepted.
+    pub(crate) fn open(directory: &Path, options: AccessOptions) -> Result<Self, StartError> {
+        let admission = Self::of_one_caller(directory, options);
         if admission.options.tokens.is_some() || Access::is_used(directory) {
             admission.begin()?;
         }

@@ -10,6 +10,7 @@ mod cursors;
 mod error;
 mod lanes;
 pub mod limits;
+mod mcp;
 mod memory;
 mod metrics;
 mod places;
@@ -31,6 +32,7 @@ use tokio::net::TcpListener;
 pub use config::{Config, DEFAULT_PORT};
 pub use error::StartError;
 pub use lexivec_access as access;
+pub use mcp::serve_stdio;
 pub use routes::{Route, routes};
 pub use tls::TlsFiles;
 

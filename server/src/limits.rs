@@ -115,3 +115,33 @@ pub const CURSOR_IDLE: Duration = Duration::from_secs(300);
 pub const UPKEEP_PAUSE: Duration = Duration::from_secs(2);
 /// Time that requests under way have to end after a signal to stop.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+/// Bytes of one message of an agent, over HTTP and as a line of stdin. It is read on the event loop, in 16 ms at most.
+pub const MAX_TOOL_MESSAGE_BYTES: usize = 1 << 20;
+/// Bytes of what a tool answers, as JSON: about 16,000 tokens, as much as an agent's context has space for.
+pub const MAX_TOOL_ANSWER_BYTES: usize = 64 << 10;
+/// Hits of one search of an agent, which reads each of them.
+pub const MAX_TOOL_HITS: usize = 50;
+/// Passages of each text of a hit; more of a text is read by `get_documents`.
+pub const MAX_TOOL_PASSAGES: usize = 5;
+/// Characters of a passage for an agent if the call names no number: a paragraph.
+pub const TOOL_PASSAGE_CHARS: usize = 400;
+/// Characters of a passage for an agent, at most: a page.
+pub const MAX_TOOL_PASSAGE_CHARS: usize = 2_000;
+/// Characters of a string in the payload of a hit; `get_documents` returns it whole.
+pub const TOOL_PAYLOAD_CHARS: usize = 300;
+/// Bytes of the payload of a hit as JSON; `get_documents` returns a longer one.
+pub const MAX_TOOL_PAYLOAD_BYTES: usize = 4 << 10;
+/// Documents that a call of `get_documents` reads.
+pub const MAX_TOOL_READS: usize = 50;
+/// Characters of a text that `get_documents` returns if the call names no number: some pages.
+pub const TOOL_TEXT_CHARS: usize = 8_000;
+/// Documents that a call of a tool writes or deletes; a program that has more of them uses the other routes.
+pub const MAX_TOOL_WRITES: usize = 500;
+/// Rows whose payloads are looked at to describe those of a collection.
+pub const TOOL_SAMPLED_ROWS: usize = 50;
+/// Payload paths of the description of a collection.
+pub const MAX_TOOL_PATHS: usize = 60;
+/// Collections that `list_collections` names.
+pub const MAX_TOOL_COLLECTIONS: usize = 200;
+/// Threads of the event loop of a process that serves one agent.
+pub const TOOL_THREADS: usize = 2;

@@ -12,6 +12,7 @@ use lexivec_access::{Principal, Verb};
 use serde::Serialize;
 
 use crate::error::{ApiResult, Problem, without_path};
+use crate::limits::MAX_ROWS_BYTES;
 
 /// The collections of a server.
 pub(crate) struct Collections(Database);
@@ -117,6 +118,14 @@ impl Collections {
         Ok(collection)
     }
 
+    /// Moves collections that are open for reading alone, the one of this name or all, to what is in their directory now.
+    pub(crate) fn refresh(&self, name: Option<&str>) -> ApiResult<()> {
+        Ok(match name {
+            Some(name) => self.0.refresh_collection(name)?,
+            None => self.0.refresh()?,
+        })
+    }
+
     /// The names of all collections, for the operator.
     pub(crate) fn names(&self) -> Vec<String> {
         self.0.names()
@@ -185,6 +194,18 @@ impl Scoped {
             None => writer,
             Some(rows) => writer.scoped(rows.filter.clone(), rows.stamp.clone()),
         }
+    }
+
+    /// Refuses a write of so many rows if their vectors would take more memory than one write may.
+    pub(crate) fn check_rows(&self, rows: usize) -> ApiResult<()> {
+        let bytes = self.schema().row_vector_bytes().saturating_mul(rows);
+        if bytes > MAX_ROWS_BYTES {
+            return Err(Problem::over_budget(format!(
+                "{rows} rows take {bytes} bytes for their vectors; the limit of one request is {MAX_ROWS_BYTES}; send \
+                 fewer at once"
+            )));
+        }
+        Ok(())
     }
 
     /// The collection with all of its rows, if the caller holds them.

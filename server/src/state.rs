@@ -1,12 +1,13 @@
 //! The state that all requests share: the collections, the permits for work, the metrics.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::response::Response;
 use lexivec::model::Deadline;
 use lexivec::{Budget, DatabaseOptions};
-use lexivec_access::Principal;
+use lexivec_access::{AccessOptions, Principal};
 use serde::Serialize;
 
 use crate::accept::most_places;
@@ -77,8 +78,22 @@ impl<'a> Turn<'a> {
 impl State {
     /// Opens every collection of the directory that can be opened.
     pub(crate) fn open(config: Config) -> Result<Self, StartError> {
-        let mut options = DatabaseOptions::new().open_options(config.open.clone());
-        options = options.leave_out_unopened(true);
+        Self::with(config, DatabaseOptions::new(), Admission::open)
+    }
+
+    /// Opens them for one caller, which shows no key: to write as well, or for reading alone, next to a process that
+    /// writes.
+    pub(crate) fn open_for_one(config: Config, write: bool) -> Result<Self, StartError> {
+        let options = DatabaseOptions::new().read_only(!write);
+        Self::with(config, options, |path, access| Ok(Admission::of_one_caller(path, access)))
+    }
+
+    fn with(
+        config: Config,
+        options: DatabaseOptions,
+        admission: impl FnOnce(&Path, AccessOptions) -> Result<Admission, StartError>,
+    ) -> Result<Self, StartError> {
+        let mut options = options.open_options(config.open.clone()).leave_out_unopened(true);
         if let Some(embedder) = &config.embedder {
             options = options.embedder(embedder.clone());
         }
@@ -92,7 +107,7 @@ impl State {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let tls = config.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
         // Opened after the database, which makes its directory and has the lock of it.
-        let admission = Admission::open(database.path(), config.access.clone())?;
+        let admission = admission(database.path(), config.access.clone())?;
         Ok(Self {
             admission,
             tls,
@@ -149,12 +164,21 @@ impl State {
         turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
+        self.found(turn, self.as_json(work)).await
+    }
+
+    /// Gives what a search finds, once there is a permit for it.
+    pub(crate) async fn found<T: Send + 'static>(
+        &self,
+        turn: Turn<'_>,
+        work: impl FnOnce() -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
         let permit = self.admission.search(turn.caller)?;
         let work = move || {
             let _until_it_ends = permit;
             work()
         };
-        self.searches.run(turn.lane(), self.as_json(work)).await
+        self.searches.run(turn.lane(), work).await
     }
 
     /// Answers with up to `rows` hits or rows, as a search or as a batch of them.

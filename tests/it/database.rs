@@ -311,3 +311,47 @@ fn the_model_of_the_options_goes_to_collections_made_with_it() {
     let database = open(scratch.path());
     assert!(database.get("with").expect("there").embedder().is_none());
 }
+
+#[test]
+fn a_database_for_reading_follows_the_one_that_writes() {
+    let scratch = tempfile::tempdir().expect("a directory");
+    let reading = || DatabaseOptions::new().read_only(true).open(scratch.path());
+    let writer = open(scratch.path());
+    fill(&writer.create("first", Options::new()).expect("created"));
+    let reader = reading().expect("opened next to the writer");
+    assert_eq!(
+        (reader.names(), hits(&reader.get("first").expect("there"))),
+        (vec!["first".to_owned()], 9)
+    );
+    for refused in [
+        reader.create("other", Options::new()).map(drop),
+        reader.drop_collection("first"),
+        reader.get("first").expect("there").upsert(vec![Document::new("x")]).map(drop),
+    ] {
+        assert_eq!(refused.expect_err("refused").kind(), ErrorKind::ReadOnly);
+    }
+
+    // It shows the moment of its opening until it is refreshed.
+    let row = || vec![Document::new("x").text("wing")];
+    writer.get("first").expect("there").upsert(row()).expect("written");
+    fill(&writer.create("second", Options::new()).expect("created"));
+    assert_eq!(hits(&reader.get("first").expect("there")), 9);
+    reader.refresh_collection("first").expect("refreshed");
+    assert_eq!((reader.names().len(), hits(&reader.get("first").expect("there"))), (1, 10));
+    reader.refresh().expect("refreshed");
+    assert_eq!(reader.names(), ["first", "second"]);
+
+    // One that is dropped and created again is another one; one that was read goes on.
+    let (old, names) = (reader.get("first").expect("there"), reader.names());
+    writer.drop_collection("first").expect("dropped");
+    reader.refresh_collection("first").expect("refreshed");
+    assert!(matches!(reader.get("first"), Err(Error::NoCollection { .. })));
+    writer.create("first", Options::new()).expect("created").upsert(row()).expect("written");
+    reader.refresh_collection("first").expect("refreshed");
+    assert_eq!((reader.names(), hits(&reader.get("first").expect("there"))), (names, 1));
+    assert_eq!(hits(&old), 10);
+
+    // It makes no directory.
+    let none = scratch.path().join("none");
+    assert!(DatabaseOptions::new().read_only(true).open(&none).is_err() && !none.exists());
+}

@@ -42,6 +42,7 @@ mod late;
 mod learning;
 mod loaders;
 mod matrix;
+mod mcp;
 mod metrics;
 mod model_registry;
 mod models;

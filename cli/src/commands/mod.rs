@@ -22,6 +22,7 @@ mod key;
 mod learn;
 mod list;
 mod man;
+mod mcp;
 mod model;
 mod profile;
 mod recall;
@@ -134,6 +135,8 @@ enum Command {
     Key(key::KeyArgs),
     /// Read, verify or export the log of administrative acts.
     Audit(audit::AuditArgs),
+    /// Serve a collection, or a directory of collections, to an agent by the Model Context Protocol over stdio.
+    Mcp(mcp::Mcp),
     /// Add models, list them, or describe one.
     Model(model::ModelVerbs),
     /// Print a completion script for a shell.
@@ -184,6 +187,7 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Outcome<ExitCode> {
         Command::Config(args) => config::run(&args, matches),
         Command::Key(args) => key::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Mcp(args) => mcp::run(&args, open.background(true)),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -16,7 +16,7 @@ use super::body::{BodyKind, body_kind, read_body, read_json};
 use super::gate::Caller;
 use crate::answer;
 use crate::error::{ApiResult, Problem};
-use crate::limits::{MAX_DOCUMENTS, MAX_ROWS_BYTES, SEARCH_DEADLINE};
+use crate::limits::{MAX_DOCUMENTS, SEARCH_DEADLINE};
 use crate::state::Turn;
 use crate::wire::json;
 
@@ -197,14 +197,7 @@ pub(super) async fn write(
             )));
         }
         own.admission.take_rows(&writer, numbered.len())?;
-        let rows = collection.schema().row_vector_bytes().saturating_mul(numbered.len());
-        if rows > MAX_ROWS_BYTES {
-            return Err(Problem::over_budget(format!(
-                "{} rows take {rows} bytes for their vectors; the limit of one request is {MAX_ROWS_BYTES}; send \
-                 fewer at once",
-                numbered.len()
-            )));
-        }
+        collection.check_rows(numbered.len())?;
         let (lines, documents): (Vec<usize>, Vec<Document>) = numbered.into_iter().unzip();
         let ids: Vec<String> = documents.iter().map(|d| d.id.clone()).collect();
         // Taken before the write, as nothing may refuse an answer to one that is done.

@@ -11,6 +11,7 @@ mod head;
 mod health;
 mod keys;
 mod maintenance;
+mod mcp;
 mod models;
 mod profiles;
 mod record;

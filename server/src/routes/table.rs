@@ -12,7 +12,7 @@ use lexivec_access::Verb::{
 };
 
 use super::{
-    adapters, audit, collections, documents, evaluation, health, keys, maintenance, models,
+    adapters, audit, collections, documents, evaluation, health, keys, maintenance, mcp, models,
     profiles, search, suggest, synonyms,
 };
 use crate::state::State;
@@ -92,6 +92,7 @@ fn of_searches() -> Vec<Row> {
             .post(Search, suggest::post),
         path("/v1/collections/{collection}/facet").post(Search, search::facet),
         path("/v1/collections/{collection}/recall").post(Search, search::recall),
+        path("/mcp").post(Search, mcp::post),
     ]
 }
 

@@ -96,7 +96,7 @@ impl Session {
     fn curl(&self, command: &str) -> String {
         let words = words(command);
         let (mut method, mut kind, mut body) = (None, None, None);
-        let (mut url, mut after) = (String::new(), String::new());
+        let (mut url, mut after, mut accept) = (String::new(), String::new(), None);
         let mut rest = words.into_iter().skip(1);
         while let Some(word) = rest.next() {
             let mut value =
@@ -104,9 +104,11 @@ impl Session {
             match word.as_str() {
                 "-s" => {}
                 "-X" => method = Some(value()),
-                "-H" => {
-                    kind = value().to_lowercase().strip_prefix("content-type: ").map(str::to_owned)
-                }
+                "-H" => match value().to_lowercase().split_once(": ") {
+                    Some(("accept", value)) => accept = Some(value.to_owned()),
+                    Some(("content-type", value)) => kind = Some(value.to_owned()),
+                    _ => panic!("{command}: another header"),
+                },
                 "--json" => (body, kind) = (Some(value()), Some("application/json".to_owned())),
                 "--data-binary" => body = Some(value()),
                 "-w" => after = value(),
@@ -120,19 +122,20 @@ impl Session {
             url.strip_prefix("localhost:8009").unwrap_or_else(|| panic!("{command}: {url:?}"));
         let method =
             method.unwrap_or_else(|| if body.is_some() { "POST" } else { "GET" }.to_owned());
-        let (status, answer) =
-            self.call(&method, path, &kind.unwrap_or_default(), &body.unwrap_or_default());
+        let header = |name: &str, value: Option<String>| {
+            value.map(|value| format!("{name}: {value}\r\n")).unwrap_or_default()
+        };
+        let headers = header("content-type", kind) + &header("accept", accept);
+        let (status, answer) = self.call(&method, path, &headers, &body.unwrap_or_default());
         answer + &after.replace("%{http_code}", &status).replace("\\n", "\n")
     }
 
-    fn call(&self, method: &str, path: &str, kind: &str, body: &str) -> (String, String) {
+    fn call(&self, method: &str, path: &str, headers: &str, body: &str) -> (String, String) {
         let server = self.server.as_ref().expect("a server that was started on the page");
         let mut stream = TcpStream::connect(&server.address).expect("connected");
-        let kind =
-            if kind.is_empty() { String::new() } else { format!("content-type: {kind}\r\n") };
         let length = body.len();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{kind}content-length: {length}\r\n\r\n"
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).expect("sent");
         stream.write_all(body.as_bytes()).expect("sent");
