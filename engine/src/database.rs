@@ -338,11 +338,12 @@ impl Database {
     }
 
     /// Moves a database for reading to what is in its directory now: its collections to their newest writes, and to
-    /// those that were created and dropped there. One that cannot be opened is left out. It changes nothing in a
-    /// database that writes.
+    /// those that were created and dropped there. One that cannot be opened is left out, and one whose newest writes
+    /// cannot be read stays as it was; [`refresh_collection`](Self::refresh_collection) says why. It changes nothing in
+    /// a database that writes.
     ///
     /// # Errors
-    /// Those of reading the directory, and of reading a collection that is open.
+    /// Those of reading the directory.
     pub fn refresh(&self) -> Result<()> {
         if !self.options.read_only {
             return Ok(());
@@ -350,14 +351,17 @@ impl Database {
         let _changing = self.changing.lock();
         self.look_around()?;
         let entries: Vec<Entry> = self.collections.read().values().cloned().collect();
-        entries.iter().try_for_each(|entry| self.refresh_entry(entry))
+        for entry in &entries {
+            let _ = self.refresh_entry(entry);
+        }
+        Ok(())
     }
 
     /// Moves one collection of a database for reading to its newest writes, as [`refresh`](Self::refresh) does. One of
     /// this name that is new is opened, and one that was dropped is left out.
     ///
     /// # Errors
-    /// As [`refresh`](Self::refresh).
+    /// Those of reading the directory, and of opening the collection.
     pub fn refresh_collection(&self, name: &str) -> Result<()> {
         if !self.options.read_only {
             return Ok(());
