@@ -196,7 +196,7 @@ impl Scoped {
         }
     }
 
-    /// Refuses a write of so many rows if their vectors would take more memory than one write may.
+    /// Refuses a write of this number of rows if their vectors would take more memory than one write may.
     pub(crate) fn check_rows(&self, rows: usize) -> ApiResult<()> {
         let bytes = self.schema().row_vector_bytes().saturating_mul(rows);
         if bytes > MAX_ROWS_BYTES {

@@ -274,7 +274,7 @@ fn write(client: &mut impl Client) {
     let ask = json!({"collection": "papers", "text": "propeller"});
     assert_eq!(client.tool("search", ask.clone())["hits"].as_array().map(Vec::len), Some(2));
     for (documents, expected) in [
-        (json!([{"id": "a"}, {"id": "b", "txt": 1}]), "documents[1]: unknown field `txt`"),
+        (json!([{"id": "a"}, {"id": "b", "txt": 1}]), "unknown field `txt`"),
         (json!([{"id": "a", "vector": [1, 2, 3]}]), "components"),
         (json!([]), "at least one"),
     ] {
@@ -453,16 +453,18 @@ fn a_key_confines_the_tools() {
     let root = scratch.path().join("root");
     shelf(&root);
     let ring = KeyRing::open(&root).expect("opened");
-    let key = |role: Role, scope: Scope| {
-        let new = NewKey { name: role.to_string(), role, scope, expires: None };
+    let mut names = 0..;
+    let mut key = |role: Role, scope: Scope| {
+        let name = format!("key {}", names.next().unwrap_or(0));
+        let new = NewKey { name, role, scope, expires: None };
         Some(ring.store().create(new, 1).expect("made").0.reveal())
     };
-    let tenant = |role, tenant| key(role, Scope::of_tenant(CollectionNames::all(), tenant));
+    let tenant = |name: &str| Scope::of_tenant(CollectionNames::all(), name);
     let others = CollectionNames::of(["others-*".to_owned()]);
     let keys = [
         key(Role::Reader, Scope::everything()),
-        tenant(Role::Writer, "a"),
-        tenant(Role::Reader, "b"),
+        key(Role::Writer, tenant("a")),
+        key(Role::Reader, tenant("b")),
         key(Role::Writer, Scope { collections: others, ..Scope::everything() }),
     ];
     let server = Running::start(&root);

@@ -65,7 +65,7 @@ pub(super) struct Search {
     #[schemars(range(min = 0, max = 5))]
     pub(super) passages: Option<usize>,
     /// Characters of a passage; 400 if it is left out.
-    #[schemars(range(min = 20, max = 2_000))]
+    #[schemars(range(min = 1, max = 2_000))]
     pub(super) passage_chars: Option<usize>,
     /// True to return the plan of the search, and for each hit the ledger, which shows how its score was made.
     #[serde(default)]

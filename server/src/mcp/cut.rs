@@ -33,8 +33,8 @@ fn bytes_of<T: Serialize>(value: &T) -> usize {
     serde_json::to_vec(value).map_or(usize::MAX, |json| json.len())
 }
 
-/// The part of a text from a character on, of so many characters and bytes as JSON at most, and the number of its
-/// characters.
+/// The part of a text from a character on, of at most `chars` characters and at most `bytes` bytes as JSON, and the
+/// number of its characters.
 pub(super) fn part(text: &str, from: usize, chars: usize, bytes: usize) -> (&str, usize) {
     let rest = text.char_indices().nth(from).and_then(|(at, _)| text.get(at..)).unwrap_or_default();
     let (mut end, mut count, mut taken) = (0, 0, 0);
@@ -53,7 +53,7 @@ pub(super) fn part(text: &str, from: usize, chars: usize, bytes: usize) -> (&str
     (rest.get(..end).unwrap_or_default(), count)
 }
 
-/// The beginning of a text, of so many characters at most; it ends with a word if its second half has a space.
+/// The beginning of a text, of at most `chars` characters; it ends with a word if its second half has a space.
 pub(super) fn beginning(text: &str, chars: usize) -> String {
     let (head, count) = part(text, 0, chars, usize::MAX);
     if head.len() == text.len() {
