@@ -128,8 +128,8 @@ pub use options::{OpenOptions, Options};
 pub use progress::Stage;
 pub use schema::{Durability, Metric, Schema};
 pub use search::{
-    Cursor, RecallOptions, RecallQueries, RecallReport, ScrollPage, Searcher, SegmentRecall,
-    ShareRecall, TuneOptions, TuneReport,
+    Cursor, MapOptions, MapPoint, RecallOptions, RecallQueries, RecallReport, ScrollPage, Searcher,
+    SegmentRecall, ShareRecall, TuneOptions, TuneReport, VectorMap,
 };
 
 /// The parts of requests, plans and answers in full; what most programs use is at the root.

@@ -91,6 +91,11 @@ pub const GATE_QUERIES: usize = 100;
 pub const GATE_MARGIN: f64 = 0.005;
 /// Most queries of one measurement of recall.
 pub const MAX_RECALL_QUERIES: usize = 100_000;
+/// Points of a map of vectors, unless the request says another number.
+pub const DEFAULT_MAP_POINTS: usize = 1_000;
+/// Most points of a map of vectors: the directions of two thousand vectors of a thousand components take a second, and
+/// more points hide each other on a screen.
+pub const MAX_MAP_POINTS: usize = 2_000;
 /// Most queries of one tuning: each is fused under several hundred settings.
 pub const MAX_TUNE_QUERIES: usize = 10_000;
 /// Most rows of a segment that a re-embedding writes: they are in memory at once. A compaction merges

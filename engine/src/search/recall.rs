@@ -183,18 +183,24 @@ fn picked(rows: &RowSet, share: f64, seed: u64) -> RowSet {
 }
 
 impl Searcher {
-    /// Vectors of live rows of the scope, spread evenly.
-    fn sampled(&self, field: &str, count: usize, seed: u64) -> Result<Vec<Query>> {
-        let generation = &*self.generation;
-        let inside = self.matching(&Filter::All, self.budget.time())?;
+    /// Live rows of the scope that have a vector in this field and that a filter admits.
+    pub(super) fn rows_with(&self, field: &str, filter: &Filter) -> Result<Vec<DocAddress>> {
+        let inside = self.matching(filter, self.budget.time())?;
         let mut rows = Vec::new();
-        for ((segment, live), inside) in (0u32..).zip(&generation.segments).zip(inside) {
+        for ((segment, live), inside) in (0u32..).zip(&self.generation.segments).zip(inside) {
             if let Some(vectors) = live.segment.vectors(field) {
                 let mut present = RowSet::clone(&inside);
                 present.intersect(&vectors.store.present);
                 rows.extend(present.iter().map(|row| DocAddress::new(segment, row)));
             }
         }
+        Ok(rows)
+    }
+
+    /// Vectors of live rows of the scope, spread evenly.
+    fn sampled(&self, field: &str, count: usize, seed: u64) -> Result<Vec<Query>> {
+        let generation = &*self.generation;
+        let rows = self.rows_with(field, &Filter::All)?;
         let step = (rows.len() / count.max(1)).max(1);
         let first = SplitMix::new(seed).below(step as u64) as usize;
         let mut queries = Vec::with_capacity(count.min(rows.len()));
