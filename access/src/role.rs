@@ -77,8 +77,8 @@ impl Reach {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verb {
-    /// Asks whether the server lives; needs no key.
-    Health,
+    /// Asks whether the server lives, or for a file of its page; needs no key.
+    Open,
     /// Lists collections, describes one.
     Describe,
     /// Searches, reads, counts and measures rows.
@@ -112,7 +112,7 @@ pub enum Verb {
 impl Verb {
     /// Every verb.
     pub const ALL: [Self; 15] = [
-        Self::Health,
+        Self::Open,
         Self::Describe,
         Self::Search,
         Self::UseModel,
@@ -132,7 +132,7 @@ impl Verb {
     /// The least role that may do it; `None` if no key is needed.
     pub fn least_role(self) -> Option<Role> {
         match self {
-            Self::Health => None,
+            Self::Open => None,
             Self::Describe
             | Self::Search
             | Self::UseModel
@@ -152,7 +152,7 @@ impl Verb {
     /// The part of the database that its caller has to hold.
     pub fn reach(self) -> Reach {
         match self {
-            Self::Health
+            Self::Open
             | Self::Describe
             | Self::Search
             | Self::UseModel
@@ -185,7 +185,7 @@ impl Verb {
     /// The verb in the words of the documentation and the audit log.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Health => "health",
+            Self::Open => "open",
             Self::Describe => "describe",
             Self::Search => "search",
             Self::UseModel => "use_model",
@@ -226,9 +226,9 @@ mod tests {
     }
 
     #[test]
-    fn only_health_is_open_and_names_differ() {
+    fn one_verb_is_open_and_names_differ() {
         let open: Vec<Verb> = Verb::ALL.into_iter().filter(|v| v.least_role().is_none()).collect();
-        assert_eq!(open, [Verb::Health]);
+        assert_eq!(open, [Verb::Open]);
         let names: std::collections::BTreeSet<_> = Verb::ALL.iter().map(|v| v.name()).collect();
         assert_eq!(names.len(), Verb::ALL.len());
     }

@@ -123,7 +123,7 @@ impl Running {
     }
 
     /// Sends bytes as they are and gives what comes back.
-    fn raw(&self, bytes: &[u8]) -> String {
+    pub(crate) fn raw(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).expect("connected");
         stream.write_all(bytes).expect("sent");
         let mut answer = String::new();

@@ -47,6 +47,7 @@ mod metrics;
 mod model_registry;
 mod models;
 mod named;
+mod page;
 mod plans;
 mod processes;
 mod ranking;

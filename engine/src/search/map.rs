@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn things_are_spread_over_all() {
         let all: Vec<usize> = (0..10).collect();
-        for (count, expected) in [(0, vec![]), (1, vec![0]), (3, vec![0, 3, 6]), (10, all.clone())] {
+        for (count, expected) in [(0, vec![]), (1, vec![0]), (3, vec![0, 3, 6]), (10, all.clone())]
+        {
             assert_eq!(spread(&all, count).copied().collect::<Vec<_>>(), expected);
         }
         assert_eq!(spread(&all, 6).copied().collect::<Vec<_>>(), [0, 1, 3, 5, 6, 8]);

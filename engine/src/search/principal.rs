@@ -148,7 +148,10 @@ fn pointed(mut axis: Vec<f64>) -> Vec<f64> {
 }
 
 /// Eigenvalues of a small symmetric matrix, largest first, each with its vector: Jacobi's rotations.
-#[expect(clippy::indexing_slicing, reason = "the matrix is square, and every index is below its size")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the matrix is square, and every index is below its size"
+)]
 fn eigen(mut matrix: Vec<Vec<f64>>) -> (Vec<f64>, Vec<Vec<f64>>) {
     let size = matrix.len();
     let unit = |at: usize| (0..size).map(|i| f64::from(u8::from(i == at))).collect();

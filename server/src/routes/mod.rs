@@ -13,6 +13,7 @@ mod keys;
 mod maintenance;
 mod mcp;
 mod models;
+mod page;
 mod profiles;
 mod record;
 mod search;

@@ -21,7 +21,7 @@ use crate::scoped::Scoped;
 use crate::state::{State, Turn};
 use crate::wire::json;
 use crate::wire::{
-    BatchJson, ExplainJson, FacetJson, NextJson, PageJson, RecallJson, SearchBody, within,
+    BatchJson, ExplainJson, FacetJson, MapJson, NextJson, PageJson, RecallJson, SearchBody, within,
 };
 
 /// The shorter of a request's time and the server's, less the time it has waited for its turn, in milliseconds. So a
@@ -173,5 +173,19 @@ pub(super) async fn recall(
     let options = read_json::<RecallJson>(&state, &headers, body).await?.into_options()?;
     let own = state.clone();
     let work = move || Ok(collection.searcher(own.budget(MEASURE_DEADLINE))?.recall(&options)?);
+    state.measure(Turn::of(&caller, &name), work).await
+}
+
+pub(super) async fn map(
+    Shared(state): App,
+    Caller(caller): Caller,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> ApiResult<Response> {
+    let collection = state.collections.get(&caller, &name)?;
+    let options = read_json::<MapJson>(&state, &headers, body).await?.into_options();
+    let own = state.clone();
+    let work = move || Ok(collection.searcher(own.budget(MEASURE_DEADLINE))?.map(&options)?);
     state.measure(Turn::of(&caller, &name), work).await
 }

@@ -7,12 +7,12 @@ use axum::handler::Handler;
 use axum::routing::MethodRouter;
 
 use lexivec_access::Verb::{
-    self, Configure, Create, Describe, Drop, Health, Learn, Maintain, ManageKeys, ReadAudit,
+    self, Configure, Create, Describe, Drop, Learn, Maintain, ManageKeys, Open, ReadAudit,
     ReadMetrics, ReadStats, Search, ShowSettings, UseModel, Write,
 };
 
 use super::{
-    adapters, audit, collections, documents, evaluation, health, keys, maintenance, mcp, models,
+    adapters, audit, collections, documents, evaluation, health, keys, maintenance, mcp, models, page,
     profiles, search, suggest, synonyms,
 };
 use crate::state::State;
@@ -43,9 +43,11 @@ pub(super) fn table() -> Vec<Row> {
 
 fn of_server() -> Vec<Row> {
     vec![
-        path("/healthz").get(Health, health::health),
-        path("/livez").get(Health, health::health),
-        path("/readyz").get(Health, health::health),
+        path("/healthz").get(Open, health::health),
+        path("/livez").get(Open, health::health),
+        path("/readyz").get(Open, health::health),
+        path("/ui").get(Open, page::index),
+        path("/ui/{file}").get(Open, page::asset),
         path("/metrics").get(ReadMetrics, health::metrics),
         path("/v1/keys").get(ManageKeys, keys::list).post(ManageKeys, keys::create),
         path("/v1/keys/{id}").delete(ManageKeys, keys::revoke),
@@ -93,6 +95,7 @@ fn of_searches() -> Vec<Row> {
         path("/v1/collections/{collection}/facet").post(Search, search::facet),
         path("/v1/collections/{collection}/recall").post(Search, search::recall),
         path("/mcp").post(Search, mcp::post),
+        path("/v1/collections/{collection}/map").post(Search, search::map),
     ]
 }
 

@@ -13,7 +13,8 @@ use lexivec::query::json::{from_value, parse};
 use lexivec::query::limits::{DEFAULT_FACET_LIMIT, DEFAULT_LIMIT};
 use lexivec::query::request::Params;
 use lexivec::{
-    Embedder, Filter, Options, RecallOptions, RecallQueries, SearchRequest, SearchResponse,
+    Embedder, Filter, MapOptions, Options, RecallOptions, RecallQueries, SearchRequest,
+    SearchResponse,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -216,6 +217,32 @@ impl RecallJson {
         };
         within("queries", count, MAX_RECALL_QUERIES)?;
         Ok(options)
+    }
+}
+
+/// Body of `POST /v1/collections/{c}/map`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MapJson {
+    /// Vector field.
+    #[serde(alias = "field")]
+    vector: Option<String>,
+    filter: Option<Filter>,
+    /// Points, at most.
+    limit: Option<usize>,
+    /// Payload path, whose first value each point carries.
+    value: Option<String>,
+}
+
+impl MapJson {
+    /// The options these words mean.
+    pub(crate) fn into_options(self) -> MapOptions {
+        let mut options = MapOptions::default();
+        options.field = self.vector;
+        options.filter = self.filter.unwrap_or_default();
+        options.limit = self.limit.unwrap_or(options.limit);
+        options.value = self.value;
+        options
     }
 }
 
