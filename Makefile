@@ -19,7 +19,7 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops leaks cycles threads soak \
+.PHONY: demo model test test-ui pictures test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops leaks cycles threads soak \
 	abuse abuse-control attacks attacks-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
@@ -52,6 +52,24 @@ test: $(VENV)/ready
 ## The tests of the Python package, with its wheel in a fresh environment.
 test-python: wheel
 	PYTHON=$(VENV)/bin/python python/tests/run $(WHEELS)
+
+## The page at /ui in a browser: axe, the keyboard, hostile documents, keys. It wants npm and CHROMIUM.
+CHROMIUM ?= /usr/bin/chromium
+test-ui:
+	@if command -v npm >/dev/null && [ -x "$(CHROMIUM)" ]; then \
+		$(MAKE) target/browser/node_modules && $(CARGO) build -p lexivec-cli && CHROMIUM=$(CHROMIUM) node tests/browser/run.js; \
+	else echo "LEFT OUT: the tests of the page want npm and $(CHROMIUM)"; fi
+
+## The pictures of the guide.
+pictures: target/browser/node_modules
+	$(CARGO) build -p lexivec-cli
+	CHROMIUM=$(CHROMIUM) node tests/browser/run.js --pictures docs/pictures
+
+target/browser/node_modules: tests/browser/package-lock.json
+	mkdir -p target/browser
+	cp tests/browser/package.json tests/browser/package-lock.json target/browser
+	cd target/browser && npm ci --no-audit --no-fund
+	touch $@
 
 ## Builds the Python package, the command within it, into target/wheels; PROFILE=dev builds a slower one sooner,
 ## into target/wheels-dev.
