@@ -40,7 +40,7 @@ function hitItem(hit, scale, like) {
   const open = el('button', { type: 'button', class: 'link', on: { click: () => openDocument(hit.id) } }, hit.id);
   const similar = el(
     'button',
-    { type: 'button', class: 'link small', 'aria-label': `Find documents like ${hit.id}`, on: { click: () => like(hit.id) } },
+    { type: 'button', class: 'link small', 'aria-label': `Like this: documents close to ${hit.id}`, on: { click: () => like(hit.id) } },
     'Like this',
   );
   return el(

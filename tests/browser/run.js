@@ -90,7 +90,7 @@ const TABS = {
     await page.waitForSelector('text=/Measured \\d+ levels/');
   },
   map: async (page) => {
-    await page.waitForSelector('#panel-map option');
+    await page.waitForSelector('#panel-map option[value=path]', { state: 'attached' });
     await page.selectOption('#panel-map label:has-text("Colour by") + select', 'path');
     await page.click('#panel-map button.main');
     await page.waitForSelector('#panel-map .legend li');
