@@ -12,8 +12,8 @@ use lexivec_access::Verb::{
 };
 
 use super::{
-    adapters, audit, collections, documents, evaluation, health, keys, maintenance, mcp, models, page,
-    profiles, search, suggest, synonyms,
+    adapters, audit, collections, documents, evaluation, health, keys, maintenance, mcp, models,
+    page, profiles, search, suggest, synonyms,
 };
 use crate::state::State;
 
