@@ -3,6 +3,7 @@
 #![doc = include_str!("../../docs/filters.md")]
 
 mod build;
+mod payload;
 
 use std::cmp::Ordering;
 use std::ops::Bound;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 pub use build::{Field, field};
+pub use payload::PayloadCondition;
 
 use crate::error::Error;
 use crate::timestamp::Timestamp;
@@ -76,6 +78,9 @@ pub enum Filter {
     },
     /// Rows with one of these ids.
     Ids(Vec<String>),
+    /// Rows whose payload satisfies a condition that columns cannot answer: the payload of every row that the other
+    /// clauses leave is read.
+    Payload(Box<PayloadCondition>),
     /// No row: the filter could not be read. [`SearchRequest::filter`](crate::SearchRequest::filter)
     /// keeps the error here, and every use of the filter returns it.
     Invalid(Box<Error>),
@@ -172,6 +177,7 @@ impl Filter {
             }
             Self::Text { field, words } => row.has_words(field.as_deref(), words),
             Self::Ids(ids) => row.id().is_some_and(|id| ids.iter().any(|wanted| wanted == id)),
+            Self::Payload(condition) => condition.matches(row.payload()),
             Self::Invalid(_) => false,
         }
     }

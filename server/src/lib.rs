@@ -4,6 +4,7 @@
 mod accept;
 mod admission;
 mod answer;
+mod compat;
 mod config;
 mod connection;
 mod cursors;

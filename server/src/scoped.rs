@@ -74,6 +74,19 @@ impl Collections {
         })
     }
 
+    /// A collection that the server keeps for itself. What it shows of it to a caller is up to the caller's scope.
+    pub(crate) fn registry(&self, name: &str) -> Option<Arc<Collection>> {
+        self.0.get(name).ok()
+    }
+
+    /// The same, made if it is not there.
+    pub(crate) fn make_registry(&self, name: &str) -> ApiResult<Arc<Collection>> {
+        match self.0.create(name, Options::new()) {
+            Err(lexivec::Error::CollectionExists { .. }) => Ok(self.0.get(name)?),
+            made => Ok(made?),
+        }
+    }
+
     /// Every collection of the caller's scope, by name.
     pub(crate) fn list(&self, caller: &Arc<Principal>) -> Vec<Scoped> {
         let scope = |collection: &Arc<Collection>| {

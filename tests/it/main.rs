@@ -50,6 +50,7 @@ mod named;
 mod page;
 mod plans;
 mod processes;
+mod qdrant;
 mod ranking;
 mod reembed;
 mod reindex;

@@ -80,7 +80,7 @@ fn answers_404_and_405_list_the_routes_and_methods_of_the_table() {
 /// Paths of the server in a text: what starts like one, up to a character that no path has.
 fn paths(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    for start in ["/v1/", "/v2/", "/healthz", "/livez", "/readyz", "/metrics"] {
+    for start in ["/v1/", "/v2/", "/healthz", "/livez", "/readyz", "/metrics", "/collections"] {
         for (at, _) in text.match_indices(start) {
             // As of `/work/v1/…`: a path of something else.
             let before = text[..at].chars().next_back();

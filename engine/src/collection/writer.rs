@@ -237,24 +237,50 @@ impl Writer<'_> {
     /// # Errors
     /// [`Error::Document`](crate::Error::Document) if the changed row is refused; nothing was written then.
     pub fn patch(&self, id: &str, changes: &Map<String, Value>) -> Result<Option<Receipt>> {
+        let receipt = self.update(&[id], |document| merge_patch(&mut document.payload, changes))?;
+        Ok((receipt.written > 0).then_some(receipt))
+    }
+
+    /// Changes the rows with these ids, all in one write: no other write comes between the read of a row and its write.
+    /// Ids of no row are ignored. The id of a row stays, whatever `change` makes of it, and no model is asked for the
+    /// vectors of a text that it changes.
+    ///
+    /// # Errors
+    /// [`Error::Document`](crate::Error::Document) if a changed row is refused; nothing was written then.
+    pub fn update<S: AsRef<str>>(
+        &self,
+        ids: &[S],
+        change: impl Fn(&mut Document),
+    ) -> Result<Receipt> {
         self.collection.shared.hold_memory(0)?;
+        let mut written = 0;
         let receipt = self.change(|view, schema| {
-            let Some(address) = view.find(id)? else { return Ok(None) };
-            let mut document = view.document(schema, address)?;
-            if let Some(scope) = &self.scope {
-                if !scope.admits(schema, &document)? {
-                    return Ok(None);
+            let (mut changed, mut seen) = (Vec::new(), HashSet::new());
+            for id in ids.iter().map(AsRef::as_ref).filter(|id| seen.insert(*id)) {
+                let Some(address) = view.find(id)? else { continue };
+                let mut document = view.document(schema, address)?;
+                if let Some(scope) = &self.scope
+                    && !scope.admits(schema, &document)?
+                {
+                    continue;
                 }
-                merge_patch(&mut document.payload, changes);
-                scope.stamp(std::slice::from_mut(&mut document));
-                scope.check(schema, std::slice::from_ref(&document))?;
-            } else {
-                merge_patch(&mut document.payload, changes);
+                change(&mut document);
+                document.id = id.to_owned();
+                changed.push(document);
             }
-            check_batch(schema, std::slice::from_ref(&document))?;
-            Ok(Some(Operation::Upsert(vec![document])))
+            if let Some(scope) = &self.scope {
+                scope.stamp(&mut changed);
+                scope.check(schema, &changed)?;
+            }
+            check_batch(schema, &changed)?;
+            written = changed.len();
+            Ok((written > 0).then_some(Operation::Upsert(changed)))
         })?;
-        Ok(receipt.map(|receipt| Receipt { written: 1, ..receipt }))
+        let receipt = match receipt {
+            Some(receipt) => receipt,
+            None => self.collection.shared.receipt(self.collection.shared.writable()?),
+        };
+        Ok(Receipt { written, ..receipt })
     }
 
     /// Deletes rows by id, all in one write; unknown ids are ignored.

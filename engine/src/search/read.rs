@@ -9,6 +9,7 @@ use crate::document::Document;
 use crate::error::{Error, Result};
 use crate::limits::MAX_SCROLL_ROWS;
 use crate::rows::RowSet;
+use crate::segment::NumberedId;
 
 /// A page of rows in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -55,11 +56,52 @@ impl Searcher {
     /// # Errors
     /// When `limit` is over [`MAX_SCROLL_ROWS`].
     pub fn scroll(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<ScrollPage> {
-        if limit > MAX_SCROLL_ROWS {
-            let detail = format!("{limit} is over the limit of {MAX_SCROLL_ROWS}");
-            return Err(Error::invalid("limit", detail));
-        }
+        within_page(limit)?;
         self.whole(|| self.page_after(filter, after, limit))
+    }
+
+    /// Up to `limit` rows that a filter admits, from the id `from` on if one is given, in the order in which Qdrant has
+    /// ids: those that are whole numbers by value, then the others by their bytes. `next` is the id with which the next
+    /// page begins.
+    ///
+    /// # Errors
+    /// When `limit` is over [`MAX_SCROLL_ROWS`].
+    pub fn scroll_from(
+        &self,
+        filter: &Filter,
+        from: Option<&str>,
+        limit: usize,
+    ) -> Result<ScrollPage> {
+        within_page(limit)?;
+        self.whole(|| self.page_from(filter, from.map(NumberedId::of), limit))
+    }
+
+    fn page_from(
+        &self,
+        filter: &Filter,
+        from: Option<NumberedId<'_>>,
+        limit: usize,
+    ) -> Result<ScrollPage> {
+        let mut rows = Vec::new();
+        let time = self.budget.time();
+        let matching = self.matching(filter, time)?;
+        for (live, wanted) in self.generation.segments.iter().zip(matching) {
+            time.check()?;
+            // One more than wanted is the first of the next page.
+            let found = live.segment.documents.numbered_from(from, limit + 1, &wanted)?;
+            rows.extend(found.into_iter().map(|(id, row)| (id, live, row)));
+        }
+        rows.sort_unstable_by_key(|&(id, _, _)| id);
+        let next = rows.get(limit).map(|(_, live, row)| live.segment.documents.id(*row));
+        let next = next.transpose()?.map(str::to_owned);
+        rows.truncate(limit);
+        let documents = rows.iter().map(|(_, live, row)| {
+            time.check()?;
+            let document = live.segment.document(&self.schema, *row)?;
+            self.budget.charge_document(&document)?;
+            Ok(document)
+        });
+        Ok(ScrollPage { documents: documents.collect::<Result<_>>()?, next })
     }
 
     fn page_after(&self, filter: &Filter, after: Option<&str>, limit: usize) -> Result<ScrollPage> {
@@ -99,4 +141,12 @@ impl Searcher {
         let next = documents.last().filter(|_| more).map(|d| d.id.clone());
         Ok(ScrollPage { documents, next })
     }
+}
+
+fn within_page(limit: usize) -> Result<()> {
+    if limit > MAX_SCROLL_ROWS {
+        let detail = format!("{limit} is over the limit of {MAX_SCROLL_ROWS}");
+        return Err(Error::invalid("limit", detail));
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 use lexivec_storage::codec::{Decoder, Encoder};
 use lexivec_storage::{Section, SegmentReader, SegmentWriter};
@@ -79,6 +80,8 @@ pub(crate) struct StoredDocuments {
     offsets: Section,
     ranks: Section,
     order: Section,
+    /// The rows whose ids are whole numbers, by value, once they are asked for: 16 bytes each.
+    pub(super) numbers: OnceLock<Box<[(u64, u32)]>>,
 }
 
 impl StoredDocuments {
@@ -90,6 +93,7 @@ impl StoredDocuments {
             offsets: segment.section(OFFSETS)?,
             ranks: segment.section(RANKS)?,
             order: segment.section(ORDER)?,
+            numbers: OnceLock::new(),
         };
         let n = rows as usize;
         for (section, expected) in
@@ -166,8 +170,23 @@ impl StoredDocuments {
         if rank < self.rows { word(&self.order, rank).map(Some) } else { Ok(None) }
     }
 
+    /// Number of rows.
+    pub(super) fn rows(&self) -> u32 {
+        self.rows
+    }
+
     /// Rank of the first id of the segment after this one.
     pub(crate) fn rank_after(&self, id: &str) -> Result<u32> {
+        self.rank_behind(|other| other <= id)
+    }
+
+    /// Rank of the first id of the segment that is this one or after it.
+    pub(super) fn rank_from(&self, id: &str) -> Result<u32> {
+        self.rank_behind(|other| other < id)
+    }
+
+    /// Rank of the first id behind those for which `before` is true.
+    fn rank_behind(&self, before: impl Fn(&str) -> bool) -> Result<u32> {
         let (mut low, mut high) = (0, self.rows);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -175,7 +194,7 @@ impl StoredDocuments {
             let Some(row) = row else {
                 return Err(corrupt(&self.file, ORDER, "a number in it is not a row"));
             };
-            if self.id(row)? <= id { low = middle + 1 } else { high = middle }
+            if before(self.id(row)?) { low = middle + 1 } else { high = middle }
         }
         Ok(low)
     }

@@ -11,7 +11,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use lexivec_query::facets::{Key, Tally};
-use lexivec_query::filter::{Filter, Row, Scalar, between};
+use lexivec_query::filter::{Filter, PayloadCondition, Row, Scalar, between};
 use lexivec_query::limits::MAX_PATH_BYTES;
 use lexivec_storage::{SegmentReader, SegmentWriter};
 use serde_json::{Map, Value};
@@ -165,7 +165,7 @@ impl Columns {
         if matches!(filter, Filter::All) {
             return Ok(alive.clone());
         }
-        let mut evaluation = Evaluation { columns: self, stored, texts: Vec::new() };
+        let mut evaluation = Evaluation { columns: self, alive, stored, texts: Vec::new() };
         let mut rows = evaluation.rows(filter)?;
         rows.intersect(alive);
         for row in self.residual.iter().filter(|&row| alive.contains(row)) {
@@ -254,6 +254,7 @@ struct Texts<'a> {
 /// The evaluation of a filter to a row set, exact for all rows but the residual ones.
 struct Evaluation<'a> {
     columns: &'a Columns,
+    alive: &'a RowSet,
     stored: &'a dyn StoredFields,
     /// The text clauses evaluated so far; kept only if there are residual rows, which need them.
     texts: Vec<Texts<'a>>,
@@ -265,15 +266,19 @@ impl<'a> Evaluation<'a> {
         Ok(match filter {
             Filter::All => RowSet::full(all),
             Filter::And(parts) => {
-                let Some((first, others)) = parts.split_first() else {
-                    return Ok(RowSet::full(all));
-                };
-                let mut rows = self.rows(first)?;
-                for part in others {
+                let mut rows = RowSet::full(all);
+                for part in parts.iter().filter(|part| !matches!(part, Filter::Payload(_))) {
                     rows.intersect(&self.rows(part)?);
+                }
+                // Payloads are read of the rows that the columns leave.
+                for part in parts {
+                    if let Filter::Payload(condition) = part {
+                        rows = self.read(condition, &rows)?;
+                    }
                 }
                 rows
             }
+            Filter::Payload(condition) => self.read(condition, &RowSet::full(all))?,
             Filter::Or(parts) => {
                 let mut rows = RowSet::empty(all);
                 for part in parts {
@@ -313,6 +318,17 @@ impl<'a> Evaluation<'a> {
                 return Err(Error::invalid("filter", "this kind of clause is not known here"));
             }
         })
+    }
+
+    /// The live rows among `wanted` whose payload satisfies a condition.
+    fn read(&self, condition: &PayloadCondition, wanted: &RowSet) -> Result<RowSet> {
+        let mut rows = RowSet::empty(self.columns.rows);
+        for row in wanted.iter().filter(|&row| self.alive.contains(row)) {
+            if condition.matches(&self.stored.payload(row)?) {
+                rows.insert(row);
+            }
+        }
+        Ok(rows)
     }
 
     fn at_least(&mut self, count: usize, parts: &'a [Filter]) -> Result<RowSet> {

@@ -429,6 +429,13 @@ proptest! {
             let filter = Filter::from_json(&said).expect("a filter");
             check(&columns, &filter, &stored)?;
         }
+        for text in [
+            r#"QDRANT('{"is_empty": {"key": "x"}}')"#,
+            r#"y = 'a' AND QDRANT('{"is_null": {"key": "x"}}')"#,
+            r#"NOT (QDRANT('{"key": "x", "values_count": {"gt": 1}}') OR y > 0)"#,
+        ] {
+            check(&columns, &Filter::parse(text).expect("a filter"), &stored)?;
+        }
         // Both bounds for one value.
         for (lower, upper) in [
             (Bound::Included(scalar(&operand)), Bound::Excluded(scalar(&other))),

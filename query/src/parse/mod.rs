@@ -110,6 +110,10 @@ impl Filter {
                 Self::Text { words, .. } => {
                     within("bytes of the words of $text", words.len(), MAX_QUERY_BYTES)?;
                 }
+                Self::Payload(condition) => {
+                    nodes += condition.nodes;
+                    bytes += condition.json().to_string().len();
+                }
                 Self::Invalid(error) => return Err(error.as_ref().clone()),
             }
             within("values of all $in", values, MAX_IN_VALUES)?;

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use super::{Parser, all_of, contains, exists, not, one_of, ordered, scalar};
 use crate::error::{Error, Result, within};
-use crate::filter::{Filter, Scalar};
+use crate::filter::{Filter, PayloadCondition, Scalar};
 use crate::limits::{MAX_FILTER_BYTES, MAX_TREE_DEPTH};
 
 /// Brackets and `NOT`s around each other: a level of the tree is at most one of each.
@@ -240,6 +240,9 @@ impl Reader<'_> {
         if self.function("HAS_ID") {
             return Ok(Filter::Ids(self.list(Self::text)?));
         }
+        if self.function("QDRANT") {
+            return self.condition();
+        }
         if self.function("EXISTS") {
             let path = self.path()?;
             self.demand(")")?;
@@ -247,6 +250,20 @@ impl Reader<'_> {
         }
         let path = self.path()?;
         self.operation(path)
+    }
+
+    /// A condition in Qdrant's JSON, whose payloads are read.
+    fn condition(&mut self) -> Result<Filter> {
+        let location = self.location();
+        let text = self.text()?;
+        self.demand(")")?;
+        let json = serde_json::from_str(&text)
+            .map_err(|e| Error::invalid(&location, format!("it is not JSON: {e}")))?;
+        let condition = PayloadCondition::from_json(&json, &location)?;
+        for _ in 0..condition.nodes {
+            self.parser.node()?;
+        }
+        Ok(Filter::Payload(Box::new(condition)))
     }
 
     fn at_least(&mut self, depth: usize) -> Result<Filter> {

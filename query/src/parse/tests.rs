@@ -3,6 +3,7 @@
 use std::ops::Bound;
 
 use super::*;
+use crate::filter::PayloadCondition;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -373,6 +374,10 @@ pub(crate) fn trees() -> impl Strategy<Value = Filter> {
         (prop::option::of(path()), "['a ]{0,3}")
             .prop_map(|(field, words)| Filter::Text { field, words }),
         prop::collection::vec("['a,]{0,3}", 0..3).prop_map(Filter::Ids),
+        "[a-c']{1,3}".prop_map(|key| {
+            let json = json!({ "is_null": { "key": key } });
+            Filter::Payload(Box::new(PayloadCondition::from_json(&json, "").expect("a condition")))
+        }),
     ];
     leaf.prop_recursive(4, 24, 3, |inner| {
         let parts = prop::collection::vec(inner.clone(), 2..4);

@@ -40,6 +40,9 @@ impl Filter {
                 format!("{} MATCH {}", name(field), quoted(words, '\''))
             }
             Self::Ids(ids) => format!("HAS_ID({})", list(ids, ", ", |id| quoted(id, '\''))),
+            Self::Payload(condition) => {
+                format!("QDRANT({})", quoted(&condition.json().to_string(), '\''))
+            }
             // No reader takes this: an unreadable filter cannot become a readable one by way of text.
             Self::Invalid(error) => format!("INVALID({})", quoted(&error.to_string(), '\'')),
         }

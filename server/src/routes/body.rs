@@ -67,7 +67,7 @@ pub(super) async fn read_body(state: &State, headers: &HeaderMap, body: Body) ->
 }
 
 /// Reads a JSON body.
-pub(super) async fn read_json<T: DeserializeOwned + Send + 'static>(
+pub(crate) async fn read_json<T: DeserializeOwned + Send + 'static>(
     state: &State,
     headers: &HeaderMap,
     body: Body,

@@ -33,7 +33,7 @@ const API_KEY: HeaderName = HeaderName::from_static("api-key");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The caller of a request. A route that was reached around the gate has none, and answers 500.
-pub(super) struct Caller(pub(super) Arc<Principal>);
+pub(crate) struct Caller(pub(crate) Arc<Principal>);
 
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;

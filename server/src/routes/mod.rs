@@ -2,11 +2,11 @@
 
 mod adapters;
 mod audit;
-mod body;
+pub(crate) mod body;
 mod collections;
 mod documents;
 mod evaluation;
-mod gate;
+pub(crate) mod gate;
 mod head;
 mod health;
 mod keys;
@@ -19,7 +19,7 @@ mod record;
 mod search;
 mod suggest;
 mod synonyms;
-mod table;
+pub(crate) mod table;
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ use axum::extract::{MatchedPath, State as Shared};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 
+use crate::compat::qdrant;
 use crate::error::Problem;
 use crate::state::State;
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::App;
 use super::gate::Seen;
 use super::table::COLLECTION;
+use crate::compat::qdrant;
 use crate::error::Problem;
 use crate::limits::MAX_REQUEST_ID_BYTES;
 
@@ -30,8 +31,14 @@ pub(super) async fn record(Shared(state): App, request: Request, next: Next) -> 
     let start = Instant::now();
     let mut response = described(next.run(request).await);
     let problem = response.extensions_mut().remove::<Problem>();
-    if let Some(problem) = problem.and_then(|p| p.without(state.collections.directory())) {
-        response = problem.into_response();
+    if let Some(problem) = problem {
+        let shown = problem.without(state.collections.directory());
+        if qdrant::is_route(&route) {
+            let problem = shown.as_ref().unwrap_or(&problem);
+            response = in_place_of(&response, qdrant::refusal(problem, start.elapsed()));
+        } else if let Some(shown) = shown {
+            response = in_place_of(&response, shown.into_response());
+        }
     }
     let (status, took) = (response.status().as_u16(), start.elapsed());
     state.metrics.count(&route, status, took.as_secs_f64());
@@ -43,6 +50,17 @@ pub(super) async fn record(Shared(state): App, request: Request, next: Next) -> 
         caller = seen.caller(), tenant = seen.tenant(),
     );
     response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// An answer with the headers of the one in whose place it comes.
+fn in_place_of(before: &Response, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in before.headers() {
+        if *name != header::CONTENT_LENGTH && !headers.contains_key(name) {
+            headers.insert(name, value.clone());
+        }
+    }
     response
 }
 

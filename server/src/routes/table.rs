@@ -15,6 +15,7 @@ use super::{
     adapters, audit, collections, documents, evaluation, health, keys, maintenance, mcp, models,
     page, profiles, search, suggest, synonyms,
 };
+use crate::compat::qdrant;
 use crate::state::State;
 
 /// A path that the server answers, and the methods it answers there.
@@ -38,7 +39,7 @@ pub fn routes() -> Vec<Route> {
 /// The table.
 pub(super) fn table() -> Vec<Row> {
     let groups = [of_server(), of_collections(), of_searches(), of_evaluation(), of_models()];
-    groups.into_iter().flatten().collect()
+    groups.into_iter().flatten().chain(qdrant::rows()).collect()
 }
 
 fn of_server() -> Vec<Row> {
@@ -131,34 +132,46 @@ fn of_models() -> Vec<Row> {
 }
 
 /// A route with the handlers of its methods.
-pub(super) struct Row {
+pub(crate) struct Row {
     pub(super) route: Route,
     pub(super) handlers: MethodRouter<Arc<State>>,
 }
 
 /// A row without methods.
-fn path(path: &'static str) -> Row {
+pub(crate) fn path(path: &'static str) -> Row {
     Row { route: Route { path, methods: Vec::new() }, handlers: MethodRouter::new() }
 }
 
 impl Row {
-    fn get<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+    pub(crate) fn get<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
         self.with("GET", verb, |handlers| handlers.get(handler))
     }
 
-    fn put<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+    pub(crate) fn put<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
         self.with("PUT", verb, |handlers| handlers.put(handler))
     }
 
-    fn post<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+    pub(crate) fn post<H: Handler<T, Arc<State>>, T: 'static>(
+        self,
+        verb: Verb,
+        handler: H,
+    ) -> Self {
         self.with("POST", verb, |handlers| handlers.post(handler))
     }
 
-    fn patch<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+    pub(crate) fn patch<H: Handler<T, Arc<State>>, T: 'static>(
+        self,
+        verb: Verb,
+        handler: H,
+    ) -> Self {
         self.with("PATCH", verb, |handlers| handlers.patch(handler))
     }
 
-    fn delete<H: Handler<T, Arc<State>>, T: 'static>(self, verb: Verb, handler: H) -> Self {
+    pub(crate) fn delete<H: Handler<T, Arc<State>>, T: 'static>(
+        self,
+        verb: Verb,
+        handler: H,
+    ) -> Self {
         self.with("DELETE", verb, |handlers| handlers.delete(handler))
     }
 
