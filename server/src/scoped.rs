@@ -14,6 +14,9 @@ use serde::Serialize;
 use crate::error::{ApiResult, Problem, without_path};
 use crate::limits::MAX_ROWS_BYTES;
 
+/// The name of the collection that keeps aliases. No name that a route makes of a caller's is written like this.
+pub(crate) const ALIASES: &str = "q--aliases";
+
 /// The collections of a server.
 pub(crate) struct Collections(Database);
 
@@ -74,15 +77,15 @@ impl Collections {
         })
     }
 
-    /// A collection that the server keeps for itself. What it shows of it to a caller is up to the caller's scope.
-    pub(crate) fn registry(&self, name: &str) -> Option<Arc<Collection>> {
-        self.0.get(name).ok()
+    /// The collection in which the server keeps aliases. The part of it that a caller is shown is up to the caller's scope.
+    pub(crate) fn aliases(&self) -> Option<Arc<Collection>> {
+        self.0.get(ALIASES).ok()
     }
 
     /// The same, made if it is not there.
-    pub(crate) fn make_registry(&self, name: &str) -> ApiResult<Arc<Collection>> {
-        match self.0.create(name, Options::new()) {
-            Err(lexivec::Error::CollectionExists { .. }) => Ok(self.0.get(name)?),
+    pub(crate) fn make_aliases(&self) -> ApiResult<Arc<Collection>> {
+        match self.0.create(ALIASES, Options::new()) {
+            Err(lexivec::Error::CollectionExists { .. }) => Ok(self.0.get(ALIASES)?),
             made => Ok(made?),
         }
     }

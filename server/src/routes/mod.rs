@@ -28,7 +28,6 @@ use axum::extract::{MatchedPath, State as Shared};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn_with_state;
 
-use crate::compat::qdrant;
 use crate::error::Problem;
 use crate::state::State;
 

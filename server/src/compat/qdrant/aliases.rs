@@ -14,8 +14,6 @@ use crate::error::{ApiResult, Problem};
 use crate::scoped::Scoped;
 use crate::state::State;
 
-/// The name of the collection that keeps aliases. No name of a collection is written like this.
-pub(super) const REGISTRY: &str = "q--aliases";
 /// The key of a row's payload that names the collection.
 const TARGET: &str = "collection";
 /// Most aliases of a server: they are listed in one answer.
@@ -58,14 +56,14 @@ struct RenameJson {
 
 /// The collection that an alias names; `None` if there is no such alias.
 pub(super) fn target(state: &State, alias: &str) -> ApiResult<Option<String>> {
-    let Some(registry) = state.collections.registry(REGISTRY) else { return Ok(None) };
+    let Some(registry) = state.collections.aliases() else { return Ok(None) };
     let row = registry.searcher()?.get(alias)?;
     Ok(row.and_then(|row| row.payload.get(TARGET)?.as_str().map(str::to_owned)))
 }
 
 /// Removes the aliases of a collection that was dropped.
 pub(super) fn forget(state: &State, collection: &str) -> ApiResult<()> {
-    if let Some(registry) = state.collections.registry(REGISTRY) {
+    if let Some(registry) = state.collections.aliases() {
         registry.writer(WriteOptions::new()).delete_where(&field(TARGET).is(collection))?;
     }
     Ok(())
@@ -73,7 +71,7 @@ pub(super) fn forget(state: &State, collection: &str) -> ApiResult<()> {
 
 /// The aliases of collections that the caller reaches, in order.
 fn aliases_of(state: &State, reached: &[Scoped]) -> ApiResult<Value> {
-    let rows = match state.collections.registry(REGISTRY) {
+    let rows = match state.collections.aliases() {
         Some(registry) => registry.searcher()?.scroll(&Filter::All, None, MAX_ALIASES)?.documents,
         None => Vec::new(),
     };
@@ -121,7 +119,7 @@ pub(super) async fn change(call: Call, body: Body) -> ApiResult<Response> {
                 return Err(Problem::bad_request(detail));
             }
             own(alias)?;
-            let registry = state.collections.make_registry(REGISTRY)?;
+            let registry = state.collections.make_aliases()?;
             if registry.searcher()?.count(&Filter::All)? >= MAX_ALIASES as u64 {
                 return Err(Problem::bad_request(format!(
                     "there are {MAX_ALIASES} aliases already"
@@ -132,7 +130,7 @@ pub(super) async fn change(call: Call, body: Body) -> ApiResult<Response> {
         };
         let remove = |alias: &str| -> ApiResult<()> {
             own(alias)?;
-            match state.collections.registry(REGISTRY) {
+            match state.collections.aliases() {
                 Some(registry) => Ok(registry.delete(&[alias]).map(drop)?),
                 None => Ok(()),
             }
@@ -152,7 +150,7 @@ pub(super) async fn change(call: Call, body: Body) -> ApiResult<Response> {
         }
         Ok(true)
     };
-    call.write(REGISTRY, work).await
+    call.write(crate::scoped::ALIASES, work).await
 }
 
 fn no_alias(alias: &str) -> Problem {

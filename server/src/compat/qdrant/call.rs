@@ -20,7 +20,7 @@ use crate::error::{ApiResult, Problem};
 use crate::routes::body::read_json;
 use crate::routes::gate::Caller;
 use crate::scoped::Scoped;
-use crate::state::{State, blocking};
+use crate::state::{State, Turn, blocking};
 
 /// Query parameters that are taken: a write is always waited for, and there is one copy of every point.
 const PARAMETERS: [&str; 4] = ["wait", "ordering", "consistency", "timeout"];
@@ -88,7 +88,11 @@ impl Call {
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
         let since = self.since;
-        self.state.find(collection, rows, move || Ok(Envelope::new(since, work()?))).await
+        self.state
+            .find(Turn::of(&self.caller, collection), rows, move || {
+                Ok(Envelope::new(since, work()?))
+            })
+            .await
     }
 
     /// Answers with what many queries find, in an envelope.
@@ -98,7 +102,9 @@ impl Call {
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
         let since = self.since;
-        self.state.batch(collection, move || Ok(Envelope::new(since, work()?))).await
+        self.state
+            .batch(Turn::of(&self.caller, collection), move || Ok(Envelope::new(since, work()?)))
+            .await
     }
 
     /// Answers with facts, in an envelope.
@@ -116,7 +122,7 @@ impl Call {
         collection: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
-        let written = self.state.write(collection, work).await?;
+        let written = self.state.write(Turn::of(&self.caller, collection), work).await?;
         Ok(Json(Envelope::new(self.since, written)).into_response())
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn list(call: Call) -> ApiResult<Response> {
     let list = move || {
         let names = state.collections.list(&caller);
         let names = names.iter().map(|collection| collection.schema().name.as_str());
-        let shown = names.filter(|name| *name != aliases::REGISTRY);
+        let shown = names.filter(|name| *name != crate::scoped::ALIASES);
         let list = shown.map(|name| json!({ "name": names::collection_of(name) }));
         Ok(json!({ "collections": list.collect::<Vec<_>>() }))
     };

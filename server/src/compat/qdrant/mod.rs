@@ -19,7 +19,7 @@ mod select;
 mod settings;
 mod wire;
 
-use lexivec_access::Verb::{Configure, Create, Describe, Drop, Health, Search, Write};
+use lexivec_access::Verb::{Configure, Create, Describe, Drop, Open, Search, Write};
 
 use crate::routes::table::{Row, path};
 
@@ -37,7 +37,7 @@ pub(crate) fn rows() -> Vec<Row> {
 
 fn of_server() -> Vec<Row> {
     vec![
-        path("/").get(Health, root),
+        path("/").get(Open, root),
         path("/aliases").get(Describe, aliases::list),
         path("/collections").get(Describe, collections::list),
         path("/collections/aliases").post(Configure, aliases::change),
