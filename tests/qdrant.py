@@ -290,10 +290,10 @@ def walk():
         "x", vectors_config=m.VectorParams(size=2, distance=m.Distance.MANHATTAN)))
     refused("sparse_vectors", lambda: c.create_collection(
         "x", vectors_config={}, sparse_vectors_config={"s": m.SparseVectorParams()}))
-    c.upsert("walk", m.Batch(ids=[1, 2**64 - 1], vectors=[[0.0, 0.0], [3.0, 4.0]], payloads=[{"a": 1}, None]))
+    c.upsert("walk", m.Batch(ids=[1, 2**64 - 1], vectors=[[0.0, 0.0], [3.0, 4.0]], payloads=[{"a": 1}, {}]))
     found = c.query_points("walk", query=[0.0, 0.0]).points
     assert [(p.id, p.score) for p in found] == [(1, 0.0), (2**64 - 1, 5.0)], found
-    assert found[0].payload is None
+    assert found[0].payload == {"a": 1}
     refused("id", lambda: c.upsert("walk", [m.PointStruct(id="no-uuid", vector=[1.0, 1.0])]))
     refused("sample", lambda: c.query_points("walk", query=m.SampleQuery(sample=m.Sample.RANDOM)))
     refused("order_by", lambda: c.scroll("walk", order_by="a"))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::error::{ApiResult, Problem};
 
 /// The version of Qdrant whose interface the routes have the shape of: its clients compare it with their own.
-const INTERFACE: &str = "1.18.0";
+const INTERFACE: &str = "1.20.0";
 
 /// An answer.
 #[derive(Serialize)]

@@ -5,8 +5,8 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
-use lexivec::Schema;
 use lexivec::query::request::Params;
+use lexivec::{Filter, Schema};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -105,21 +105,23 @@ impl QueryJson {
             score_threshold: self.score_threshold,
             limit: self.limit,
         };
-        let mut plan = asked.read(schema, 1)?;
+        let mut plan = asked.read(schema, &Filter::All, 1)?;
         plan.offset = self.offset.unwrap_or(0);
         Ok((plan, select))
     }
 }
 
 impl PrefetchJson {
-    fn read(self, schema: &Schema, depth: usize) -> ApiResult<Plan> {
+    /// The plan, of rows that the filter of the query above it admits, too.
+    fn read(self, schema: &Schema, above: &Filter, depth: usize) -> ApiResult<Plan> {
         within("levels of prefetch", depth, MAX_PREFETCH_DEPTH)?;
+        let filter = above.clone().and(filter::read(self.filter.as_ref())?);
         let prefetch = match self.prefetch {
             None => Vec::new(),
             Some(Prefetches::One(one)) => vec![*one],
             Some(Prefetches::Many(many)) => many,
         };
-        let prefetch = prefetch.into_iter().map(|inner| inner.read(schema, depth + 1));
+        let prefetch = prefetch.into_iter().map(|inner| inner.read(schema, &filter, depth + 1));
         let prefetch: Vec<Plan> = prefetch.collect::<ApiResult<_>>()?;
         let query = self.query.filter(|query| !query.is_null());
         let source = match query {
@@ -144,7 +146,7 @@ impl PrefetchJson {
             source,
             prefetch,
             field,
-            filter: filter::read(self.filter.as_ref())?,
+            filter,
             params: self.params.unwrap_or_default().read()?,
             threshold: self.score_threshold,
             limit,
