@@ -264,8 +264,10 @@ mod tests {
         let flat: Vec<[f64; 2]> = (0..40).map(|_| [random.unit(), random.unit()]).collect();
         // Turned into six dimensions by two orthonormal directions.
         let (a, b) = ([0.5, 0.5, 0.5, 0.5, 0.0, 0.0], [0.5, -0.5, 0.5, -0.5, 0.0, 0.0]);
-        let lift = |p: &[f64; 2]| a.iter().zip(b).map(|(a, b)| (p[0] * a + p[1] * b) as f32);
-        let rows: Vec<Vec<f32>> = flat.iter().map(|p| lift(p).collect()).collect();
+        let lift = |[x, y]: &[f64; 2]| -> Vec<f32> {
+            a.iter().zip(b).map(|(a, b)| (x * a + y * b) as f32).collect()
+        };
+        let rows: Vec<Vec<f32>> = flat.iter().map(lift).collect();
         let found = projected(&rows);
         assert!(found.explained > 1.0 - 1e-9);
         let distance = |p: &[f64; 2], q: &[f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
