@@ -8,6 +8,7 @@ macro_rules! page {
 }
 
 page!(readme, "../../README.md");
+page!(access, "../../docs/access.md");
 page!(benchmarks, "../../docs/benchmarks.md");
 page!(cli, "../../docs/cli.md");
 page!(concepts, "../../docs/concepts.md");
@@ -19,5 +20,7 @@ page!(mcp, "../../docs/mcp.md");
 page!(models, "../../docs/models.md");
 page!(operations, "../../docs/operations.md");
 page!(python, "../../docs/python.md");
+page!(qdrant, "../../docs/qdrant.md");
 page!(ranking, "../../docs/ranking.md");
 page!(tutorial_python, "../../docs/tutorial-python.md");
+page!(ui, "../../docs/ui.md");

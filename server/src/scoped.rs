@@ -82,7 +82,7 @@ impl Collections {
         self.0.get(ALIASES).ok()
     }
 
-    /// The same, made if it is not there.
+    /// The collection in which the server keeps aliases, which is made if it is not there.
     pub(crate) fn make_aliases(&self) -> ApiResult<Arc<Collection>> {
         match self.0.create(ALIASES, Options::new()) {
             Err(lexivec::Error::CollectionExists { .. }) => Ok(self.0.get(ALIASES)?),

@@ -37,6 +37,7 @@ mod http;
 mod inputs;
 mod isolated;
 mod judged;
+mod keyed;
 mod keys;
 mod late;
 mod learning;

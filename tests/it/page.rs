@@ -84,14 +84,14 @@ fn a_map_places_the_rows_that_a_filter_admits() {
     let scratch = tempfile::tempdir().expect("a directory");
     let server = Running::start(scratch.path());
     let at = |rest: &str| format!("/v1/collections/wings{rest}");
-    let fields = json!({"vectors": [{"name": "v", "dim": 3, "metric": "l2"}]});
+    let fields = json!({"vectors": [{"name": "vector", "dim": 3, "metric": "l2"}]});
     assert_eq!(server.json("PUT", &at(""), &fields).0, 201);
     let rows: Vec<_> = (0..9)
         .map(|i| json!({"id": format!("d{i}"), "vector": [i, 0, 1], "payload": {"n": i, "odd": i % 2 == 1}}))
         .collect();
     assert_eq!(server.json("POST", &at("/documents"), &json!(rows)).0, 200);
     let (status, map) = server.json("POST", &at("/map"), &json!({"value": "n"}));
-    assert_eq!((status, &map["rows"], &map["vector"]), (200, &json!(9), &json!("v")), "{map}");
+    assert_eq!((status, &map["rows"], &map["vector"]), (200, &json!(9), &json!("vector")), "{map}");
     assert!(map["explained"].as_f64().is_some_and(|share| share > 0.999_999), "{map}");
     for point in map["points"].as_array().expect("points") {
         // The rows are on a line: the first component is the number, less the mean.

@@ -54,8 +54,12 @@ struct Clauses {
 enum Match {
     Any(Vec<Value>),
     Except(Vec<Value>),
-    /// A string has one of these parts.
-    Part(Vec<String>),
+    /// A string has all of these words, in any order.
+    Words(Vec<String>),
+    /// A string has one of these words.
+    AnyWord(Vec<String>),
+    /// A string has these words one after the other.
+    Phrase(Vec<String>),
 }
 
 /// Bounds of a number, each of which it has to satisfy.
@@ -119,11 +123,14 @@ impl Test {
                     Value::Array(items) => items.len(),
                     _ => 1,
                 };
-                let counts: Vec<Value> = values.iter().map(|v| Value::from(count(v))).collect();
-                let one = |(side, bound): &(Side, Value)| {
-                    counts.iter().any(|c| compare(c, bound).is_some_and(|o| side.admits(o)))
-                };
-                !values.is_empty() && bounds.iter().all(one)
+                let mut counts: Vec<Value> = values.iter().map(|v| Value::from(count(v))).collect();
+                // A key that is missing has no values.
+                if counts.is_empty() {
+                    counts.push(Value::from(0));
+                }
+                counts
+                    .iter()
+                    .any(|c| bounds.iter().all(|(s, b)| compare(c, b).is_some_and(|o| s.admits(o))))
             }
             Self::Match(path, wanted) => at(payload, path, true).iter().any(|v| wanted.admits(v)),
             Self::Range(path, bounds) => at(payload, path, true).iter().any(|v| {
@@ -159,12 +166,26 @@ impl Match {
         let equal = |wanted: &Value| compare(value, wanted) == Some(Ordering::Equal);
         match self {
             Self::Any(wanted) => wanted.iter().any(equal),
-            Self::Except(unwanted) => !unwanted.iter().any(equal),
-            Self::Part(parts) => {
-                value.as_str().is_some_and(|s| parts.iter().any(|part| s.contains(part)))
-            }
+            Self::Except(unwanted) => !value.is_null() && !unwanted.iter().any(equal),
+            Self::Words(wanted) => value.as_str().is_some_and(|text| {
+                let words = words(text);
+                !wanted.is_empty() && wanted.iter().all(|word| words.contains(word))
+            }),
+            Self::AnyWord(wanted) => value.as_str().is_some_and(|text| {
+                let words = words(text);
+                wanted.iter().any(|word| words.contains(word))
+            }),
+            Self::Phrase(wanted) => value.as_str().is_some_and(|text| {
+                !wanted.is_empty() && words(text).windows(wanted.len()).any(|at| at == wanted)
+            }),
         }
     }
+}
+
+/// The words of a text: what letters and digits make, in lower case.
+fn words(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
 }
 
 /// The values at a path. An array at its end stands for its elements if `flat` is true.
@@ -344,8 +365,9 @@ fn matching(value: &Value, at: &str) -> Result<Match> {
         "value" => Ok(Match::Any(vec![value.clone()])),
         "any" => Ok(Match::Any(scalars()?)),
         "except" => Ok(Match::Except(scalars()?)),
-        "text" => Ok(Match::Part(vec![text()?.to_owned()])),
-        "text_any" => Ok(Match::Part(text()?.split_whitespace().map(str::to_owned).collect())),
+        "text" => Ok(Match::Words(words(text()?))),
+        "text_any" => Ok(Match::AnyWord(words(text()?))),
+        "phrase" => Ok(Match::Phrase(words(text()?))),
         _ => Err(Error::invalid(at, "this kind of match is not supported")),
     }
 }

@@ -137,9 +137,7 @@ fn matching(
         return Err(refused(at, "one kind of match is expected"));
     };
     let place = format!("{at}.{kind}");
-    let text = || value.as_str().ok_or_else(|| refused(&place, "a string is expected"));
     let listed = || by_columns(&json!({ "key": path, "match": { "any": value } }), at);
-    let part = |part: &str| lexivec::field(path).contains(part);
     match kind.as_str() {
         "value" => by_columns(&json!({ "key": path, "match": { "value": value } }), at),
         "any" => listed(),
@@ -148,8 +146,7 @@ fn matching(
             lexivec::field(path).exists(),
             Filter::Or(vec![!listed()?, Filter::And(vec![listed()?, read()?])]),
         ])),
-        "text" => Ok(part(text()?)),
-        "text_any" => Ok(Filter::Or(text()?.split_whitespace().map(part).collect())),
+        "text" | "text_any" | "phrase" => read(),
         _ => Err(refused(&place, "this kind of match is not supported")),
     }
 }
