@@ -302,8 +302,11 @@ fn foreign_and_missing_collections_are_answered_alike() {
             for caller in callers.iter().filter(|c| !c.scope.collections.is_all()) {
                 let [foreign, missing] = ["other", "o-one"].map(|name| {
                     let path = path_of(route, name, 0);
-                    let answer =
+                    let mut answer =
                         server.with_key(method, &path, &body_of(method), Some(&caller.key));
+                    if let Some(members) = answer.1.as_object_mut() {
+                        members.remove("time");
+                    }
                     (answer.0, answer.1.to_string().replace(name, "NAME"))
                 });
                 assert_eq!(foreign, missing, "{} {method} {}", caller.name, route.path);
