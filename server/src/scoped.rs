@@ -136,10 +136,11 @@ impl Collections {
 
     /// Moves collections that are open for reading alone, the one of this name or all, to what is in their directory now.
     pub(crate) fn refresh(&self, name: Option<&str>) -> ApiResult<()> {
-        Ok(match name {
+        match name {
             Some(name) => self.0.refresh_collection(name)?,
             None => self.0.refresh()?,
-        })
+        }
+        Ok(())
     }
 
     /// The names of all collections, for the operator.

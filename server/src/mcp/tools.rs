@@ -167,18 +167,20 @@ trait WithoutFormats {
 
 impl WithoutFormats for Tool {
     fn without_formats(mut self) -> Self {
-        let plain = |schema: &Arc<JsonObject>| {
-            let mut schema = schema.as_ref().clone();
-            schema.remove("$schema");
-            // Some clients look for it also where there are none.
-            schema.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
-            schema.values_mut().for_each(remove_formats);
-            Arc::new(schema)
-        };
         self.input_schema = plain(&self.input_schema);
         self.output_schema = self.output_schema.as_ref().map(plain);
         self
     }
+}
+
+/// A schema without its dialect and its formats.
+fn plain(schema: &Arc<JsonObject>) -> Arc<JsonObject> {
+    let mut schema = schema.as_ref().clone();
+    schema.remove("$schema");
+    // Some clients look for it also where there are none.
+    schema.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
+    schema.values_mut().for_each(remove_formats);
+    Arc::new(schema)
 }
 
 fn remove_formats(schema: &mut Value) {

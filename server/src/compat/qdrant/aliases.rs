@@ -27,11 +27,13 @@ struct ChangeJson {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum Action {
-    CreateAlias(CreateJson),
-    DeleteAlias(DeleteJson),
-    RenameAlias(RenameJson),
+    #[serde(rename = "create_alias")]
+    Create(CreateJson),
+    #[serde(rename = "delete_alias")]
+    Delete(DeleteJson),
+    #[serde(rename = "rename_alias")]
+    Rename(RenameJson),
 }
 
 #[derive(Deserialize)]
@@ -137,11 +139,11 @@ pub(super) async fn change(call: Call, body: Body) -> ApiResult<Response> {
         };
         for action in asked.actions {
             match action {
-                Action::CreateAlias(CreateJson { collection_name, alias_name }) => {
+                Action::Create(CreateJson { collection_name, alias_name }) => {
                     set(&alias_name, &names::collection(&collection_name))?;
                 }
-                Action::DeleteAlias(DeleteJson { alias_name }) => remove(&alias_name)?,
-                Action::RenameAlias(RenameJson { old_alias_name, new_alias_name }) => {
+                Action::Delete(DeleteJson { alias_name }) => remove(&alias_name)?,
+                Action::Rename(RenameJson { old_alias_name, new_alias_name }) => {
                     let target = own(&old_alias_name)?.ok_or_else(|| no_alias(&old_alias_name))?;
                     set(&new_alias_name, &target)?;
                     remove(&old_alias_name)?;

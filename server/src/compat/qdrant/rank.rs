@@ -185,7 +185,7 @@ impl View {
             .vector_field(field.name.as_str())
             .mode(Mode::Vector)
             .adapter(AdapterChoice::Off)
-            .params(plan.params.clone())
+            .params(plan.params)
             .filter(filter)
             .limit(most)
             .with_payload(false);
