@@ -219,7 +219,8 @@ impl Run {
             }
             None => {
                 let (_, missing) = self.send(tenant, "GET", "/documents/nothing", &Value::Null)?;
-                let alike = answer.to_string().replace(&id, "nothing") == missing.to_string();
+                let [found, missing] = [answer.to_string(), missing.to_string()];
+                let alike = found.replace(&id, "nothing") == missing;
                 expect(status == 404 && alike, "a missing row", &answer)?;
             }
         }
