@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use crate::audit::AuditLog;
 use crate::denied::{Denied, Reason};
 use crate::error::{Error, Result};
 use crate::failures::{Failures, Paused};
-use crate::keys::{KeyRing, KeyStore, looks_like_a_key};
+use crate::keys::{KeyRing, KeyStore, looks_like_a_key, seconds_of};
 use crate::principal::Principal;
 use crate::rate::{RateLimits, Rates};
 use crate::token::{JwtOptions, Tokens};
@@ -101,7 +101,7 @@ impl Access {
         if let (Err(paused), false) = (paused, is_key) {
             return Err(paused.into());
         }
-        let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let seconds = seconds_of(time);
         let checked = match &self.tokens {
             _ if is_key => self.keys.authenticate(credential, seconds),
             Some(tokens) => tokens.authenticate(credential, seconds),
@@ -133,7 +133,7 @@ mod tests {
             expires: None,
         };
         let time = SystemTime::now();
-        let seconds = time.duration_since(UNIX_EPOCH).expect("later").as_secs();
+        let seconds = seconds_of(time);
         let (secret, _) = access.keys.store().create(new, seconds).expect("made");
         access.keys.reload_if_changed().expect("read");
         let (now, address) = (Instant::now(), IpAddr::from([192, 0, 2, 1]));

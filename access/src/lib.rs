@@ -24,7 +24,7 @@ pub use error::{Error, Result};
 pub use failures::{FAILURE_PAUSE, FAILURE_WINDOW, Failures, MAX_FAILURES, Paused};
 pub use keys::{
     ACCESS_DIRECTORY, KeyInfo, KeyRing, KeyState, KeyStore, MAX_KEY_NAME_CHARS, MAX_KEYS,
-    MAX_KEYS_BYTES, MAX_SCOPE_BYTES, NewKey, Secret, rfc3339, unix_seconds,
+    MAX_KEYS_BYTES, MAX_SCOPE_BYTES, NewKey, Secret, rfc3339, seconds_of, unix_seconds,
 };
 pub use principal::{Principal, Refused};
 pub use rate::{

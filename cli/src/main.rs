@@ -37,7 +37,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> exit::Outcome<ExitCode> {
-    let matches = config::layered(commands::Cli::command())?.get_matches();
+    let mut command = config::layered(commands::Cli::command())?;
+    let matches = command.get_matches_mut();
     let cli = commands::Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
-    commands::run(cli, &matches)
+    commands::run(cli, &command, &matches)
 }

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use lexivec_access::audit::Entry;
-use lexivec_access::{Access, AccessOptions, Cost, Principal, SearchPermit};
+use lexivec_access::{Access, AccessOptions, Cost, Principal, SearchPermit, seconds_of};
 
 use crate::error::{ApiResult, Problem, StartError};
 use crate::limits::LAST_USE_PAUSE;
@@ -148,5 +148,5 @@ pub(crate) fn entry(action: &str, caller: Option<&Principal>, address: IpAddr) -
 
 /// Seconds since the beginning of 1970.
 pub(crate) fn now_in_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    seconds_of(SystemTime::now())
 }

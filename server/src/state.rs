@@ -173,11 +173,7 @@ impl State {
         turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        let permit = self.admission.search(turn.caller)?;
-        let work = move || {
-            let _until_it_ends = permit;
-            work()
-        };
+        let work = self.as_search(turn, work)?;
         self.searches.run(turn.lane(), work).await
     }
 
@@ -201,11 +197,7 @@ impl State {
         turn: Turn<'_>,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<Response> {
-        let permit = self.admission.search(turn.caller)?;
-        let work = move || {
-            let _until_it_ends = permit;
-            work()
-        };
+        let work = self.as_search(turn, work)?;
         self.batches.run_in_background(turn.lane(), self.as_json(work)).await
     }
 
@@ -264,6 +256,19 @@ impl State {
     /// The limit on memory and time of one request's answers.
     pub(crate) fn budget(&self, time: Duration) -> Budget {
         Budget::new().bytes(self.memory.for_found()).until(Deadline::after(time))
+    }
+
+    /// Work that counts among the searches of its caller until it ends.
+    fn as_search<T, W: FnOnce() -> ApiResult<T>>(
+        &self,
+        turn: Turn<'_>,
+        work: W,
+    ) -> ApiResult<impl FnOnce() -> ApiResult<T> + use<T, W>> {
+        let permit = self.admission.search(turn.caller)?;
+        Ok(move || {
+            let _until_it_ends = permit;
+            work()
+        })
     }
 
     /// Work whose outcome is written as JSON where it is done.

@@ -7,7 +7,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use record::{KeyInfo, KeyState, rfc3339, unix_seconds};
+pub use record::{KeyInfo, KeyState, rfc3339, seconds_of, unix_seconds};
 pub use ring::KeyRing;
 pub use secret::Secret;
 pub use store::{

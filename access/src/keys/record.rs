@@ -1,5 +1,7 @@
 //! One key as the database keeps it, and as lists show it.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use lexivec_query::timestamp::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -126,6 +128,11 @@ impl KeyInfo {
 /// RFC 3339 of seconds since the beginning of 1970.
 pub fn rfc3339(seconds: u64) -> String {
     Timestamp::of_unix(i64::try_from(seconds).unwrap_or(i64::MAX)).to_string()
+}
+
+/// The seconds from the beginning of 1970 to a time; zero for times before.
+pub fn seconds_of(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// The seconds since the beginning of 1970 of a time in RFC 3339; `None` for another text, and for times before.

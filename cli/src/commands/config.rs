@@ -32,11 +32,13 @@ struct Show {
     json: bool,
 }
 
-pub(super) fn run(args: &ConfigArgs, matches: &ArgMatches) -> Outcome<ExitCode> {
+pub(super) fn run(
+    args: &ConfigArgs,
+    command: &clap::Command,
+    matches: &ArgMatches,
+) -> Outcome<ExitCode> {
     let ConfigVerb::Show(Show { options, json: as_json }) = &args.verb;
     options.check()?;
-    let mut command = crate::config::layered(<super::Cli as clap::CommandFactory>::command())?;
-    command.build();
     let verb = command.find_subcommand("config").and_then(|verb| verb.find_subcommand("show"));
     let (Some(verb), Some(matches)) = (verb, verb_of(matches, &["config", "show"])) else {
         return Ok(ExitCode::FAILURE);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use lexivec::storage::DiskVfs;
 use lexivec::{Collection, OpenOptions};
@@ -94,7 +94,7 @@ pub(super) fn run(args: &Doctor, open: OpenOptions) -> Outcome<ExitCode> {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    lexivec_access::seconds_of(SystemTime::now())
 }
 
 fn clock() -> Finding {

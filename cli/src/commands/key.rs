@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use lexivec::Filter;
 use lexivec::storage::disk;
 use lexivec_access::audit::{AuditLog, Entry, Severity};
 use lexivec_access::{
     ACCESS_DIRECTORY, CollectionNames, KeyInfo, KeyStore, NewKey, Role, Rows, Scope, Secret,
-    rfc3339, unix_seconds,
+    rfc3339, seconds_of, unix_seconds,
 };
 use serde_json::{Map, Value, json};
 
@@ -217,10 +217,6 @@ fn moment(text: &str, now: SystemTime) -> Outcome<u64> {
             "{text:?} is neither a length of time, as 90d, nor a moment, as 2027-01-31T12:00:00Z"
         ))
     })
-}
-
-fn seconds_of(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// Refuses a directory that no server would serve, as a mistyped one is.

@@ -146,7 +146,7 @@ enum Command {
 }
 
 /// Runs a verb.
-pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Outcome<ExitCode> {
+pub(crate) fn run(cli: Cli, command: &clap::Command, matches: &ArgMatches) -> Outcome<ExitCode> {
     // A command ends when its work is done: no work is left to background threads.
     let open = OpenOptions::new().background(false).unsafe_filesystem(cli.unsafe_filesystem);
     match cli.command {
@@ -184,7 +184,7 @@ pub(crate) fn run(cli: Cli, matches: &ArgMatches) -> Outcome<ExitCode> {
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
         Command::Doctor(args) => doctor::run(&args, open),
-        Command::Config(args) => config::run(&args, matches),
+        Command::Config(args) => config::run(&args, command, matches),
         Command::Key(args) => key::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Mcp(args) => mcp::run(&args, open.background(true)),

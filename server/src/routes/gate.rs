@@ -180,12 +180,7 @@ async fn refuse(state: Arc<State>, asked: Asked, refusal: Refusal) -> Response {
             problem = failed;
         }
     }
-    let unauthenticated = problem.status == StatusCode::UNAUTHORIZED;
     let mut response = problem.into_response();
-    if unauthenticated {
-        let scheme = HeaderValue::from_static("Bearer");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
-    }
     response.extensions_mut().insert(Seen(caller));
     response
 }

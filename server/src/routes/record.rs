@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::App;
 use super::gate::Seen;
-use super::table::COLLECTION;
 use crate::compat::qdrant;
 use crate::error::Problem;
 use crate::limits::MAX_REQUEST_ID_BYTES;
@@ -29,7 +28,9 @@ pub(super) async fn record(Shared(state): App, request: Request, next: Next) -> 
     let method = request.method().clone();
     let collection = collection_of(&route, request.uri().path()).to_owned();
     let start = Instant::now();
-    let mut response = described(next.run(request).await);
+    let mut response = next.run(request).await;
+    let seen = response.extensions_mut().remove::<Seen>().unwrap_or_default();
+    let mut response = described(response);
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = problem {
         let shown = problem.without(state.collections.directory());
@@ -42,7 +43,6 @@ pub(super) async fn record(Shared(state): App, request: Request, next: Next) -> 
     }
     let (status, took) = (response.status().as_u16(), start.elapsed());
     state.metrics.count(&route, status, took.as_secs_f64());
-    let seen = response.extensions_mut().remove::<Seen>().unwrap_or_default();
     let milliseconds = took.as_secs_f64() * 1_000.0;
     tracing::info!(
         target: "lexivec::request",
@@ -77,9 +77,8 @@ fn id_of(headers: &HeaderMap) -> HeaderValue {
 
 /// The collection that a path names, as it is written there.
 pub(super) fn collection_of<'p>(route: &str, path: &'p str) -> &'p str {
-    let before = COLLECTION.find('{').filter(|_| route.starts_with(COLLECTION));
-    let rest = before.and_then(|before| path.get(before..)).unwrap_or_default();
-    rest.split('/').next().unwrap_or_default()
+    let named = route.split('/').zip(path.split('/')).find(|(part, _)| *part == "{collection}");
+    named.map(|(_, name)| name).unwrap_or_default()
 }
 
 /// The answer, and in place of a refusal of the framework, which is plain text, one in the form of the routes.
@@ -125,10 +124,12 @@ mod tests {
 
     #[test]
     fn the_collection_is_that_of_the_path() {
+        let one = "/v1/collections/{collection}";
         let below = "/v1/collections/{collection}/documents/{id}";
         for (route, path, collection) in [
-            (COLLECTION, "/v1/collections/papers", "papers"),
+            (one, "/v1/collections/papers", "papers"),
             (below, "/v1/collections/papers/documents/secret", "papers"),
+            ("/collections/{collection}/points/{id}", "/collections/papers/points/7", "papers"),
             ("/v1/collections", "/v1/collections", ""),
             ("none", "/v1/collections/papers/nothing", ""),
             ("/v1/models", "/v1/models", ""),

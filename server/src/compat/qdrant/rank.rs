@@ -110,26 +110,12 @@ impl View {
         let lists = lists.collect::<ApiResult<Vec<_>>>()?;
         let mut ranked = match &plan.source {
             Source::ById => self.by_id(plan, most)?,
-            Source::Fused(fusion) => {
-                let mut fused = fusion.fuse(&lists)?;
-                if plan.filter != Filter::All {
-                    let admitted = self.among(&plan.filter, &lists)?;
-                    let ids = fused.iter().map(|(id, _)| id.clone()).collect();
-                    let page = self.searcher.scroll(
-                        &with(&admitted, Filter::Ids(ids)),
-                        None,
-                        fused.len(),
-                    )?;
-                    let kept: HashMap<_, _> =
-                        page.documents.into_iter().map(|row| (row.id, ())).collect();
-                    fused.retain(|(id, _)| kept.contains_key(id));
-                }
-                fused
-            }
+            Source::Fused(fusion) => fusion.fuse(&lists)?,
             Source::Near(_) | Source::Recommended { .. } => {
                 let filter = match plan.prefetch.is_empty() {
                     true => plan.filter.clone(),
-                    false => self.among(&plan.filter, &lists)?,
+                    // The filters of prefetches have that of the plan in them.
+                    false => Filter::Ids(ids_of(&lists)),
                 };
                 self.nearest(plan, filter, most)?
             }
@@ -141,14 +127,6 @@ impl View {
         ranked.truncate(most);
         ranked.drain(..plan.offset.min(ranked.len()));
         Ok(ranked)
-    }
-
-    /// The filter, for rows of the lists alone.
-    fn among(&self, filter: &Filter, lists: &[Vec<Scored>]) -> ApiResult<Filter> {
-        let mut ids: Vec<String> = lists.iter().flatten().map(|(id, _)| id.clone()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        Ok(with(filter, Filter::Ids(ids)))
     }
 
     fn by_id(&self, plan: &Plan, most: usize) -> ApiResult<Vec<Scored>> {
@@ -232,6 +210,14 @@ fn with(filter: &Filter, other: Filter) -> Filter {
         Filter::All => other,
         filter => Filter::And(vec![filter.clone(), other]),
     }
+}
+
+/// The ids of all lists, each once.
+fn ids_of(lists: &[Vec<Scored>]) -> Vec<String> {
+    let mut ids: Vec<String> = lists.iter().flatten().map(|(id, _)| id.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// The mean of vectors of one length; empty if there are none.
