@@ -90,6 +90,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy -p lexivec --no-default-features -- -D warnings
+	$(CARGO) clippy -p lexivec-cli --features otlp -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 ## Long runs; each prints its totals on its last line, and exits 1 at the first violation, with the seed

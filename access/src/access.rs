@@ -11,26 +11,17 @@ use crate::error::{Error, Result};
 use crate::failures::{Failures, Paused};
 use crate::keys::{KeyRing, KeyStore, looks_like_a_key, seconds_of};
 use crate::principal::Principal;
-use crate::rate::{RateLimits, Rates};
+use crate::rate::{Limits, Rates};
 use crate::token::{JwtOptions, Tokens};
 
 /// Choices of a server about access.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AccessOptions {
     /// The tokens that are accepted; none without it.
     pub tokens: Option<JwtOptions>,
-    /// The limits of each key.
-    pub per_key: RateLimits,
-    /// The limits of each tenant; none by default.
-    pub per_tenant: RateLimits,
-}
-
-impl Default for AccessOptions {
-    fn default() -> Self {
-        let (per_key, per_tenant) = (RateLimits::default(), RateLimits::unlimited());
-        Self { tokens: None, per_key, per_tenant }
-    }
+    /// The limits of keys and tenants.
+    pub limits: Limits,
 }
 
 /// Access to one database.
@@ -67,14 +58,12 @@ impl Access {
     /// # Errors
     /// Those of the keys, of the key of tokens, of the audit log, and [`Error::Invalid`] for limits.
     pub fn open(database: &Path, options: AccessOptions) -> Result<Self> {
-        for limits in [&options.per_key, &options.per_tenant] {
-            limits.check().map_err(Error::invalid)?;
-        }
+        options.limits.check().map_err(Error::invalid)?;
         Ok(Self {
             keys: KeyRing::open(database)?,
             tokens: options.tokens.as_ref().map(Tokens::open).transpose()?,
             audit: AuditLog::open(database)?,
-            rates: Rates::new(options.per_key, options.per_tenant),
+            rates: Rates::new(options.limits),
             failures: Failures::default(),
         })
     }
@@ -119,6 +108,7 @@ mod tests {
     use super::*;
     use crate::failures::{FAILURE_PAUSE, MAX_FAILURES};
     use crate::keys::NewKey;
+    use crate::rate::RateLimits;
     use crate::role::Role;
     use crate::scope::Scope;
 
@@ -161,7 +151,8 @@ mod tests {
     fn limits_that_admit_nothing_are_refused() {
         let scratch = tempfile::tempdir().expect("a directory");
         let per_key = RateLimits { burst: 0, ..RateLimits::default() };
-        let options = AccessOptions { per_key, ..AccessOptions::default() };
+        let limits = Limits { per_key, ..Limits::default() };
+        let options = AccessOptions { limits, ..AccessOptions::default() };
         assert!(Access::open(scratch.path(), options).is_err());
     }
 }

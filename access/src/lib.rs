@@ -28,8 +28,8 @@ pub use keys::{
 };
 pub use principal::{Principal, Refused};
 pub use rate::{
-    Cost, DEFAULT_BURST, DEFAULT_REQUESTS_PER_SECOND, Exceeded, Holder, Limited, RateLimits, Rates,
-    Remaining, SearchPermit,
+    Cost, DEFAULT_BURST, DEFAULT_REQUESTS_PER_SECOND, Exceeded, Holder, Limited, Limits,
+    RateLimits, Rates, Remaining, SearchPermit,
 };
 pub use role::{Reach, Role, Verb};
 pub use scope::{CollectionNames, MAX_TENANT_CHARS, Rows, Scope};

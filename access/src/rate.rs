@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +96,41 @@ impl RateLimits {
             Limited::Searches => return None,
         };
         Some((rate, (rate * BURST_SECONDS).max(1.0)))
+    }
+}
+
+/// The limits of every key and of every tenant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Those of each key.
+    pub per_key: RateLimits,
+    /// Those of each tenant; none by default.
+    pub per_tenant: RateLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { per_key: RateLimits::default(), per_tenant: RateLimits::unlimited() }
+    }
+}
+
+impl Limits {
+    /// Checks that each limit admits something.
+    ///
+    /// # Errors
+    /// A sentence with the member at fault.
+    pub fn check(&self) -> Result<(), String> {
+        self.per_key.check()?;
+        self.per_tenant.check()
+    }
+
+    fn holders<'a>(
+        &'a self,
+        principal: &'a Principal,
+    ) -> impl Iterator<Item = (Holder, &'a str, &'a RateLimits)> {
+        let tenant = principal.scope.tenant.as_deref();
+        let tenant = tenant.map(|tenant| (Holder::Tenant, tenant, &self.per_tenant));
+        [(Holder::Key, principal.id.as_str(), &self.per_key)].into_iter().chain(tenant)
     }
 }
 
@@ -214,8 +250,7 @@ struct Account {
 /// The accounts of all keys and tenants.
 #[derive(Debug)]
 pub struct Rates {
-    per_key: RateLimits,
-    per_tenant: RateLimits,
+    limits: ArcSwap<Limits>,
     accounts: Mutex<Recent<(Holder, String), Account>>,
 }
 
@@ -233,14 +268,21 @@ impl Drop for SearchPermit {
 }
 
 impl Rates {
-    /// Rates with these limits for each key and for each tenant.
-    pub fn new(per_key: RateLimits, per_tenant: RateLimits) -> Self {
-        Self { per_key, per_tenant, accounts: Mutex::new(Recent::new(BUCKETS, IDLE)) }
+    /// Rates with these limits.
+    pub fn new(limits: Limits) -> Self {
+        let limits = ArcSwap::from_pointee(limits);
+        Self { limits, accounts: Mutex::new(Recent::new(BUCKETS, IDLE)) }
+    }
+
+    /// Puts other limits in place of those before. What callers have used of them stays used.
+    pub fn set(&self, limits: Limits) {
+        self.limits.store(Arc::new(limits));
     }
 
     /// True if bytes of a key or tenant are limited.
     pub fn limit_bytes(&self) -> bool {
-        [&self.per_key, &self.per_tenant].iter().any(|limits| limits.bytes_per_second.is_some())
+        let limits = self.limits.load();
+        [&limits.per_key, &limits.per_tenant].iter().any(|limits| limits.bytes_per_second.is_some())
     }
 
     /// Takes the cost of a request from its key and its tenant, or nothing from either. A cost above a burst is admitted once
@@ -254,9 +296,10 @@ impl Rates {
         cost: Cost,
         now: Instant,
     ) -> Result<Option<Remaining>, Exceeded> {
+        let all = self.limits.load();
         let mut accounts = self.accounts.lock();
         let mut exceeded: Option<Exceeded> = None;
-        for (holder, name, limits) in self.holders(principal) {
+        for (holder, name, limits) in all.holders(principal) {
             let account = accounts.entry((holder, name.to_owned()), now, Account::default);
             account.refill(limits, now);
             for over in account.over(holder, limits, cost) {
@@ -268,35 +311,12 @@ impl Rates {
         if let Some(exceeded) = exceeded {
             return Err(exceeded);
         }
-        Ok(self.pay(&mut accounts, principal, cost, now))
+        Ok(pay(&all, &mut accounts, principal, cost, now))
     }
 
     /// Takes a cost that is known only after the work, as the rows of an answer, in any case; the next requests wait for it.
     pub fn charge(&self, principal: &Principal, cost: Cost, now: Instant) {
-        self.pay(&mut self.accounts.lock(), principal, cost, now);
-    }
-
-    fn pay(
-        &self,
-        accounts: &mut Recent<(Holder, String), Account>,
-        principal: &Principal,
-        cost: Cost,
-        now: Instant,
-    ) -> Option<Remaining> {
-        let mut nearest: Option<Remaining> = None;
-        for (holder, name, limits) in self.holders(principal) {
-            let account = accounts.entry((holder, name.to_owned()), now, Account::default);
-            account.refill(limits, now);
-            for (what, missing) in Limited::BUCKETS.into_iter().zip(&mut account.missing) {
-                let Some((rate, burst)) = limits.bucket(what) else { continue };
-                *missing += cost.of(what);
-                let state = state(holder, what, rate, burst, *missing);
-                if nearest.is_none_or(|nearest| state.share() < nearest.share()) {
-                    nearest = Some(state);
-                }
-            }
-        }
-        nearest
+        pay(&self.limits.load(), &mut self.accounts.lock(), principal, cost, now);
     }
 
     /// Begins a search of a caller.
@@ -304,9 +324,10 @@ impl Rates {
     /// # Errors
     /// [`Exceeded`] if as many run as may run at once.
     pub fn search(&self, principal: &Principal, now: Instant) -> Result<SearchPermit, Exceeded> {
+        let all = self.limits.load();
         let mut accounts = self.accounts.lock();
         let mut running = Vec::new();
-        for (holder, name, limits) in self.holders(principal) {
+        for (holder, name, limits) in all.holders(principal) {
             let Some(limit) = limits.searches_at_once else { continue };
             let account = accounts.entry((holder, name.to_owned()), now, Account::default);
             if account.searches.load(Ordering::Relaxed) >= limit {
@@ -329,15 +350,30 @@ impl Rates {
         }
         Ok(SearchPermit(running))
     }
+}
 
-    fn holders<'a>(
-        &'a self,
-        principal: &'a Principal,
-    ) -> impl Iterator<Item = (Holder, &'a str, &'a RateLimits)> {
-        let tenant = principal.scope.tenant.as_deref();
-        let tenant = tenant.map(|tenant| (Holder::Tenant, tenant, &self.per_tenant));
-        [(Holder::Key, principal.id.as_str(), &self.per_key)].into_iter().chain(tenant)
+/// Takes a cost off the buckets of a caller, and gives the state of the one that is nearest to its end.
+fn pay(
+    limits: &Limits,
+    accounts: &mut Recent<(Holder, String), Account>,
+    principal: &Principal,
+    cost: Cost,
+    now: Instant,
+) -> Option<Remaining> {
+    let mut nearest: Option<Remaining> = None;
+    for (holder, name, limits) in limits.holders(principal) {
+        let account = accounts.entry((holder, name.to_owned()), now, Account::default);
+        account.refill(limits, now);
+        for (what, missing) in Limited::BUCKETS.into_iter().zip(&mut account.missing) {
+            let Some((rate, burst)) = limits.bucket(what) else { continue };
+            *missing += cost.of(what);
+            let state = state(holder, what, rate, burst, *missing);
+            if nearest.is_none_or(|nearest| state.share() < nearest.share()) {
+                nearest = Some(state);
+            }
+        }
     }
+    nearest
 }
 
 impl Account {
@@ -347,9 +383,11 @@ impl Account {
         // A caller with an older time does not turn the clock back.
         self.updated = self.updated.max(Some(now));
         for (what, missing) in Limited::BUCKETS.into_iter().zip(&mut self.missing) {
-            if let Some((rate, _)) = limits.bucket(what) {
-                *missing = (*missing - rate * passed.as_secs_f64()).max(0.0);
-            }
+            // What is not limited is missed by no later limit.
+            *missing = match limits.bucket(what) {
+                Some((rate, _)) => (*missing - rate * passed.as_secs_f64()).max(0.0),
+                None => 0.0,
+            };
         }
     }
 
@@ -400,9 +438,27 @@ mod tests {
     }
 
     #[test]
+    fn other_limits_hold_at_once_and_what_was_used_stays_used() {
+        let of = |burst| Limits {
+            per_key: RateLimits { requests_per_second: Some(1.0), burst, ..RateLimits::default() },
+            ..Limits::default()
+        };
+        let (rates, start, one) = (Rates::new(of(3)), Instant::now(), caller("one", None));
+        let take = || rates.take(&one, Cost::REQUEST, start).map(|left| left.map(|l| l.remaining));
+        assert_eq!((take(), take()), (Ok(Some(2)), Ok(Some(1))));
+        rates.set(of(2));
+        assert!(take().is_err(), "two of two are used");
+        rates.set(of(5));
+        assert_eq!(take(), Ok(Some(2)));
+        rates.set(Limits { per_key: RateLimits::unlimited(), ..Limits::default() });
+        assert_eq!(take(), Ok(None));
+        rates.set(of(2));
+        assert_eq!(take(), Ok(Some(1)), "nothing is missed of a time without limit");
+    }
+
+    #[test]
     fn a_key_has_its_burst_and_then_its_rate() {
-        let (rates, start) =
-            (Rates::new(RateLimits::default(), RateLimits::unlimited()), Instant::now());
+        let (rates, start) = (Rates::new(Limits::default()), Instant::now());
         let (one, other) = (caller("one", None), caller("other", None));
         for left in (0..200).rev() {
             let state =
@@ -428,7 +484,8 @@ mod tests {
     fn a_tenant_shares_its_limit_and_what_is_refused_costs_nothing() {
         let tenants =
             RateLimits { requests_per_second: Some(1.0), burst: 3, ..RateLimits::unlimited() };
-        let (rates, start) = (Rates::new(RateLimits::default(), tenants), Instant::now());
+        let (rates, start) =
+            (Rates::new(Limits { per_tenant: tenants, ..Limits::default() }), Instant::now());
         let (one, other) = (caller("one", Some("t")), caller("other", Some("t")));
         for caller in [&one, &other, &one] {
             let state =
@@ -454,7 +511,8 @@ mod tests {
             bytes_per_second: Some(1e3),
             ..RateLimits::unlimited()
         };
-        let (rates, start) = (Rates::new(limits, RateLimits::unlimited()), Instant::now());
+        let (rates, start) =
+            (Rates::new(Limits { per_key: limits, ..Limits::default() }), Instant::now());
         let rows = |rows| Cost { rows, ..Cost::default() };
         let at = |seconds| start + Duration::from_secs(seconds);
         let key = caller("one", None);
@@ -479,7 +537,8 @@ mod tests {
     #[test]
     fn searches_run_at_once_up_to_their_limit() {
         let limits = RateLimits { searches_at_once: Some(2), ..RateLimits::unlimited() };
-        let (rates, now) = (Rates::new(limits.clone(), limits), Instant::now());
+        let (rates, now) =
+            (Rates::new(Limits { per_key: limits.clone(), per_tenant: limits }), Instant::now());
         let (one, other) = (caller("one", Some("t")), caller("other", Some("t")));
         let first = rates.search(&one, now).expect("free");
         let _second = rates.search(&other, now).expect("free");

@@ -82,23 +82,22 @@ impl AdmissionArgs {
     pub(crate) fn options(&self) -> Outcome<AccessOptions> {
         let mut options = AccessOptions::default();
         options.tokens = self.tokens()?;
-        options.per_key = RateLimits {
+        options.limits.per_key = RateLimits {
             requests_per_second: Some(self.requests_per_second),
             burst: self.burst,
             searches_at_once: self.searches_at_once,
             rows_per_second: self.rows_per_second,
             bytes_per_second: self.bytes_per_second,
         };
-        options.per_tenant = RateLimits {
+        options.limits.per_tenant = RateLimits {
             requests_per_second: self.tenant_requests_per_second,
             burst: self.tenant_burst,
             searches_at_once: self.tenant_searches_at_once,
             rows_per_second: self.tenant_rows_per_second,
             bytes_per_second: self.tenant_bytes_per_second,
         };
-        for limits in [&options.per_key, &options.per_tenant] {
-            limits.check().map_err(|fault| Failure::usage(fault.replace('_', "-")))?;
-        }
+        let checked = options.limits.check();
+        checked.map_err(|fault| Failure::usage(fault.replace('_', "-")))?;
         Ok(options)
     }
 

@@ -12,6 +12,8 @@ mod output;
 mod queries;
 mod ranking;
 mod target;
+#[cfg(feature = "otlp")]
+mod telemetry;
 mod values;
 
 use std::process::ExitCode;

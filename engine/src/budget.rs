@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lexivec_query::explain::Ledger;
+use lexivec_query::plan::SegmentPlan;
 use serde_json::{Map, Value};
 
 use crate::deadline::Deadline;
 use crate::document::Document;
 use crate::error::{Error, Result};
+use crate::trace::{SearchStage, SearchTrace, StageGuard};
 
 /// Bytes of a hit besides its id, texts, passages and payload: its members and two contributions.
 const HIT_BYTES: usize = 512;
@@ -26,18 +28,19 @@ const OBJECT_BYTES: usize = 640;
 const MEMBER_BYTES: usize = 64;
 
 /// A limit on the memory and the time of a reader's answers; see [`Searcher::within`](crate::Searcher::within). The
-/// default limits neither.
+/// default limits neither. It can also keep a trace of the time that was used.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Budget {
     limit: u64,
     time: Deadline,
     used: Arc<AtomicU64>,
+    trace: Option<SearchTrace>,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { limit: u64::MAX, time: Deadline::NEVER, used: Arc::default() }
+        Self { limit: u64::MAX, time: Deadline::NEVER, used: Arc::default(), trace: None }
     }
 }
 
@@ -57,6 +60,24 @@ impl Budget {
     pub fn until(mut self, time: Deadline) -> Self {
         self.time = time;
         self
+    }
+
+    /// Adds the times and plans of the searches to a trace.
+    pub fn traced(mut self, trace: &SearchTrace) -> Self {
+        self.trace = Some(trace.clone());
+        self
+    }
+
+    /// Begins a stage of a search, which ends when the guard is dropped.
+    pub(crate) fn stage(&self, stage: SearchStage) -> Option<StageGuard> {
+        Some(self.trace.as_ref()?.begin(stage))
+    }
+
+    /// Keeps the plans of a search in the trace, if there is one.
+    pub(crate) fn trace_plans(&self, plans: &[SegmentPlan]) {
+        if let Some(trace) = &self.trace {
+            trace.keep(plans);
+        }
     }
 
     /// The moment until which answers are of use.

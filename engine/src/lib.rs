@@ -88,6 +88,7 @@ pub mod schema;
 mod search;
 mod segment;
 mod text;
+mod trace;
 mod vector;
 
 pub use budget::Budget;
@@ -131,6 +132,7 @@ pub use search::{
     Cursor, MapOptions, MapPoint, RecallOptions, RecallQueries, RecallReport, ScrollPage, Searcher,
     SegmentRecall, ShareRecall, TuneOptions, TuneReport, VectorMap,
 };
+pub use trace::{MAX_TRACED_PLANS, SearchStage, SearchTrace};
 
 /// The parts of requests, plans and answers in full; what most programs use is at the root.
 pub mod query {

@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwapOption;
 use lexivec_access::audit::Entry;
-use lexivec_access::{Access, AccessOptions, Cost, Principal, SearchPermit, seconds_of};
+use lexivec_access::{Access, AccessOptions, Cost, Limits, Principal, SearchPermit, seconds_of};
 
 use crate::error::{ApiResult, Problem, StartError};
 use crate::limits::LAST_USE_PAUSE;
@@ -15,7 +15,7 @@ use crate::limits::LAST_USE_PAUSE;
 /// The access of a server's directory, once callers have to show keys.
 pub(crate) struct Admission {
     directory: PathBuf,
-    options: AccessOptions,
+    options: Mutex<AccessOptions>,
     opened: ArcSwapOption<Access>,
     /// The last time that the uses of keys were written.
     written: Mutex<Instant>,
@@ -26,7 +26,7 @@ impl Admission {
     pub(crate) fn of_one_caller(directory: &Path, options: AccessOptions) -> Self {
         Self {
             directory: directory.to_owned(),
-            options,
+            options: Mutex::new(options),
             opened: ArcSwapOption::empty(),
             written: Mutex::new(Instant::now()),
         }
@@ -34,8 +34,9 @@ impl Admission {
 
     /// Opens the access of a directory if there are keys in it, or tokens are accepted.
     pub(crate) fn open(directory: &Path, options: AccessOptions) -> Result<Self, StartError> {
+        let used = options.tokens.is_some() || Access::is_used(directory);
         let admission = Self::of_one_caller(directory, options);
-        if admission.options.tokens.is_some() || Access::is_used(directory) {
+        if used {
             admission.begin()?;
         }
         Ok(admission)
@@ -55,7 +56,8 @@ impl Admission {
         if let Some(access) = self.access() {
             return Ok(access);
         }
-        let access = Arc::new(Access::open(&self.directory, self.options.clone())?);
+        let options = self.options();
+        let access = Arc::new(Access::open(&self.directory, options.clone())?);
         self.opened.store(Some(access.clone()));
         Ok(access)
     }
@@ -94,6 +96,24 @@ impl Admission {
         if let Err(fault) = written {
             tracing::warn!(%fault, "the last uses of keys are not written");
         }
+    }
+
+    /// Puts other limits in place of those before.
+    pub(crate) fn set_limits(&self, limits: Limits) {
+        let mut options = self.options();
+        if options.limits == limits {
+            return;
+        }
+        options.limits = limits.clone();
+        // While the options are held, so that access that is opened at the same time has them too.
+        if let Some(access) = self.access() {
+            access.rates.set(limits);
+        }
+        tracing::info!("the changed limits of keys and tenants hold from now on");
+    }
+
+    fn options(&self) -> MutexGuard<'_, AccessOptions> {
+        self.options.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes rows off what a caller may write and read in a second.

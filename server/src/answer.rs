@@ -15,12 +15,14 @@ use serde::Serialize;
 use crate::error::{ApiResult, Problem};
 use crate::limits::{MAX_ANSWER_BYTES, OWN_BYTES};
 use crate::memory::{Memory, Share};
+use crate::trace::{self, stage};
 
 /// Bytes of a piece: the first one is an answer's own, further ones are taken off the account of memory.
 const PIECE_BYTES: usize = OWN_BYTES;
 
 /// The JSON of a value as an answer.
 pub(crate) fn json<T: Serialize>(memory: &Memory, value: &T) -> ApiResult<Response> {
+    let _stage = trace::begin(stage::WRITE);
     let mut writer = Writer { memory, pieces: Pieces::default(), last: Vec::new(), refused: None };
     if let Err(error) = serde_json::to_writer(&mut writer, value) {
         return Err(writer.refused.unwrap_or_else(|| {

@@ -7,14 +7,18 @@ use std::time::Duration;
 
 use lexivec::OpenOptions;
 use lexivec::model::{Embedder, Reranker};
-use lexivec_access::{Access, AccessOptions};
+use lexivec_access::{Access, AccessOptions, Limits};
 
 use crate::error::StartError;
-use crate::limits::CURSOR_IDLE;
+use crate::limits::{CURSOR_IDLE, SLOW_QUERY};
+use crate::observer::Observer;
 use crate::tls::TlsFiles;
 
 /// Port used where none is given.
 pub const DEFAULT_PORT: u16 = 8009;
+
+/// Gives the limits as they are configured now, or the reason why they cannot be read.
+pub type LimitsSource = Arc<dyn Fn() -> Result<Limits, String> + Send + Sync>;
 
 /// Settings of a server.
 #[derive(Clone)]
@@ -40,6 +44,14 @@ pub struct Config {
     pub open: OpenOptions,
     /// Time after which a cursor that is not used is closed.
     pub cursor_idle: Duration,
+    /// Time of a search from which the log has its stages and plan.
+    pub slow_query: Duration,
+    /// True if the log may have the beginning of the bodies of slow searches, with their words.
+    pub log_queries: bool,
+    /// Source of the limits of keys and tenants when they are read again, on SIGHUP.
+    pub limits: Option<LimitsSource>,
+    /// Observer of the requests, as for traces.
+    pub observer: Option<Observer>,
 }
 
 impl Config {
@@ -56,6 +68,10 @@ impl Config {
             reranker: None,
             open: OpenOptions::new(),
             cursor_idle: CURSOR_IDLE,
+            slow_query: SLOW_QUERY,
+            log_queries: false,
+            limits: None,
+            observer: None,
         }
     }
 

@@ -14,12 +14,14 @@ pub mod limits;
 mod mcp;
 mod memory;
 mod metrics;
+mod observer;
 mod places;
 mod queue;
 mod routes;
 mod scoped;
 mod state;
 mod tls;
+mod trace;
 mod transfer;
 mod wire;
 
@@ -30,10 +32,11 @@ use std::sync::Arc;
 use lexivec::Unopened;
 use tokio::net::TcpListener;
 
-pub use config::{Config, DEFAULT_PORT};
+pub use config::{Config, DEFAULT_PORT, LimitsSource};
 pub use error::StartError;
 pub use lexivec_access as access;
 pub use mcp::serve_stdio;
+pub use observer::{Answered, Observer, StageTime};
 pub use routes::{Route, routes};
 pub use tls::TlsFiles;
 
@@ -89,6 +92,7 @@ impl Server {
             while hangup.recv().await.is_some() {
                 tracing::info!("SIGHUP: reads what has changed again");
                 state.keep_up();
+                state.reload_limits();
             }
         };
         let others = async { tokio::join!(upkeep, asked) };

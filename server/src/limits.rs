@@ -21,6 +21,10 @@ pub const LAST_USE_PAUSE: Duration = Duration::from_secs(60);
 pub const DEFAULT_KEY_OVERLAP: Duration = Duration::from_secs(24 * 3600);
 /// Bytes of the id that a client may give to a request; a longer one is replaced.
 pub const MAX_REQUEST_ID_BYTES: usize = 128;
+/// Time of a search from which the log has its stages and plan, if the configuration says none.
+pub const SLOW_QUERY: Duration = Duration::from_secs(1);
+/// Bytes of a body that the log has where it is asked for them: the words of a search, and the first part of its vector.
+pub const MAX_LOGGED_BODY_BYTES: usize = 2 << 10;
 /// Bytes of a request's body.
 pub const MAX_BODY_BYTES: usize = 32 << 20;
 /// Time a client has to send the body of a request.

@@ -5,6 +5,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::observer::StageTime;
+
 /// Upper edges of the latency buckets, in seconds: from a warm search to a long write.
 const LATENCY_BUCKETS: [f64; 11] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0];
@@ -14,6 +16,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Option<IntCounterVec>,
     latency: Option<HistogramVec>,
+    stages: Option<HistogramVec>,
 }
 
 impl Metrics {
@@ -25,26 +28,36 @@ impl Metrics {
         )
         .ok()
         .filter(|m| registry.register(Box::new(m.clone())).is_ok());
-        let latency = HistogramVec::new(
-            HistogramOpts::new(
-                "lexivec_request_duration_seconds",
-                "Time from the head of a request to the head of its answer, by route.",
-            )
-            .buckets(LATENCY_BUCKETS.to_vec()),
-            &["route"],
-        )
-        .ok()
-        .filter(|m| registry.register(Box::new(m.clone())).is_ok());
-        Self { registry, requests, latency }
+        let histogram = |name: &str, help: &str, label: &str| {
+            let options = HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec());
+            let histogram = HistogramVec::new(options, &[label]).ok()?;
+            registry.register(Box::new(histogram.clone())).is_ok().then_some(histogram)
+        };
+        let latency = histogram(
+            "lexivec_request_duration_seconds",
+            "Time from the head of a request to the head of its answer, by route.",
+            "route",
+        );
+        let stages = histogram(
+            "lexivec_stage_duration_seconds",
+            "Time that a stage took of a request that had it, by stage.",
+            "stage",
+        );
+        Self { registry, requests, latency, stages }
     }
 
-    /// Counts one answered request. `route` is the pattern, never a caller's text.
-    pub(crate) fn count(&self, route: &str, status: u16, seconds: f64) {
+    /// Counts one answered request and its stages. `route` is the pattern, never a caller's text.
+    pub(crate) fn count(&self, route: &str, status: u16, seconds: f64, stages: &[StageTime]) {
         if let Some(requests) = &self.requests {
             requests.with_label_values(&[route, &status.to_string()]).inc();
         }
         if let Some(latency) = &self.latency {
             latency.with_label_values(&[route]).observe(seconds);
+        }
+        if let Some(histogram) = &self.stages {
+            for stage in stages {
+                histogram.with_label_values(&[stage.name]).observe(stage.took.as_secs_f64());
+            }
         }
     }
 

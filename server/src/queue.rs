@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use crate::error::{ApiResult, Problem};
 use crate::lanes::{Entry, Lanes, Permit};
 use crate::limits::{BACKGROUND_NICE, MAX_WAIT, MAX_WAITING};
+use crate::trace::{self, stage};
 
 /// Permits for one sort of work, and for calls that wait for one.
 ///
@@ -73,7 +74,9 @@ impl Queue {
         lane: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
+        let waits = trace::begin(stage::WAIT);
         let permit = self.permit(lane).await?;
+        drop(waits);
         blocking(self.holding(permit, work)).await
     }
 
@@ -84,6 +87,7 @@ impl Queue {
         lane: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
+        let work = trace::carried(work);
         self.run_to_end(lane, || in_background(work)).await
     }
 
@@ -152,7 +156,7 @@ fn in_background<T: Send>(work: impl FnOnce() -> ApiResult<T> + Send) -> ApiResu
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> ApiResult<T> + Send + 'static,
 ) -> ApiResult<T> {
-    match tokio::task::spawn_blocking(work).await {
+    match tokio::task::spawn_blocking(trace::carried(work)).await {
         Ok(answer) => answer,
         Err(_) => Err(Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -27,6 +27,7 @@ use crate::queue::Queue;
 pub(crate) use crate::queue::blocking;
 use crate::scoped::Collections;
 use crate::tls::Tls;
+use crate::trace;
 
 /// Shared by all requests of one server.
 pub(crate) struct State {
@@ -144,6 +145,18 @@ impl State {
         }
     }
 
+    /// Reads the limits of keys and tenants again. Those before stay if the new ones cannot be used.
+    pub(crate) fn reload_limits(&self) {
+        let Some(source) = &self.config.limits else { return };
+        let limits = source().and_then(|limits| limits.check().map(|()| limits));
+        match limits {
+            Ok(limits) => self.admission.set_limits(limits),
+            Err(fault) => {
+                tracing::error!(fault, "the changed limits are not used, those before are")
+            }
+        }
+    }
+
     /// The load of each sort of work.
     pub(crate) fn loads(&self) -> Vec<(&'static str, usize, usize)> {
         let queues = [
@@ -255,7 +268,11 @@ impl State {
 
     /// The limit on memory and time of one request's answers.
     pub(crate) fn budget(&self, time: Duration) -> Budget {
-        Budget::new().bytes(self.memory.for_found()).until(Deadline::after(time))
+        let budget = Budget::new().bytes(self.memory.for_found()).until(Deadline::after(time));
+        match trace::of_searches() {
+            Some(trace) => budget.traced(&trace),
+            None => budget,
+        }
     }
 
     /// Work that counts among the searches of its caller until it ends.

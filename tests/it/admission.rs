@@ -26,7 +26,7 @@ fn start(database: &Path) -> (Running, String) {
 
 fn unlimited() -> AccessOptions {
     let mut access = AccessOptions::default();
-    access.per_key = RateLimits::unlimited();
+    access.limits.per_key = RateLimits::unlimited();
     access
 }
 
@@ -251,7 +251,7 @@ fn a_key_over_its_rate_is_answered_429_and_others_are_not() {
     let (server, root) = {
         let mut config = Config::new(scratch.path());
         // Slow enough that none comes back while the test runs.
-        config.access.per_key =
+        config.access.limits.per_key =
             RateLimits { requests_per_second: Some(1e-6), burst: 3, ..RateLimits::unlimited() };
         let server = Running::with(config);
         let made = server.with_key("POST", KEYS, &json!({"name": "r", "role": "site_admin"}), None);
@@ -284,7 +284,8 @@ fn a_key_over_its_rate_is_answered_429_and_others_are_not() {
 fn rows_that_are_written_and_asked_for_count_against_a_rate_of_rows() {
     let scratch = tempfile::tempdir().expect("a directory");
     let mut config = Config::new(scratch.path());
-    config.access.per_key = RateLimits { rows_per_second: Some(5.0), ..RateLimits::unlimited() };
+    config.access.limits.per_key =
+        RateLimits { rows_per_second: Some(5.0), ..RateLimits::unlimited() };
     let server = Running::with(config);
     let made = server.with_key("POST", KEYS, &json!({"name": "r", "role": "site_admin"}), None);
     let root = text(&made.1, "key");

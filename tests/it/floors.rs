@@ -15,7 +15,7 @@ const ENGINE: [&[&str]; 14] = [
     &["document", "chunk"],
     &["model"],
     &["text", "vector"],
-    &["rows", "deadline", "progress"],
+    &["rows", "deadline", "progress", "trace"],
     &["schema"],
     &["error"],
     &["limits"],

@@ -65,7 +65,7 @@ fn start(database: &Path) -> (Running, Vec<Caller>) {
     let callers = callers(database);
     let mut config = Config::new(database);
     let mut access = AccessOptions::default();
-    access.per_key = RateLimits::unlimited();
+    access.limits.per_key = RateLimits::unlimited();
     config.access = access;
     let server = Running::with(config);
     for name in ["own", "other"] {

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use clap::{CommandFactory, FromArgMatches};
 use lexivec::{OpenOptions, Unopened};
+use lexivec_server::access::Limits;
 use lexivec_server::{Config, Server, TlsFiles};
 use serde_json::json;
 
+use super::{Cli, Command};
 use crate::admission::AdmissionArgs;
 use crate::exit::{Failure, Outcome};
 use crate::log::LogArgs;
@@ -50,6 +54,9 @@ pub(crate) struct ServeOptions {
     admission: AdmissionArgs,
     #[command(flatten)]
     log: LogArgs,
+    #[cfg(feature = "otlp")]
+    #[command(flatten)]
+    traces: crate::telemetry::TraceArgs,
     #[command(flatten)]
     models: Models,
 }
@@ -92,6 +99,7 @@ impl ServeOptions {
         config.tls = self.tls.files()?;
         config.behind_proxy = self.admission.behind_proxy();
         config.access = self.admission.options()?;
+        self.log.set(&mut config);
         config.embedder = self.models.vectors.embedder()?;
         config.reranker = self.models.reranker()?;
         Ok(config)
@@ -112,6 +120,18 @@ impl ServeOptions {
     }
 }
 
+/// The limits of keys and tenants by the arguments of this process, its environment and the configuration file as it is
+/// now.
+fn limits_now() -> Outcome<Limits> {
+    let mut command = crate::config::layered(Cli::command())?;
+    let parsed = command.try_get_matches_from_mut(std::env::args_os());
+    let cli = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
+    match cli.map_err(|fault| Failure::usage(fault.to_string()))?.command {
+        Command::Serve(serve) => Ok(serve.options.admission.options()?.limits),
+        _ => Err(Failure::usage("the arguments are not those of `serve`")),
+    }
+}
+
 pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
     if !args.create && !args.dir.exists() {
         return Err(Failure::new(format!(
@@ -120,7 +140,10 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
             dir = args.dir.display()
         )));
     }
-    let config = args.options.config(&args.dir, open)?;
+    let mut config = args.options.config(&args.dir, open)?;
+    #[cfg(feature = "otlp")]
+    let _traces = args.options.traces.begin(&mut config)?;
+    config.limits = Some(Arc::new(|| limits_now().map_err(|fault| fault.to_string())));
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     args.options.log.begin();
     let served = Server::run_blocking(config, |server| {

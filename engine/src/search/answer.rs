@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::generation::DocAddress;
 use crate::rows::RowSet;
 use crate::text::TextQuery;
+use crate::trace::SearchStage;
 
 /// Notice of an answer whose query vector was used as it is.
 const WITHOUT_ADAPTER: &str = "the query adapters cannot be read, so that none was applied; `lexivec verify` names the damage";
@@ -30,6 +31,7 @@ impl Searcher {
         mut ranking: Ranking,
         wanted: &[Arc<RowSet>],
     ) -> Result<SearchResponse> {
+        let _stage = self.budget.stage(SearchStage::Read);
         let request = prepared.request;
         let facets = self.facets(request, wanted, prepared.time)?;
         let (mut hits, mut groups) = (Vec::new(), None);

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::generation::DocAddress;
 use crate::rows::RowSet;
 use crate::text::TextQuery;
+use crate::trace::SearchStage;
 
 /// The hits of one leg for one request: the best rows of its window, best first.
 #[derive(Default)]
@@ -35,6 +36,9 @@ pub(super) struct RowTrace<'a> {
 /// One way to find rows. A kind of leg is one implementation, in its own module, and one line of
 /// [`leg_table::of`](super::leg_table::of).
 pub(super) trait LegSearch: Sync {
+    /// The stage of a search in which it runs.
+    fn stage(&self) -> SearchStage;
+
     /// The hits for each of some requests that are alike ([`Prepared::is_like`]); `None` for those that do not run
     /// this leg.
     fn search(

@@ -12,6 +12,7 @@ use crate::deadline::Deadline;
 use crate::embed::{check_embedded, check_tokens, token_lists};
 use crate::error::{Error, Result};
 use crate::fields::check_vector;
+use crate::trace::SearchStage;
 
 /// A request prepared for a generation.
 #[derive(Clone)]
@@ -70,6 +71,7 @@ impl Searcher {
         request: &'r SearchRequest,
         time: Deadline,
     ) -> Result<Prepared<'r>> {
+        let _stage = self.budget.stage(SearchStage::Prepare);
         let time = time.earlier(self.budget.time());
         time.check()?;
         let bound = bind(request, &self.schema.catalog())?;

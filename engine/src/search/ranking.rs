@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::text::TextQuery;
+use crate::trace::SearchStage;
 
 /// The ranked list of a request, before the page is cut out.
 pub(super) struct Ranking {
@@ -88,6 +89,7 @@ impl Searcher {
         prepared: &Prepared<'_>,
         found: Vec<LegFound>,
     ) -> Result<Ranking> {
+        let stage = self.budget.stage(SearchStage::Fuse);
         let Prepared { request, bound, time, .. } = prepared;
         let (mut text_query, mut plans, mut more) = (None, Vec::new(), false);
         let mut unmatched = false;
@@ -109,6 +111,9 @@ impl Searcher {
         let fused =
             by_id(&self.generation, |ties| fuse(&legs, &bound.fusion, |a, b| ties.order(*a, *b)))?;
         time.check()?;
+        self.budget.trace_plans(&plans);
+        drop(stage);
+        let _stage = request.rerank.as_ref().and_then(|_| self.budget.stage(SearchStage::Rerank));
         let start = Instant::now();
         let (list, rerank) = self.rerank(prepared, fused)?;
         let rerank_took = start.elapsed();

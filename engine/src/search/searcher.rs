@@ -23,6 +23,7 @@ use crate::model::rerank::RerankerHandle;
 use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::text::SynonymTable;
+use crate::trace::SearchStage;
 
 /// Most requests of a batch that one task answers together.
 const TASK_REQUESTS: usize = 32;
@@ -227,6 +228,7 @@ impl Searcher {
 
     /// Live rows of the scope that a filter admits, per segment.
     pub(super) fn matching(&self, filter: &Filter, time: Deadline) -> Result<Vec<Arc<RowSet>>> {
+        let _stage = self.budget.stage(SearchStage::Filter);
         let filter = self.within_scope(filter);
         let matching = |live: &LiveSegment| {
             time.check()?;

@@ -18,11 +18,16 @@ use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::schema::Schema;
 use crate::text::{Looked, TextQuery};
+use crate::trace::SearchStage;
 
 /// The leg of words: BM25 over the inverted index.
 pub(super) struct TextLeg;
 
 impl LegSearch for TextLeg {
+    fn stage(&self) -> SearchStage {
+        SearchStage::Text
+    }
+
     fn search(
         &self,
         searcher: &Searcher,

@@ -22,6 +22,7 @@ use crate::fields::Vectors;
 use crate::generation::{DocAddress, Generation};
 use crate::rows::RowSet;
 use crate::segment::Segment;
+use crate::trace::SearchStage;
 use crate::vector::distance::machine;
 use crate::vector::hnsw::{self, CodeRows, PageBudget, Widen};
 use crate::vector::{CodeQuery, Codes, Pages, Query, ScoredRow, rescore, scan_many};
@@ -48,6 +49,10 @@ pub(super) struct VectorQueries<'a> {
 pub(super) struct VectorLeg;
 
 impl LegSearch for VectorLeg {
+    fn stage(&self) -> SearchStage {
+        SearchStage::Vector
+    }
+
     fn search(
         &self,
         searcher: &Searcher,

@@ -14,6 +14,7 @@ use crate::limits::{
 };
 use crate::memory::{Memory, Share};
 use crate::state::State;
+use crate::trace::{self, stage};
 use crate::wire::json;
 use crate::wire::weight::weight;
 
@@ -62,8 +63,12 @@ pub(super) async fn read_body(state: &State, headers: &HeaderMap, body: Body) ->
     if most > MAX_BODY_BYTES {
         return Err(too_large());
     }
+    let _stage = trace::begin(stage::BODY);
     let read = Held::receive(body, most, &state.memory, BODY_IDLE_DEADLINE);
-    timeout(BODY_DEADLINE, read).await.unwrap_or_else(|_| Err(too_slow("whole", BODY_DEADLINE)))
+    let held = timeout(BODY_DEADLINE, read).await;
+    let held = held.unwrap_or_else(|_| Err(too_slow("whole", BODY_DEADLINE)))?;
+    trace::keep_body(&held.bytes);
+    Ok(held)
 }
 
 /// Reads a JSON body.

@@ -1,6 +1,6 @@
 //! The record of a request: its id, its line in the log, its counts, and the last look at its answer.
 
-use std::time::Instant;
+use std::time::SystemTime;
 
 use axum::extract::{MatchedPath, Request, State as Shared};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -13,9 +13,14 @@ use super::gate::Seen;
 use crate::compat::qdrant;
 use crate::error::Problem;
 use crate::limits::MAX_REQUEST_ID_BYTES;
+use crate::observer::Answered;
+use crate::trace::{Trace, milliseconds_of};
 
 /// The header of a request's id, in requests and answers.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header of W3C Trace Context.
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Answers a request and records it. Paths of documents, texts, vectors and keys are not recorded: of the path the log
 /// has the route, and the name of the collection.
@@ -27,8 +32,10 @@ pub(super) async fn record(Shared(state): App, request: Request, next: Next) -> 
     let id = id_of(request.headers());
     let method = request.method().clone();
     let collection = collection_of(&route, request.uri().path()).to_owned();
-    let start = Instant::now();
-    let mut response = next.run(request).await;
+    let parent = request.headers().get(TRACE_PARENT).cloned();
+    let began = SystemTime::now();
+    let trace = Trace::new(state.config().log_queries);
+    let mut response = trace.of(next.run(request)).await;
     let seen = response.extensions_mut().remove::<Seen>().unwrap_or_default();
     let mut response = described(response);
     let problem = response.extensions_mut().remove::<Problem>();
@@ -36,19 +43,40 @@ pub(super) async fn record(Shared(state): App, request: Request, next: Next) -> 
         let shown = problem.without(state.collections.directory());
         if qdrant::is_route(&route) {
             let problem = shown.as_ref().unwrap_or(&problem);
-            response = in_place_of(&response, qdrant::refusal(problem, start.elapsed()));
+            response = in_place_of(&response, qdrant::refusal(problem, trace.elapsed()));
         } else if let Some(shown) = shown {
             response = in_place_of(&response, shown.into_response());
         }
     }
-    let (status, took) = (response.status().as_u16(), start.elapsed());
-    state.metrics.count(&route, status, took.as_secs_f64());
+    let (status, took, stages) = (response.status().as_u16(), trace.elapsed(), trace.stages());
+    state.metrics.count(&route, status, took.as_secs_f64(), &stages);
     let milliseconds = took.as_secs_f64() * 1_000.0;
     tracing::info!(
         target: "lexivec::request",
         id = id.to_str().unwrap_or_default(), %method, route, collection, status, milliseconds,
         caller = seen.caller(), tenant = seen.tenant(),
     );
+    if took >= state.config().slow_query && trace.has_searched() {
+        tracing::warn!(
+            target: "lexivec::slow",
+            id = id.to_str().unwrap_or_default(), route, collection, milliseconds,
+            caller = seen.caller(), tenant = seen.tenant(),
+            stages = %milliseconds_of(&stages), plan = %trace.plans(), body = trace.body(),
+        );
+    }
+    if let Some(observe) = &state.config().observer {
+        observe(&Answered {
+            id: id.to_str().unwrap_or_default(),
+            method: method.as_str(),
+            route: &route,
+            collection: &collection,
+            status,
+            began,
+            took,
+            stages: &stages,
+            traceparent: parent.as_ref().and_then(|parent| parent.to_str().ok()),
+        });
+    }
     response.headers_mut().insert(REQUEST_ID, id);
     response
 }
