@@ -102,9 +102,9 @@ impl RateLimits {
 /// The limits of every key and of every tenant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {
-    /// Those of each key.
+    /// The limits of each key.
     pub per_key: RateLimits,
-    /// Those of each tenant; none by default.
+    /// The limits of each tenant; none by default.
     pub per_tenant: RateLimits,
 }
 
