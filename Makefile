@@ -19,7 +19,11 @@ CYCLES ?= 50
 SEED ?= 1
 SECONDS ?= 600
 
-.PHONY: demo model test test-ui pictures test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops leaks cycles threads soak \
+# The only kind of linking by which one file runs on every distribution, and in an empty image.
+TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+DIST := target/dist
+
+.PHONY: dist deb image demo model test test-ui pictures test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops leaks cycles threads soak \
 	abuse abuse-control attacks attacks-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
 
 ## Builds the command, indexes the README files of all crates that cargo has downloaded, answers three queries.
@@ -80,6 +84,22 @@ wheel: $(VENV)/ready
 	strip python/lexivec.data/scripts/lexivec
 	rm -f $(WHEELS)/lexivec-*.whl
 	$(VENV)/bin/maturin build --quiet --manifest-path python/Cargo.toml --profile $(PROFILE) --out $(WHEELS)
+
+## The static command with its manual pages, completions and licences, in target/dist: what docs/installing.md installs.
+## The target is named so that build scripts and macros, which are for this machine, are built as ever.
+dist:
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked -p lexivec-cli --target $(TARGET)
+	packaging/dist $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/lexivec $(DIST)
+
+## A Debian package of it.
+deb: dist
+	packaging/deb $(DIST)
+
+## An image of it, by whichever of the engines is there. The format is Docker's, as OCI's has no HEALTHCHECK.
+image: dist
+	@if command -v podman >/dev/null; then podman build --format docker -t lexivec -f packaging/Containerfile $(DIST); \
+	elif command -v buildah >/dev/null; then buildah build --format docker -t lexivec -f packaging/Containerfile $(DIST); \
+	else docker build -t lexivec -f packaging/Containerfile $(DIST); fi
 
 $(VENV)/ready: tests/requirements.txt python/tests/requirements.txt
 	$(PYTHON) -m venv $(VENV)

@@ -13,9 +13,19 @@ use crate::exit::{Failure, Outcome};
 /// Id of the option that names the file.
 pub(crate) const OPTION: &str = "config";
 /// Options that a file cannot set: they say which file, which directory, and how one call is answered.
-const NOT_IN_FILES: [&str; 5] = [OPTION, "json", "create", "help", "version"];
+const NOT_IN_FILES: [&str; 9] = [
+    OPTION,
+    "json",
+    "create",
+    "help",
+    "version",
+    "ca",
+    "client_certificate",
+    "client_key",
+    "timeout",
+];
 /// The verbs that are configured.
-const VERBS: [&[&str]; 3] = [&["serve"], &["config", "show"], &["doctor"]];
+const VERBS: [&[&str]; 4] = [&["serve"], &["config", "show"], &["doctor"], &["health"]];
 /// Bytes of a configuration file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 

@@ -16,6 +16,7 @@ page!(dependencies, "../../docs/dependencies.md");
 page!(filters, "../../docs/filters.md");
 page!(http, "../../docs/http.md");
 page!(ingestion, "../../docs/ingestion.md");
+page!(installing, "../../docs/installing.md");
 page!(mcp, "../../docs/mcp.md");
 page!(models, "../../docs/models.md");
 page!(operations, "../../docs/operations.md");

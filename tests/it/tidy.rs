@@ -165,6 +165,7 @@ fn each_thing_stays_in_its_room() {
         outside(
             &[
                 "ingest/src/endpoint/",
+                "cli/src/commands/health.rs",
                 "tests/it/http.rs",
                 "tests/it/keyed.rs",
                 "tests/it/mcp.rs",

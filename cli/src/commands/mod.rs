@@ -16,6 +16,7 @@ mod explain;
 mod folder;
 mod generate;
 mod get;
+mod health;
 mod ingest;
 mod inspect;
 mod key;
@@ -129,6 +130,8 @@ enum Command {
     Serve(serve::Serve),
     /// Check everything that a server of a directory needs; exit code 0 if it may be started, 1 if not.
     Doctor(doctor::Doctor),
+    /// Ask a server if it is ready; exit code 0 if it is, 1 if not, 2 if it cannot be asked.
+    Health(health::Health),
     /// Print the configuration of a server.
     Config(config::ConfigArgs),
     /// Create, list, rotate or revoke the keys of a server.
@@ -184,6 +187,7 @@ pub(crate) fn run(cli: Cli, command: &clap::Command, matches: &ArgMatches) -> Ou
         Command::Generate(args) => generate::run(&args),
         Command::Serve(args) => serve::run(&args, open.background(true)),
         Command::Doctor(args) => doctor::run(&args, open),
+        Command::Health(args) => health::run(&args),
         Command::Config(args) => config::run(&args, command, matches),
         Command::Key(args) => key::run(args),
         Command::Audit(args) => audit::run(args),

@@ -9,6 +9,7 @@ use clap::{CommandFactory, FromArgMatches};
 use lexivec::{OpenOptions, Unopened};
 use lexivec_server::access::Limits;
 use lexivec_server::{Config, Server, TlsFiles};
+use sd_notify::NotifyState;
 use serde_json::json;
 
 use super::{Cli, Command};
@@ -37,7 +38,7 @@ pub(crate) struct Serve {
 pub(crate) struct ServeOptions {
     /// TOML file with values for these options, by their names without dashes. A flag or a variable of the environment
     /// comes before it.
-    #[arg(id = crate::config::OPTION, long, value_name = "FILE")]
+    #[arg(id = crate::config::OPTION, long, value_name = "FILE", env = "LEXIVEC_CONFIG")]
     _config: Option<PathBuf>,
     /// Address to listen on. One that other machines reach takes keys, and TLS or --behind-proxy.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8009")]
@@ -111,7 +112,13 @@ impl ServeOptions {
         self.admission.options().map(drop)
     }
 
-    fn address(&self) -> SocketAddr {
+    /// True if connections are encrypted.
+    pub(super) fn is_encrypted(&self) -> Outcome<bool> {
+        Ok(self.tls.files()?.is_some())
+    }
+
+    /// The address to listen on.
+    pub(super) fn address(&self) -> SocketAddr {
         let mut address = self.bind;
         if let Some(port) = self.port {
             address.set_port(port);
@@ -162,6 +169,8 @@ pub(super) fn run(args: &Serve, open: OpenOptions) -> Outcome<ExitCode> {
         } else {
             output::note(&format!("serving {collections:?} on {scheme}://{address}"));
         }
+        // A service manager that waits for the server learns that it listens; without one there is none to notify.
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
         Ok(())
     });
     served.map_err(|e| Failure::new(e.to_string()))?;
