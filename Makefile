@@ -88,8 +88,8 @@ wheel: $(VENV)/ready
 ## The static command with its manual pages, completions and licences, in target/dist: what docs/installing.md installs.
 ## The target is named so that build scripts and macros, which are for this machine, are built as ever.
 dist:
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked -p lexivec-cli --target $(TARGET)
-	packaging/dist $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/release/lexivec $(DIST)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --profile dist --locked -p lexivec-cli --target $(TARGET)
+	packaging/dist $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/dist/lexivec $(DIST)
 
 ## A Debian package of it.
 deb: dist
