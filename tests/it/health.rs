@@ -55,7 +55,11 @@ fn a_server_is_ready_until_it_is_stopped() {
     assert_eq!(result(&[], &[("LEXIVEC_CONFIG", arg(&file))]), ready);
     // Another route than that of health, and TLS at a server without.
     let (code, printed) = result(&[&format!("{url}/nothing")], &[]);
-    assert_eq!((code, printed.contains("not ready: it answered 404")), (Some(1), true), "{printed}");
+    assert_eq!(
+        (code, printed.contains("not ready: it answered 404")),
+        (Some(1), true),
+        "{printed}"
+    );
     assert_eq!(result(&[&format!("https://{address}")], &[]).0, Some(1));
 
     drop(server);

@@ -50,7 +50,8 @@ fn the_unit_is_confined() {
         return left_out("a test that needs systemd-analyze with security --offline");
     };
     assert!(found <= MOST_EXPOSURE, "exposure {found}");
-    let open = |line: &&str| !["Protect", "Private", "Restrict"].iter().any(|p| line.starts_with(p));
+    let open =
+        |line: &&str| !["Protect", "Private", "Restrict"].iter().any(|p| line.starts_with(p));
     let opened: String = unit.lines().filter(open).map(|line| line.to_owned() + "\n").collect();
     let found = exposure(&opened).expect("an exposure");
     assert!(found > MOST_EXPOSURE, "without these lines it is {found}");
@@ -97,7 +98,8 @@ fn serve(mut command: Command) -> (Killed, String) {
 #[test]
 fn the_service_reports_to_its_manager_that_it_listens() {
     let unit = text("lexivec.service");
-    let start = unit.lines().find_map(|l| l.strip_prefix("ExecStart=/usr/bin/lexivec ")).expect("a start");
+    let start =
+        unit.lines().find_map(|l| l.strip_prefix("ExecStart=/usr/bin/lexivec ")).expect("a start");
     let scratch = tempfile::tempdir().expect("a directory");
     let directory = scratch.path().join("collections");
     std::fs::create_dir(&directory).expect("made");
@@ -165,7 +167,11 @@ fn the_image_refuses_to_serve_without_keys_and_checks_its_own_health() {
     let run = |mut command: Command| command.output().expect("it runs");
     let refused = run(command(&place(&image.server), &image.variables));
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!((refused.status.code(), said.contains("there are no keys")), (Some(1), true), "{said}");
+    assert_eq!(
+        (refused.status.code(), said.contains("there are no keys")),
+        (Some(1), true),
+        "{said}"
+    );
 
     lexivec_ok(&["key", "create", arg(scratch.path()), "first", "--role", "admin"]);
     let proxy = ("LEXIVEC_BEHIND_PROXY", "true");

@@ -106,6 +106,15 @@ fn functions_are_short_and_tests_do_not_sleep() {
     assert_eq!(sleeps, [""; 0]);
 }
 
+const HTTP_CLIENTS: &[&str] = &[
+    "ingest/src/endpoint/",
+    "cli/src/commands/health.rs",
+    "tests/it/http.rs",
+    "tests/it/keyed.rs",
+    "tests/it/mcp.rs",
+    "tests/it/operator.rs",
+];
+
 #[test]
 fn each_thing_stays_in_its_room() {
     let own = file!().trim_start_matches("tests/");
@@ -161,20 +170,7 @@ fn each_thing_stays_in_its_room() {
         [""; 0]
     );
     assert_eq!(outside(&["cli/"], "clap::"), [""; 0]);
-    assert_eq!(
-        outside(
-            &[
-                "ingest/src/endpoint/",
-                "cli/src/commands/health.rs",
-                "tests/it/http.rs",
-                "tests/it/keyed.rs",
-                "tests/it/mcp.rs",
-                "tests/it/operator.rs"
-            ],
-            "ureq::"
-        ),
-        [""; 0]
-    );
+    assert_eq!(outside(HTTP_CLIENTS, "ureq::"), [""; 0]);
     assert_eq!(outside(&["storage/src/mapped.rs"], "memmap2"), [""; 0]);
 }
 
