@@ -128,15 +128,22 @@ function draw(found, k) {
   );
 }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM] = [720, 360, 64, 48];
+const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [720, 376, 64, 32, 48];
+
+/** The least of 1, 2, 2.5 and 5 by a power of ten that four steps of reach a number. */
+function step(most) {
+  const power = 10 ** Math.floor(Math.log10(most / 4));
+  return power * [1, 2, 2.5, 5, 10].find((one) => one * power * 4 >= most);
+}
 
 /** The curve: recall upwards, time to the right. */
 function curve(found, k) {
-  const most = Math.max(...found.map((one) => one.median)) * 1.1;
+  const width = step(Math.max(0.1, ...found.map((one) => one.median)));
+  const most = 4 * width;
   const least = Math.min(0.98, ...found.map((one) => one.recall.low));
   const floor = Math.floor(least * 20) / 20;
   const x = (time) => LEFT + (time / most) * (WIDTH - LEFT - 90);
-  const y = (recall) => 16 + ((1 - recall) / (1 - floor)) * (HEIGHT - BOTTOM - 16);
+  const y = (recall) => TOP + ((1 - recall) / (1 - floor)) * (HEIGHT - BOTTOM - TOP);
   const marks = (count) => Array.from({ length: count + 1 }, (_, i) => i / count);
   const across = marks(4).map((part) => {
     const recall = floor + part * (1 - floor);
@@ -146,7 +153,7 @@ function curve(found, k) {
     ];
   });
   const along = marks(4).map((part) =>
-    svg('text', { x: x(part * most), y: HEIGHT - BOTTOM + 20, 'text-anchor': 'middle' }, (part * most).toFixed(1)),
+    svg('text', { x: x(part * most), y: HEIGHT - BOTTOM + 20, 'text-anchor': 'middle' }, number(part * most)),
   );
   const line = found.filter((one) => one.line).map((one) => `${x(one.median)},${y(one.recall.mean)}`).join(' ');
   const dots = found.map((one) => [
@@ -158,9 +165,9 @@ function curve(found, k) {
     { class: 'curve', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': `Recall@${k} against the median time of a search; the table has the figures` },
     across,
     along,
-    svg('polyline', { class: 'axis', points: `${LEFT},16 ${LEFT},${HEIGHT - BOTTOM} ${WIDTH - 20},${HEIGHT - BOTTOM}` }),
+    svg('polyline', { class: 'axis', points: `${LEFT},${TOP} ${LEFT},${HEIGHT - BOTTOM} ${WIDTH - 20},${HEIGHT - BOTTOM}` }),
     svg('text', { x: WIDTH - 20, y: HEIGHT - 8, 'text-anchor': 'end' }, 'median of a search in ms'),
-    svg('text', { x: LEFT, y: 11, 'text-anchor': 'end' }, `recall@${k}`),
+    svg('text', { x: LEFT, y: 14, 'text-anchor': 'end' }, `recall@${k}`),
     svg('polyline', { class: 'line', points: line }),
     dots,
   );

@@ -248,7 +248,7 @@ function facet({ field, values, distinct }) {
     return el(
       'li',
       {},
-      el('button', { type: 'button', class: 'small', on: { click: add } }, el('span', {}, plain(value)), el('span', { class: 'soft' }, count)),
+      el('button', { type: 'button', class: 'small', title: plain(value), on: { click: add } }, el('span', {}, plain(value)), el('span', { class: 'soft' }, count)),
     );
   };
   return el('div', {}, el('h3', { id, class: 'small' }, `${field}${more}`), el('ul', { 'aria-labelledby': id }, values.map(item)));

@@ -164,7 +164,7 @@ async function hostile(browser, address) {
 }
 
 async function withKey(browser, shelf) {
-  const line = command('key', 'create', shelf, '--name', 'reader', '--role', 'reader', '--json');
+  const line = command('key', 'create', shelf, 'reader', '--role', 'reader', '--json');
   const { key } = JSON.parse(line);
   const { child, address } = await serve(shelf);
   const page = await open(browser, address, {}, '#c=guide&q=filter');
@@ -210,8 +210,12 @@ try {
   if (pictures) {
     mkdirSync(pictures, { recursive: true });
     await everyTab(browser, address, async (page, _, { tab, colorScheme, width }) => {
-      const wanted = { search: 'light', map: 'dark', recall: 'light' }[tab];
-      if (width === 1280 && wanted === colorScheme) await page.screenshot({ path: join(pictures, `${tab}.png`) });
+      const wanted = { search: 'light', map: 'dark' }[tab];
+      if (width !== 1280 || wanted !== colorScheme) return;
+      await page.setViewportSize({ width, height: 1250 });
+      // Hits are what a picture has to show, and facets come before them.
+      if (tab === 'search') await page.click('summary:has-text("Facets")');
+      await page.screenshot({ path: join(pictures, `${tab}.png`) });
     });
   } else {
     await everyTab(browser, address, accessible);
