@@ -21,7 +21,7 @@ SECONDS ?= 600
 
 # The only kind of linking by which one file runs on every distribution, and in an empty image.
 TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
-DIST := target/dist
+DIST := target/packages
 
 .PHONY: dist deb image demo model test test-ui pictures test-python wheel lint hard-sets compare writes crash-states kill9 io-faults bit-flips damage model-ops leaks cycles threads soak \
 	abuse abuse-control attacks attacks-control fuzz fuzz-control fuzz-seeds fuzz-keep neon
@@ -85,10 +85,12 @@ wheel: $(VENV)/ready
 	rm -f $(WHEELS)/lexivec-*.whl
 	$(VENV)/bin/maturin build --quiet --manifest-path python/Cargo.toml --profile $(PROFILE) --out $(WHEELS)
 
-## The static command with its manual pages, completions and licences, in target/dist: what docs/installing.md installs.
-## The target is named so that build scripts and macros, which are for this machine, are built as ever.
+## The static command with its manual pages, completions and licences, in target/packages: what docs/installing.md installs.
+## The target is named so that build scripts and macros, which are for this machine, are built as ever. Relocations are
+## packed, as they are two megabytes otherwise.
 dist:
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --profile dist --locked -p lexivec-cli --target $(TARGET)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) rustc --profile dist --locked -p lexivec-cli --bin lexivec \
+		--target $(TARGET) -- -C link-arg=-Wl,-z,pack-relative-relocs
 	packaging/dist $(or $(CARGO_TARGET_DIR),target)/$(TARGET)/dist/lexivec $(DIST)
 
 ## A Debian package of it.
