@@ -4,11 +4,12 @@
 pub mod campaigns;
 pub mod model;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 
 use lexivec::Metric;
+use serde_json::Value;
 
 /// A random source for tests (SplitMix64), so that a seed repeats a run.
 pub struct Random(pub u64);
@@ -73,10 +74,15 @@ pub fn test_data(part: &str) -> Option<PathBuf> {
         return Some(path);
     }
     assert!(std::env::var_os("CI").is_none(), "CI needs the test data {}", path.display());
-    // Written past the test harness, which would keep the line of a passing test to itself.
-    let notice = format!("LEFT OUT: a test that needs {}; set LEXIVEC_TEST_DATA\n", path.display());
-    let _ = std::io::stderr().write_all(notice.as_bytes());
+    left_out(&format!("{}; set LEXIVEC_TEST_DATA", path.display()));
     None
+}
+
+/// Reports a test that is left out, as the machine lacks what it needs: past the test harness, which would keep the line
+/// of a passing test to itself.
+pub fn left_out(needs: &str) {
+    let notice = format!("LEFT OUT: a test that needs {needs}\n");
+    let _ = std::io::stderr().write_all(notice.as_bytes());
 }
 
 /// The built `lexivec` command, next to this program or to its folder.
@@ -88,4 +94,35 @@ pub fn command() -> PathBuf {
     let own = std::env::current_exe().unwrap_or_default();
     let built = own.ancestors().skip(1).take(2).map(|dir| dir.join("lexivec")).find(|p| p.exists());
     built.unwrap_or_else(|| panic!("build the command first: cargo build -p lexivec-cli"))
+}
+
+/// The built command with these arguments, without the variables of this process by which it is configured.
+pub fn bare<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
+    let mut bare = Command::new(command());
+    bare.args(arguments);
+    without_settings(&mut bare);
+    bare
+}
+
+/// Removes the variables by which the command is configured from the environment of a child process.
+pub fn without_settings(child: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("LEXIVEC_") {
+            child.env_remove(name);
+        }
+    }
+}
+
+/// Starts a server whose arguments have `--json`, and gives what it prints once it listens.
+///
+/// # Errors
+/// A sentence, if it does not start.
+pub fn listening(mut serve: Command) -> Result<(Killed, Value), String> {
+    let child = serve.stdout(Stdio::piped()).spawn().map_err(|e| e.to_string())?;
+    let mut server = Killed(child);
+    let stdout = server.0.stdout.take().ok_or("no output")?;
+    let mut ready = String::new();
+    BufReader::new(stdout).read_line(&mut ready).map_err(|e| e.to_string())?;
+    let ready = serde_json::from_str(&ready).map_err(|_| "the server did not start".to_owned())?;
+    Ok((server, ready))
 }

@@ -2,28 +2,23 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use clap::builder::OsStr;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, Id};
 use serde::Serialize;
 
+use crate::commands::ServeOptions;
 use crate::exit::{Failure, Outcome};
 
 /// Id of the option that names the file.
 pub(crate) const OPTION: &str = "config";
-/// Options that a file cannot set: they say which file, which directory, and how one call is answered.
-const NOT_IN_FILES: [&str; 9] = [
-    OPTION,
-    "json",
-    "create",
-    "help",
-    "version",
-    "ca",
-    "client_certificate",
-    "client_key",
-    "timeout",
-];
+/// Ids of the options of a server. Other options of the verbs are about one call, and no file sets them.
+static OF_SERVER: LazyLock<Vec<Id>> = LazyLock::new(|| {
+    let options = ServeOptions::augment_args(Command::new("serve"));
+    options.get_arguments().map(|arg| arg.get_id().clone()).collect()
+});
 /// The verbs that are configured.
 const VERBS: [&[&str]; 4] = [&["serve"], &["config", "show"], &["doctor"], &["health"]];
 /// Bytes of a configuration file.
@@ -143,9 +138,11 @@ fn text(value: &toml::Value) -> Option<String> {
 
 /// Options that a file can set.
 fn options(verb: &Command) -> impl Iterator<Item = &Arg> {
-    let hidden =
-        |arg: &&Arg| arg.get_long().is_some() && !NOT_IN_FILES.contains(&arg.get_id().as_str());
-    verb.get_arguments().filter(hidden)
+    let settable = |arg: &&Arg| {
+        let id = arg.get_id();
+        id != OPTION && (OF_SERVER.contains(id) || arg.is_global_set())
+    };
+    verb.get_arguments().filter(settable)
 }
 
 /// Every option of a verb with its value and the place that it comes from.

@@ -22,8 +22,6 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-use clap::{CommandFactory, FromArgMatches};
-
 fn main() -> ExitCode {
     // A PDF, Parquet or long file is read by a second process of this command.
     lexivec_ingest::serve_if_asked();
@@ -39,8 +37,6 @@ fn main() -> ExitCode {
 }
 
 fn run() -> exit::Outcome<ExitCode> {
-    let mut command = config::layered(commands::Cli::command())?;
-    let matches = command.get_matches_mut();
-    let cli = commands::Cli::from_arg_matches(&matches).unwrap_or_else(|fault| fault.exit());
-    commands::run(cli, &command, &matches)
+    let arguments = commands::arguments()?.unwrap_or_else(|fault| fault.exit());
+    commands::run(arguments)
 }

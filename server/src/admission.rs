@@ -52,11 +52,11 @@ impl Admission {
         if let Some(access) = self.access() {
             return Ok(access);
         }
-        let _one_at_a_time = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        // Held until it is open: it is opened once, with the limits of this moment.
+        let options = self.options();
         if let Some(access) = self.access() {
             return Ok(access);
         }
-        let options = self.options();
         let access = Arc::new(Access::open(&self.directory, options.clone())?);
         self.opened.store(Some(access.clone()));
         Ok(access)

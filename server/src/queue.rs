@@ -87,7 +87,6 @@ impl Queue {
         lane: &str,
         work: impl FnOnce() -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        let work = trace::carried(work);
         self.run_to_end(lane, || in_background(work)).await
     }
 
@@ -147,7 +146,7 @@ fn in_background<T: Send>(work: impl FnOnce() -> ApiResult<T> + Send) -> ApiResu
         })
         .build();
     match threads {
-        Ok(threads) => threads.install(work),
+        Ok(threads) => threads.install(trace::carried(work)),
         Err(_) => Err(Problem::overloaded("the system gives no thread")),
     }
 }

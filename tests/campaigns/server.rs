@@ -27,23 +27,12 @@ impl Server {
 
     /// Starts a server of a directory with further options; returns once it listens.
     pub(super) fn start_with(dir: &Path, options: &[&str]) -> Result<Self, String> {
-        let child = Command::new(crate::command())
-            .args(["serve", &dir.to_string_lossy(), "--bind", "127.0.0.1:0", "--json"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|e| e.to_string())?;
-        let mut server = Self { child: Killed(child), address: String::new() };
-        let stdout = server.child.0.stdout.take();
-        let mut ready = String::new();
-        BufReader::new(stdout.ok_or("no output")?)
-            .read_line(&mut ready)
-            .map_err(|e| e.to_string())?;
-        let ready: Value =
-            serde_json::from_str(&ready).map_err(|_| "the server did not start".to_owned())?;
-        server.address = ready["address"].as_str().unwrap_or_default().to_owned();
-        Ok(server)
+        let mut serve = Command::new(crate::command());
+        serve.args(["serve", &dir.to_string_lossy(), "--bind", "127.0.0.1:0", "--json"]);
+        serve.args(options).stderr(Stdio::null());
+        let (child, ready) = crate::listening(serve)?;
+        let address = ready["address"].as_str().unwrap_or_default().to_owned();
+        Ok(Self { child, address })
     }
 
     pub(super) fn id(&self) -> u32 {

@@ -1,8 +1,7 @@
 //! Messages of the command to a new user: each names what is there and what to do.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use lexivec::Collection;
 use serde_json::Value;
@@ -258,15 +257,7 @@ fn a_collection_that_is_served_says_how_to_write_and_copy_it() {
     let detail = twice["detail"].as_str().expect("text");
     assert_eq!((status, detail), (409, "snapshots/x is already there"), "{twice}");
     drop(server);
-    let mut served = Command::new(lexivec_tests::command())
-        .args(["serve", arg(&new), "--create", "--port", "0", "--json"])
-        .env_remove("LEXIVEC_MODEL")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut line = String::new();
-    BufReader::new(served.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-    served.kill().expect("killed");
-    served.wait().expect("ended");
-    assert!(line.contains("address") && new.is_dir(), "{line}");
+    let serve = lexivec_tests::bare(["serve", arg(&new), "--create", "--port", "0", "--json"]);
+    let (_server, ready) = lexivec_tests::listening(serve).expect("started");
+    assert!(ready["address"].is_string() && new.is_dir(), "{ready}");
 }

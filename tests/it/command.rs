@@ -1,7 +1,6 @@
 //! The command for people: passages, colours, completions, the manual, and plain words in all it says.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -151,18 +150,10 @@ fn help_is_in_plain_words() {
 #[test]
 fn a_port_replaces_that_of_the_address() {
     let scratch = collection();
-    let mut server = Command::new(lexivec_tests::command())
-        .args(["serve", arg(&scratch.path().join("c")), "--port", "0", "--json"])
-        .env("LEXIVEC_BIND", "127.0.0.2:8009")
-        .env_remove("LEXIVEC_MODEL")
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("started");
-    let mut line = String::new();
-    BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-    server.kill().expect("killed");
-    server.wait().expect("ended");
-    let ready: Value = serde_json::from_str(&line).expect("JSON");
+    let dir = scratch.path().join("c");
+    let mut serve = lexivec_tests::bare(["serve", arg(&dir), "--port", "0", "--json"]);
+    serve.env("LEXIVEC_BIND", "127.0.0.2:8009");
+    let (_server, ready) = lexivec_tests::listening(serve).expect("started");
     let address = ready["address"].as_str().expect("an address");
     assert!(address.starts_with("127.0.0.2:") && !address.ends_with(":8009"), "{address}");
 }

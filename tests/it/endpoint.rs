@@ -124,11 +124,9 @@ fn garbage_is_reported_without_the_key() {
         String::from_utf8_lossy(&head).into_owned()
     });
     let scratch = tempfile::tempdir().expect("a directory");
-    let output = std::process::Command::new(lexivec_tests::command())
-        .args(["ingest", arg(&scratch.path().join("c")), "--jsonl", arg(&input(scratch.path()))])
+    let (index, documents) = (scratch.path().join("c"), input(scratch.path()));
+    let output = lexivec_tests::bare(["ingest", arg(&index), "--jsonl", arg(&documents)])
         .args(["--model-url", &url, "--model-name", "m", "--model-key-env", "A_KEY"])
-        .env_remove("LEXIVEC_MODEL")
-        .env_remove("LEXIVEC_PRECISION")
         .env("A_KEY", SECRET)
         .output()
         .expect("the command runs");

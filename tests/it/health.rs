@@ -1,7 +1,7 @@
 //! `lexivec health`: exit codes for servers that are ready, stopped, or cannot be asked, with TLS and without.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use lexivec_server::{Config, TlsFiles};
 
@@ -10,14 +10,8 @@ use crate::http::Running;
 
 /// Runs `health` without variables of the environment but these.
 fn health(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(lexivec_tests::command());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LEXIVEC_") {
-            command.env_remove(name);
-        }
-    }
-    command.arg("health").args(arguments).envs(variables.iter().copied());
-    command.output().expect("the command runs")
+    let mut health = lexivec_tests::bare(["health"]);
+    health.args(arguments).envs(variables.iter().copied()).output().expect("the command runs")
 }
 
 /// Exit code, and all that was printed.

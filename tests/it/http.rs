@@ -15,6 +15,16 @@ pub(crate) struct Running {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// A client that takes every status for an answer. It makes a connection for each request: one whose body was not read,
+/// as that of a request that is refused, is closed by the server.
+pub(crate) fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_idle_connections(0)
+        .build()
+        .new_agent()
+}
+
 impl Running {
     pub(crate) fn start(directory: &Path) -> Self {
         Self::with(Config::new(directory))
@@ -33,13 +43,7 @@ impl Running {
             });
         });
         let address = address.recv().expect("the server listens");
-        // A connection each: one whose body was not read, as that of a request that is refused, is closed by the server.
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_idle_connections(0)
-            .build()
-            .new_agent();
-        Self { address, agent, stop: Some(stop), thread: Some(thread) }
+        Self { address, agent: agent(), stop: Some(stop), thread: Some(thread) }
     }
 
     /// Status, content type and body of an answer.

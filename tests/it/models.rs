@@ -306,9 +306,7 @@ fn the_clients_of_openai_and_cohere_work_unchanged() {
             std::env::var_os("CI").is_none(),
             "CI needs the clients; `make test` installs them"
         );
-        let notice =
-            b"LEFT OUT: a test that needs the Python packages openai and cohere; `make test`\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), notice);
+        lexivec_tests::left_out("the Python packages openai and cohere; `make test`");
         return;
     }
     let scratch = tempfile::tempdir().expect("a directory");

@@ -2,52 +2,37 @@
 
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{ChildStderr, Command, Stdio};
 
+use lexivec_tests::{Killed, bare, left_out, listening};
 use serde_json::{Value, json};
 
 use crate::arg;
-use crate::http::Running;
+use crate::http::{Running, agent};
+use crate::keyed::send;
 
 /// A word that a log must not have.
 const SECRET: &str = "zygomorphic";
 
 /// A process of `lexivec serve` that logs JSON.
 struct Served {
-    process: Child,
+    process: Killed,
     address: String,
     log: Lines<BufReader<ChildStderr>>,
 }
 
 impl Served {
     fn start(dir: &Path, options: &[&str]) -> Self {
-        let mut command = Command::new(lexivec_tests::command());
-        command.args(["serve", arg(dir), "--create", "--port", "0", "--json"]);
-        command.args(["--log-format", "json"]).args(options);
-        let mut process =
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-        let mut ready = String::new();
-        let stdout = process.stdout.take().expect("piped");
-        BufReader::new(stdout).read_line(&mut ready).expect("ready");
-        let ready: Value = serde_json::from_str(&ready).expect("JSON");
+        let mut serve = bare(["serve", arg(dir), "--create", "--port", "0", "--json"]);
+        serve.args(["--log-format", "json"]).args(options).stderr(Stdio::piped());
+        let (mut process, ready) = listening(serve).expect("started");
         let address = ready["address"].as_str().expect("an address").to_owned();
-        let log = BufReader::new(process.stderr.take().expect("piped")).lines();
+        let log = BufReader::new(process.0.stderr.take().expect("piped")).lines();
         Self { process, address, log }
     }
 
     fn call(&self, method: &str, path: &str, key: Option<&str>, body: &Value) -> (u16, Value) {
-        let mut request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("http://{}{path}", self.address))
-            .header("content-type", "application/json");
-        if let Some(key) = key {
-            request = request.header("authorization", format!("Bearer {key}"));
-        }
-        let request = request.body(body.to_string()).expect("a request");
-        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
-        let mut answer = config.new_agent().run(request).expect("an answer");
-        let text = answer.body_mut().read_to_string().expect("a body");
-        (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+        send(&agent(), &format!("http://{}{path}", self.address), method, body, key)
     }
 
     /// The next line of the log that has a text in it.
@@ -58,7 +43,7 @@ impl Served {
     }
 
     fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
+        let id = self.process.0.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status().expect("sent");
         assert!(sent.success());
     }
@@ -67,15 +52,8 @@ impl Served {
     fn end(mut self) -> String {
         self.signal("-TERM");
         let left: Vec<String> = self.log.by_ref().map(|line| line.expect("a line")).collect();
-        assert!(self.process.wait().expect("ended").success());
+        assert!(self.process.0.wait().expect("ended").success());
         left.join("\n")
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -166,24 +144,17 @@ fn metrics_are_in_the_form_and_by_the_conventions_of_prometheus() {
         let count = format!("lexivec_stage_duration_seconds_count{{stage=\"{stage}\"}}");
         assert!(text.lines().any(|line| line.starts_with(&count)), "{count} is not in {text}");
     }
+    if Command::new("promtool").arg("--version").output().is_err() {
+        return left_out("promtool, of Debian's package prometheus");
+    }
     assert_eq!(promtool(&text), Ok(()));
     // A counter whose name does not end as those of counters do.
     let control = "# HELP lexivec_x Of a test.\n# TYPE lexivec_x counter\nlexivec_x 1\n";
-    if promtool(control) == Ok(()) && promtool_is_there() {
-        panic!("the control is not found");
-    }
+    promtool(control).expect_err("the control is not found");
 }
 
-fn promtool_is_there() -> bool {
-    Command::new("promtool").arg("--version").output().is_ok()
-}
-
-/// The complaints of Prometheus' checker about metrics, where it is installed.
+/// The complaints of Prometheus' checker about metrics.
 fn promtool(text: &str) -> Result<(), String> {
-    if !promtool_is_there() {
-        println!("LEFT OUT: the check of metrics wants promtool, of Debian's package prometheus");
-        return Ok(());
-    }
     let mut check = Command::new("promtool");
     check.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut check = check.stderr(Stdio::piped()).spawn().expect("started");

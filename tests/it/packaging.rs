@@ -1,12 +1,12 @@
 //! Files for packages: the unit, the image and the example configuration fit the command, and the recipes refuse what
 //! must not be shipped.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use lexivec_tests::Killed;
+use lexivec_tests::{Killed, left_out};
 use regex::Regex;
 
 use crate::{arg, lexivec_ok};
@@ -20,11 +20,6 @@ fn packaging() -> PathBuf {
 
 fn text(name: &str) -> String {
     std::fs::read_to_string(packaging().join(name)).expect(name)
-}
-
-/// Reports a test that is left out, past the harness, which keeps the lines of passing tests to itself.
-fn left_out(reason: &str) {
-    let _ = std::io::stderr().write_all(format!("LEFT OUT: {reason}\n").as_bytes());
 }
 
 /// Output of `systemd-analyze` with a unit of this text; `None` without the program.
@@ -47,7 +42,7 @@ fn exposure(unit: &str) -> Option<f64> {
 fn the_unit_is_confined() {
     let unit = text("lexivec.service");
     let Some(found) = exposure(&unit) else {
-        return left_out("a test that needs systemd-analyze with security --offline");
+        return left_out("systemd-analyze with security --offline");
     };
     assert!(found <= MOST_EXPOSURE, "exposure {found}");
     let open =
@@ -62,7 +57,7 @@ fn the_unit_has_known_settings_only() {
     let built = lexivec_tests::command();
     let unit = text("lexivec.service").replace("/usr/bin/lexivec", arg(&built));
     let verify = |unit: &str| analyzed(&["verify", "--man=no", "--recursive-errors=no"], unit);
-    let Some(report) = verify(&unit) else { return left_out("a test that needs systemd-analyze") };
+    let Some(report) = verify(&unit) else { return left_out("systemd-analyze") };
     let faults: Vec<&str> = report.lines().filter(|l| l.contains("lexivec.service")).collect();
     assert_eq!(faults, [""; 0]);
     let report = verify(&unit.replace("ProtectHome", "ProtectHomes")).expect("a report");
@@ -71,13 +66,8 @@ fn the_unit_has_known_settings_only() {
 
 /// The command with variables of the environment, and no others of ours.
 fn command(arguments: &[String], variables: &[(String, String)]) -> Command {
-    let mut command = Command::new(lexivec_tests::command());
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("LEXIVEC_") {
-            command.env_remove(name);
-        }
-    }
-    command.args(arguments).envs(variables.iter().cloned());
+    let mut command = lexivec_tests::bare(arguments);
+    command.envs(variables.iter().cloned());
     command
 }
 

@@ -16,8 +16,7 @@ fn compared(arguments: &[&str]) -> Option<Value> {
     let there = Command::new(python()).args(["-c", "import qdrant_client"]).output();
     if !there.is_ok_and(|output| output.status.success()) {
         assert!(std::env::var_os("CI").is_none(), "CI needs the client; `make test` installs it");
-        let notice = b"LEFT OUT: a test that needs the Python package qdrant-client; `make test`\n";
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), notice);
+        lexivec_tests::left_out("the Python package qdrant-client; `make test`");
         return None;
     }
     let scratch = tempfile::tempdir().expect("a directory");

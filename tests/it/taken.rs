@@ -9,7 +9,7 @@ use lexivec::storage::disk::Staging;
 use lexivec::{
     Collection, CopyOptions, Database, DatabaseOptions, Document, Error, ErrorKind, Filter, Options,
 };
-use lexivec_tests::{Killed, command};
+use lexivec_tests::{bare, listening};
 use serde_json::json;
 
 use crate::http::Running;
@@ -257,13 +257,9 @@ fn what_killed_processes_left_is_swept_and_what_is_being_written_stays() {
 #[test]
 fn a_signal_that_another_process_sends_does_what_it_does_elsewhere() {
     let scratch = tempfile::tempdir().expect("a directory");
-    let mut serve = std::process::Command::new(command());
-    serve.args(["serve", arg(scratch.path()), "--port", "0", "--json"]);
-    serve.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-    let mut server = Killed(serve.spawn().expect("started"));
-    let mut line = String::new();
-    let stdout = server.0.stdout.take().expect("piped");
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("ready");
+    let mut serve = bare(["serve", arg(scratch.path()), "--port", "0", "--json"]);
+    serve.stderr(std::process::Stdio::null());
+    let (mut server, _) = listening(serve).expect("started");
     let id = server.0.id().to_string();
     let sent = std::process::Command::new("kill").args(["-BUS", &id]).status().expect("sent");
     assert!(sent.success());

@@ -112,7 +112,6 @@ const HTTP_CLIENTS: &[&str] = &[
     "tests/it/http.rs",
     "tests/it/keyed.rs",
     "tests/it/mcp.rs",
-    "tests/it/operator.rs",
 ];
 
 #[test]

@@ -43,13 +43,15 @@ mod verify;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::ArgMatches;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use lexivec::{Collection, OpenOptions, Receipt};
 
 use crate::exit::{Failure, Outcome};
 use crate::model::{ModelArgs, Models};
 use crate::output;
 use crate::target::Target;
+
+pub(crate) use serve::ServeOptions;
 
 /// Embedded hybrid search: BM25 and vectors over one directory.
 #[derive(clap::Parser)]
@@ -148,8 +150,26 @@ enum Command {
     Man(man::Man),
 }
 
+/// The arguments of this process, over its environment and the configuration file as they are now.
+pub(crate) struct Arguments {
+    cli: Cli,
+    /// The command with those layers, and what was found for it.
+    command: clap::Command,
+    matches: ArgMatches,
+}
+
+/// Reads the arguments; the inner error is a fault of them, or a text that was asked for, such as the help.
+pub(crate) fn arguments() -> Outcome<clap::error::Result<Arguments>> {
+    let mut command = crate::config::layered(Cli::command())?;
+    let parsed = command.try_get_matches_from_mut(std::env::args_os());
+    Ok(parsed.and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok(Arguments { cli, command, matches })
+    }))
+}
+
 /// Runs a verb.
-pub(crate) fn run(cli: Cli, command: &clap::Command, matches: &ArgMatches) -> Outcome<ExitCode> {
+pub(crate) fn run(Arguments { cli, command, matches }: Arguments) -> Outcome<ExitCode> {
     // A command ends when its work is done: no work is left to background threads.
     let open = OpenOptions::new().background(false).unsafe_filesystem(cli.unsafe_filesystem);
     match cli.command {
@@ -188,7 +208,7 @@ pub(crate) fn run(cli: Cli, command: &clap::Command, matches: &ArgMatches) -> Ou
         Command::Serve(args) => serve::run(&args, open.background(true)),
         Command::Doctor(args) => doctor::run(&args, open),
         Command::Health(args) => health::run(&args),
-        Command::Config(args) => config::run(&args, command, matches),
+        Command::Config(args) => config::run(&args, &command, &matches),
         Command::Key(args) => key::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Mcp(args) => mcp::run(&args, open.background(true)),

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, FromArgMatches};
 use lexivec::{OpenOptions, Unopened};
 use lexivec_server::access::Limits;
 use lexivec_server::{Config, Server, TlsFiles};
 use sd_notify::NotifyState;
 use serde_json::json;
 
-use super::{Cli, Command};
+use super::Command;
 use crate::admission::AdmissionArgs;
 use crate::exit::{Failure, Outcome};
 use crate::log::LogArgs;
@@ -130,10 +129,8 @@ impl ServeOptions {
 /// The limits of keys and tenants by the arguments of this process, its environment and the configuration file as it is
 /// now.
 fn limits_now() -> Outcome<Limits> {
-    let mut command = crate::config::layered(Cli::command())?;
-    let parsed = command.try_get_matches_from_mut(std::env::args_os());
-    let cli = parsed.and_then(|matches| Cli::from_arg_matches(&matches));
-    match cli.map_err(|fault| Failure::usage(fault.to_string()))?.command {
+    let arguments = super::arguments()?.map_err(|fault| Failure::usage(fault.to_string()))?;
+    match arguments.cli.command {
         Command::Serve(serve) => Ok(serve.options.admission.options()?.limits),
         _ => Err(Failure::usage("the arguments are not those of `serve`")),
     }

@@ -28,8 +28,10 @@ pub(super) fn run(
 ) -> Result<Vec<Vec<LegFound>>> {
     let mut all: Vec<Vec<LegFound>> = task.iter().map(|_| Vec::new()).collect();
     for &kind in Leg::ALL {
-        let runs = task.iter().any(|prepared| prepared.leg(kind).is_some());
-        let _stage = runs.then(|| searcher.budget.stage(of(kind).stage()));
+        if task.iter().all(|prepared| prepared.leg(kind).is_none()) {
+            continue;
+        }
+        let _stage = searcher.budget.stage(of(kind).stage());
         let found = of(kind).search(searcher, task, matching)?;
         all.iter_mut().zip(found).for_each(|(list, found)| list.extend(found));
     }

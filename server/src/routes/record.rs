@@ -51,22 +51,23 @@ pub(super) async fn record(Shared(state): App, request: Request, next: Next) -> 
     let (status, took, stages) = (response.status().as_u16(), trace.elapsed(), trace.stages());
     state.metrics.count(&route, status, took.as_secs_f64(), &stages);
     let milliseconds = took.as_secs_f64() * 1_000.0;
+    let name = id.to_str().unwrap_or_default();
     tracing::info!(
         target: "lexivec::request",
-        id = id.to_str().unwrap_or_default(), %method, route, collection, status, milliseconds,
+        id = name, %method, route, collection, status, milliseconds,
         caller = seen.caller(), tenant = seen.tenant(),
     );
     if took >= state.config().slow_query && trace.has_searched() {
         tracing::warn!(
             target: "lexivec::slow",
-            id = id.to_str().unwrap_or_default(), route, collection, milliseconds,
+            id = name, route, collection, milliseconds,
             caller = seen.caller(), tenant = seen.tenant(),
             stages = %milliseconds_of(&stages), plan = %trace.plans(), body = trace.body(),
         );
     }
     if let Some(observe) = &state.config().observer {
         observe(&Answered {
-            id: id.to_str().unwrap_or_default(),
+            id: name,
             method: method.as_str(),
             route: &route,
             collection: &collection,

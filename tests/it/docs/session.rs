@@ -64,11 +64,7 @@ impl Session {
         let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("sh");
         shell.args(["-c", script]).current_dir(self.scratch.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("LEXIVEC_") {
-                shell.env_remove(name);
-            }
-        }
+        lexivec_tests::without_settings(&mut shell);
         shell.env("PATH", path).env("HOME", self.scratch.path()).env("NO_COLOR", "1");
         shell.env("LC_ALL", "C").env_remove("XDG_DATA_HOME");
         shell
